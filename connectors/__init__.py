@@ -1,0 +1,1 @@
+"""Protocol connectors: one folder a protocol, each turns what a source says into batches of readings."""

@@ -1,0 +1,233 @@
+"""The records as Python values: one frozen struct an `.avsc`, field for field. Times are integer microseconds UTC."""
+
+from typing import ClassVar
+
+import msgspec
+
+Value = None | bool | int | float | str
+
+GOOD = 0
+"""OPC UA status code of a value that can be trusted."""
+
+
+def is_good(quality: int) -> bool:
+    """Whether an OPC UA status code says Good (severity bits 00)."""
+    return quality & 0xC0000000 == 0
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """One value of one tag at the source's own time."""
+
+    tag: str
+    at: int
+    value: Value
+    quality: int = GOOD
+
+
+class Samples(msgspec.Struct, frozen=True):
+    """Values of one path over one publish interval; `sequence` has no gap per source and path."""
+
+    source: str
+    sequence: int
+    samples: tuple[Sample, ...]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    product: str
+    started_at: int
+    ended_at: int | None = None
+    planned_quantity: int | None = None
+    ideal_cycle_s: float | None = None
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    material: str
+    supplier: str | None = None
+    started_at: int
+    ended_at: int | None = None
+
+
+class Break(msgspec.Struct, frozen=True):
+    started_at: int
+    ended_at: int
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    started_at: int
+    ended_at: int
+    breaks: tuple[Break, ...] = ()
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    code: int
+    started_at: int
+    ended_at: int | None = None
+    by: str
+    comment: str | None = None
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    characteristic: str
+    at: int
+    value: float
+    by: str | None = None
+
+
+class Acknowledge(msgspec.Struct, frozen=True, kw_only=True):
+    alert: str
+    at: int
+    by: str
+    comment: str | None = None
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    at: int
+    worker: str
+
+
+Fact = Order | Lot | Shift | Reason | Inspection | Acknowledge
+Raw = Samples | Fact | Tick
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """The raw records a number rests on."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class Derived(msgspec.Struct, frozen=True, kw_only=True):
+    """What every derived record carries. `id` minus its revision (`natural_id`) names the fact; revisions replace each other."""
+
+    message_class: ClassVar[str]
+
+    id: str
+    path: str
+    started_at: int
+    ended_at: int | None
+    definition: str
+    status: str
+    revision: int
+    inputs: Inputs
+
+    @property
+    def natural_id(self) -> str:
+        return self.id.rpartition(":")[0]
+
+
+class State(Derived, frozen=True, kw_only=True):
+    message_class = "state"
+
+    state: str
+    mode: str
+    element: str
+
+
+class Production(Derived, frozen=True, kw_only=True):
+    message_class = "production"
+
+    good: int
+    scrap: int
+    resets: int
+    order: str | None
+    product: str | None
+
+
+class Downtime(Derived, frozen=True, kw_only=True):
+    message_class = "downtime"
+
+    kind: str
+    state: str
+    reason_code: int | None
+    reason: str | None
+    category: str | None
+    order: str | None
+
+
+class Oee(Derived, frozen=True, kw_only=True):
+    message_class = "oee"
+
+    window: str
+    window_name: str | None
+    element_us: dict[str, int]
+    good: int
+    scrap: int
+    ideal_us: int
+    ideal_good_us: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+    order: str | None
+    product: str | None
+
+
+class Quality(Derived, frozen=True, kw_only=True):
+    message_class = "quality"
+
+    characteristic: str
+    value: float
+    moving_range: float | None
+    phase: str
+    mean: float | None
+    lcl: float | None
+    ucl: float | None
+    range_ucl: float | None
+    lsl: float | None
+    usl: float | None
+    rules: tuple[int, ...]
+
+
+class Alert(Derived, frozen=True, kw_only=True):
+    message_class = "alert"
+
+    kind: str
+    severity: str
+    state: str
+    subject: str
+    message: str
+    acknowledged_by: str | None
+    cause: str
+
+
+class CurrentTag(msgspec.Struct, frozen=True):
+    tag: str
+    at: int
+    value: Value
+    quality: int
+
+
+class Current(Derived, frozen=True, kw_only=True):
+    message_class = "current"
+
+    at: int
+    state: str
+    mode: str
+    state_since: int | None
+    last_seen: int | None
+    order: str | None
+    product: str | None
+    shift: str | None
+    good: int
+    scrap: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+    open_alerts: int
+    tags: tuple[CurrentTag, ...]
+
+
+Record = Raw | Derived
+RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Inspection, Acknowledge, Tick)
+FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Inspection, Acknowledge)
+DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current)
+TYPES: dict[str, type[Record]] = {t.__name__: t for t in (*RAW_TYPES, *DERIVED_TYPES)}

@@ -1,0 +1,1 @@
+"""The namespace: paths, message classes, topics, keys and the plant model."""

@@ -1,0 +1,1 @@
+"""The runtime: command line, engine shell, runners, embedded services and the screen."""

@@ -1,0 +1,26 @@
+"""The only clock of the runtime; a demo plant's clock may run faster than the wall's."""
+
+import time
+from collections.abc import Callable
+
+Clock = Callable[[], int]
+"""Returns now in microseconds UTC."""
+
+
+def system() -> int:
+    return time.time_ns() // 1000
+
+
+def scaled(spec: str) -> Clock:
+    """A clock from `<wall epoch s>,<plant epoch s>,<rate>`: plant time = plant epoch + rate · (now − wall epoch)."""
+    try:
+        wall_s, plant_s, rate = (float(part) for part in spec.split(","))
+    except ValueError:
+        raise ValueError(
+            f"UNS_CLOCK={spec!r}: three numbers are expected, <wall epoch s>,<plant epoch s>,<rate>"
+        ) from None
+    return lambda: int((plant_s + rate * (time.time() - wall_s)) * 1_000_000)
+
+
+def from_spec(spec: str | None) -> Clock:
+    return scaled(spec) if spec else system
