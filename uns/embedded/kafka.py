@@ -2,10 +2,7 @@
 
 import contextlib
 import importlib.util
-import logging
 import secrets
-import shutil
-import signal
 import subprocess
 import time
 import uuid
@@ -53,7 +50,6 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=33554432
-controlled.shutdown.enable=false
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 super.users=User:ANONYMOUS;User:admin
@@ -229,7 +225,12 @@ def probe(bootstrap: str, deadline: float, alive: Callable[[], bool] = lambda: T
     producer.commit_transaction(_left(deadline))
     consumer = Consumer(
         client
-        | {"group.id": name, "auto.offset.reset": "earliest", "enable.auto.commit": False, "isolation.level": "read_committed"}
+        | {
+            "group.id": name,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
     )
     try:
         consumer.subscribe([name])
