@@ -8,6 +8,10 @@ from typing import Any, NoReturn
 
 import typer
 
+from uns.errors import UserError
+
+__all__ = ["UserError", "app", "emit", "fail", "main", "run", "schema"]
+
 OK, FAILED, USAGE = 0, 1, 2
 
 app = typer.Typer(
@@ -23,10 +27,6 @@ run = typer.Typer(
 schema = typer.Typer(no_args_is_help=True, help="The record schemas in the registry.")
 app.add_typer(run, name="run")
 app.add_typer(schema, name="schema")
-
-
-class UserError(Exception):
-    """Something a user can mend: what happened, to what, and what to do. Shown as it is, never with a traceback."""
 
 
 def fail(message: str) -> NoReturn:

@@ -1,0 +1,1 @@
+"""The live page: a bounded picture of the namespace, fed from the derived topics, drawn by NiceGUI."""

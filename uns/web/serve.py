@@ -1,0 +1,65 @@
+"""The page's process: feed, acknowledgements and the server put together."""
+
+import asyncio
+
+import structlog
+from topology.filters import Filter
+from topology.loader import PlantError, load
+
+from schemas.codec import Codec
+from schemas.records import Acknowledge, Alert
+from topology.classes import MessageClass
+from topology.path import Path
+from uns import clock, telemetry
+from uns.publish import NotPublished, publish
+from uns.settings import Settings
+from uns.subscribe import Begin, Subscription
+from uns.web.board import Board
+from uns.web.feed import CLASSES, Feed
+from uns.web.page import serve as serve_page
+
+log = structlog.get_logger()
+
+RECENT_US = 24 * 3600 * 1_000_000
+LASTING = (MessageClass.CURRENT, MessageClass.ALERT)
+
+
+def serve(settings: Settings, codec: Codec, port: int) -> None:
+    """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
+    telemetry.configure_logs(settings)
+    board = Board(order=_order(settings))
+    now = clock.from_spec(settings.clock)
+
+    def subscription() -> Subscription:
+        # Snapshots and alerts are true until replaced, however old; of the rest the screen shows the recent past only.
+        recent = (clock.system() - RECENT_US) // 1000
+        begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in CLASSES}
+        return Subscription(settings, codec, [Filter.parse("#")], CLASSES, begin)
+
+    feed = Feed(board, subscription)
+
+    async def acknowledge(alert: Alert) -> str | None:
+        fact = Acknowledge(alert=alert.natural_id, at=now(), by="page")
+        try:
+            await asyncio.to_thread(publish, settings, codec, Path.parse(alert.path), fact, "uns-page")
+        except NotPublished as error:
+            return str(error)
+        return None
+
+    telemetry.serve(
+        settings.bind,
+        settings.metrics_port,
+        live=lambda: [] if feed.alive() else ["the feed has ended"],
+        ready=lambda: [feed.problem] if feed.problem else [],
+    )
+    serve_page(feed, acknowledge, settings.bind, port)
+
+
+def _order(settings: Settings) -> tuple[str, ...]:
+    try:
+        return tuple(str(path) for path in load(settings.plant).cells())
+    except (PlantError, OSError) as error:
+        log.warning(
+            "cells are shown by name: the plant model cannot be read", folder=str(settings.plant), error=str(error)
+        )
+        return ()
