@@ -1,19 +1,82 @@
-"""Session fixtures of real services: an address from the environment, else the embedded service."""
+"""Session fixtures of real services: an address from the environment, else a container, else the embedded service."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harness import containers
+from tests.harness.brokers import MqttBroker
+
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where embedded services of this session keep data and logs; pytest removes old ones."""
+    return tmp_path_factory.mktemp("services")
+
+
+@pytest.fixture(scope="session")
+def kafka(services_folder: Path) -> Iterator[str]:
     """Bootstrap address of a real Kafka."""
     if address := os.environ.get("UNS_BOOTSTRAP"):
         yield address
-        return
-    from uns.embedded.kafka import Kafka
+    elif containers.available():
+        with containers.kafka() as address:
+            yield address
+    else:
+        from uns.embedded.kafka import Kafka
 
-    with Kafka(Path(tmp_path_factory.mktemp("kafka"))) as broker:
-        yield broker.bootstrap
+        with Kafka(services_folder / "kafka") as broker:
+            yield broker.address
+
+
+@pytest.fixture(scope="session")
+def registry(kafka: str, services_folder: Path) -> Iterator[str]:
+    """URL of a schema registry over `kafka`."""
+    if address := os.environ.get("UNS_REGISTRY"):
+        yield address
+    else:
+        from uns.embedded.registry import Registry
+
+        with Registry(services_folder / "registry", {"UNS_BOOTSTRAP": kafka}) as server:
+            yield server.address
+
+
+@pytest.fixture(scope="session")
+def postgres(services_folder: Path) -> Iterator[str]:
+    """DSN of a PostgreSQL database, shared by the session: use table or schema names of your own."""
+    if address := os.environ.get("UNS_POSTGRES"):
+        yield address
+    elif containers.available():
+        with containers.postgres() as address:
+            yield address
+    else:
+        from uns.embedded.postgres import Postgres
+
+        with Postgres(services_folder / "postgres") as server:
+            yield server.address
+
+
+@pytest.fixture(scope="session")
+def mqtt_broker(services_folder: Path) -> Iterator[MqttBroker]:
+    """A real MQTT broker; a test that needs messages kept for offline sessions asks `persistent` and skips."""
+    if address := os.environ.get("UNS_MQTT"):
+        yield MqttBroker(address, persistent=os.environ.get("UNS_MQTT_PERSISTENT", "1") == "1")
+        return
+    from uns.embedded.mqtt import Mqtt
+
+    broker = Mqtt(services_folder / "mqtt")
+    if not broker.persistent and containers.available():
+        with containers.mosquitto() as address:
+            yield MqttBroker(address, persistent=True)
+    else:
+        with broker:
+            yield MqttBroker(broker.address, broker.persistent)
+
+
+@pytest.fixture
+def enterprise() -> str:
+    """An enterprise name of this test alone, so that topics, keys and rows of tests never meet."""
+    return f"acme-{secrets.token_hex(4)}"

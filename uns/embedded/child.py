@@ -11,23 +11,26 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-# Runs before the program: gives up root where asked, then asks the kernel for SIGTERM when the parent is gone.
+# Runs before the program: gives up root where asked, then asks the kernel for its stop signal when the parent is gone.
 # An exec'd guard rather than preexec_fn, which is unsafe in a process with threads.
 _GUARD = """
 import os, sys
-parent, user = int(sys.argv[1]), sys.argv[2]
+parent, user, stop = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+prctl = None
+if sys.platform == "linux":
+    import ctypes
+    prctl = ctypes.CDLL(None).prctl
 if user:
     import pwd
     entry = pwd.getpwnam(user)
     os.setgroups([]); os.setgid(entry.pw_gid); os.setuid(entry.pw_uid)
-if sys.platform == "linux":
-    import ctypes
-    ctypes.CDLL(None).prctl(1, 15)
+if prctl:
+    prctl(1, stop)  # after the change of user, which resets it
     if os.getppid() != parent: sys.exit(143)
 try:
-    os.execvp(sys.argv[3], sys.argv[3:])
+    os.execvp(sys.argv[4], sys.argv[4:])
 except OSError as error:
-    sys.exit(f"{sys.argv[3]}: {error.strerror}")
+    sys.exit(f"{sys.argv[4]}: {error.strerror}")
 """
 
 
@@ -53,7 +56,17 @@ class Child:
         descriptors the child inherits. Raises `OSError`."""
         self.log, self._stop_signal = log, stop_signal
         log.parent.mkdir(parents=True, exist_ok=True)
-        guarded = [sys.executable, "-I", "-S", "-c", _GUARD, str(os.getpid()), user or "", *command]
+        guarded = [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _GUARD,
+            str(os.getpid()),
+            user or "",
+            str(int(stop_signal)),
+            *command,
+        ]
         with log.open("ab") as output:
             self._log_start = output.tell()
             self._process = (

@@ -17,8 +17,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from uns.embedded import java
 from uns.embedded.child import Child
 from uns.embedded.errors import ServiceError
-from uns.embedded.lock import FolderLock
 from uns.embedded.ports import HOST, claim, free_port
+from uns.embedded.service import Progress, Service
 
 VERSION = "4.4.0"
 COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}"
@@ -34,7 +34,7 @@ listeners=CLIENT://{host}:{port},CONTROLLER://{host}:{controller}
 advertised.listeners=CLIENT://{host}:{port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
-listener.security.protocol.map=CLIENT:{protocol},CONTROLLER:PLAINTEXT
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=1
@@ -70,108 +70,53 @@ Configuration:
 """
 
 
-class Kafka:
-    """One broker on loopback. Its data, log and configuration are in `folder`; a second start resumes them."""
+class Kafka(Service):
+    """One broker; `address` is its bootstrap server. Its data, log and configuration are in `folder`."""
 
-    def __init__(
-        self, folder: Path, port: int | None = None, progress: Callable[[str], None] = lambda line: None
-    ) -> None:
-        """`port` None: a free one. `progress` is told, a line at a time, what takes long (the first download)."""
-        self.folder = folder
-        self._wanted_port, self._progress = port, progress
-        self._child: Child | None = None
-        self._lock: FolderLock | None = None
-        self.bootstrap = ""
-        self.java: java.Java | None = None
+    name = "Kafka"
 
-    def start(self) -> str:
-        """Starts the broker and returns its bootstrap address once `ready`. Raises `ServiceError`."""
-        try:
-            self.launch()
-            self.wait()
-        except BaseException:
-            self.stop()
-            raise
-        return self.bootstrap
+    def prepare(self) -> None:
+        self._java = java.find()
+        self._classpath = download(self.progress)
 
-    def launch(self) -> None:
-        """Everything up to a running process, not yet ready. Raises `ServiceError`."""
-        self.java = java.find()
-        classpath = download(self._progress)
-        self._lock = FolderLock(self.folder)
-        port = claim(self._wanted_port, "Kafka")
-        self.bootstrap = f"{HOST}:{port}"
-        data = self.folder / "data"
-        properties = self.folder / "server.properties"
+    def launch(self) -> Child:
+        port = claim(self.wanted_port, self.name)
+        data, properties, logs = self.folder / "data", self.folder / "server.properties", self.folder / "log4j2.yaml"
         properties.write_text(
-            _PROPERTIES.format(host=HOST, port=port, controller=free_port(), data=data, protocol="PLAINTEXT"),
-            encoding="utf-8",
+            _PROPERTIES.format(host=HOST, port=port, controller=free_port(), data=data), encoding="utf-8"
         )
-        logging_config = self.folder / "log4j2.yaml"
-        logging_config.write_text(_LOGGING, encoding="utf-8")
+        logs.write_text(_LOGGING, encoding="utf-8")
         if not (data / "meta.properties").exists():
-            _format(self.java.path, classpath, properties)
-        options = [*JVM, f"-Dlog4j2.configurationFile={logging_config}"]
-        if self.java.major >= 24:
+            _format(self._java.path, self._classpath, properties)
+        options = [*JVM, f"-Dlog4j2.configurationFile={logs}"]
+        if self._java.major >= 24:
             options += ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
-        self._child = Child(
-            [self.java.path, *options, "-cp", classpath, "kafka.Kafka", str(properties)],
+        self.address = f"{HOST}:{port}"
+        assert self.lock is not None
+        return Child(
+            [self._java.path, *options, "-cp", self._classpath, "kafka.Kafka", str(properties)],
             self.folder / "kafka.log",
-            keep_open=[self._lock.fileno()],
+            keep_open=[self.lock.fileno()],
         )
 
-    def wait(self, timeout_s: float = 60.0) -> None:
+    def wait(self, child: Child) -> None:
         """Returns when a probe was written in a transaction and read by a group. Raises `ServiceError`."""
-        assert self._child is not None
-        deadline = time.monotonic() + timeout_s
-        child = self._child
         try:
-            probe(self.bootstrap, deadline, lambda: child.alive)
+            probe(self.address, time.monotonic() + self.start_timeout_s, lambda: child.alive)
         except (KafkaException, ServiceError) as error:
-            raise ServiceError(self._why(error)) from None
+            raise self.failure(child, str(error)) from None
 
     def ready(self) -> bool:
-        """Whether the broker's process runs and answers a metadata request."""
-        if self._child is None or not self._child.alive:
+        if not self.running:
             return False
         try:
-            AdminClient(_client(self.bootstrap)).list_topics(timeout=2)
+            AdminClient(_client(self.address)).list_topics(timeout=2)
         except KafkaException:
             return False
         return True
 
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
 
-    def stop(self, deadline_s: float = 2.5) -> None:
-        """SIGTERM, then SIGKILL after the deadline. Kafka recovers a log that was not closed."""
-        if self._child is not None:
-            self._child.stop(deadline_s)
-            self._child = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def __enter__(self) -> "Kafka":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _why(self, error: Exception) -> str:
-        assert self._child is not None
-        head = (
-            f"Kafka did not become ready: {error}"
-            if self._child.alive
-            else f"Kafka ended with code {self._child.returncode} while it started"
-        )
-        tail = "\n  ".join(self._child.tail(8))
-        return f"{head}. Its log is {self._child.log}; the last lines:\n  {tail}"
-
-
-def download(progress: Callable[[str], None] = lambda line: None) -> str:
+def download(progress: Progress = lambda line: None) -> str:
     """Kafka's class path. The jars are fetched once from Maven Central, then cached. Raises `ServiceError`."""
     if importlib.util.find_spec("jgo") is None:
         raise ServiceError(
