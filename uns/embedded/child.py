@@ -33,6 +33,9 @@ except OSError as error:
     sys.exit(f"{sys.argv[4]}: {error.strerror}")
 """
 
+LOG_MAX_BYTES = 10_000_000
+"""A log this long is put aside when the next run begins; one older is kept."""
+
 
 @cache
 def _spawner() -> ThreadPoolExecutor:
@@ -56,6 +59,8 @@ class Child:
         descriptors the child inherits. Raises `OSError`."""
         self.log, self._stop_signal = log, stop_signal
         log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+            log.replace(log.with_suffix(".1" + log.suffix))
         guarded = [
             sys.executable,
             "-I",

@@ -1,5 +1,7 @@
 """The one error of embedded services."""
 
+from uns.errors import UserError
 
-class ServiceError(Exception):
-    """A service did not start or answer. The message says what happened, to what, and what to do."""
+
+class ServiceError(UserError):
+    """A service did not start or answer."""
