@@ -1,0 +1,302 @@
+"""What the engine's tests share: a small real fold, worker processes, raw logs, and the comparison with the oracle."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from processors.base import Input, Rejection
+from schemas.codec import Codec, is_finite
+from schemas.records import TYPES, Derived, Inputs, Sample, Samples, State, Tick, Value
+from topology.classes import MessageClass
+from topology.path import Path as Place
+from topology.topics import topic
+from uns.engine.replay import LogRecord, read, replay_log
+from uns.engine.step import Message, Place as TopicPlace, Step
+from uns.settings import Settings
+
+IDS = {name: number for number, name in enumerate(TYPES, start=1)}
+CLASSES = (MessageClass.RAW, MessageClass.STATE, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
+LATENESS_US = 10_000_000
+DEADLINE_S = 60.0
+T = TypeVar("T")
+
+
+def codec() -> Codec:
+    return Codec(IDS)
+
+
+class CountFold:
+    """Counts the samples of each path and tells each change of its value as a State."""
+
+    def __init__(self) -> None:
+        self._paths: dict[str, tuple[int, Value]] = {}
+        self._now = 0
+        self._changed: set[str] = set()
+
+    def step(self, item: Input) -> list[Derived | Rejection]:
+        if isinstance(item.record, Tick):
+            self._now = max(self._now, item.record.at)
+            self._changed.add("now")
+            return []
+        if not isinstance(item.record, Samples):
+            return [Rejection("not_counted", f"{item.path}: {type(item.record).__name__} is not counted")]
+        results: list[Derived | Rejection] = []
+        for sample in item.record.samples:
+            if not is_finite(sample.value):
+                results.append(Rejection("not_finite", f"{item.path} {sample.tag}: no number", sample.tag))
+                continue
+            if sample.value == "bug":
+                raise RuntimeError("a fold with a bug")
+            count, last = self._paths.get(item.path, (0, None))
+            self._paths[item.path] = count + 1, sample.value
+            self._changed.add(f"path/{item.path}")
+            if sample.value != last:
+                results.append(
+                    State(
+                        id=f"{item.path}#state@{sample.at}~count@1:{count + 1}",
+                        path=item.path,
+                        started_at=sample.at,
+                        ended_at=None,
+                        definition="count@1",
+                        status="final",
+                        revision=count + 1,
+                        inputs=Inputs(item.topic, item.partition, item.offset, item.offset),
+                        state=str(sample.value),
+                        mode="production",
+                        element="APT",
+                    )
+                )
+        return results
+
+    @property
+    def watermark(self) -> int:
+        return max(0, self._now - LATENESS_US)
+
+    def changes(self) -> Mapping[str, bytes | None]:
+        found: dict[str, bytes | None] = {
+            key: msgspec.msgpack.encode(self._now if key == "now" else self._paths[key.removeprefix("path/")])
+            for key in self._changed
+        }
+        self._changed.clear()
+        return found
+
+    def restore(self, key: str, value: bytes) -> None:
+        if key == "now":
+            self._now = msgspec.msgpack.decode(value)
+        else:
+            count, last = msgspec.msgpack.decode(value)
+            self._paths[key.removeprefix("path/")] = count, last
+
+
+@dataclass
+class Plant:
+    """One area of its own on the shared broker: nothing of another test is in it."""
+
+    bootstrap: str
+    partitions: int = 1
+    area: Place = field(default_factory=lambda: Place.parse(f"acme/t{uuid.uuid4().hex[:12]}/area"))
+    offsets: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.settings = Settings(bootstrap=self.bootstrap)
+        self.codec = codec()
+        self.group = f"uns-processors-{self.area.segments[1]}"
+        self.admin = AdminClient(self.settings.kafka())
+        compact = {"cleanup.policy": "compact"}
+        made = self.admin.create_topics(
+            [NewTopic(self.topic(c), self.partitions, 1, config=compact if c.compacted else {}) for c in CLASSES]
+        )
+        for future in made.values():
+            future.result()
+        self._producer = Producer(self.settings.kafka(**{"enable.idempotence": True, "linger.ms": 5}))
+        self._number = 0
+
+    def topic(self, message_class: MessageClass) -> str:
+        return topic(self.area, message_class)
+
+    @property
+    def raw(self) -> str:
+        return self.topic(MessageClass.RAW)
+
+    def path(self, number: int = 0) -> str:
+        return f"{self.area}/line-{number}/cell"
+
+    def put(self, key: bytes | None, value: bytes | None, partition: int = 0, headers: Any = ()) -> None:
+        self._producer.produce(self.raw, value, key, partition, headers=list(headers))
+
+    def flush(self) -> None:
+        assert self._producer.flush(30) == 0
+
+    def samples(self, *values: Value, path: str | None = None) -> tuple[bytes, bytes]:
+        self._number += 1
+        at = 1_000_000 * self._number
+        record = Samples("test", self._number, tuple(Sample("Tag", at + i, value) for i, value in enumerate(values)))
+        return (path or self.path()).encode(), self.codec.encode(record)
+
+    def load(self, records: int, paths: int = 20, seed: int = 1) -> None:
+        """Packed samples over some paths and all partitions; a line stays in its partition."""
+        chance = random.Random(seed)
+        for _ in range(records):
+            number = chance.randrange(paths)
+            values = [chance.randrange(3) for _ in range(chance.randrange(1, 4))]
+            self.put(*self.samples(*values, path=self.path(number)), partition=number % self.partitions)
+        self.flush()
+
+    def written(self, message_class: MessageClass, partition: int) -> list[LogRecord]:
+        return list(read(self.settings, self.topic(message_class), partition))
+
+    def end(self, name: str, partition: int = 0) -> int:
+        consumer = Consumer(self.settings.kafka(**{"group.id": "ends", "isolation.level": "read_committed"}))
+        try:
+            return int(consumer.get_watermark_offsets(TopicPartition(name, partition), 10)[1])
+        finally:
+            consumer.close()
+
+    def committed(self) -> dict[int, int]:
+        consumer = Consumer(self.settings.kafka(**{"group.id": self.group}))
+        try:
+            found = consumer.committed([TopicPartition(self.raw, n) for n in range(self.partitions)], 10)
+            return {p.partition: p.offset for p in found}
+        finally:
+            consumer.close()
+
+    def lag(self) -> int:
+        committed = self.committed()
+        return sum(self.end(self.raw, n) - max(0, committed[n]) for n in range(self.partitions))
+
+    def processed(self, deadline_s: float = DEADLINE_S) -> None:
+        """Waits until the group has committed the end of every partition."""
+        until(lambda: self.lag() == 0, deadline_s, lambda: f"lag {self.lag()}, committed {self.committed()}")
+
+    def same_as_oracle(self) -> int:
+        """Asserts that derived and quarantined records equal the oracle's, byte for byte and in order; returns how many."""
+        total = 0
+        for partition in range(self.partitions):
+            step = Step(CountFold(), self.codec, TopicPlace(self.raw), partition)
+            expected = list(replay_log(step, self.written(MessageClass.RAW, partition)))
+            for message_class in (MessageClass.STATE, MessageClass.QUARANTINE):
+                name = self.topic(message_class)
+                ours = [(m.key, m.value, m.headers) for m in expected if m.topic == name]
+                theirs = [(r.key, r.value, r.headers) for r in self.written(message_class, partition)]
+                assert len(theirs) == len(ours), f"{name}[{partition}]: {len(theirs)} records, the oracle has {len(ours)}"
+                for i, pair in enumerate(zip(theirs, ours, strict=True)):
+                    assert pair[0] == pair[1], f"{name}[{partition}] differs first at {i}"
+                total += len(ours)
+        return total
+
+
+class Process:
+    """A worker in a process of its own."""
+
+    def __init__(self, plant: Plant, folder: Path, slot: int = 0, tick_s: float = 0.0, **config: float) -> None:
+        environ = os.environ | {
+            "UNS_BOOTSTRAP": plant.bootstrap,
+            "UNS_STATE_DIR": str(folder),
+            "UNS_LOG_FORMAT": "json",
+            "UNS_LOG_LEVEL": "info",
+        }
+        settings = {"session_timeout_s": 6.0, "transaction_timeout_s": 5.0, "rebalance_timeout_s": 8.0} | config
+        environ |= {f"UNS_ENGINE_{name.upper()}": str(value) for name, value in settings.items()}
+        self._log = folder / f"worker-{slot}-{uuid.uuid4().hex[:6]}.log"
+        with self._log.open("wb") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.engine_harness", plant.raw, plant.group, str(slot), str(tick_s)],
+                env=environ,
+                stderr=log,
+                cwd=Path(__file__).parents[2],
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child.poll() is None:
+            self._child.send_signal(signal.SIGCONT)
+            self._child.kill()
+        self._child.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+    def running(self) -> bool:
+        return self._child.poll() is None
+
+    def ended(self, deadline_s: float = DEADLINE_S) -> int:
+        """Its exit code, once it has ended."""
+        return self._child.wait(deadline_s)
+
+    def log(self) -> list[dict[str, Any]]:
+        lines = self._log.read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def text(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def restored(self, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+        """Waits until it has restored what it was given."""
+
+        def found() -> dict[str, Any] | None:
+            assert self.running(), self.text()
+            return next((line for line in reversed(self.log()) if line.get("event") == "partitions restored"), None)
+
+        return until(found, deadline_s, self.text)
+
+
+def until(condition: Callable[[], T | None], deadline_s: float = DEADLINE_S, why: Callable[[], object] = str) -> T:
+    """Polls until the condition is true; its value."""
+    deadline = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {deadline_s} s: {why()}"
+        time.sleep(0.05)
+    return value
+
+
+def in_topic(messages: Iterable[Message], name: str) -> list[Message]:
+    return [message for message in messages if message.topic == name]
+
+
+def main() -> None:
+    """The worker process: raw topic, group, slot, tick seconds."""
+    from uns.clock import system
+    from uns.engine.config import EngineConfig
+    from uns.engine.service import serve
+    from uns.engine.worker import Worker
+
+    raw, group, slot, tick_s = sys.argv[1:]
+    settings, config = Settings(), EngineConfig()
+
+    def make() -> Worker:
+        return Worker(
+            settings,
+            config,
+            [raw],
+            lambda name, partition: CountFold(),
+            codec(),
+            group=group,
+            slot=int(slot),
+            clock=system,
+            tick_s=float(tick_s),
+        )
+
+    serve(settings, make)
+
+
+if __name__ == "__main__":
+    main()

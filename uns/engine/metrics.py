@@ -1,0 +1,42 @@
+"""What the engine counts, as Prometheus metrics. Labels are bounded: topics, partitions, classes, reasons."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_PARTITION = ("topic", "partition")
+
+records = Counter("uns_engine_records", "raw records folded or quarantined", ["topic"])
+samples = Counter("uns_engine_samples", "samples in the folded records", ["topic"])
+outputs = Counter("uns_engine_outputs", "derived records committed", ["message_class"])
+quarantined = Counter("uns_engine_quarantined", "quarantine records committed", ["reason"])
+redelivered = Counter("uns_engine_redelivered", "records below the fence, dropped", ["topic"])
+skipped = Counter("uns_engine_gap_offsets", "offsets that retention removed before they were folded", _PARTITION)
+group_ahead = Counter("uns_engine_group_ahead", "restores with the group's offset above the fence", _PARTITION)
+transactions = Counter("uns_engine_transactions", "transactions by outcome", ["outcome"])
+transaction_seconds = Histogram("uns_engine_transaction_seconds", "begin to commit", buckets=_SECONDS)
+decode_seconds = Histogram("uns_engine_decode_seconds", "decoding one group of batches", buckets=_SECONDS)
+fold_seconds = Histogram("uns_engine_fold_seconds", "folding one group of batches", buckets=_SECONDS)
+group_records = Histogram(
+    "uns_engine_group_records", "records in one transaction", buckets=(1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)
+)
+restore_seconds = Histogram("uns_engine_restore_seconds", "assignment to open partitions", buckets=_SECONDS)
+restored_keys = Gauge("uns_engine_restored_keys", "state keys read at the last restore", _PARTITION)
+lag = Gauge("uns_engine_lag", "offsets between the fence and the last stable offset", _PARTITION)
+fence = Gauge("uns_engine_fence_offset", "next offset to read, as committed", _PARTITION)
+watermark = Gauge("uns_engine_watermark_seconds", "event time up to which windows have closed, epoch", _PARTITION)
+watermark_age = Gauge("uns_engine_watermark_age_seconds", "plant clock minus watermark", _PARTITION)
+committed_at = Gauge("uns_engine_committed_at_seconds", "wall time of the last commit, epoch", _PARTITION)
+in_flight = Gauge("uns_engine_in_flight_bytes", "fetched and not yet committed")
+registry_retries = Counter("uns_engine_registry_retries", "waits for an absent registry")
+ticks = Counter("uns_engine_ticks", "ticks written")
+ticks_lost = Counter("uns_engine_ticks_lost", "ticks that could not be written")
+PER_PARTITION = (restored_keys, lag, fence, watermark, watermark_age, committed_at)
+
+
+def forget(topic: str, partition: int) -> None:
+    """Drops the gauges of a partition that is another worker's now."""
+    for gauge in PER_PARTITION:
+        try:
+            gauge.remove(topic, str(partition))
+        except KeyError:
+            continue

@@ -1,0 +1,174 @@
+"""One group of batches through decode, fold and transaction. Blocking: runs in the transaction thread."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from faust.types import TP
+
+from uns.clock import Clock
+from uns.engine import metrics
+from uns.engine.config import EngineConfig
+from uns.engine.failure import Exit, Fatal, Fenced
+from uns.engine.step import Counts, Decoded, Fence, Message, Source, Step
+from uns.engine.transaction import Transactions
+from uns.engine.transport import Batch, Membership
+
+log = structlog.get_logger()
+BACKOFF_S = (0.2, 5.0)
+
+
+@dataclass(slots=True)
+class Partition:
+    """A restored partition as this worker holds it in memory."""
+
+    step: Step
+    position: int
+    """Where the next batch must begin."""
+    next_offset: int
+    """Below it everything is folded; committed, whenever no group is being processed."""
+
+
+class Processor:
+    """Folds groups and commits them. After an exception its partitions' state is ahead of what Kafka holds: drop it."""
+
+    def __init__(
+        self,
+        transactions: Transactions,
+        config: EngineConfig,
+        clock: Clock,
+        worker: str,
+        retry_on: tuple[type[Exception], ...],
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._transactions, self._config, self._clock = transactions, config, clock
+        self._worker, self._retry_on, self._stopping = worker, retry_on, stopping
+
+    def open(self) -> None:
+        self._transactions.open()
+
+    def process(self, group: Sequence[Batch], partitions: Mapping[TP, Partition], membership: Membership) -> None:
+        """Commits the effects of all batches at once. No batches: only proves to the group that we still own.
+
+        Raises `Fenced` when the partitions are another worker's, `Fatal` for everything else.
+        """
+        began = time.perf_counter()
+        items = [
+            (batch.tp, [self._decode(partitions[batch.tp].step, r) for r in self._fresh(batch, partitions)])
+            for batch in group
+        ]
+        decoded = time.perf_counter()
+        counts = {batch.tp: Counts() for batch in group}
+        messages: list[tuple[int, Message]] = []
+        for tp, decoded_records in items:
+            step = partitions[tp].step
+            for item in decoded_records:
+                messages.extend((tp.partition, message) for message in self._step(step, item, counts[tp]))
+        for tp in counts:
+            partition = partitions[tp]
+            fence = Fence(partition.next_offset, partition.step.fold.watermark, membership.generation, self._worker)
+            messages.extend((tp.partition, message) for message in partition.step.changes())
+            messages.append((tp.partition, partition.step.fence(fence)))
+        folded = time.perf_counter()
+        offsets = {tp: partitions[tp].next_offset for tp in (counts or partitions)}
+        try:
+            self._transactions.commit(messages, offsets, membership)
+        except Fenced:
+            metrics.transactions.labels("fenced").inc()
+            raise
+        except Fatal:
+            metrics.transactions.labels("failed").inc()
+            raise
+        metrics.transactions.labels("committed").inc()
+        metrics.transaction_seconds.observe(time.perf_counter() - folded)
+        metrics.decode_seconds.observe(decoded - began)
+        metrics.fold_seconds.observe(folded - decoded)
+        metrics.group_records.observe(sum(c.records for c in counts.values()))
+        for batch in group:
+            metrics.lag.labels(*_label(batch.tp)).set(max(0, batch.end_offset - batch.next_offset))
+        for tp, count in counts.items():
+            self._count(tp, count, partitions[tp])
+
+    def _fresh(self, batch: Batch, partitions: Mapping[TP, Partition]) -> Sequence[Source]:
+        """The batch's records that are not folded yet; moves the partition's position past the batch."""
+        partition = partitions[batch.tp]
+        if batch.position > partition.position:
+            raise Fatal(
+                Exit.LOST_BATCH,
+                f"{batch.tp.topic}[{batch.tp.partition}]: offsets {partition.position} to {batch.position} were fetched "
+                "and never folded: a bug; a restart reads them again from the fence",
+            )
+        if batch.skipped:
+            metrics.skipped.labels(*_label(batch.tp)).inc(batch.skipped)
+            log.error(
+                "retention removed records before they were folded",
+                topic=batch.tp.topic,
+                partition=batch.tp.partition,
+                first=batch.position,
+                count=batch.skipped,
+                do="raise the topic's retention.ms, or add workers",
+            )
+        fresh: Sequence[Source] = batch.records
+        if fresh and fresh[0].offset < partition.next_offset:
+            fresh = [record for record in fresh if record.offset >= partition.next_offset]
+            metrics.redelivered.labels(batch.tp.topic).inc(len(batch.records) - len(fresh))
+        partition.position = batch.next_offset
+        partition.next_offset = max(partition.next_offset, batch.next_offset)
+        return fresh
+
+    def _decode(self, step: Step, source: Source) -> Decoded:
+        try:
+            return step.decode(source)
+        except self._retry_on as error:
+            return self._decode_again(step, source, error)
+
+    def _decode_again(self, step: Step, source: Source, error: Exception) -> Decoded:
+        deadline = time.monotonic() + self._config.registry_retry_s
+        pause, ceiling = BACKOFF_S
+        log.warning("registry is away, an unknown schema id waits for it", error=str(error), offset=source.offset)
+        while time.monotonic() < deadline:
+            if self._stopping():
+                raise Fenced("stopped while it waited for the registry")
+            metrics.registry_retries.inc()
+            time.sleep(pause)
+            pause = min(2 * pause, ceiling)
+            try:
+                return step.decode(source)
+            except self._retry_on as again:
+                error = again
+        raise Fatal(
+            Exit.REGISTRY,
+            f"{source.topic}[{source.partition}] offset {source.offset}: its schema id is not in the cache and the "
+            f"registry stays away ({error}); start the registry",
+        ) from error
+
+    def _step(self, step: Step, item: Decoded, counts: Counts) -> list[Message]:
+        try:
+            return list(step.step(item, counts))
+        except Exception as error:
+            source = item.source
+            log.exception("the fold raised", topic=source.topic, partition=source.partition, offset=source.offset)
+            raise Fatal(
+                Exit.FOLD,
+                f"{source.topic}[{source.partition}] offset {source.offset}, path {item.path}: the fold raised "
+                f"{type(error).__name__}: {error}; a bug: nothing of this group was committed",
+            ) from error
+
+    def _count(self, tp: TP, counts: Counts, partition: Partition) -> None:
+        labels = _label(tp)
+        metrics.records.labels(tp.topic).inc(counts.records)
+        metrics.samples.labels(tp.topic).inc(counts.samples)
+        for name, n in counts.outputs.items():
+            metrics.outputs.labels(name).inc(n)
+        for name, n in counts.quarantined.items():
+            metrics.quarantined.labels(name).inc(n)
+        metrics.fence.labels(*labels).set(partition.next_offset)
+        metrics.committed_at.labels(*labels).set_to_current_time()
+        if watermark := partition.step.fold.watermark:
+            metrics.watermark.labels(*labels).set(watermark / 1e6)
+            metrics.watermark_age.labels(*labels).set((self._clock() - watermark) / 1e6)
+
+
+def _label(tp: TP) -> tuple[str, str]:
+    return tp.topic, str(tp.partition)

@@ -1,0 +1,212 @@
+"""One raw partition: Kafka records in, messages out. The worker and the replay share this, so both say the same bytes.
+
+Pure but for `Codec`'s registry look-ups: no clock, no Kafka.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from processors.base import Fold, Input, Rejection
+from schemas.codec import Codec, Undecodable
+from schemas.records import RAW_TYPES, Derived, Raw, Record, Samples
+from topology.classes import MessageClass
+from topology.path import BadPath, Path
+from topology.topics import PREFIX, parse_topic, topic
+
+Headers = tuple[tuple[str, bytes], ...]
+CONNECTOR = "uns-processors"
+CONTENT_TYPE = b"application/avro"
+
+
+class Source(Protocol):
+    """A consumed record, as aiokafka gives it and as the replay rebuilds it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+class Message(NamedTuple):
+    """One record to write; its partition is the raw partition's number."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Refused(NamedTuple):
+    """A record that never reaches the fold."""
+
+    reason: str
+    stage: str
+    exception: str
+    message: str
+    tag: str | None = None
+
+
+class Decoded(NamedTuple):
+    source: Source
+    path: str
+    record: Raw | Refused
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """Where a partition stands, written in the same transaction as everything that follows from it."""
+
+    next_offset: int
+    watermark: int
+    generation: int = -1
+    worker: str = ""
+
+
+class Place:
+    """The names that go with one raw topic: its area, its changelog, its quarantine, its changelog keys."""
+
+    def __init__(self, name: str, prefix: str = PREFIX) -> None:
+        self.topic = name
+        self.area, message_class = parse_topic(name, prefix)
+        self.changelog = topic(self.area, MessageClass.CHANGELOG, prefix)
+        self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
+        self.prefix = prefix
+        # The class leads the key: a later fold over another class of the area shares the changelog topic.
+        self.fence_key = f"{message_class}/fence".encode()
+        self._state_key = f"{message_class}/state/"
+
+    def state_key(self, key: str) -> bytes:
+        return (self._state_key + key).encode()
+
+    def state_name(self, key: bytes) -> str | None:
+        """The fold's own key, or None for a key of another fold."""
+        text = key.decode()
+        return text.removeprefix(self._state_key) if text.startswith(self._state_key) else None
+
+
+class Counts:
+    """What one group of records came to; folded into metrics once a transaction."""
+
+    def __init__(self) -> None:
+        self.records = self.samples = 0
+        self.outputs: dict[str, int] = {}
+        self.quarantined: dict[str, int] = {}
+
+
+class Step:
+    """The fold of one raw partition with its codec. Not thread-safe: one thread at a time."""
+
+    def __init__(self, fold: Fold, codec: Codec, place: Place, partition: int) -> None:
+        self.fold = fold
+        self.place = place
+        self.partition = partition
+        self._codec = codec
+        self._topics: dict[tuple[str, str], str] = {}
+        self._fold_name = f"{type(fold).__module__}.{type(fold).__qualname__}"
+        self._path = lru_cache(maxsize=65_536)(self._check_path)
+
+    def decode(self, source: Source) -> Decoded:
+        """Raises whatever a registry client raises when it cannot be asked; bad bytes are a `Refused`."""
+        path = self._path(source.key)
+        if isinstance(path, Refused):
+            return Decoded(source, "", path)
+        try:
+            record = self._codec.decode(source.value)
+        except Undecodable as error:
+            return Decoded(source, path, Refused(error.reason, "VALUE_CONVERTER", _name(error), str(error)))
+        if not isinstance(record, RAW_TYPES):
+            name = type(record).__name__
+            message = f"{name} is a derived record; raw carries {', '.join(t.__name__ for t in RAW_TYPES)}"
+            return Decoded(source, path, Refused("not_raw", "VALUE_CONVERTER", "", message))
+        return Decoded(source, path, record)
+
+    def step(self, item: Decoded, counts: Counts) -> Iterator[Message]:
+        """Outputs and quarantine records of one input, in order. Whatever the fold raises comes through."""
+        source, path, record = item
+        counts.records += 1
+        if isinstance(record, Refused):
+            yield self._quarantine(source, record, counts)
+            return
+        if isinstance(record, Samples):
+            counts.samples += len(record.samples)
+        trace = tuple(header for header in source.headers if header[0] == "traceparent")
+        for result in self.fold.step(Input(path, source.topic, source.partition, source.offset, record)):
+            if isinstance(result, Rejection):
+                refusal = Refused(
+                    result.reason, "TRANSFORMATION", "processors.base.Rejection", result.message, result.tag
+                )
+                yield self._quarantine(source, refusal, counts)
+            else:
+                counts.outputs[result.message_class] = counts.outputs.get(result.message_class, 0) + 1
+                yield self._output(result, trace)
+
+    def changes(self) -> Iterator[Message]:
+        """State changed since the last call, for the changelog; a null value is a tombstone."""
+        for key, value in self.fold.changes().items():
+            yield Message(self.place.changelog, self.place.state_key(key), value)
+
+    def fence(self, fence: Fence) -> Message:
+        return Message(self.place.changelog, self.place.fence_key, msgspec.msgpack.encode(fence))
+
+    def _check_path(self, key: bytes | None) -> str | Refused:
+        try:
+            text = (key or b"").decode()
+            path = Path.parse(text)
+        except (BadPath, UnicodeDecodeError) as error:
+            return Refused("bad_key", "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
+        if not self.place.area.contains(path):
+            return Refused("foreign_path", "KEY_CONVERTER", "", f"{path} is not in {self.place.area}: wrong topic")
+        return text
+
+    def _output(self, record: Derived, trace: Headers) -> Message:
+        where = (record.path, record.message_class)
+        name = self._topics.get(where)
+        if name is None:
+            name = topic(Path.parse(record.path), MessageClass(record.message_class), self.place.prefix)
+            self._topics[where] = name
+        return Message(
+            name, record.path.encode(), self._codec.encode(record), cloud_event(record.id, record.path, record) + trace
+        )
+
+    def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
+        counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1
+        errors = {
+            "__connect.errors.topic": source.topic,
+            "__connect.errors.partition": str(source.partition),
+            "__connect.errors.offset": str(source.offset),
+            "__connect.errors.connector.name": CONNECTOR,
+            "__connect.errors.stage": refusal.stage,
+            "__connect.errors.class.name": self._fold_name,
+            "__connect.errors.exception.class.name": refusal.exception,
+            "__connect.errors.exception.message": refusal.message,
+            "uns.reason": refusal.reason,
+        }
+        if refusal.tag is not None:
+            errors["uns.tag"] = refusal.tag
+        ours = tuple((name, value.encode()) for name, value in errors.items())
+        return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
+
+
+def cloud_event(id_: str, path: str, record: Record) -> Headers:
+    """CloudEvents binary mode; nothing in it but what follows from the record, so that a replay says the same."""
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", path.encode()),
+        ("ce_type", f"uns.{type(record).__name__}".encode()),
+        ("content-type", CONTENT_TYPE),
+    )
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__module__}.{type(error).__qualname__}"

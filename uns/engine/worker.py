@@ -1,0 +1,361 @@
+"""The Faust app with one agent over all raw topics, and what happens when partitions come and go."""
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+import structlog
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from faust.app.base import BootStrategy
+from faust.types import TP
+
+from processors.base import Fold
+from schemas.codec import Codec
+from topology.topics import PREFIX
+from uns.clock import Clock, system
+from uns.engine import metrics
+from uns.engine.config import EngineConfig
+from uns.engine.failure import Exit, Fatal, Fenced
+from uns.engine.process import Partition, Processor
+from uns.engine.restore import Cancelled, Restored, Restorer
+from uns.engine.step import Place
+from uns.engine.ticks import Ticker
+from uns.engine.transaction import Transactions
+from uns.engine.transport import Batch, BatchTransport, Membership
+from uns.settings import Settings
+
+log = structlog.get_logger()
+FoldFactory = Callable[[str, int], Fold]
+"""From a raw topic and a partition number to that partition's fresh fold."""
+BEAT_S = 0.5
+LIVE_S = 30.0
+
+
+class _Boot(BootStrategy):  # type: ignore[misc]
+    enable_kafka_producer = False  # what Faust would produce is ours to produce, in transactions
+    enable_web = False
+
+
+class _App(faust.App):  # type: ignore[misc]
+    BootStrategy = _Boot
+
+
+class Worker:
+    """One worker slot: joins the group, folds what it is given, and ends at the first thing it cannot prove.
+
+    `topics` are raw topics that exist; `tick_s=0` writes no ticks. `retry_on` are the exceptions of a registry client
+    that is away. Run it alone in its process: whatever it raises, the process must end (`uns.engine.failure.Exit`).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: EngineConfig,
+        topics: Sequence[str],
+        fold: FoldFactory,
+        codec: Codec,
+        *,
+        group: str,
+        slot: int = 0,
+        clock: Clock = system,
+        tick_s: float = 1.0,
+        retry_on: tuple[type[Exception], ...] = (),
+        prefix: str = PREFIX,
+    ) -> None:
+        self._settings, self._config, self._group = settings, config, group
+        self.name = f"{group}-{slot}"
+        self._places = {topic: Place(topic, prefix) for topic in topics}
+        self._tick_s = tick_s
+        self._ticker = Ticker(settings, clock, codec, self.name)
+        self._restorer = Restorer(settings, config, group, fold, codec, self._places)
+        self._processor = Processor(
+            Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
+        )
+        self._transaction_thread = ThreadPoolExecutor(1, "transaction")
+        self._restore_thread = ThreadPoolExecutor(1, "restore")
+        self._pending: deque[Batch] = deque()
+        self._partitions: dict[TP, Partition] = {}
+        self._membership: Membership | None = None
+        self._kept: tuple[Membership, dict[TP, Partition]] | None = None
+        self._restoring = False
+        self._stopping = False
+        self._probe = False
+        self._confirmed_at = self._beat = time.monotonic()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop`, then finishes the running transaction and leaves the group. Raises `Fatal`."""
+        loop = asyncio.get_running_loop()
+        self._arrived, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._failure: asyncio.Future[None] = loop.create_future()
+        # The predecessor of this slot is shut out before this one reads any state.
+        await loop.run_in_executor(self._transaction_thread, self._processor.open)
+        self._app = self._faust()
+        tasks: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(coroutine)
+            for coroutine in (stop.wait(), self._work(), self._ticks(), self._beats(), self._faust_ends())
+        ]
+        done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        await self._leave()
+
+    def live(self) -> list[str]:
+        """Why the process should be restarted."""
+        silent_s = time.monotonic() - self._beat
+        return [f"the event loop has stood still for {silent_s:.0f} s"] if silent_s > LIVE_S else []
+
+    def ready(self) -> list[str]:
+        """Why it does no work now."""
+        if self._membership is None:
+            return ["no partitions assigned yet"]
+        return ["restoring state from the changelog"] if self._restoring else []
+
+    def _faust(self) -> faust.App:
+        state = self._settings.state_dir / "faust"
+        state.mkdir(parents=True, exist_ok=True)
+        app = _App(
+            self._group,
+            broker=f"kafka://{self._settings.bootstrap}",
+            store="memory://",
+            datadir=state / self.name,
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            value_serializer="raw",
+            broker_session_timeout=self._config.session_timeout_s,
+            broker_request_timeout=max(90.0, self._config.session_timeout_s),
+            # Events are batches, and `Budget` bounds their bytes: the buffer never fills first.
+            stream_buffer_maxsize=65_536,
+        )
+        app.transport = BatchTransport(app, self._settings, self._config, self.name, self._fail)
+        self._transport = app.transport
+        raw = app.topic(*self._places, key_type=None, value_type=None, value_serializer="raw", acks=False)
+
+        @app.agent(raw, name="raw", concurrency=1)  # type: ignore[untyped-decorator]
+        async def take(stream: Any) -> None:
+            async for event in stream.noack().events():
+                self._pending.append(event.message.value)
+                self._arrived.set()
+
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_partitions_assigned.connect(self._assigned, weak=False)
+        return app
+
+    async def _faust_ends(self) -> None:
+        await self._app.start()
+        await self._app.wait_until_stopped()
+        raise Fatal(Exit.CONSUMER, f"Faust ended: {self._app.crash_reason!r}")
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _work(self) -> None:
+        """Groups what has arrived and hands it to the transaction thread, one group at a time."""
+        loop = asyncio.get_running_loop()
+        began = -self._config.commit_interval_s
+        while True:
+            await self._arrived.wait()
+            if (wait_s := began + self._config.commit_interval_s - loop.time()) > 0:
+                await asyncio.sleep(wait_s)
+            self._arrived.clear()
+            began = loop.time()
+            membership = self._membership
+            group = self._group_of(membership)
+            if membership is None or not (group or (self._probe and self._partitions)) or self._stopping:
+                continue
+            self._probe = False
+            self._idle.clear()
+            try:
+                await loop.run_in_executor(
+                    self._transaction_thread, self._processor.process, group, self._partitions, membership
+                )
+            except Fenced as fenced:
+                self._fenced(fenced)
+            else:
+                self._confirmed_at = time.monotonic()
+            finally:
+                self._idle.set()
+            if membership is self._membership:
+                self._transport.budget.give(sum(batch.size for batch in group))
+                metrics.in_flight.set(self._transport.budget.used)
+
+    def _group_of(self, membership: Membership | None) -> list[Batch]:
+        group, records = [], 0
+        while self._pending and records < self._config.group_records:
+            batch = self._pending.popleft()
+            # Batches of an earlier generation are read again by whoever has the partition now.
+            if batch.membership is membership and batch.tp in self._partitions:
+                group.append(batch)
+                records += len(batch.records)
+        if self._pending:
+            self._arrived.set()
+        return group
+
+    def _fenced(self, fenced: Fenced) -> None:
+        """The transaction was aborted: nothing of it exists. The state in memory is ahead of Kafka's, so it goes."""
+        log.warning("partitions are another worker's, state dropped", why=str(fenced))
+        lost, self._membership, self._partitions = self._membership, None, {}
+        self._pending.clear()
+
+        def given_up() -> None:
+            if self._membership is None and not self._stopping:
+                self._fail(
+                    Fatal(Exit.CONSUMER, f"{self.name}: no new assignment since generation {lost and lost.generation}")
+                )
+
+        asyncio.get_running_loop().call_later(self._config.join_timeout_s, given_up)
+
+    async def _revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
+        """Finishes the running transaction (the old generation may still commit) and lets go."""
+        self._pending.clear()
+        await self._idle.wait()
+        self._kept = (self._membership, self._partitions) if self._membership is not None else None
+        self._membership, self._partitions = None, {}
+        self._transport.budget.reset()
+
+    async def _assigned(self, app: Any, assigned: set[TP], **_: Any) -> None:
+        """Restores in the background: the group hears no heartbeat while this callback runs."""
+        membership: Membership | None = app.consumer._thread.membership
+        if membership is None or membership.partitions != assigned:
+            return  # the next rebalance has begun
+        kept, self._kept = self._kept, None
+        self._pending.clear()
+        self._membership, self._partitions, self._restoring = membership, {}, True
+        self._transport.budget.reset()
+        asyncio.create_task(self._restore(membership, kept)).add_done_callback(self._restored)
+
+    async def _restore(self, membership: Membership, kept: tuple[Membership, dict[TP, Partition]] | None) -> None:
+        began = time.perf_counter()
+        partitions: dict[TP, Partition] = {}
+        if kept is not None:
+            # The same member in the very next generation: nobody can have owned these in between.
+            before, held = kept
+            if before.member_id == membership.member_id and before.generation + 1 == membership.generation:
+                partitions = {tp: p for tp, p in held.items() if tp in membership.partitions}
+                for partition in partitions.values():
+                    partition.position = partition.next_offset
+            for tp in before.partitions - membership.partitions:
+                metrics.forget(tp.topic, tp.partition)
+        need = membership.partitions - partitions.keys()
+        if need:
+            restored = await asyncio.get_running_loop().run_in_executor(
+                self._restore_thread, self._restorer.restore, need, lambda: self._membership is not membership
+            )
+            for tp, found in restored.items():
+                self._report(tp, found)
+                partitions[tp] = Partition(found.step, found.next_offset, found.next_offset)
+        if self._membership is not membership:
+            return
+        self._partitions = partitions
+        thread = self._app.consumer._thread
+        offsets = {tp: partition.next_offset for tp, partition in partitions.items()}
+        if offsets and not await thread.call_thread(thread.open, membership, offsets):
+            return
+        self._confirmed_at = time.monotonic()
+        self._restoring = False
+        seconds = time.perf_counter() - began
+        metrics.restore_seconds.observe(seconds)
+        log.info(
+            "partitions restored",
+            worker=self.name,
+            generation=membership.generation,
+            partitions=len(partitions),
+            kept=len(partitions) - len(need),
+            seconds=round(seconds, 3),
+        )
+
+    def _restored(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, Cancelled):
+            self._fail(error)
+
+    def _report(self, tp: TP, found: Restored) -> None:
+        labels = (tp.topic, str(tp.partition))
+        metrics.restored_keys.labels(*labels).set(found.keys)
+        metrics.fence.labels(*labels).set(found.next_offset)
+        if found.gap:
+            metrics.skipped.labels(*labels).inc(found.gap)
+            log.error(
+                "retention removed records before they were folded",
+                topic=tp.topic,
+                partition=tp.partition,
+                first=found.next_offset - found.gap,
+                count=found.gap,
+                do="raise the topic's retention.ms above the longest outage",
+            )
+        if found.ahead:
+            metrics.group_ahead.labels(*labels).inc()
+            log.warning(
+                "the group's offset is above the fence; reading from the fence",
+                topic=tp.topic,
+                partition=tp.partition,
+                fence=found.next_offset,
+                ahead=found.ahead,
+            )
+
+    async def _ticks(self) -> None:
+        if self._tick_s <= 0:
+            return await asyncio.Event().wait()  # type: ignore[return-value]
+        while True:
+            if self._partitions and not self._restoring and not self._stopping:
+                if time.monotonic() - self._confirmed_at < self._config.session_timeout_s:
+                    self._ticker.tick([(tp, self._places[tp.topic]) for tp in self._partitions])
+                else:
+                    # Stood still for a session: whether the partitions are still ours, a transaction says.
+                    self._probe = True
+                    self._arrived.set()
+            await asyncio.sleep(self._tick_s)
+
+    async def _beats(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(BEAT_S)
+
+    async def _leave(self) -> None:
+        """SIGTERM: what is folded is committed, the rest is the next worker's. Best effort, the session bounds it."""
+        self._stopping = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), self._config.stop_timeout_s)
+            thread = self._app.consumer._thread
+            await asyncio.wait_for(thread.call_thread(thread.leave), 3.0)
+        except Exception as error:
+            log.warning("left without saying so, the session ends by itself", error=repr(error))
+        self._ticker.close()
+
+
+def check_topics(settings: Settings, topics: Sequence[str], prefix: str = PREFIX) -> list[str]:
+    """What is wrong with the topics the engine needs, one line each: missing, or not co-partitioned."""
+    try:
+        known = AdminClient(settings.kafka()).list_topics(timeout=10).topics
+    except KafkaException as error:
+        return [f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}"]
+    problems = []
+    for place in (Place(topic, prefix) for topic in topics):
+        if place.topic not in known:
+            problems.append(f"topic {place.topic} is missing: run `uns apply`")
+            continue
+        partitions = len(known[place.topic].partitions)
+        for other in (place.changelog, place.quarantine):
+            if other not in known:
+                problems.append(f"topic {other} is missing: run `uns apply`")
+            elif (n := len(known[other].partitions)) != partitions:
+                problems.append(f"topic {other} has {n} partitions, {place.topic} has {partitions}: they must be equal")
+    return problems
+
+
+def use_uvloop() -> None:
+    """uvloop for the main loop and the consumer's, where it exists."""
+    if sys.platform != "win32":
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
