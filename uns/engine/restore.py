@@ -19,7 +19,7 @@ from uns.engine.transport import truncated
 from uns.settings import Settings
 
 log = structlog.get_logger()
-POLL_S = 0.1
+POLL_S, READ_S = 0.1, 0.02
 
 
 class Cancelled(Exception):
@@ -118,9 +118,11 @@ class Restorer:
         open_ = {where for where, tp in source.items() if ends[tp] > 0}
         if not open_:
             return kept
+        for where in open_:
+            self._watermarks(consumer, where, check)  # librdkafka takes a second to learn of a topic by itself
         consumer.assign([TopicPartition(where.topic, where.partition, 0) for where in open_])
         while open_:
-            for message in consumer.consume(10_000, POLL_S):
+            for message in consumer.consume(10_000, READ_S):
                 where = TP(message.topic(), message.partition())
                 error = message.error()
                 if error is not None:

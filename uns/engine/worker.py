@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from processors.base import Fold
@@ -40,6 +41,15 @@ LIVE_S = 30.0
 class _Boot(BootStrategy):  # type: ignore[misc]
     enable_kafka_producer = False  # what Faust would produce is ours to produce, in transactions
     enable_web = False
+
+
+class _Tables(TableManager):  # type: ignore[misc]
+    """Holds no table; Faust resumes the streams from here after each rebalance."""
+
+    async def on_start(self) -> None:
+        # Without Faust's sleep of a second: it waits for tables that agents declare, and there are none.
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class _App(faust.App):  # type: ignore[misc]
@@ -128,6 +138,7 @@ class Worker:
             web_enabled=False,
             topic_disable_leader=True,
             topic_allow_declare=False,
+            TableManager=_Tables,
             value_serializer="raw",
             broker_session_timeout=self._config.session_timeout_s,
             broker_request_timeout=max(90.0, self._config.session_timeout_s),

@@ -1,0 +1,329 @@
+"""The engine on real Kafka: whatever dies, the derived topics equal the oracle's, record for record."""
+
+import random
+import signal
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from schemas.records import Order, Tick
+from tests.integration.engine_harness import Plant, Process, until
+from topology.classes import MessageClass
+from uns.engine.failure import Exit
+from uns.engine.step import Fence, Place
+
+
+@pytest.fixture
+def plant(kafka: str) -> Plant:
+    return Plant(kafka)
+
+
+def fences(plant: Plant, partition: int = 0) -> list[Fence]:
+    key = Place(plant.raw).fence_key
+    log = plant.written(MessageClass.CHANGELOG, partition)
+    return [msgspec.msgpack.decode(r.value or b"", type=Fence) for r in log if r.key == key]
+
+
+def test_outputs_equal_the_oracle_and_sigterm_ends_at_once(plant: Plant, tmp_path: Path) -> None:
+    plant.load(500)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        plant.load(200, seed=2)
+        plant.processed()
+        worker.send(signal.SIGTERM)
+        assert worker.ended() == Exit.STOPPED
+    assert plant.same_as_oracle() > 500
+    assert fences(plant)[-1].next_offset == plant.end(plant.raw) == 700
+
+
+def test_kill_9_at_random_points_loses_and_doubles_nothing(plant: Plant, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    plant.load(300)
+    stop = threading.Event()
+
+    def produce() -> None:
+        seed = 100
+        while not stop.is_set():
+            plant.load(40, seed=seed)
+            seed += 1
+            stop.wait(0.01)
+
+    producer = threading.Thread(target=produce)
+    producer.start()
+    try:
+        for _ in range(5):
+            with Process(plant, tmp_path, fetch_records=25, group_records=25, commit_interval_s=0) as worker:
+                worker.restored()
+                time.sleep(chance.uniform(0.0, 0.4))  # the random point, not a wait
+                worker.kill()
+    finally:
+        stop.set()
+        producer.join()
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        assert worker.running()
+    assert plant.same_as_oracle() > 1000
+
+
+def test_poison_goes_to_quarantine_as_it_is_and_the_rest_goes_on(plant: Plant, tmp_path: Path) -> None:
+    good_key, good = plant.samples(1, float("nan"), 2)
+    state = plant.written
+    poison: list[tuple[bytes | None, bytes | None]] = [
+        (good_key, b"\x01" + good[1:]),
+        (good_key, good[:-3]),
+        (good_key, good + b"!"),
+        (good_key, b"\x00\x00"),
+        (good_key, struct.pack(">bI", 0, 999_999) + good[5:]),
+        (good_key, None),
+        (b"Not A Path", good),
+        (b"\xff\xfe", good),
+        (None, good),
+        (b"acme/elsewhere/area/line/cell", good),
+        (good_key, b"\x00" * 900_000),
+    ]
+    for key, value in poison:
+        plant.put(*plant.samples(5))
+        plant.put(key, value, headers=[("mine", b"kept"), ("traceparent", b"00-aa-bb-01")])
+    order = plant.codec.encode(Order(id="o", product="p", started_at=1))
+    plant.put(b"/".join(good_key.split(b"/")[:4]), order)
+    plant.put(good_key, good, headers=[("traceparent", b"00-cc-dd-01")])
+    plant.flush()
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        assert worker.running()
+    assert plant.same_as_oracle() > 0
+    found = state(MessageClass.QUARANTINE, 0)
+    assert [(r.key, r.value) for r in found[: len(poison)]] == poison
+    headers = [dict(r.headers) for r in found]
+    assert [h["uns.reason"].decode() for h in headers] == [
+        "bad_magic",
+        "bad_avro",
+        "trailing_bytes",
+        "truncated",
+        "unknown_schema",
+        "null_value",
+        "bad_key",
+        "bad_key",
+        "bad_key",
+        "foreign_path",
+        headers[10]["uns.reason"].decode(),
+        "not_counted",
+        "not_finite",
+    ]
+    assert headers[0]["mine"] == b"kept"
+    assert headers[0]["__connect.errors.topic"].decode() == plant.raw
+    assert headers[0]["__connect.errors.offset"] == b"1"
+    assert headers[-1]["uns.tag"] == b"Tag"
+    last = dict(state(MessageClass.STATE, 0)[-1].headers)
+    assert last["traceparent"] == b"00-cc-dd-01"
+    assert last["ce_type"] == b"uns.State"
+
+
+def test_the_other_worker_takes_over_from_a_killed_one(kafka: str, tmp_path: Path) -> None:
+    plant = Plant(kafka, partitions=2)
+    plant.load(300)
+    with Process(plant, tmp_path, slot=0) as first, Process(plant, tmp_path, slot=1) as second:
+        until(lambda: {w.restored()["partitions"] for w in (first, second)} == {1}, 30, first.text)
+        plant.load(300, seed=2)
+        first.kill()
+        plant.load(300, seed=3)
+        plant.processed()
+        assert second.running()
+        assert second.restored()["partitions"] == 2
+    assert plant.same_as_oracle() > 500
+
+
+def test_a_new_worker_shares_and_a_stopped_one_hands_over(kafka: str, tmp_path: Path) -> None:
+    plant = Plant(kafka, partitions=2)
+    plant.load(300)
+    with Process(plant, tmp_path, slot=0) as first:
+        plant.processed()
+        with Process(plant, tmp_path, slot=1) as second:
+            second.restored()
+            plant.load(300, seed=2)
+            plant.processed()
+            assert first.restored()["kept"] == 1, "a partition that stays needs no restore"
+            first.send(signal.SIGTERM)
+            assert first.ended() == Exit.STOPPED
+            plant.load(300, seed=3)
+            began = time.monotonic()
+            plant.processed()
+            assert time.monotonic() - began < 6.0, "it left the group: nobody waited for its session to end"
+    assert plant.same_as_oracle() > 500
+
+
+def test_a_zombie_writes_nothing(plant: Plant, tmp_path: Path) -> None:
+    plant.load(100)
+    with Process(plant, tmp_path, slot=0, tick_s=0.2) as zombie:
+        zombie.restored()
+        plant.processed_but_for_ticks()
+        zombie.send(signal.SIGSTOP)
+        plant.load(200, seed=2)
+        with Process(plant, tmp_path, slot=1) as heir:
+            heir.restored()
+            plant.processed()
+            before = plant.end(plant.topic(MessageClass.STATE))
+            zombie.send(signal.SIGCONT)
+            # The zombie learns of it: it ends, or joins as a member without partitions.
+            until(lambda: not zombie.running() or zombie.left_behind(), 40, zombie.text)
+            plant.load(200, seed=3)
+            plant.processed_but_for_ticks()
+            assert plant.end(plant.topic(MessageClass.STATE)) > before
+    assert plant.same_as_oracle() > 0
+    assert [f.next_offset for f in fences(plant)] == sorted(f.next_offset for f in fences(plant))
+
+
+def test_the_same_slot_twice_ends_the_older(plant: Plant, tmp_path: Path) -> None:
+    plant.load(50)
+    with Process(plant, tmp_path) as older:
+        plant.processed()
+        with Process(plant, tmp_path) as newer:
+            newer.restored()
+            plant.load(300, seed=2)
+            plant.processed()
+            until(lambda: not older.running() or older.left_behind(), 40, older.text)
+    assert plant.same_as_oracle() > 0
+
+
+def reset_group(plant: Plant, offset: int) -> None:
+    admin = AdminClient(plant.settings.kafka())
+    request = ConsumerGroupTopicPartitions(plant.group, [TopicPartition(plant.raw, 0, offset)])
+
+    def done() -> bool:
+        try:
+            for future in admin.alter_consumer_group_offsets([request]).values():
+                future.result()
+        except Exception:
+            return False  # the group still has a member; it leaves when its session ends
+        return True
+
+    until(done, 30)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_fence_is_the_truth_not_the_group(plant: Plant, tmp_path: Path, ahead: bool) -> None:
+    plant.load(100)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        worker.send(signal.SIGTERM)
+        worker.ended()
+    plant.load(100, seed=2)
+    reset_group(plant, 180 if ahead else 20)
+    with Process(plant, tmp_path) as worker:
+        worker.restored()
+        plant.processed()
+        assert ("above the fence" in worker.text()) is ahead
+    assert plant.same_as_oracle() > 0
+
+
+def test_a_gap_by_retention_is_said_and_passed(plant: Plant, tmp_path: Path) -> None:
+    plant.load(100)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        worker.send(signal.SIGTERM)
+        worker.ended()
+    plant.load(100, seed=2)
+    admin = AdminClient(plant.settings.kafka())
+    for future in admin.delete_records([TopicPartition(plant.raw, 0, 150)]).values():
+        future.result()
+    with Process(plant, tmp_path) as worker:
+        worker.restored()
+        plant.processed()
+        said = [line for line in worker.log() if "retention removed" in line["event"]]
+        assert [(line["first"], line["count"]) for line in said] == [(100, 50)]
+    assert fences(plant)[-1].next_offset == 200
+
+
+def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path) -> None:
+    producer = Producer(plant.settings.kafka())
+    fence = Place(plant.raw)
+    producer.produce(fence.changelog, msgspec.msgpack.encode(Fence(1_000, 0)), fence.fence_key, 0)
+    producer.flush(10)
+    plant.load(10)
+    with Process(plant, tmp_path) as worker:
+        assert worker.ended() == Exit.TRUNCATED
+        assert "below the fence 1000" in worker.text()
+    assert plant.written(MessageClass.STATE, 0) == []
+
+
+def test_aborted_records_are_never_seen_and_lag_is_zero_when_idle(plant: Plant, tmp_path: Path) -> None:
+    producer = Producer(plant.settings.kafka(**{"transactional.id": plant.group + "-raw"}))
+    producer.init_transactions(10)
+    with Process(plant, tmp_path) as worker:
+        worker.restored()
+        for commit in (True, False, True, False):
+            producer.begin_transaction()
+            for _ in range(10):
+                key, value = plant.samples("yes" if commit else "no", plant._number)
+                producer.produce(plant.raw, value, key, 0)
+            if commit:
+                producer.commit_transaction(10)
+            else:
+                producer.flush(10)
+                producer.abort_transaction(10)
+        plant.processed()
+        assert worker.running()
+    assert plant.committed()[0] == plant.end(plant.raw) == 44, "the last is a control record, and it is passed"
+    states = plant.written(MessageClass.STATE, 0)
+    assert len(states) == 2 * 10 * 2, "every sample of a committed record changes the value"
+    assert plant.same_as_oracle() == len(states)
+
+
+def test_ticks_come_from_the_owner_after_its_restore(kafka: str, tmp_path: Path) -> None:
+    plant = Plant(kafka, partitions=2)
+
+    def ticks(partition: int) -> Iterator[Tick]:
+        for record in plant.written(MessageClass.RAW, partition):
+            assert record.key == str(plant.area).encode()
+            tick = plant.codec.decode(record.value)
+            assert isinstance(tick, Tick)
+            yield tick
+
+    with Process(plant, tmp_path, slot=0, tick_s=0.1) as first, Process(plant, tmp_path, slot=1, tick_s=0.1) as second:
+        until(lambda: {w.restored()["partitions"] for w in (first, second)} == {1}, 30, first.text)
+        latest = {n: max((t.at for t in ticks(n)), default=0) for n in (0, 1)}
+        until(lambda: all(sum(t.at > latest[n] for t in ticks(n)) >= 5 for n in (0, 1)), 30)
+    for n in (0, 1):
+        settled = [t for t in ticks(n) if t.at > latest[n] + 1_000_000]
+        assert len({t.worker for t in settled}) <= 1
+        assert [t.at for t in settled] == sorted(t.at for t in settled)
+    assert {t.worker for n in (0, 1) for t in ticks(n) if t.at > latest[n]} == {f"{plant.group}-0", f"{plant.group}-1"}
+    assert fences(plant)[-1].watermark > 0
+
+
+def test_a_bug_in_the_fold_ends_the_process_and_commits_nothing_of_it(plant: Plant, tmp_path: Path) -> None:
+    plant.put(*plant.samples(1))
+    plant.put(*plant.samples("bug"))
+    plant.flush()
+    with Process(plant, tmp_path) as worker:
+        assert worker.ended() == Exit.FOLD
+        assert f"{plant.raw}[0] offset 1" in worker.text()
+    assert plant.written(MessageClass.STATE, 0) == []
+    assert plant.committed()[0] < 0
+
+
+def test_a_takeover_waits_for_the_open_transaction(plant: Plant, tmp_path: Path) -> None:
+    place = Place(plant.raw)
+    other = Producer(
+        plant.settings.kafka(**{"transactional.id": plant.group + "-other", "transaction.timeout.ms": 60000})
+    )
+    other.init_transactions(10)
+    other.begin_transaction()
+    other.produce(place.changelog, msgspec.msgpack.encode(Fence(30, 0)), place.fence_key, 0)
+    other.flush(10)
+    plant.load(50)
+    with Process(plant, tmp_path) as worker:
+        until(lambda: "restore waits" in worker.text(), 30, worker.text)
+        assert plant.written(MessageClass.STATE, 0) == []
+        other.commit_transaction(10)
+        worker.restored()
+        plant.processed()
+    first = plant.codec.decode(plant.written(MessageClass.STATE, 0)[0].value)
+    assert first.inputs.first_offset >= 30  # type: ignore[union-attr]
