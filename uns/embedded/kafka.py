@@ -26,34 +26,30 @@ COORDINATES = {
 }
 JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller}
-listeners=CLIENT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=CLIENT://{host}:{port}
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=CLIENT
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-num.partitions=1
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=33554432
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-allow.everyone.if.no.acl.found=true
-super.users=User:ANONYMOUS;User:admin
-"""
+PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "CLIENT",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "1",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.dedupe.buffer.size": "33554432",
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+    "super.users": "User:ANONYMOUS;User:admin",
+}
+"""What does not depend on the instance: a node of its own, quick groups, ACLs that can be applied, no topics by typo."""
 
 _LOGGING = """\
 Configuration:
@@ -85,9 +81,8 @@ class Kafka(Service):
     def launch(self) -> Child:
         port = claim(self.wanted_port, self.name)
         data, properties, logs = self.folder / "data", self.folder / "server.properties", self.folder / "log4j2.yaml"
-        properties.write_text(
-            _PROPERTIES.format(host=HOST, port=port, controller=free_port(), data=data), encoding="utf-8"
-        )
+        content = "".join(f"{name}={value}\n" for name, value in self.properties(port).items())
+        properties.write_text(content, encoding="utf-8")
         logs.write_text(_LOGGING, encoding="utf-8")
         if not (data / "meta.properties").exists():
             _format(self._java.path, self._classpath, properties)
@@ -101,6 +96,16 @@ class Kafka(Service):
             self.folder / "kafka.log",
             keep_open=[self.lock.fileno()],
         )
+
+    def properties(self, port: int) -> dict[str, str]:
+        """The whole of server.properties."""
+        controller = free_port()
+        return PROPERTIES | {
+            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "listeners": f"CLIENT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
+            "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.folder / "data"),
+        }
 
     def wait(self, child: Child) -> None:
         """Returns when a probe was written in a transaction and read by a group. Raises `ServiceError`."""

@@ -1,0 +1,103 @@
+"""Credentials and TLS of the settings reach both Kafka libraries, against a broker that checks them."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.harness import topic
+from tests.harness.secure import SecureKafka
+from uns.doctor import Verdict, examine
+from uns.engine.transport import security
+from uns.settings import Settings
+
+PASSWORD = "dough-nut 42"
+
+
+@pytest.fixture(scope="module")
+def broker(services_folder: Path) -> Iterator[SecureKafka]:
+    with SecureKafka(services_folder / "secure-kafka") as started:
+        started.add_user("historian", PASSWORD)
+        started.add_user("intruder", PASSWORD)
+        yield started
+
+
+def settings_for(broker: SecureKafka, protocol: str, tmp_path: Path, user: str = "historian") -> Settings:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD + "\n")
+    given: dict[str, object] = {}
+    if protocol.startswith("SASL"):
+        given |= {"sasl_username": user, "sasl_password_file": password}
+    if protocol.endswith("SSL"):
+        given["ssl_ca"] = broker.certificates.ca
+    if protocol == "SSL":
+        given |= {"ssl_certificate": broker.certificates.client, "ssl_key": broker.certificates.client_key}
+    return Settings(bootstrap=broker.addresses[protocol], security_protocol=protocol, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("protocol", SecureKafka.protocols)
+def test_both_libraries_get_in(broker: SecureKafka, protocol: str, tmp_path: Path) -> None:
+    settings = settings_for(broker, protocol, tmp_path)
+    assert len(AdminClient(settings.kafka()).list_topics(timeout=10).brokers) == 1
+
+    async def brokers() -> int:
+        admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap, **security(settings))
+        await admin.start()
+        try:
+            return len((await admin.describe_cluster())["brokers"])
+        finally:
+            await admin.close()
+
+    assert asyncio.run(brokers()) == 1
+
+
+def test_a_wrong_password_or_no_certificate_is_refused(broker: SecureKafka, tmp_path: Path) -> None:
+    stranger = settings_for(broker, "SASL_PLAINTEXT", tmp_path, "nobody")
+    bare = settings_for(broker, "SSL", tmp_path).model_copy(update={"ssl_certificate": None, "ssl_key": None})
+    for refused in (stranger, bare):
+        with pytest.raises(KafkaException):
+            AdminClient(refused.kafka(log_level=0)).list_topics(timeout=1.5)
+
+
+def test_a_prefix_grant_lets_one_user_in_and_keeps_another_out(broker: SecureKafka, tmp_path: Path) -> None:
+    name = topic(broker.address, "uns.acme.dallas.packaging.raw")
+    acl = AclBinding(
+        ResourceType.TOPIC,
+        "uns.acme.dallas.",
+        ResourcePatternType.PREFIXED,
+        "User:historian",
+        "*",
+        AclOperation.ALL,
+        AclPermissionType.ALLOW,
+    )
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin.create_acls([acl])[acl].result(20)
+    outcome: dict[str, object] = {}
+    for user in ("historian", "intruder"):
+        settings = settings_for(broker, "SASL_PLAINTEXT", tmp_path, user)
+        producer = Producer(settings.kafka(**{"message.timeout.ms": 10_000}))
+        producer.produce(name, b"x", on_delivery=lambda error, message, user=user: outcome.update({user: error}))
+        assert producer.flush(15) == 0
+    assert outcome["historian"] is None
+    assert getattr(outcome["intruder"], "name", lambda: None)() == "TOPIC_AUTHORIZATION_FAILED"
+
+
+def test_doctor_says_who_may_what(broker: SecureKafka, tmp_path: Path) -> None:
+    settings = settings_for(broker, "SASL_SSL", tmp_path)
+    found = {finding.check: finding for finding in examine(settings, {}, write=True)}
+    assert found["kafka"].verdict is Verdict.OK
+    assert found["kafka rights"].detail == "historian may make topics"
+    assert found["clock of kafka"].verdict is Verdict.OK
+    lost = settings.model_copy(update={"security_protocol": "PLAINTEXT"})
+    assert {f.check: f for f in examine(lost, {})}["kafka"].verdict is Verdict.FAIL

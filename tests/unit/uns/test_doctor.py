@@ -1,0 +1,53 @@
+"""What the doctor finds on this machine when things are wrong; and how two clocks compare."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uns.doctor import Verdict, _skew, examine
+from uns.embedded.ports import free_port
+from uns.settings import Settings
+
+
+def test_everything_wrong_at_once(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "file").write_text("")
+    settings = Settings(
+        state_dir=tmp_path / "file" / "state",
+        plant=tmp_path / "plant",
+        registry=f"http://127.0.0.1:{port}",
+        postgres=f"postgresql://me:hunter2@127.0.0.1:{port}/uns",
+        mqtt=f"mqtt://127.0.0.1:{port}",
+    )
+    found = {finding.check: finding for finding in examine(settings, {})}
+    for check in ("disk", "registry", "postgres", "mqtt"):
+        assert found[check].verdict is Verdict.FAIL, found[check]
+    assert found["plant"].verdict is Verdict.WARN
+    assert all(finding.fix for finding in found.values() if finding.verdict is not Verdict.OK)
+    assert "hunter2" not in str(found)
+
+
+def test_the_command_exits_1_on_a_failure(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uns", "doctor", "--json"]
+    environ = {"PATH": "/usr/bin:/bin", "UNS_STATE_DIR": str(tmp_path), "UNS_PLANT": str(tmp_path / "none")}
+    well = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert (well.returncode, json.loads(well.stdout)["ok"]) == (0, True), well.stdout + well.stderr
+    ill = subprocess.run(
+        command, env=environ | {"UNS_MQTT": f"mqtt://127.0.0.1:{free_port()}"}, capture_output=True, text=True
+    )
+    assert (ill.returncode, json.loads(ill.stdout)["ok"]) == (1, False)
+
+
+@given(ours=st.floats(1e9, 2e9), took=st.floats(0, 10), off=st.floats(-1000, 1000))
+def test_skew_is_never_overstated(ours: float, took: float, off: float) -> None:
+    """A reading taken at any moment of the exchange does not blame a clock for the exchange's own duration."""
+    moment = ours + took / 2
+    found = _skew("clock", moment + off, ours, ours + took)
+    if found.verdict is Verdict.FAIL:
+        assert abs(off) > 300
+    if found.verdict is Verdict.OK:
+        assert abs(off) <= 1 + took

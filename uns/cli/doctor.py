@@ -1,0 +1,39 @@
+"""`uns doctor`: is everything there that the backbone needs?"""
+
+import os
+from typing import Annotated
+
+import typer
+
+from uns.cli.app import FAILED, app, emit
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Also make, write and remove a topic, to try Kafka and compare clocks.")
+    ] = False,
+) -> None:
+    """Check Java, disk, ports, Kafka, registry, PostgreSQL, MQTT, clocks and the plant model; exit 1 if any fails."""
+    from uns.connection import connection
+    from uns.doctor import Verdict, examine
+    from uns.errors import UserError
+    from uns.settings import settings
+
+    try:
+        given = connection()
+    except UserError:
+        given = settings()
+    findings = examine(given, os.environ, write)
+    failed = any(finding.verdict is Verdict.FAIL for finding in findings)
+    if as_json:
+        emit({"ok": not failed, "findings": [finding._asdict() for finding in findings]})
+    else:
+        marks = {Verdict.OK: ("✓", "green"), Verdict.WARN: ("!", "yellow"), Verdict.FAIL: ("✗", "red")}
+        for finding in findings:
+            mark, colour = marks[finding.verdict]
+            typer.echo(f"{typer.style(mark, fg=colour)} {finding.check:<18} {finding.detail}")
+            if finding.fix:
+                typer.echo(f"  {'':<18} → {finding.fix}")
+    raise typer.Exit(FAILED if failed else 0)
