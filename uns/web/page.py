@@ -137,7 +137,16 @@ class LineView:
 
 
 def build(feed: Feed, acknowledge: Acknowledge) -> None:
-    """Registers the page at `/` and `/line/<path>`."""
+    """Registers the page at `/` and `/line/<path>`, and what it knows about itself at `/api/status`."""
+
+    @app.get("/api/status")
+    def status() -> dict[str, Any]:
+        return {
+            "records": feed.board.applied,
+            "plant_time_us": feed.board.now,
+            "problem": feed.problem,
+            "silent_s": feed.silent_s,
+        }
 
     @ui.page("/")
     @ui.page("/line/{line:path}")

@@ -1,6 +1,7 @@
 """The page's process: feed, acknowledgements and the server put together."""
 
 import asyncio
+import os
 
 import structlog
 from topology.filters import Filter
@@ -57,7 +58,7 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
 
 def _order(settings: Settings) -> tuple[str, ...]:
     try:
-        return tuple(str(path) for path in load(settings.plant).cells())
+        return tuple(str(path) for path in load(settings.plant, os.environ).cells())
     except (PlantError, OSError) as error:
         log.warning(
             "cells are shown by name: the plant model cannot be read", folder=str(settings.plant), error=str(error)

@@ -1,0 +1,110 @@
+"""YAML with places: what a document says, and on which line it says it. Pure: text in, values and problems out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+Where = tuple[str | int, ...]
+"""Keys and indices from the top of the document."""
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong with a file, and what to do about it."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass
+class Document:
+    """Values of one file, each with the line it stands on."""
+
+    file: str
+    value: Any = None
+    lines: dict[Where, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def line(self, where: Where) -> int:
+        """Line of a place, or of the nearest place around it that the file has."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+
+def read(file: str, text: str, environ: Mapping[str, str]) -> Document:
+    """One YAML document with `${NAME}` and `${NAME:-default}` filled in from the environment."""
+    document = Document(file)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        document.problems.append(Problem(file, mark.line + 1 if mark else 1, f"not YAML: {error.problem}"))
+        return document
+    if node is not None:
+        document.value = _Reader(document, environ).value(node, ())
+    return document
+
+
+class _Reader:
+    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+        self._document, self._environ = document, environ
+        self._scalars = yaml.SafeLoader("")
+
+    def value(self, node: yaml.Node, where: Where) -> Any:
+        self._document.lines.setdefault(where, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, where)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(part, (*where, number)) for number, part in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node)
+            line = key_node.start_mark.line + 1
+            place = (*where, key)
+            if key in found:
+                first = self._document.lines[place]
+                self._problem(line, f"{key!r} stands here and on line {first}; one of them must go")
+                continue
+            self._document.lines[place] = line
+            found[key] = self.value(value_node, place)
+        return found
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        if node.tag == "tag:yaml.org,2002:str" and "${" in node.value:
+            return self._filled(node)
+        try:
+            return self._scalars.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError) as error:
+            self._problem(node.start_mark.line + 1, f"{node.value!r} cannot be read: {error}")
+            return None
+
+    def _filled(self, node: yaml.Node) -> str:
+        def fill(match: re.Match[str]) -> str:
+            name, default = match[1], match[2]
+            if name in self._environ:
+                return self._environ[name]
+            if default is None:
+                self._problem(
+                    node.start_mark.line + 1,
+                    f"${{{name}}} is not set in the environment; set it, or write ${{{name}:-default}}",
+                )
+                return ""
+            return default
+
+        return _VARIABLE.sub(fill, str(node.value))
+
+    def _problem(self, line: int, message: str) -> None:
+        self._document.problems.append(Problem(self._document.file, line, message))
