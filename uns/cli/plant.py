@@ -1,0 +1,92 @@
+"""`uns init`, `uns lint`, `uns apply`: the plant model from first file to a cluster that matches it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uns.cli.app import UserError, app, emit
+
+FolderArgument = Annotated[
+    Path | None, typer.Argument(help="folder of the plant model (default: UNS_PLANT, else ./plant)")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="folder to write")] = Path("plant"),
+    opcua: Annotated[str | None, typer.Option(help="address of your OPC UA server, opc.tcp://host:port")] = None,
+    mqtt: Annotated[str | None, typer.Option(help="address of your MQTT broker, mqtt://host:port")] = None,
+) -> None:
+    """Write a commented plant model for your first machine."""
+    from uns.starter import write
+
+    if opcua and mqtt:
+        raise UserError("one source to begin with: --opcua or --mqtt; more are added in connectors.yaml")
+    files = write(folder, opcua=None if mqtt else opcua or "opc.tcp://127.0.0.1:4840", mqtt=mqtt)
+    for file in files:
+        typer.echo(f"wrote {file}")
+    typer.echo(
+        f"\nNext:\n  uns lint {folder}\n  uns up --plant {folder}    # Kafka, registry and all parts of this plant, here\n"
+        "  uns tail '#' --class raw   # in another terminal: the values of your machine"
+    )
+
+
+@app.command()
+def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
+    """Check a plant model: every problem with its file, its line and what to do."""
+    import os
+
+    from uns.lint import check
+    from uns.settings import settings
+
+    place = folder or settings().plant
+    problems, plant = check(place, os.environ)
+    if as_json:
+        emit([{"file": one.file, "line": one.line, "message": one.message} for one in problems])
+    else:
+        for problem in problems:
+            typer.echo(str(problem))
+        if plant is not None and not problems:
+            typer.echo(
+                f"{place}: {len(plant.cells())} machines, {len(plant.connectors)} connectors, {len(plant.sinks)} sinks; no problems"
+            )
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def apply(
+    folder: FolderArgument = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan only")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the cluster lacks of the plant's topics, schemas and ACLs, then make it match."""
+    from uns.apply import Applier
+    from uns.connection import connection
+    from uns.plant import load_plant
+
+    settings = connection()
+    plant = load_plant(folder or settings.plant)
+    applier = Applier(settings)
+    steps = applier.plan(plant)
+    acting = [step for step in steps if step.acts]
+    if not as_json:
+        for step in steps:
+            typer.echo(f"  {'+' if step.acts else '!'} {step}")
+        typer.echo(f"{len(acting)} to do" if acting else "the cluster matches the model")
+    taken = 0
+    if acting and not dry_run:
+        if not (yes or as_json) and not typer.confirm("apply?"):
+            raise typer.Exit(1)
+        taken = applier.apply(acting)
+        if not as_json:
+            typer.echo(f"{taken} done")
+    if as_json:
+        emit(
+            {"steps": [{"kind": step.kind, "name": step.name, "detail": step.detail} for step in steps], "taken": taken}
+        )
+    if any(step.kind == "refused" for step in steps):
+        raise typer.Exit(1)

@@ -1,0 +1,67 @@
+"""The plant model checked with everything that is installed: topology's own rules, then each component's options."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from topology.document import Problem, Where
+from topology.loader import PlantError, Sources, explain, load_with_sources
+from topology.path import Level
+from topology.path import Path as PlantPath
+from topology.plant import Plant
+from uns.registered import UnknownComponent, connector_spec, sink_spec
+
+
+def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plant | None]:
+    """Every problem, in order of file and line; the model too where it could be built."""
+    try:
+        plant, sources = load_with_sources(folder, environ)
+    except PlantError as error:
+        return list(error.problems), None
+    problems = []
+    for name, connector in plant.connectors.items():
+        where: Where = ("connectors", name)
+        try:
+            spec = connector_spec(connector.protocol)
+        except UnknownComponent as unknown:
+            problems.append(sources.problem((*where, "protocol"), str(unknown)))
+            continue
+        config, found = _validated(spec.config, connector.config, (*where, "config"), sources)
+        problems += found
+        if config is not None:
+            problems += [
+                sources.problem((*where, "config"), _stranger(path, plant))
+                for path in spec.paths(config)
+                if not _known(path, plant)
+            ]
+    for name, sink in plant.sinks.items():
+        where = ("sinks", name)
+        try:
+            problems += _validated(sink_spec(sink.kind).config, sink.config, (*where, "config"), sources)[1]
+        except UnknownComponent as unknown:
+            problems.append(sources.problem((*where, "kind"), str(unknown)))
+    return sorted(problems), plant
+
+
+def _validated(
+    model: type[BaseModel], config: Mapping[str, Any], where: Where, sources: Sources
+) -> tuple[Any | None, list[Problem]]:
+    try:
+        return model.model_validate(dict(config)), []
+    except ValidationError as error:
+        return None, list(explain(error, where, sources, model))
+
+
+def _known(path: PlantPath, plant: Plant) -> bool:
+    if path.level is Level.CELL:
+        return path in plant.cells()
+    return any(path.contains(cell) for cell in plant.cells())
+
+
+def _stranger(path: PlantPath, plant: Plant) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(str(path), [str(cell) for cell in plant.cells()], 1)
+    return f"{path} is not in the namespace; " + (f"did you mean {near[0]}?" if near else "add it, or correct the path")
