@@ -159,8 +159,8 @@ class Plant:
     def written(self, message_class: MessageClass, partition: int) -> list[LogRecord]:
         return list(read(self.settings, self.topic(message_class), partition))
 
-    def end(self, name: str, partition: int = 0) -> int:
-        consumer = Consumer(self.settings.kafka(**{"group.id": "ends", "isolation.level": "read_committed"}))
+    def end(self, name: str, partition: int = 0, isolation: str = "read_committed") -> int:
+        consumer = Consumer(self.settings.kafka(**{"group.id": "ends", "isolation.level": isolation}))
         try:
             return int(consumer.get_watermark_offsets(TopicPartition(name, partition), 10)[1])
         finally:
@@ -181,11 +181,18 @@ class Plant:
     def processed(self, deadline_s: float = DEADLINE_S) -> None:
         """Waits until the group has committed the end of every partition."""
         until(lambda: self.lag() == 0, deadline_s, lambda: f"lag {self.lag()}, committed {self.committed()}")
+        self.settled(deadline_s)
+
+    def settled(self, deadline_s: float = DEADLINE_S) -> None:
+        """Waits until no transaction is open: a group's offsets show a moment before the records of the same commit."""
+        places = [(self.topic(c), n) for c in CLASSES for n in range(self.partitions)]
+        until(lambda: all(self.end(*p) == self.end(*p, "read_uncommitted") for p in places), deadline_s)
 
     def processed_but_for_ticks(self, deadline_s: float = DEADLINE_S) -> None:
         """Waits until the group has committed what is in the log now."""
         ends = {n: self.end(self.raw, n) for n in range(self.partitions)}
         until(lambda: all(self.committed()[n] >= end for n, end in ends.items()), deadline_s, lambda: self.committed())
+        self.settled(deadline_s)
 
     def same_as_oracle(self) -> int:
         """Asserts that derived and quarantined records equal the oracle's, byte for byte and in order; returns how many."""

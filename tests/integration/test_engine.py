@@ -58,7 +58,7 @@ def test_kill_9_at_random_points_loses_and_doubles_nothing(plant: Plant, tmp_pat
     producer = threading.Thread(target=produce)
     producer.start()
     try:
-        for _ in range(5):
+        for _ in range(8):
             with Process(plant, tmp_path, fetch_records=25, group_records=25, commit_interval_s=0) as worker:
                 worker.restored()
                 time.sleep(chance.uniform(0.0, 0.4))  # the random point, not a wait

@@ -1,8 +1,9 @@
 """One group of batches through decode, fold and transaction. Blocking: runs in the transaction thread."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from faust.types import TP
@@ -12,7 +13,6 @@ from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.step import Counts, Decoded, Fence, Message, Source, Step
-from uns.engine.transaction import Transactions
 from uns.engine.transport import Batch, Membership
 
 log = structlog.get_logger()
@@ -30,12 +30,21 @@ class Partition:
     """Below it everything is folded; committed, whenever no group is being processed."""
 
 
+class Commits(Protocol):
+    """What a processor needs of `uns.engine.transaction.Transactions`."""
+
+    def open(self) -> None: ...
+    def commit(
+        self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+    ) -> None: ...
+
+
 class Processor:
     """Folds groups and commits them. After an exception its partitions' state is ahead of what Kafka holds: drop it."""
 
     def __init__(
         self,
-        transactions: Transactions,
+        transactions: Commits,
         config: EngineConfig,
         clock: Clock,
         worker: str,

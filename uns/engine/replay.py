@@ -73,8 +73,9 @@ def read(
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
-                        return
-                    if not error.retriable():
+                        if message.offset() >= last:
+                            return
+                    elif not error.retriable():
                         raise RuntimeError(f"{topic}[{partition}]: {error.str()}")
                     continue
                 if message.offset() >= last:

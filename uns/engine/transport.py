@@ -90,7 +90,7 @@ class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs in the consumer's thread, before Faust hears of it."""
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> Any:
-        self._thread.membership = None
+        self._thread.parted()
         return super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
@@ -107,6 +107,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         super().__post_init__()
         self._expected: dict[TP, int] = {}
         self._opened = asyncio.Event()
+        # One reader at a time: a position that moved without records then means control records, never a lost read.
+        self._reading = asyncio.Lock()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         settings, config, group, instance = transport.settings, transport.config, self.app.conf.id, transport.instance
@@ -125,12 +127,18 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             fetch_max_wait_ms=int(config.fetch_wait_s * 1000),
             request_timeout_ms=int(max(40.0, config.rebalance_timeout_s + 5) * 1000),
             session_timeout_ms=int(config.session_timeout_s * 1000),
-            heartbeat_interval_ms=int(config.session_timeout_s * 1000 / 4),
+            heartbeat_interval_ms=int(min(1.0, config.session_timeout_s / 4) * 1000),
             rebalance_timeout_ms=int(config.rebalance_timeout_s * 1000),
             max_poll_interval_ms=1_000_000,
             metadata_max_age_ms=30_000,
             **security(settings),
         )
+
+    def parted(self) -> None:
+        """The group rebalances: what was read of the old generation is read again under the new one."""
+        self.membership = None
+        self._expected.clear()
+        self._opened.clear()
 
     def joined(self, assigned: Iterable[Any]) -> None:
         """A new generation: every partition is shut until the engine opens it."""
@@ -138,8 +146,6 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         coordinator = consumer._coordinator
         partitions = frozenset(TP(tp.topic, tp.partition) for tp in assigned)
         consumer.pause(*(TopicPartition(*tp) for tp in partitions))
-        self._expected.clear()
-        self._opened.clear()
         self.membership = Membership(coordinator.group_id, coordinator.generation, coordinator.member_id, partitions)
 
     async def open(self, membership: Membership, offsets: Mapping[TP, int]) -> bool:
@@ -156,16 +162,23 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def batches(self, timeout_s: float) -> list[Batch]:
         """At most one batch a partition, from what was fetched; waits up to `timeout_s` for the first."""
-        membership = self.membership
-        if membership is None or not self._expected:
-            try:
-                await asyncio.wait_for(self._opened.wait(), timeout_s)
-            except TimeoutError:
-                return []
-            membership = self.membership
+        async with self._reading:
+            if not self._expected:
+                try:
+                    await asyncio.wait_for(self._opened.wait(), timeout_s)
+                except TimeoutError:
+                    return []
+            return await self._read(timeout_s)
+
+    async def _read(self, timeout_s: float) -> list[Batch]:
+        membership, consumer = self.membership, self._ensure_consumer()
         if membership is None or not self._expected:
             return []
-        consumer = self._ensure_consumer()
+        assignment = consumer._subscription.subscription.assignment
+        for tp, expected in self._expected.items():
+            # A read that a rebalance overtook has moved on and thrown its records away.
+            if assignment.state_value(TopicPartition(*tp)).position != expected:
+                consumer.seek(TopicPartition(*tp), expected)
         try:
             records = await self._fetch_records(
                 consumer, set(self._expected), timeout=timeout_s, max_records=consumer._max_poll_records
@@ -176,9 +189,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             return []
         # No await from here on: records, positions and membership belong together.
         found = []
-        assignment = consumer._subscription.subscription.assignment
-        for tp, expected in list(self._expected.items()):
-            state = assignment.state_value(tp)
+        for tp, expected in self._expected.items():
+            state = assignment.state_value(TopicPartition(*tp))
             batch = records.get(tp) or []
             if not batch and state.position == expected:
                 continue

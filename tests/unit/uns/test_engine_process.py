@@ -1,0 +1,173 @@
+"""Groups, crashes and restores of any shape say what one run over the log says."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+import pytest
+from faust.types import TP
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from schemas.records import Order, Sample, Samples, State, Tick, Value
+from tests.integration.engine_harness import CountFold, codec
+from uns.clock import system
+from uns.engine.config import EngineConfig
+from uns.engine.failure import Exit, Fatal
+from uns.engine.process import Partition, Processor
+from uns.engine.replay import LogRecord, replay, replay_log
+from uns.engine.step import Fence, Message, Place, Step
+from uns.engine.transport import Batch, Budget, Membership
+
+RAW = "uns.acme.dallas.packaging.raw"
+TP0 = TP(RAW, 0)
+MEMBERSHIP = Membership("group", 7, "member", frozenset({TP0}))
+CODEC = codec()
+
+
+class Log:
+    """Kafka as far as a commit goes: all of a transaction or nothing; a planned crash leaves nothing."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.changelog: dict[bytes, bytes] = {}
+        self.offsets: dict[TP, int] = {}
+        self.crash = False
+
+    def open(self) -> None: ...
+
+    def commit(
+        self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+    ) -> None:
+        if self.crash:
+            raise Fatal(Exit.TRANSACTION, "planned")
+        place = Place(RAW)
+        for _, message in messages:
+            if message.topic != place.changelog:
+                self.messages.append(message)
+            elif message.value is None:
+                self.changelog.pop(message.key or b"")
+            else:
+                self.changelog[message.key or b""] = message.value
+        self.offsets |= offsets
+
+    def restore(self) -> Partition:
+        place = Place(RAW)
+        step = Step(CountFold(), CODEC, place, 0)
+        for key, value in self.changelog.items():
+            if (name := place.state_name(key)) is not None:
+                step.fold.restore(name, value)
+        mark = self.changelog.get(place.fence_key)
+        start = msgspec.msgpack.decode(mark, type=Fence).next_offset if mark else 0
+        return Partition(step, start, start)
+
+
+def record(offset: int, kind: int) -> LogRecord:
+    path = f"acme/dallas/packaging/line-1/cell-{kind % 3}".encode()
+    values: list[Value] = [1, 2, float("nan"), True, "text", None]
+    sample = Sample("T", offset, values[kind % len(values)])
+    value: bytes | None = {
+        7: CODEC.encode(Order(id="o", product="p", started_at=1)),
+        8: b"\x07poison",
+        9: None,
+        10: CODEC.encode(Tick(at=offset, worker="w")),
+    }.get(kind, CODEC.encode(Samples("s", offset, (sample,))))
+    return LogRecord(RAW, 0, offset, b"no path!" if kind == 11 else path, value)
+
+
+logs = st.lists(st.tuples(st.integers(0, 11), st.integers(1, 3)), max_size=40)
+
+
+@settings(deadline=None)
+@given(logs, st.data())
+def test_any_grouping_and_any_crash_says_what_the_oracle_says(
+    shape: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    log, offset = [], 0
+    for kind, step_by in shape:
+        log.append(record(offset, kind))
+        offset += step_by  # gaps: control records and aborted ones
+    kafka = Log()
+    processor = Processor(kafka, EngineConfig(), system, "w", (), lambda: False)
+    partition = kafka.restore()
+    while partition.next_offset < offset:
+        start, end = partition.position, min(offset, partition.position + data.draw(st.integers(1, 20)))
+        redelivered = data.draw(st.integers(0, 3))
+        batch_start = max(0, start - redelivered)
+        records = [r for r in log if batch_start <= r.offset < end]
+        batch = Batch(MEMBERSHIP, TP0, min(start, batch_start), end, records, 0, offset)
+        kafka.crash = data.draw(st.booleans()) and data.draw(st.booleans())
+        try:
+            processor.process([batch], {TP0: partition}, MEMBERSHIP)
+            assert kafka.offsets[TP0] == partition.next_offset == end
+        except Fatal:
+            partition = kafka.restore()
+    assert kafka.messages == list(replay_log(Step(CountFold(), CODEC, Place(RAW), 0), log))
+
+
+def test_a_batch_that_went_missing_ends_the_worker() -> None:
+    processor = Processor(Log(), EngineConfig(), system, "w", (), lambda: False)
+    late = Batch(MEMBERSHIP, TP0, 5, 6, [record(5, 0)], 0, 6)
+    with pytest.raises(Fatal, match="never folded") as raised:
+        processor.process([late], {TP0: Log().restore()}, MEMBERSHIP)
+    assert raised.value.code is Exit.LOST_BATCH
+
+
+class Away(Exception):
+    pass
+
+
+def test_a_registry_that_stays_away_ends_the_worker_and_quarantines_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = Log()
+    partition = kafka.restore()
+    asked: list[object] = []
+
+    def decode(source: object) -> object:
+        asked.append(source)
+        raise Away("connection refused")
+
+    monkeypatch.setattr(partition.step, "decode", decode)
+    config = EngineConfig(registry_retry_s=0.3)
+    processor = Processor(kafka, config, system, "w", (Away,), lambda: False)
+    with pytest.raises(Fatal, match="registry stays away") as raised:
+        processor.process([Batch(MEMBERSHIP, TP0, 0, 1, [record(0, 0)], 0, 1)], {TP0: partition}, MEMBERSHIP)
+    assert raised.value.code is Exit.REGISTRY
+    assert len(asked) >= 2
+    assert kafka.messages == []
+
+
+def test_replay_gives_the_fold_s_own_words() -> None:
+    step = Step(CountFold(), CODEC, Place(RAW), 0)
+    inputs = [d for d in (step.decode(record(n, 0)) for n in range(3)) if isinstance(d.record, Samples)]
+    from processors.base import Input
+
+    said = list(replay(CountFold(), [Input(d.path, RAW, 0, d.source.offset, d.record) for d in inputs]))  # type: ignore[arg-type]
+    assert [type(one) for one in said] == [State]
+
+
+def test_membership_is_what_librdkafka_reads() -> None:
+    assert MEMBERSHIP.metadata == b"CGMDv2:\x07\x00\x00\x00group\x00member\x00\x01"
+
+
+def test_places_of_an_area() -> None:
+    place = Place(RAW)
+    assert place.changelog == "uns-internal.acme.dallas.packaging.changelog"
+    assert place.quarantine == "uns-internal.acme.dallas.packaging.quarantine"
+    assert place.state_name(place.state_key("a/b")) == "a/b"
+    assert place.state_name(place.fence_key) is None
+    assert place.state_name(b"oee/state/a/b") is None
+
+
+def test_budget_closes_and_opens() -> None:
+    budget = Budget(10)
+    budget.take(10)
+    assert budget.used >= budget.limit
+    budget.give(4)
+    assert budget.used == 6
+    budget.reset()
+    assert budget.used == 0
+
+
+def test_a_rebalance_must_outlast_a_transaction() -> None:
+    with pytest.raises(ValidationError, match="rebalance_timeout_s"):
+        EngineConfig(rebalance_timeout_s=1, transaction_timeout_s=2)
