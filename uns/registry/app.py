@@ -1,0 +1,300 @@
+"""Confluent's REST contract over the schema log. AVRO only; every answer and error code as its clients expect them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from schemas.compatibility import InvalidSchema, Level, check, problems
+from uns.registry.log import NotWritten, SchemaLog
+from uns.registry.store import Store, Version, config_record, delete_record, schema_record, schema_tombstone
+
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+
+
+class Answer(JSONResponse):
+    media_type = MEDIA_TYPE
+
+
+class Refused(Exception):
+    """An error answer: HTTP status, Confluent's code, words."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+Handler = Callable[["Registry", Request, dict[str, Any]], Any]
+
+
+class Registry:
+    """The operations; each is called in a thread, writes one at a time."""
+
+    def __init__(self, log: SchemaLog) -> None:
+        self.log = log
+
+    @property
+    def store(self) -> Store:
+        return self.log.store
+
+    # -- subjects ----------------------------------------------------------------------------------------------
+
+    def subjects(self, request: Request, body: dict[str, Any]) -> Any:
+        prefix = request.query_params.get("subjectPrefix", "")
+        return [name for name in self.store.names(_deleted(request)) if name.startswith(prefix.removeprefix(":*:"))]
+
+    def look_up(self, request: Request, body: dict[str, Any]) -> Any:
+        subject, schema = request.path_params["subject"], _schema(body)
+        self._subject(subject, _deleted(request))
+        found = self.store.find(subject, schema, _deleted(request))
+        if found is None:
+            raise Refused(404, 40403, "Schema not found")
+        return _version(found)
+
+    def delete_subject(self, request: Request, body: dict[str, Any]) -> Any:
+        subject, permanent = request.path_params["subject"], request.query_params.get("permanent") == "true"
+        versions = self._subject(subject, permanent)
+        if permanent:
+            if any(not one.deleted for one in versions):
+                raise Refused(404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
+            self.log.write([schema_tombstone(one) for one in versions])
+        else:
+            self.log.write([delete_record(subject, versions[-1].version)])
+        return [one.version for one in versions]
+
+    # -- versions ----------------------------------------------------------------------------------------------
+
+    def versions(self, request: Request, body: dict[str, Any]) -> Any:
+        return [one.version for one in self._subject(request.path_params["subject"], _deleted(request))]
+
+    def version(self, request: Request, body: dict[str, Any]) -> Any:
+        return _version(self._version(request))
+
+    def version_schema(self, request: Request, body: dict[str, Any]) -> Any:
+        return json.loads(self._version(request).schema)
+
+    def referenced_by(self, request: Request, body: dict[str, Any]) -> Any:
+        self._version(request)
+        return []
+
+    def register(self, request: Request, body: dict[str, Any]) -> Any:
+        subject, schema = request.path_params["subject"], _schema(body)
+        if (known := self.store.find(subject, schema)) is not None:
+            return {"id": known.id}
+        earlier = [one.schema for one in self.store.versions(subject)]
+        if found := problems(schema, earlier, self.store.level_of(subject)):
+            raise Refused(
+                409,
+                409,
+                f"Schema being registered is incompatible with an earlier schema for subject {subject!r}: {'; '.join(found)}",
+            )
+        id_ = self.store.id_of(schema) or self.store.next_id()
+        self.log.write([schema_record(Version(subject, self.store.next_version(subject), id_, schema))])
+        return {"id": id_}
+
+    def delete_version(self, request: Request, body: dict[str, Any]) -> Any:
+        permanent = request.query_params.get("permanent") == "true"
+        one = self._version(request, deleted=permanent)
+        if permanent and not one.deleted:
+            raise Refused(
+                404,
+                40407,
+                f"Subject '{one.subject}' Version {one.version} was not deleted first before being permanently deleted",
+            )
+        self.log.write([schema_tombstone(one) if permanent else schema_record(replace(one, deleted=True))])
+        return one.version
+
+    # -- ids ---------------------------------------------------------------------------------------------------
+
+    def by_id(self, request: Request, body: dict[str, Any]) -> Any:
+        return {"schema": self._text(request)}
+
+    def by_id_schema(self, request: Request, body: dict[str, Any]) -> Any:
+        return json.loads(self._text(request))
+
+    def by_id_subjects(self, request: Request, body: dict[str, Any]) -> Any:
+        return sorted({one.subject for one in self._with_id(request)})
+
+    def by_id_versions(self, request: Request, body: dict[str, Any]) -> Any:
+        return [{"subject": one.subject, "version": one.version} for one in self._with_id(request)]
+
+    def types(self, request: Request, body: dict[str, Any]) -> Any:
+        return ["AVRO"]
+
+    # -- compatibility -----------------------------------------------------------------------------------------
+
+    def compatible(self, request: Request, body: dict[str, Any]) -> Any:
+        subject, schema = request.path_params["subject"], _schema(body)
+        level = self.store.level_of(subject)
+        if "version" in request.path_params:
+            earlier = [self._version(request).schema]
+            level = Level(level.removesuffix("_TRANSITIVE"))
+        else:
+            earlier = [one.schema for one in self._subject(subject, False)]
+        found = problems(schema, earlier, level)
+        answer: dict[str, Any] = {"is_compatible": not found}
+        if request.query_params.get("verbose") == "true":
+            answer["messages"] = found
+        return answer
+
+    def config(self, request: Request, body: dict[str, Any]) -> Any:
+        subject = request.path_params.get("subject")
+        if subject is None:
+            return {"compatibilityLevel": self.store.level}
+        level = self.store.levels.get(subject)
+        if level is None and request.query_params.get("defaultToGlobal") != "true":
+            raise Refused(404, 40408, f"Subject '{subject}' does not have subject-level compatibility configured")
+        return {"compatibilityLevel": level or self.store.level}
+
+    def set_config(self, request: Request, body: dict[str, Any]) -> Any:
+        try:
+            level = Level(str(body.get("compatibility")).upper())
+        except ValueError:
+            raise Refused(422, 42203, f"Invalid compatibility level. Valid values are {', '.join(Level)}") from None
+        self.log.write([config_record(request.path_params.get("subject"), level)])
+        return {"compatibility": level}
+
+    def delete_config(self, request: Request, body: dict[str, Any]) -> Any:
+        subject = request.path_params.get("subject")
+        before = self.store.level if subject is None else self.store.level_of(subject)
+        self.log.write([config_record(subject, None)])
+        return {"compatibility": before}
+
+    def mode(self, request: Request, body: dict[str, Any]) -> Any:
+        return {"mode": "READONLY" if self.log.fenced else "READWRITE"}
+
+    def root(self, request: Request, body: dict[str, Any]) -> Any:
+        return {}
+
+    # -- finding -----------------------------------------------------------------------------------------------
+
+    def _subject(self, subject: str, deleted: bool) -> list[Version]:
+        versions = self.store.versions(subject, deleted)
+        if not versions:
+            raise Refused(404, 40401, f"Subject '{subject}' not found.")
+        return versions
+
+    def _version(self, request: Request, deleted: bool | None = None) -> Version:
+        wanted = request.path_params["version"]
+        versions = self._subject(request.path_params["subject"], _deleted(request) if deleted is None else deleted)
+        if wanted in ("latest", "-1"):
+            return versions[-1]
+        if not wanted.isdigit() or int(wanted) < 1:
+            raise Refused(
+                422,
+                42202,
+                f"The specified version '{wanted}' is not a valid version id. Allowed are numbers from 1 and 'latest'",
+            )
+        for one in versions:
+            if one.version == int(wanted):
+                return one
+        raise Refused(404, 40402, f"Version {wanted} not found.")
+
+    def _text(self, request: Request) -> str:
+        text = self.store.text_of.get(int(request.path_params["id"]))
+        if text is None:
+            raise Refused(404, 40403, f"Schema {request.path_params['id']} not found")
+        return text
+
+    def _with_id(self, request: Request) -> list[Version]:
+        self._text(request)
+        id_ = int(request.path_params["id"])
+        return [one for name in self.store.names() for one in self.store.versions(name) if one.id == id_]
+
+
+def _deleted(request: Request) -> bool:
+    return request.query_params.get("deleted") == "true"
+
+
+def _schema(body: dict[str, Any]) -> str:
+    kind = body.get("schemaType") or "AVRO"
+    if kind != "AVRO":
+        raise Refused(422, 42201, f"Invalid schema type {kind}: this registry keeps AVRO")
+    if body.get("references"):
+        raise Refused(422, 42201, "Invalid schema: references are not supported; put the named types inside the schema")
+    text = body.get("schema")
+    if not isinstance(text, str):
+        raise Refused(422, 42201, "Invalid schema: the body has no text in 'schema'")
+    try:
+        check(text)
+    except InvalidSchema as error:
+        raise Refused(422, 42201, f"Invalid schema: {error}") from error
+    return text
+
+
+def _version(one: Version) -> dict[str, Any]:
+    return {"subject": one.subject, "version": one.version, "id": one.id, "schema": one.schema}
+
+
+def create(log: SchemaLog) -> Starlette:
+    """The web application over an opened log."""
+    registry = Registry(log)
+
+    def route(path: str, method: str, handler: Handler) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return await _answer(log, handler, registry, request)
+
+        return Route(path, endpoint, methods=[method])
+
+    async def ready(request: Request) -> Response:
+        return PlainTextResponse(log.problem or "ok", status_code=503 if log.problem else 200)
+
+    r = Registry
+    return Starlette(
+        routes=[
+            route("/", "GET", r.root),
+            route("/subjects", "GET", r.subjects),
+            route("/subjects/{subject}", "POST", r.look_up),
+            route("/subjects/{subject}", "DELETE", r.delete_subject),
+            route("/subjects/{subject}/versions", "GET", r.versions),
+            route("/subjects/{subject}/versions", "POST", r.register),
+            route("/subjects/{subject}/versions/{version}", "GET", r.version),
+            route("/subjects/{subject}/versions/{version}", "DELETE", r.delete_version),
+            route("/subjects/{subject}/versions/{version}/schema", "GET", r.version_schema),
+            route("/subjects/{subject}/versions/{version}/referencedby", "GET", r.referenced_by),
+            route("/schemas/types", "GET", r.types),
+            route("/schemas/ids/{id:int}", "GET", r.by_id),
+            route("/schemas/ids/{id:int}/schema", "GET", r.by_id_schema),
+            route("/schemas/ids/{id:int}/subjects", "GET", r.by_id_subjects),
+            route("/schemas/ids/{id:int}/versions", "GET", r.by_id_versions),
+            route("/compatibility/subjects/{subject}/versions", "POST", r.compatible),
+            route("/compatibility/subjects/{subject}/versions/{version}", "POST", r.compatible),
+            route("/config", "GET", r.config),
+            route("/config", "PUT", r.set_config),
+            route("/config", "DELETE", r.delete_config),
+            route("/config/{subject}", "GET", r.config),
+            route("/config/{subject}", "PUT", r.set_config),
+            route("/config/{subject}", "DELETE", r.delete_config),
+            route("/mode", "GET", r.mode),
+            route("/mode/{subject}", "GET", r.mode),
+            Route("/health/live", lambda request: PlainTextResponse("ok")),
+            Route("/health/ready", ready),
+        ]
+    )
+
+
+async def _answer(log: SchemaLog, handler: Handler, registry: Registry, request: Request) -> Response:
+    try:
+        text = await request.body()
+        body = json.loads(text) if text else {}
+        if not isinstance(body, dict):
+            raise ValueError("an object is expected")
+    except ValueError as error:
+        return Answer({"error_code": 400, "message": f"the body is not JSON: {error}"}, status_code=400)
+
+    def call() -> Any:
+        with log.lock:
+            return handler(registry, request, body)
+
+    try:
+        return Answer(await run_in_threadpool(call))
+    except Refused as refused:
+        return Answer({"error_code": refused.code, "message": str(refused)}, status_code=refused.status)
+    except NotWritten as error:
+        return Answer({"error_code": 50001, "message": str(error)}, status_code=500)

@@ -1,0 +1,152 @@
+"""The `_schemas` topic: one partition, compacted, one fenced writer, read back before a write is answered."""
+
+import threading
+import time
+from collections.abc import Iterable
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from uns.registry.store import Store
+from uns.settings import Settings
+
+log = structlog.get_logger()
+
+TOPIC = "_schemas"
+TIMEOUT_S = 10.0
+Record = tuple[bytes, bytes | None]
+
+
+class NotWritten(RuntimeError):
+    """The record is not on the topic; the message says why."""
+
+
+class SchemaLog:
+    """Keeps `store` equal to the topic. `write` is for one thread at a time and returns once `store` has it.
+
+    A second process that opens the log for writing fences this one: `fenced` is then true and every write refused.
+    """
+
+    def __init__(self, settings: Settings, topic: str = TOPIC) -> None:
+        self.store = Store()
+        self.lock = threading.RLock()
+        self.fenced = False
+        self.problem: str | None = "reading the topic"
+        self._settings, self._topic = settings, topic
+        self._read = 0
+        self._moved = threading.Condition(self.lock)
+        self._stop = threading.Event()
+        self._producer: Producer | None = None
+        self._thread = threading.Thread(target=self._follow, name="schemas", daemon=True)
+
+    def open(self) -> None:
+        """Creates the topic where it is missing, fences any other writer, and reads to the end. Raises `KafkaException`."""
+        self._create()
+        self._producer = Producer(
+            self._settings.kafka(
+                **{
+                    "transactional.id": f"uns-registry-{self._topic}",
+                    "transaction.timeout.ms": 10_000,
+                    "acks": "all",
+                }
+            )
+        )
+        self._producer.init_transactions(TIMEOUT_S * 2)
+        self._thread.start()
+        deadline = time.monotonic() + TIMEOUT_S * 2
+        with self._moved:
+            while self.problem is not None:
+                if not self._moved.wait(0.2) and time.monotonic() > deadline:
+                    raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{self._topic} was not read in time"))
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def write(self, records: Iterable[Record]) -> None:
+        """All or none, then read back. Raises `NotWritten`."""
+        if self.fenced or self._producer is None:
+            raise NotWritten("another registry has taken over the topic; this one only reads")
+        offsets: list[int] = []
+        errors: list[str] = []
+
+        def delivered(error: KafkaError | None, message: object) -> None:
+            if error is not None:
+                errors.append(error.str())
+            else:
+                offsets.append(message.offset())  # type: ignore[attr-defined]
+
+        try:
+            self._producer.begin_transaction()
+            for key, value in records:
+                self._producer.produce(self._topic, value, key, partition=0, on_delivery=delivered)
+            self._producer.commit_transaction(TIMEOUT_S)
+        except KafkaException as error:
+            self._failed(error.args[0])
+            raise NotWritten(f"Kafka did not take it: {error.args[0].str()}") from error
+        if errors or not offsets:
+            raise NotWritten(f"Kafka did not take it: {', '.join(errors) or 'no delivery report'}")
+        deadline = time.monotonic() + TIMEOUT_S
+        with self._moved:
+            while self._read <= max(offsets):
+                if not self._moved.wait(0.2) and time.monotonic() > deadline:
+                    raise NotWritten("written, but not read back in time; ask again")
+
+    def _failed(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in (
+            KafkaError._FENCED,
+            KafkaError.PRODUCER_FENCED,
+            KafkaError.INVALID_PRODUCER_EPOCH,
+        ):
+            self.fenced = True
+            self.problem = "another registry has taken over the topic"
+            log.error("registry fenced", topic=self._topic, error=error.str())
+            return
+        try:
+            assert self._producer is not None
+            self._producer.abort_transaction(TIMEOUT_S)
+        except KafkaException as again:
+            self.fenced = True
+            self.problem = f"the writer failed: {again.args[0].str()}"
+
+    def _create(self) -> None:
+        admin = AdminClient(self._settings.kafka())
+        metadata = admin.list_topics(timeout=TIMEOUT_S)
+        if self._topic in metadata.topics:
+            return
+        replicas = min(3, len(metadata.brokers))
+        new = NewTopic(self._topic, 1, replicas, config={"cleanup.policy": "compact"})
+        try:
+            admin.create_topics([new])[self._topic].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+    def _follow(self) -> None:
+        consumer = Consumer(
+            self._settings.kafka(
+                **{
+                    "group.id": "uns-registry",  # never joined
+                    "enable.auto.commit": False,
+                    "enable.partition.eof": True,
+                    "isolation.level": "read_committed",
+                    "auto.offset.reset": "earliest",
+                    "fetch.wait.max.ms": 20,
+                }
+            )
+        )
+        consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
+        try:
+            while not self._stop.is_set():
+                for message in consumer.consume(500, 0.1):
+                    error = message.error()
+                    with self._moved:
+                        if error is None:
+                            self.store.apply(message.key(), message.value())
+                            self._read = message.offset() + 1
+                        elif error.code() == KafkaError._PARTITION_EOF and not self.fenced:
+                            self.problem = None
+                        self._moved.notify_all()
+        finally:
+            consumer.close()
