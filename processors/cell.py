@@ -1,0 +1,352 @@
+"""One work unit: the samples it sent, the facts that hold for it and what was published about it.
+
+Samples only update sets here (series, signs of life, newest values); everything derived is computed from the sets at the
+next tick, over the stretch of time that changed (`touched`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from processors.base import Rejection
+from processors.elements import Elements
+from processors.facts import Facts
+from processors.journal import Journal
+from processors.ledger import Ledger
+from processors.plan import Plan
+from processors.quality import Chart
+from processors.series import HOUR, INF, Series
+from processors.timeline import Names, Timeline
+from processors.windows import Counter, Groups, Windows, merge
+from schemas.records import Order, Sample, Shift, Value
+from topology.plant import EquipmentType, Tag
+
+TAGS_MAX = 512
+"""Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""
+CHARTS_MAX = 64
+"""Characteristics of one cell."""
+BASELINE = 25
+"""Points from which limits are learnt where the equipment type says nothing."""
+VALUE_MAX = 1 << 61
+
+Handler = Callable[[Sample, int], Rejection | None]
+
+
+class TagSlot:
+    """The newest sample of a tag, and what its samples are for (None: only carried along)."""
+
+    __slots__ = ("handle", "newest")
+
+    def __init__(self, handle: Handler | None) -> None:
+        self.handle = handle
+        self.newest: Sample | None = None
+
+
+class Cell:
+    """State of one work unit inside the fold."""
+
+    def __init__(
+        self, path: str, line: str, equipment: EquipmentType, ledger: Ledger, names: Names, elements: Elements
+    ) -> None:
+        self.path = path
+        self.line = line
+        self.type = equipment
+        self.ledger = ledger
+        self.names = names
+        self.elements = elements
+        silent_after_s = equipment.silent_after_s
+        self.timeline = Timeline(names, INF if silent_after_s is None else round(silent_after_s * 1_000_000))
+        self.counters: list[Counter] = []
+        self.reasons = Series()
+        self.series: dict[str, Series] = {}
+        self.charts: dict[str, Chart] = {}
+        self.tags: dict[str, TagSlot] = {}
+        for tag, spec in equipment.tags.items():
+            self.tags[tag] = TagSlot(self._handler(tag, spec))
+        self.windows = Windows(self.timeline, self.counters, elements.index)
+        self.facts = Facts()
+        self.plan = Plan((), (), False, False)
+        self.carry: dict[str, Groups] = {}
+        """Sums of windows still of interest over hours already let go, by `order <id>` or `shift <id>`."""
+        self.journal = Journal()
+        self.born: int | None = None
+        """The earliest sign of life there ever was."""
+        self.settled = -INF
+        """The tick up to which derived records are up to date."""
+        self.watermark = -INF
+        """The watermark of that tick."""
+        self.silent_from: int | None = None
+        """The last sign of life of the silence that was declared, while it lasts."""
+        self.touched: list[tuple[int, int]] = []
+        self.acknowledged: list[tuple[str, int, str]] = []
+        """Alerts acknowledged since the last tick: (kind, started_at, by whom)."""
+        self.replanned = False
+        """Whether orders or shifts changed since the last tick."""
+        self.fresh = False
+        """Whether a sample had an effect since the last tick."""
+        self.floor = 0
+        """Samples before this full hour were let go."""
+        self.packed_hours: set[int] = set()
+        """Hours packed since the last save."""
+        self.gone: set[str] = set()
+        """State keys (what follows `path|`) dropped since the last save."""
+
+    # --- samples
+
+    def take(self, samples: Sequence[Sample], offset: int, oldest: int, newest: int) -> list[Rejection]:
+        """Takes in the samples of one record; those outside [oldest, newest] or at fault are refused one by one."""
+        refused: list[Rejection] = []
+        tags = self.tags
+        life = self.timeline.life
+        heard = life.ends[-1] if life.ends else INF
+        patience = life.silent_after if self.silent_from is None else -1
+        late = ahead = 0
+        for sample in samples:
+            at = sample.at
+            if not oldest <= at <= newest:
+                late += at < oldest
+                ahead += at > newest
+                continue
+            slot = tags.get(sample.tag)
+            if slot is None:
+                if len(tags) >= TAGS_MAX:
+                    refused.append(self._refuse("too_many_tags", sample, f"the cell has {TAGS_MAX} tags already"))
+                    continue
+                slot = tags[sample.tag] = TagSlot(None)
+            elif slot.handle is not None and (fault := slot.handle(sample, offset)) is not None:
+                refused.append(fault)
+                if fault.reason != "unmapped_state":
+                    continue
+            known = slot.newest
+            if known is None or at > known.at or (at == known.at and _outranks(sample, known)):
+                slot.newest = sample
+                self.fresh = True
+            if sample.quality & 0xC0000000:
+                continue  # the source has lost the machine: no sign of life
+            if heard < at <= heard + patience:
+                heard = life.ends[-1] = at
+            elif not (life.starts and life.starts[-1] <= at <= heard):
+                self._hear(at)
+                heard = life.ends[-1]
+                patience = -1 if self.silent_from is not None else life.silent_after
+        if late:
+            refused.append(
+                self._outside("late", late, "older than the correction horizon; `uns replay` can still fold them in")
+            )
+        if ahead:
+            refused.append(self._outside("future", ahead, "ahead of the plant's clock; check the clock of the source"))
+        return refused
+
+    def _hear(self, at: int) -> None:
+        span = self.timeline.life.add(at)
+        if span is None:
+            return
+        if self.born is None or at < self.born:
+            self.born = at
+        self.touch(*span)
+        self.fresh = True
+
+    def listen(self, now: int) -> None:
+        """Declares silence once nothing has been heard for too long, and its end."""
+        life = self.timeline.life
+        if not life.ends:
+            return
+        heard = life.ends[-1]
+        if self.silent_from is not None and self.silent_from != heard:
+            self.silent_from = None
+        if self.silent_from is None and now - heard > life.silent_after:
+            self.silent_from = heard
+            self.touch(heard, INF)
+
+    def slot(self, tag: str) -> TagSlot:
+        found = self.tags.get(tag)
+        if found is None:
+            found = self.tags[tag] = TagSlot(None)
+        return found
+
+    def chart(self, characteristic: str) -> Chart:
+        """The chart of a characteristic; one that is only inspected by hand gets its chart with the first value."""
+        found = self.charts.get(characteristic)
+        if found is None:
+            found = self.charts[characteristic] = Chart(baseline=BASELINE, lsl=None, usl=None)
+        return found
+
+    def has_room_for(self, characteristic: str) -> bool:
+        return characteristic in self.charts or len(self.charts) < CHARTS_MAX
+
+    def touch(self, start: int, end: int) -> None:
+        """Marks [start, end) as changed, where it had been derived already."""
+        if start < self.settled:
+            self.touched.append((start, end))
+
+    def put(self, tag: str, series: Series, at: int, value: int, offset: int) -> None:
+        """Adds a sample to a series of this cell and to the journal."""
+        following = series.add(at, value, offset)
+        if following is None:
+            return
+        self.journal.lines.append((tag, at, value, offset))
+        self.fresh = True
+        if at < self.settled:
+            self.touched.append((at, following))
+
+    def _handler(self, tag: str, spec: Tag) -> Handler | None:
+        match spec.role:
+            case "state":
+                return self._named(tag, spec, self.timeline.state, default="unknown")
+            case "mode":
+                return self._named(tag, spec, self.timeline.mode, default="unknown")
+            case "good_count" | "scrap_count":
+                series = Series()
+                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus))
+                return self._counted(tag, series, spec.modulus)
+            case "reason":
+                return self._counted(tag, self.reasons, None)
+            case "characteristic":
+                self.charts[tag] = Chart(baseline=spec.baseline, lsl=spec.lsl, usl=spec.usl)
+                return self._measured(tag)
+            case _:
+                return None
+
+    def _named(self, tag: str, spec: Tag, series: Series, default: str) -> Handler:
+        """State or mode: codes become names by the type's map; a bad sample and an unmapped code are unknown."""
+        self.series[tag] = series
+        codes: dict[Value, int] = {}
+        for code, text in spec.codes.items():
+            codes[code] = self.names.number(text)
+        unknown = self.names.number(default)
+        put = self.put
+
+        def handle(sample: Sample, offset: int) -> Rejection | None:
+            value = sample.value
+            if sample.quality & 0xC0000000:
+                put(tag, series, sample.at, unknown, offset)
+                return None
+            if type(value) is float and value.is_integer():
+                value = int(value)
+            if type(value) is not int and type(value) is not str:
+                return self._refuse("wrong_type", sample, "a code is expected")
+            number = codes.get(value)
+            if number is None:
+                put(tag, series, sample.at, unknown, offset)
+                return self._refuse("unmapped_state", sample, "add the code to the tag's map; it counts as unknown")
+            put(tag, series, sample.at, number, offset)
+            return None
+
+        return handle
+
+    def _counted(self, tag: str, series: Series, modulus: int | None) -> Handler:
+        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing."""
+        self.series[tag] = series
+        put = self.put
+        limit = VALUE_MAX if modulus is None else modulus
+
+        def handle(sample: Sample, offset: int) -> Rejection | None:
+            if sample.quality & 0xC0000000:
+                return None
+            value = sample.value
+            if type(value) is not int:
+                if type(value) is not float:
+                    return self._refuse("wrong_type", sample, "a whole number is expected")
+                if not math.isfinite(value):
+                    return self._refuse("not_finite", sample, "a whole number is expected")
+                if not value.is_integer():
+                    return self._refuse("wrong_type", sample, "a whole number is expected")
+                value = int(value)
+            if not 0 <= value < limit:
+                return self._refuse("out_of_range", sample, f"0 to {limit - 1} is possible; check the tag's modulus")
+            put(tag, series, sample.at, value, offset)
+            return None
+
+        return handle
+
+    def _measured(self, tag: str) -> Handler:
+        """A characteristic: a finite number; a bad sample is no point."""
+        chart = self.charts[tag]
+
+        def handle(sample: Sample, offset: int) -> Rejection | None:
+            if sample.quality & 0xC0000000:
+                return None
+            value = sample.value
+            if type(value) is not float and type(value) is not int:
+                return self._refuse("wrong_type", sample, "a number is expected")
+            if not math.isfinite(value):
+                return self._refuse("not_finite", sample, "a finite number is expected")
+            if chart.add(sample.at, "", float(value), offset):
+                self.fresh = True
+            return None
+
+        return handle
+
+    def _refuse(self, reason: str, sample: Sample, advice: str) -> Rejection:
+        return Rejection(reason, f"{self.path} {sample.tag} = {sample.value!r}: {advice}", sample.tag)
+
+    def _outside(self, reason: str, count: int, what: str) -> Rejection:
+        return Rejection(reason, f"{self.path}: {count} sample(s) {what}")
+
+    # --- facts
+
+    def replan(self, line: Facts, shifts_told: bool, orders_told: bool) -> None:
+        """Takes the orders and shifts of the line and its own as they are now; its own replace those of the same id."""
+        orders = {order.id: (order, offset) for order, offset in [*line.of(Order), *self.facts.of(Order)]}
+        shifts = {shift.id: (shift, offset) for shift, offset in [*line.of(Shift), *self.facts.of(Shift)]}
+        self.plan = Plan(
+            sorted(orders.values(), key=lambda pair: (pair[0].started_at, pair[0].id)),
+            sorted(shifts.values(), key=lambda pair: (pair[0].started_at, pair[0].id)),
+            shifts_told,
+            orders_told,
+        )
+
+    # --- memory
+
+    def let_go(self, floor: int, now: int, watermark: int) -> None:
+        """Forgets samples before `floor` (a full hour), after adding their sums to the windows that still run on."""
+        before = floor // HOUR
+        if self.born is not None:
+            for start, end in self.touched:
+                self.windows.invalidate(start, end)
+            first = max(self.floor, self.born) // HOUR
+            windows = [(0, order.order.id, order.start, order.end) for order in self.plan.orders.values()]
+            windows += [(1, shift.shift.id, shift.start, shift.end) for shift in self.plan.shifts.values()]
+            for part, name, start, end in windows:
+                if start < floor < end:
+                    self._carry(part, name, max(first, start // HOUR), before, now, watermark)
+            live = {window_label(part, name) for part, name, _, end in windows if end > floor}
+            self.carry = {label: groups for label, groups in self.carry.items() if label in live}
+        for series in self.series.values():
+            self.gone.update(f"hour|{hour}" for hour in series.prune(before))
+        self.gone.update(f"out|{hour}" for hour in self.ledger.prune(before))
+        self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
+        self.timeline.life.prune(floor)
+        self.windows.forget(before)
+        self.floor = floor
+
+    def _carry(self, part: int, name: str, first: int, before: int, now: int, watermark: int) -> None:
+        carried = self.carry.setdefault(window_label(part, name), {})
+        for hour in range(first, before):
+            for group, totals in self.windows.hour(self.plan, hour, now, watermark).items():
+                if group[part] == name:
+                    merge(carried, {group: totals})
+
+    def cool(self, before: int) -> None:
+        """Packs samples and published records of hours below the hour number `before`."""
+        for series in self.series.values():
+            self.packed_hours.update(series.cool(before))
+        self.gone.update(f"new|{number}" for number in self.journal.drop(before))
+        self.ledger.cool(before)
+
+
+def window_label(part: int, name: str) -> str:
+    """Names a window in `carry`: an order (part 0 of a group) or a shift (part 1)."""
+    return f"{('order', 'shift')[part]} {name}"
+
+
+def _outranks(sample: Sample, known: Sample) -> bool:
+    """Which of two samples of one time counts does not depend on which came first: good before bad, then the greater."""
+    return _rank(sample) > _rank(known)
+
+
+def _rank(sample: Sample) -> tuple[bool, int, bool, float, str]:
+    value = sample.value
+    if isinstance(value, str):
+        return sample.quality & 0xC0000000 == 0, -sample.quality, True, 0.0, value
+    number = float(value) if value is not None and value == value else -math.inf
+    return sample.quality & 0xC0000000 == 0, -sample.quality, False, number, ""

@@ -1,0 +1,27 @@
+"""Identities of derived records: deterministic, so that a replay gives the same ids and revisions replace each other."""
+
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(at: int) -> str:
+    """Microseconds UTC as `20261123T060000.000000Z`: sorts as text, holds none of the separators of an id."""
+    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def natural_id(path: str, kind: str, started_at: int, definition: str) -> str:
+    """`path#kind@start~definition`: names a fact across its revisions."""
+    return f"{path}#{kind}@{instant(started_at)}~{definition}"
+
+
+def revised(natural: str, revision: int) -> str:
+    return f"{natural}:{revision}"
+
+
+def parse(natural: str) -> tuple[str, int]:
+    """(kind, started_at) of a natural id of ours. Raises ValueError for any other text."""
+    _, _, rest = natural.partition("#")
+    kind, _, rest = rest.rpartition("@")
+    moment = datetime.strptime(rest.partition("~")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    return kind, (moment - _EPOCH) // timedelta(microseconds=1)

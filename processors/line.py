@@ -1,0 +1,348 @@
+"""The fold of one raw partition: samples, facts and ticks of its lines in, derived records out."""
+
+import math
+from bisect import insort
+from collections.abc import Mapping
+
+from processors import alert, control, current, downtime, oee, production, state, store
+from processors.base import Input, Rejection
+from processors.cell import Cell
+from processors.elements import Elements
+from processors.facts import Facts, span
+from processors.identity import parse
+from processors.ledger import Ledger
+from processors.plan import Plan
+from processors.series import HOUR, INF
+from processors.timeline import Names
+from processors.view import View, merged
+from schemas.records import Acknowledge, Derived, Inputs, Inspection, Lot, Order, Raw, Reason, Samples, Shift, Tick
+from topology.kpi import definition
+from topology.path import Level, Path
+from topology.plant import Plant
+
+FACTS_MAX = 20_000
+"""Facts of one kind of path; more means that somebody tells them without end."""
+
+Output = Derived | Rejection
+
+
+class Line:
+    """What is told about a line, and its cells that have been heard of."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.facts = Facts()
+        self.cells: list[Cell] = []
+        self.shifts_told = False
+        self.orders_told = False
+
+
+class LineFold:
+    """Implements `processors.base.Fold`. The same inputs in the same order give the same outputs, byte for byte.
+
+    Samples and facts update sets; the next tick derives what changed and returns the differences to what was published.
+    """
+
+    def __init__(self, plant: Plant, topic: str, partition: int) -> None:
+        time = plant.time
+        self._topic = topic
+        self._partition = partition
+        self._label = plant.kpi.definition
+        self._elements = Elements(definition(plant.kpi.definition))
+        self._lateness = round(time.lateness_s * 1_000_000)
+        self._horizon = round(time.horizon_h * 3_600_000_000)
+        self._future = round(time.future_s * 1_000_000)
+        self._bucket = time.production_s * 1_000_000
+        self._flush = round(time.provisional_s * 1_000_000)
+        self._types = {str(path): equipment for path, equipment in plant.cells().items()}
+        self._lines = {line: Line(line) for line in dict.fromkeys(str(path.at(Level.LINE)) for path in plant.cells())}
+        self._names = Names()
+        self._cells: dict[str, Cell] = {}
+        self._order: list[str] = []
+        """Paths of the open cells, sorted: a restored fold must speak in the same order."""
+        self._now = 0
+        self._oldest, self._newest = -INF, INF
+        self._changed: dict[str, Cell] = {}
+        self._keys: dict[str, bytes | None] = {}
+        self._restored: dict[str, bytes] = {}
+
+    @property
+    def watermark(self) -> int:
+        if self._restored:
+            self._put_back()
+        return self._now - self._lateness if self._now else 0
+
+    def step(self, item: Input) -> list[Output]:
+        if self._restored:
+            self._put_back()
+        record = item.record
+        if type(record) is Samples:
+            cell = self._cells.get(item.path)
+            if cell is None:
+                cell = self._open(item.path)
+                if cell is None:
+                    return [self._unknown(item.path, record)]
+            self._changed[item.path] = cell
+            refused = cell.take(record.samples, item.offset, self._oldest, self._newest)
+            return list(refused) if refused else []
+        if type(record) is Tick:
+            return self._tick(record.at, item)
+        return self._fact(item.path, record, item.offset)
+
+    # --- time
+
+    def _tick(self, now: int, item: Input) -> list[Output]:
+        """Derives what changed. A tick that is not newer than the last says nothing."""
+        if now <= self._now:
+            return []
+        before, before_watermark = self._now, self.watermark
+        self._now = now
+        self._oldest, self._newest = now - self._horizon, now + self._future
+        self._keys["#"] = store.encode_fold(now, self._names.texts)
+        floor = max(self._oldest, 0) // HOUR * HOUR
+        if before and floor > (before - self._horizon) // HOUR * HOUR:
+            self._forget(floor)
+        out: list[Output] = []
+        flush = now // self._flush != before // self._flush
+        for path in self._order:
+            cell = self._cells[path]
+            out += self._refresh(cell, flush, floor, item)
+        if self.watermark // HOUR != before_watermark // HOUR:
+            self._pack(self.watermark // HOUR - 1)
+        return out
+
+    def _refresh(self, cell: Cell, flush: bool, floor: int, item: Input) -> list[Derived]:
+        """Brings a cell up to this tick, unless nothing can have changed."""
+        now, watermark = self._now, self.watermark
+        cell.listen(now)
+        if not (
+            flush
+            or cell.fresh
+            or cell.touched
+            or cell.acknowledged
+            or cell.replanned
+            or now // self._bucket != cell.settled // self._bucket
+            or watermark // self._bucket != cell.watermark // self._bucket
+        ):
+            return []
+        self._changed[cell.path] = cell
+        out: list[Derived] = []
+        begin = max(cell.born, floor) if cell.born is not None else INF
+        view = View(
+            now=now,
+            watermark=watermark,
+            previous_watermark=cell.watermark,
+            begin=begin,
+            floor=floor,
+            spans=merged([*cell.touched, (cell.settled, now)], begin, now),
+            flush=flush,
+            offset=item.offset,
+        )
+        if begin <= now:
+            for start, end in cell.touched:
+                cell.windows.invalidate(start, end)
+            reasons = self._lines[cell.line].facts.of(Reason) + cell.facts.of(Reason)
+            reasons.sort(key=lambda pair: (pair[0].started_at, pair[0].id))
+            out += state.derive(cell, view)
+            out += downtime.derive(cell, view, reasons)
+            out += production.derive(cell, view, self._bucket)
+            out += oee.derive(cell, view)
+            if cell.replanned:
+                out += oee.withdraw_lost(cell, view)
+            out += alert.silent(cell, view)
+            cell.touched.clear()
+            cell.replanned = False
+            cell.settled = now
+        if begin <= now or cell.charts:
+            out += control.derive(cell, view)
+        out += alert.acknowledge(cell)
+        out += cell.ledger.finalise(watermark, ("state", "downtime", "alert"))
+        cell.watermark = watermark
+        if out or cell.fresh or flush:
+            inputs = Inputs(item.topic, item.partition, item.offset, item.offset)
+            out += current.derive(cell, view, inputs)
+        cell.fresh = False
+        return out
+
+    # --- facts
+
+    def _fact(self, path: str, fact: Raw, offset: int) -> list[Output]:
+        if isinstance(fact, Inspection):
+            return self._inspection(path, fact, offset)
+        if isinstance(fact, Acknowledge):
+            return self._acknowledge(fact)
+        if not isinstance(fact, Order | Shift | Lot | Reason):
+            return [Rejection("wrong_type", f"{path}: {type(fact).__name__} is no raw record")]
+        line = self._lines.get(path)
+        cell = self._cells.get(path) or self._open(path) if line is None else None
+        if line is None and cell is None:
+            return [self._unknown(path, fact)]
+        if fault := self._fault(path, fact):
+            return [fault]
+        facts = line.facts if line is not None else cell.facts if cell is not None else Facts()
+        if len(facts) >= FACTS_MAX:
+            return [Rejection("too_many_facts", f"{path}: {FACTS_MAX} facts are kept already")]
+        before = facts.put(fact, offset)
+        if before is not None and before.fact == fact:
+            return []
+        kind = type(fact).__name__
+        self._keys[store.fact_key(path, kind, fact.id)] = store.encode_fact(fact, offset)
+        start, end = span(fact)
+        if before is not None:
+            start, end = min(start, span(before.fact)[0]), max(end, span(before.fact)[1])
+        home = line if line is not None else self._lines[str(Path.parse(path).at(Level.LINE))]
+        if isinstance(fact, Order | Shift) and self._first_told(home, fact):
+            start, end = -INF, INF
+        for touched in home.cells if cell is None or start == -INF else [cell]:
+            touched.touch(start, end)
+            if isinstance(fact, Order | Shift):
+                touched.replan(home.facts, home.shifts_told, home.orders_told)
+                touched.replanned = True
+            self._changed[touched.path] = touched
+        return []
+
+    def _first_told(self, line: Line, fact: Order | Shift) -> bool:
+        """Notes that orders or shifts are told for a line; True the first time, when it changes the meaning of all time."""
+        told = line.orders_told if isinstance(fact, Order) else line.shifts_told
+        if isinstance(fact, Order):
+            line.orders_told = True
+        else:
+            line.shifts_told = True
+        self._keys[f"{line.path}|told"] = store.encode_told(line.shifts_told, line.orders_told)
+        return not told
+
+    def _fault(self, path: str, fact: Order | Shift | Lot | Reason) -> Rejection | None:
+        if fact.ended_at is not None and fact.ended_at < fact.started_at:
+            return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
+        if span(fact)[1] <= self._oldest:
+            return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
+        if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s < math.inf:
+            return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
+        return None
+
+    def _inspection(self, path: str, fact: Inspection, offset: int) -> list[Output]:
+        cell = self._cells.get(path) or self._open(path)
+        if cell is None:
+            return [self._unknown(path, fact)]
+        what = f"{path}: Inspection {fact.id} of {fact.characteristic}"
+        if not math.isfinite(fact.value):
+            return [
+                Rejection("not_finite", f"{what} is {fact.value}; a finite number is expected", fact.characteristic)
+            ]
+        if fact.at < self._oldest:
+            return [Rejection("late", f"{what} is older than the correction horizon", fact.characteristic)]
+        if fact.at > self._newest:
+            return [Rejection("future", f"{what} is ahead of the plant's clock", fact.characteristic)]
+        if not cell.has_room_for(fact.characteristic):
+            return [Rejection("too_many_tags", f"{what}: too many characteristics already", fact.characteristic)]
+        if cell.chart(fact.characteristic).add(fact.at, fact.id, fact.value, offset):
+            cell.fresh = True
+            self._changed[path] = cell
+        return []
+
+    def _acknowledge(self, fact: Acknowledge) -> list[Output]:
+        try:
+            kind, started_at = parse(fact.alert)
+        except ValueError:
+            return [Rejection("unknown_alert", f"{fact.alert!r} is no id of an alert (without its revision)")]
+        cell = self._cells.get(fact.alert.partition("#")[0])
+        if cell is None or not kind.startswith("alert.") or cell.ledger.get(kind, started_at) is None:
+            return [Rejection("unknown_alert", f"alert {fact.alert!r} is not known here, or older than the horizon")]
+        cell.acknowledged.append((kind, started_at, fact.by))
+        self._changed[cell.path] = cell
+        return []
+
+    # --- cells and memory
+
+    def _open(self, path: str) -> Cell | None:
+        """The cell's state, from its first record on; None where the plant has no such cell."""
+        equipment = self._types.get(path)
+        if equipment is None:
+            return None
+        line = self._lines[path.rpartition("/")[0]]
+        ledger = Ledger(path, self._label, self._topic, self._partition)
+        cell = self._cells[path] = Cell(path, line.path, equipment, ledger, self._names, self._elements)
+        insort(self._order, path)
+        line.cells.append(cell)
+        cell.replan(line.facts, line.shifts_told, line.orders_told)
+        return cell
+
+    def _unknown(self, path: str, record: Raw) -> Rejection:
+        what = type(record).__name__
+        return Rejection(
+            "unknown_path", f"{what} for {path}: the plant model has no such place; add it or mend the key"
+        )
+
+    def _forget(self, floor: int) -> None:
+        """Lets go of what no record inside the horizon can need."""
+        for cell in self._cells.values():
+            cell.let_go(floor, self._now, self.watermark)
+            self._changed[cell.path] = cell
+        for line in self._lines.values():
+            if self._forget_facts(line.path, line.facts, floor):
+                for cell in line.cells:
+                    cell.replan(line.facts, line.shifts_told, line.orders_told)
+            for cell in line.cells:
+                if self._forget_facts(cell.path, cell.facts, floor):
+                    cell.replan(line.facts, line.shifts_told, line.orders_told)
+
+    def _forget_facts(self, path: str, facts: Facts, floor: int) -> bool:
+        plan = Plan(facts.of(Order), facts.of(Shift), False, False)
+        ends = {("Order", name): order.end for name, order in plan.orders.items()}
+        ends |= {("Shift", name): shift.end for name, shift in plan.shifts.items()}
+        gone = False
+        for key in facts.names():
+            told = facts.get(*key)
+            if told is None:
+                continue
+            start, end = span(told.fact)
+            if key[0] in ("Order", "Shift"):
+                end = ends.get(key, start)
+            if end <= floor:
+                facts.forget(*key)
+                self._keys[store.fact_key(path, *key)] = None
+                gone = True
+        return gone
+
+    def _pack(self, before: int) -> None:
+        for cell in self._cells.values():
+            cell.cool(before)
+            self._changed[cell.path] = cell
+
+    def changes(self) -> Mapping[str, bytes | None]:
+        keys, self._keys = self._keys, {}
+        if self._restored:
+            return keys
+        for cell in self._changed.values():
+            keys.update(store.cell_changes(cell))
+        if self._changed:
+            keys["#"] = store.encode_fold(self._now, self._names.texts)
+        self._changed = {}
+        return keys
+
+    def restore(self, key: str, value: bytes) -> None:
+        self._restored[key] = value
+
+    def _put_back(self) -> None:
+        """Takes in all restored keys at once, so that their order cannot matter."""
+        restored, self._restored = self._restored, {}
+        if "#" in restored:
+            self._now, texts = store.decode_fold(restored.pop("#"))
+            self._names.restore(texts)
+        if self._now:
+            self._oldest, self._newest = self._now - self._horizon, self._now + self._future
+        parts: dict[str, dict[str, bytes]] = {}
+        for key, value in sorted(restored.items()):
+            path, _, rest = key.partition("|")
+            parts.setdefault(path, {})[rest] = value
+        for path, line in self._lines.items():
+            if told := parts.get(path, {}).pop("told", None):
+                line.shifts_told, line.orders_told = store.decode_told(told)
+            store.restore_facts(line.facts, parts.get(path, {}))
+        for path, values in parts.items():
+            cell = self._open(path)
+            if cell is not None:
+                store.restore_facts(cell.facts, values)
+                store.restore_cell(cell, values)
+                line = self._lines[cell.line]
+                cell.replan(line.facts, line.shifts_told, line.orders_told)

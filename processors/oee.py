@@ -1,0 +1,156 @@
+"""OEE records: the elements of a window, its pieces, and availability, performance, quality and OEE from them.
+
+Formulas of ISO 22400-2 as published in secondary sources:
+PBT = window − unplanned − PDOT; availability = APT/PBT; performance = Σ PRI·PQ / APT; quality = GQ/PQ;
+OEE = Σ PRI·GQ / PBT. A zero denominator gives null. PRI is the order's ideal cycle, else the equipment type's.
+
+Windows: hours (UTC), shifts and orders. Provisional every provisional_s while open, with the elements up to the tick and
+`ended_at` null until the end is reached; final when the watermark passes the end; corrected after that.
+"""
+
+from typing import Any, NamedTuple
+
+from processors.cell import Cell, window_label
+from processors.elements import ELEMENTS, UNKNOWN
+from processors.plan import Plan
+from processors.series import HOUR, INF
+from processors.view import View
+from processors.windows import Groups, Totals, merge
+from schemas.records import Derived, Oee
+
+HOURLY, SHIFT, ORDER = "oee.hour", "oee.shift", "oee.order"
+
+
+class Measures(NamedTuple):
+    """What follows from a window's sums. Ratios are None where their denominator is zero."""
+
+    totals: Totals
+    ideal_us: int
+    ideal_good_us: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+
+
+def measures(groups: Groups, plan: Plan, ideal_cycle_s: float) -> Measures:
+    """Σ over the groups (order, shift) of a window; ratios are ratios of sums."""
+    totals = Totals()
+    ideal_us = ideal_good_us = 0
+    for (order, _), part in groups.items():
+        totals.add(part)
+        span = plan.orders.get(order) if order is not None else None
+        cycle_s = span.order.ideal_cycle_s if span is not None else None
+        cycle_us = round((ideal_cycle_s if cycle_s is None else cycle_s) * 1_000_000)
+        ideal_us += cycle_us * (part.good + part.scrap)
+        ideal_good_us += cycle_us * part.good
+    pdot, apt, _, _, _, unplanned, _ = totals.element_us
+    busy = sum(totals.element_us) - unplanned - pdot
+    made = totals.good + totals.scrap
+    return Measures(
+        totals,
+        ideal_us,
+        ideal_good_us,
+        ratio(apt, busy),
+        ratio(ideal_us, apt),
+        ratio(totals.good, made),
+        ratio(ideal_good_us, busy),
+    )
+
+
+def ratio(numerator: int, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+def derive(cell: Cell, view: View) -> list[Derived]:
+    """Windows that are due."""
+    out: list[Derived] = []
+    first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
+    for hour in range(first // HOUR, view.now // HOUR + 1):
+        start, end = hour * HOUR, (hour + 1) * HOUR
+        if view.due(start, end):
+            groups = cell.windows.hour(cell.plan, hour, view.now, view.watermark)
+            out += _publish(cell, view, HOURLY, start, end, groups, window="hour")
+    for name, shift in cell.plan.shifts.items():
+        if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end):
+            groups = shift_sums(cell, name, view)
+            out += _publish(cell, view, SHIFT, shift.start, shift.end, groups, window="shift", window_name=name)
+    for name, order in cell.plan.orders.items():
+        if order.end > view.begin and order.start < view.now and view.due(order.start, order.end):
+            groups = window_sums(cell, 0, name, order.start, order.end, view)
+            out += _publish(
+                cell,
+                view,
+                ORDER,
+                order.start,
+                order.end,
+                groups,
+                window="order",
+                window_name=name,
+                order=name,
+                product=order.order.product,
+            )
+    return out
+
+
+def shift_sums(cell: Cell, name: str, view: View) -> Groups:
+    """The sums of a shift so far."""
+    shift = cell.plan.shifts[name]
+    return window_sums(cell, 1, name, shift.start, shift.end, view)
+
+
+def window_sums(cell: Cell, part: int, name: str, start: int, end: int, view: View) -> Groups:
+    """The sums of an order (part 0 of a group) or a shift (part 1) so far, from hours and from what was let go."""
+    groups: Groups = {}
+    merge(groups, cell.carry.get(window_label(part, name), {}))
+    until = min(end, view.now)
+    for hour in range(max(start, view.floor) // HOUR, -(-until // HOUR)):
+        for group, totals in cell.windows.hour(cell.plan, hour, view.now, view.watermark).items():
+            if group[part] == name:
+                merge(groups, {group: totals})
+    known_us = sum(sum(totals.element_us) for totals in groups.values())
+    if (missing := until - start - known_us) > 0:  # a part older than anything kept
+        rest = Totals()
+        rest.element_us[UNKNOWN] = missing
+        merge(groups, {(name, None) if part == 0 else (None, name): rest})
+    return groups
+
+
+def _publish(
+    cell: Cell, view: View, kind: str, start: int, end: int, groups: Groups, **names: str | None
+) -> list[Derived]:
+    found = measures(groups, cell.plan, cell.type.ideal_cycle_s)
+    totals = found.totals
+    content: dict[str, Any] = {"window_name": None, "order": None, "product": None} | names
+    return cell.ledger.put(
+        Oee,
+        kind,
+        start,
+        end if end != INF and end <= view.now else None,
+        end <= view.watermark,
+        view.inputs(totals.first_offset, totals.last_offset),
+        element_us=dict(zip(ELEMENTS, totals.element_us, strict=True)),
+        good=totals.good,
+        scrap=totals.scrap,
+        ideal_us=found.ideal_us,
+        ideal_good_us=found.ideal_good_us,
+        availability=found.availability,
+        performance=found.performance,
+        quality=found.quality,
+        oee=found.oee,
+        **content,
+    )
+
+
+def withdraw_lost(cell: Cell, view: View) -> list[Derived]:
+    """Takes back windows of orders and shifts that a later fact has moved or removed."""
+    out: list[Derived] = []
+    for kind, spans in ((ORDER, cell.plan.orders.values()), (SHIFT, cell.plan.shifts.values())):
+        there = {span.start for span in spans}
+        for started_at in cell.ledger.starts(kind, view.floor, INF):
+            if started_at not in there:
+                nothing = dict.fromkeys(ELEMENTS, 0)
+                zeros = {"good": 0, "scrap": 0, "ideal_us": 0, "ideal_good_us": 0}
+                ratios = dict.fromkeys(("availability", "performance", "quality", "oee"))
+                out += cell.ledger.withdraw(kind, started_at, element_us=nothing, **zeros, **ratios)
+    return out

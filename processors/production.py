@@ -1,0 +1,63 @@
+"""Production records: pieces made in each bucket of production_s (aligned to the epoch), per order.
+
+A bucket in which the order changes gives one record per order, beginning where its part begins. Each increment of a
+counter counts for the order that runs at the increment's time, so the sum over all buckets is exactly what the counters
+made. Published when the watermark passes the bucket's end; buckets without pieces are not published.
+"""
+
+from processors.cell import Cell
+from processors.view import View
+from processors.windows import Totals
+from schemas.records import Derived, Production
+
+KIND = "production"
+
+
+def derive(cell: Cell, view: View, bucket_us: int) -> list[Derived]:
+    """Buckets that close now, and closed ones that changed."""
+    out: list[Derived] = []
+    last = view.watermark // bucket_us  # the first bucket still open
+    closing = max(view.previous_watermark, view.begin) // bucket_us
+    wanted = set(range(closing, last))
+    for lo, hi in view.spans:
+        wanted.update(range(lo // bucket_us, min(hi // bucket_us + 1, last)))
+    for bucket in sorted(wanted):
+        out += _bucket(cell, view, bucket * bucket_us, (bucket + 1) * bucket_us)
+    return out
+
+
+def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
+    gone = set(cell.ledger.starts(KIND, start, end))
+    groups = cell.windows.pieces(cell.plan, start, end)
+    if not groups and not gone:
+        return []
+    by_order: dict[str | None, Totals] = {}
+    for (order, _), totals in groups.items():
+        by_order.setdefault(order, Totals()).add(totals)
+    spans: dict[str | None, tuple[int, int]] = {}
+    for piece in cell.plan.pieces(start, end):
+        begin, _ = spans.get(piece.order, (piece.start, 0))
+        spans[piece.order] = (begin, piece.end)
+    out: list[Derived] = []
+    for order, (begin, until) in spans.items():
+        made = by_order.get(order, Totals())
+        if begin not in gone and not (made.good or made.scrap or made.resets):
+            continue
+        gone.discard(begin)
+        known = cell.plan.orders.get(order) if order is not None else None
+        out += cell.ledger.put(
+            Production,
+            KIND,
+            begin,
+            until,
+            True,
+            view.inputs(made.first_offset, made.last_offset),
+            good=made.good,
+            scrap=made.scrap,
+            resets=made.resets,
+            order=order,
+            product=known.order.product if known is not None else None,
+        )
+    for started_at in sorted(gone):
+        out += cell.ledger.withdraw(KIND, started_at, good=0, scrap=0, resets=0)
+    return out

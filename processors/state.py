@@ -1,0 +1,43 @@
+"""State records: one for each interval of equal state and mode.
+
+Provisional from the tick after it begins (`ended_at` null while it lasts), final once the watermark has passed its end.
+A late sample corrects the intervals it touches; one that should never have been is withdrawn (`ended_at == started_at`).
+"""
+
+from processors.cell import Cell
+from processors.view import View
+from schemas.records import Derived, State
+
+KIND = "state"
+
+
+def derive(cell: Cell, view: View) -> list[Derived]:
+    """The differences between the state timeline now and what was published, over what changed."""
+    out: list[Derived] = []
+    ledger = cell.ledger
+    for lo, hi in view.spans:
+        start = ledger.start_before(KIND, lo)  # a change may extend the interval before it
+        if start is None:
+            start = lo
+        end = view.now
+        if hi < view.now and (following := ledger.start_after(KIND, hi)) is not None:
+            end = min(following, end)
+        gone = set(ledger.starts(KIND, start, end))
+        for interval in cell.timeline.intervals(start, end, view.now):
+            gone.discard(interval.start)
+            ended_at = None if interval.end >= view.now else interval.end
+            order = cell.plan.piece(interval.start).order
+            out += ledger.put(
+                State,
+                KIND,
+                interval.start,
+                ended_at,
+                ended_at is not None and ended_at <= view.watermark,
+                view.inputs(interval.first_offset, interval.last_offset),
+                state=interval.state,
+                mode=interval.mode,
+                element=cell.elements.name(interval.state, interval.mode, order is not None),
+            )
+        for started_at in sorted(gone):
+            out += ledger.withdraw(KIND, started_at)
+    return out

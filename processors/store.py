@@ -1,0 +1,150 @@
+"""The fold's state as small keys, so that a transaction writes only what changed, and back again in any order.
+
+Keys (path: of a cell, or of a line where facts are told):
+  #              now, names of states and modes
+  path|told      whether a shift and an order have ever been told for this line
+  path|fact|…    one fact
+  path|cell      what is small and changes with every sample: signs of life, newest values, what is not derived yet
+  path|new|n     newest samples in order of arrival, chunk n
+  path|hour|h    samples of hour h, packed, once it is past
+  path|out|h     what was published with a begin in hour h
+  path|chart|c   control chart of characteristic c
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from processors.cell import Cell
+from processors.facts import KINDS, Fact, Facts
+from processors.series import HOUR, Entry, Packed
+from processors.windows import Groups, Totals
+from schemas.records import Sample
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.decode
+
+
+def fact_key(path: str, kind: str, name: str) -> str:
+    return f"{path}|fact|{kind}|{name}"
+
+
+def encode_fact(fact: Fact, offset: int) -> bytes:
+    return _encode((offset, fact))
+
+
+def restore_facts(facts: Facts, parts: Mapping[str, bytes]) -> None:
+    """Puts back the facts among a path's keys (what follows `path|`)."""
+    for key, data in parts.items():
+        if key.startswith("fact|"):
+            kind = key.split("|")[1]
+            offset, fact = _decode(data)
+            facts.put(msgspec.convert(fact, KINDS[kind]), offset)
+
+
+def encode_fold(now: int, names: list[str]) -> bytes:
+    return _encode((now, names))
+
+
+def decode_fold(data: bytes) -> tuple[int, list[str]]:
+    now, names = _decode(data)
+    return now, names
+
+
+def encode_told(shifts: bool, orders: bool) -> bytes:
+    return _encode((shifts, orders))
+
+
+def decode_told(data: bytes) -> tuple[bool, bool]:
+    shifts, orders = _decode(data)
+    return shifts, orders
+
+
+def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
+    """Keys of a cell that changed since the last call; clears the marks."""
+    path = cell.path
+    yield f"{path}|cell", _encode(_small(cell))
+    for number, data in cell.journal.save().items():
+        yield f"{path}|new|{number}", data
+    for hour in sorted(cell.ledger.changed):
+        yield f"{path}|out|{hour}", cell.ledger.encode(hour)
+    cell.ledger.changed.clear()
+    for hour in sorted(cell.packed_hours):
+        found = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
+        yield f"{path}|hour|{hour}", _encode(found)
+    cell.packed_hours.clear()
+    for name, chart in cell.charts.items():
+        if chart.changed:
+            chart.changed = False
+            yield f"{path}|chart|{name}", _encode(chart.dump())
+    for key in sorted(cell.gone):
+        yield f"{path}|{key}", None
+    cell.gone.clear()
+
+
+def _small(cell: Cell) -> list[Any]:
+    life = cell.timeline.life
+    return [
+        cell.born,
+        cell.settled,
+        cell.watermark,
+        cell.floor,
+        cell.silent_from,
+        cell.touched,
+        cell.acknowledged,
+        cell.replanned,
+        cell.fresh,
+        life.starts,
+        life.ends,
+        {tag: [s.at, s.value, s.quality] for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
+        {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
+        {label: _dump_groups(groups) for label, groups in cell.carry.items()},
+    ]
+
+
+def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
+    """Puts back a new cell from its keys (what follows `path|`), given in any order."""
+    for key, data in parts.items():
+        if key.startswith("hour|"):
+            for tag, (block, last) in _decode(data).items():
+                if tag in cell.series:
+                    cell.series[tag].restore_hour(int(key[5:]), Packed(block, Entry(*last)))
+    for key, data in parts.items():
+        if key.startswith("new|"):
+            for tag, at, value, offset in cell.journal.restore(int(key[4:]), data):
+                if tag in cell.series:
+                    cell.series[tag].add(at, value, offset)
+        elif key.startswith("out|"):
+            cell.ledger.restore(int(key[4:]), data)
+        elif key.startswith("chart|"):
+            cell.chart(key[6:]).load(_decode(data))
+    if "cell" in parts:
+        _restore_small(cell, _decode(parts["cell"]))
+
+
+def _restore_small(cell: Cell, values: list[Any]) -> None:
+    life = cell.timeline.life
+    cell.born, cell.settled, cell.watermark, cell.floor, cell.silent_from = values[:5]
+    cell.touched = [(start, end) for start, end in values[5]]
+    cell.acknowledged = [(kind, started_at, by) for kind, started_at, by in values[6]]
+    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:]
+    for tag, (at, value, quality) in newest.items():
+        cell.slot(tag).newest = Sample(tag, at, value, quality)
+    for tag, entry in carries.items():
+        if tag in cell.series:
+            cell.series[tag].carry = Entry(*entry)
+    for series in cell.series.values():
+        series.prune(cell.floor // HOUR)
+    cell.carry = {label: _load_groups(rows) for label, rows in carry.items()}
+
+
+def _dump_groups(groups: Groups) -> list[Any]:
+    return [
+        [order, shift, t.element_us, t.good, t.scrap, t.resets, t.first_offset, t.last_offset]
+        for (order, shift), t in groups.items()
+    ]
+
+
+def _load_groups(rows: list[Any]) -> Groups:
+    return {(order, shift): Totals(*values) for order, shift, *values in rows}
