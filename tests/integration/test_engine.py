@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import msgspec
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
@@ -37,6 +38,11 @@ def test_outputs_equal_the_oracle_and_sigterm_ends_at_once(plant: Plant, tmp_pat
         plant.processed()
         plant.load(200, seed=2)
         plant.processed()
+        metrics = worker.log()[0]["metrics"]
+        assert httpx2.get(metrics.replace("/metrics", "/health/ready")).status_code == 200
+        said = httpx2.get(metrics).text
+        assert f'uns_engine_records_total{{topic="{plant.raw}"}} 700.0' in said
+        assert f'uns_engine_fence_offset{{partition="0",topic="{plant.raw}"}} 700.0' in said
         worker.send(signal.SIGTERM)
         assert worker.ended() == Exit.STOPPED
     assert plant.same_as_oracle() > 500
@@ -58,7 +64,7 @@ def test_kill_9_at_random_points_loses_and_doubles_nothing(plant: Plant, tmp_pat
     producer = threading.Thread(target=produce)
     producer.start()
     try:
-        for _ in range(8):
+        for _ in range(5):
             with Process(plant, tmp_path, fetch_records=25, group_records=25, commit_interval_s=0) as worker:
                 worker.restored()
                 time.sleep(chance.uniform(0.0, 0.4))  # the random point, not a wait

@@ -93,6 +93,7 @@ class Worker:
         self._partitions: dict[TP, Partition] = {}
         self._membership: Membership | None = None
         self._kept: tuple[Membership, dict[TP, Partition]] | None = None
+        self._measured: set[TP] = set()
         self._restoring = False
         self._stopping = False
         self._probe = False
@@ -245,6 +246,9 @@ class Worker:
 
     async def _restore(self, membership: Membership, kept: tuple[Membership, dict[TP, Partition]] | None) -> None:
         began = time.perf_counter()
+        for tp in self._measured - membership.partitions:
+            metrics.forget(tp.topic, tp.partition)
+        self._measured = set(membership.partitions)
         partitions: dict[TP, Partition] = {}
         if kept is not None:
             # The same member in the very next generation: nobody can have owned these in between.
@@ -253,8 +257,6 @@ class Worker:
                 partitions = {tp: p for tp, p in held.items() if tp in membership.partitions}
                 for partition in partitions.values():
                     partition.position = partition.next_offset
-            for tp in before.partitions - membership.partitions:
-                metrics.forget(tp.topic, tp.partition)
         need = membership.partitions - partitions.keys()
         if need:
             restored = await asyncio.get_running_loop().run_in_executor(
