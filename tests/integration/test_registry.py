@@ -1,0 +1,135 @@
+"""The registry façade on real Kafka: Confluent's own clients, restart, takeover, outage."""
+
+import json
+from pathlib import Path
+
+import httpx2
+import pytest
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from schemas.records import GOOD, Sample, Samples
+from tests.harness.records import EXAMPLES
+from uns.embedded.ports import free_port
+from uns.registry.client import Registry, RegistryUnavailable
+
+OLD = json.dumps({"type": "record", "name": "Thing", "namespace": "test", "fields": [{"name": "a", "type": "int"}]})
+NEW = json.dumps(
+    {
+        "type": "record",
+        "name": "Thing",
+        "namespace": "test",
+        "fields": [{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 0}],
+    }
+)
+BROKEN = json.dumps(
+    {
+        "type": "record",
+        "name": "Thing",
+        "namespace": "test",
+        "fields": [{"name": "a", "type": "int"}, {"name": "c", "type": "int"}],
+    }
+)
+
+
+@pytest.fixture
+def client(registry: str) -> SchemaRegistryClient:
+    return SchemaRegistryClient({"url": registry})
+
+
+def test_confluents_deserializer_reads_every_record(
+    registry: str, client: SchemaRegistryClient, tmp_path: Path
+) -> None:
+    codec = Registry(registry, tmp_path).codec()
+    read = AvroDeserializer(client)
+    for record in EXAMPLES:
+        value = read(codec.encode(record), SerializationContext("any", MessageField.VALUE))
+        assert isinstance(value, dict)
+        assert set(value) == set(type(record).__struct_fields__)
+
+
+def test_our_codec_reads_what_confluents_serializer_wrote(
+    registry: str, client: SchemaRegistryClient, tmp_path: Path
+) -> None:
+    codec = Registry(registry, tmp_path).codec()
+    from schemas.catalog import source
+
+    write = AvroSerializer(client, source("Samples"), conf={"subject.name.strategy": lambda context, name: name})
+    value = {"source": "s", "sequence": 1, "samples": [{"tag": "State", "at": 5, "value": 6, "quality": GOOD}]}
+    data = write(value, SerializationContext("any", MessageField.VALUE))
+    assert codec.decode(data) == Samples("s", 1, (Sample("State", 5, 6),))
+
+
+def test_a_subject_lives_and_dies_as_confluents_client_expects(client: SchemaRegistryClient, enterprise: str) -> None:
+    subject = f"{enterprise}.Thing"
+    first = client.register_schema(subject, Schema(OLD, "AVRO"))
+    assert client.register_schema(subject, Schema(json.dumps(json.loads(OLD), indent=4), "AVRO")) == first
+    second = client.register_schema(subject, Schema(NEW, "AVRO"))
+    assert second > first
+    assert client.get_versions(subject) == [1, 2]
+    assert client.get_latest_version(subject).schema_id == second
+    assert client.lookup_schema(subject, Schema(OLD, "AVRO")).version == 1
+    assert not client.test_compatibility(subject, Schema(BROKEN, "AVRO"))
+    with pytest.raises(SchemaRegistryError) as refused:
+        client.register_schema(subject, Schema(BROKEN, "AVRO"))
+    assert refused.value.http_status_code == 409
+    with pytest.raises(SchemaRegistryError) as invalid:
+        client.register_schema(subject, Schema('{"type": "nothing"}', "AVRO"))
+    assert invalid.value.error_code == 42201
+    assert client.delete_version(subject, 2) == 2
+    assert client.get_versions(subject) == [1]
+    assert client.delete_subject(subject) == [1]
+    with pytest.raises(SchemaRegistryError) as gone:
+        client.get_versions(subject)
+    assert gone.value.error_code == 40401
+    assert client.get_schema(first).schema_str is not None, "what was written with a deleted schema stays readable"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/subjects/nobody/versions", None, 404, 40401),
+        ("GET", "/schemas/ids/999999", None, 404, 40403),
+        ("GET", "/subjects/uns.Samples/versions/none", None, 422, 42202),
+        ("GET", "/subjects/uns.Samples/versions/99", None, 404, 40402),
+        ("PUT", "/config", {"compatibility": "SOMETIMES"}, 422, 42203),
+        ("POST", "/subjects/x/versions", {"schema": "{}", "schemaType": "PROTOBUF"}, 422, 42201),
+        ("POST", "/subjects/x/versions", {}, 422, 42201),
+        ("GET", "/config/nobody", None, 404, 40408),
+    ],
+)
+def test_errors_carry_confluents_codes(
+    registry: str, tmp_path: Path, method: str, path: str, body: object, status: int, code: int
+) -> None:
+    Registry(registry, tmp_path).codec()
+    answer = httpx2.request(method, registry + path, json=body)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
+
+
+def test_config_is_kept_per_subject(registry: str, enterprise: str) -> None:
+    url = f"{registry}/config/{enterprise}"
+    assert httpx2.put(url, json={"compatibility": "FULL"}).json() == {"compatibility": "FULL"}
+    assert httpx2.get(url).json() == {"compatibilityLevel": "FULL"}
+    httpx2.delete(url)
+    assert httpx2.get(url, params={"defaultToGlobal": "true"}).json()["compatibilityLevel"] == "BACKWARD"
+
+
+def test_an_outage_stops_nobody_who_has_asked_once(registry: str, tmp_path: Path) -> None:
+    ids = Registry(registry, tmp_path).codec()
+    away = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(RegistryUnavailable, match="does not answer"):
+        Registry(away, tmp_path).codec()
+    cached = Registry(registry, tmp_path)
+    cached._client = Registry(away, tmp_path)._client  # the same registry, gone
+    codec = cached.codec()
+    assert codec.encode(EXAMPLES[0]) == ids.encode(EXAMPLES[0])
+    with pytest.raises(RegistryUnavailable):
+        cached.schema(424242)
+
+
+def test_an_unknown_id_is_known_to_be_unknown(registry: str, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match="424242"):
+        Registry(registry, tmp_path).schema(424242)
