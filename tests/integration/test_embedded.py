@@ -1,5 +1,6 @@
 """The embedded services' life: start, resume, refuse, stop, and leave nothing behind."""
 
+import json
 import os
 import signal
 import socket
@@ -81,10 +82,28 @@ def test_services_start_side_by_side_resume_and_stop(tmp_path: Path) -> None:
     for address in first.values():
         assert not _listens(int(address.rpartition(":")[2].partition("/")[0]))
 
-    with Services(settings, want) as resumed:
-        assert [m.value() for m in consume_all(resumed.environ["UNS_BOOTSTRAP"], [name])] == [b"kept"]
-        with psycopg.connect(resumed.environ["UNS_POSTGRES"]) as connection:
-            assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+    # Once more as a command does it: another process, ended by Ctrl-C.
+    program = f"""
+import json, time
+from pathlib import Path
+from uns.embedded.services import Services
+from uns.settings import Settings
+with Services(Settings(state_dir=Path({str(tmp_path)!r})), {want!r}) as services:
+    pids = [service.child.pid for service in services.started.values()]
+    print(json.dumps([services.environ, pids]), flush=True)
+    time.sleep(600)
+"""
+    command = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert command.stdout is not None
+    resumed, pids = json.loads(command.stdout.readline())
+    assert [m.value() for m in consume_all(resumed["UNS_BOOTSTRAP"], [name])] == [b"kept"]
+    with psycopg.connect(resumed["UNS_POSTGRES"]) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=30)
+    assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
 def test_given_addresses_are_used_and_ephemeral_data_goes(kafka: str, tmp_path: Path) -> None:
