@@ -23,6 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.harness import MqttBroker, consume_all, eventually, topic
+from uns.doctor import Verdict, examine
 from uns.embedded import mqtt
 from uns.embedded.errors import ServiceError
 from uns.embedded.kafka import Kafka
@@ -241,3 +242,9 @@ def test_a_persistent_broker_keeps_messages(mqtt_broker: MqttBroker) -> None:
 def _listens(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_doctor_is_content_with_services_that_answer(postgres: str, mqtt_broker: MqttBroker, registry: str) -> None:
+    found = {f.check: f for f in examine(Settings(postgres=postgres, mqtt=mqtt_broker.url, registry=registry), {})}
+    for check in ("postgres", "clock of postgres", "mqtt", "registry"):
+        assert found[check].verdict is Verdict.OK, found[check]
