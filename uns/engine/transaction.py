@@ -117,9 +117,10 @@ class Transactions:
     def _delivered(self, error: KafkaError | None, message: object) -> None:
         if error is not None and self._refused is None:
             where = f"{message.topic()}[{message.partition()}]"  # type: ignore[attr-defined]
-            self._refused = (
-                f"{where} refused a record: {error.str()}; `uns apply` creates topics as the plant needs them"
-            )
+            if error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT):
+                self._refused = f"{where} took no record for {self._timeout_s} s; is the broker up?"
+            else:
+                self._refused = f"{where} refused a record: {error.str()}; `uns apply` mends topics"
 
     def _abort(self) -> None:
         try:
