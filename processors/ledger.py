@@ -99,7 +99,7 @@ class Ledger:
     def withdraw(self, kind: str, started_at: int, /, **nothing: Any) -> list[Derived]:
         """Takes a record back; `nothing` are the fields that must not count any more."""
         known = self.get(kind, started_at)
-        if known is None:
+        if known is None or _withdrawn(known):
             return []
         content = {name: getattr(known, name) for name in _FIELDS[type(known)] if name not in _BASE} | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)

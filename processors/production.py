@@ -28,19 +28,11 @@ def derive(cell: Cell, view: View, bucket_us: int) -> list[Derived]:
 
 def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
     gone = set(cell.ledger.starts(KIND, start, end))
-    groups = cell.windows.pieces(cell.plan, start, end)
-    if not groups and not gone:
-        return []
-    by_order: dict[str | None, Totals] = {}
-    for (order, _), totals in groups.items():
-        by_order.setdefault(order, Totals()).add(totals)
-    spans: dict[str | None, tuple[int, int]] = {}
-    for piece in cell.plan.pieces(start, end):
-        begin, _ = spans.get(piece.order, (piece.start, 0))
-        spans[piece.order] = (begin, piece.end)
     out: list[Derived] = []
-    for order, (begin, until) in spans.items():
-        made = by_order.get(order, Totals())
+    for begin, until, order in _runs(cell, start, end):
+        made = Totals()
+        for totals in cell.windows.pieces(cell.plan, begin, until).values():
+            made.add(totals)
         if begin not in gone and not (made.good or made.scrap or made.resets):
             continue
         gone.discard(begin)
@@ -61,3 +53,14 @@ def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
     for started_at in sorted(gone):
         out += cell.ledger.withdraw(KIND, started_at, good=0, scrap=0, resets=0)
     return out
+
+
+def _runs(cell: Cell, start: int, end: int) -> list[tuple[int, int, str | None]]:
+    """[start, end) cut where the order changes."""
+    runs: list[tuple[int, int, str | None]] = []
+    for piece in cell.plan.pieces(start, end):
+        if runs and runs[-1][2] == piece.order:
+            runs[-1] = (runs[-1][0], piece.end, piece.order)
+        else:
+            runs.append((piece.start, piece.end, piece.order))
+    return runs

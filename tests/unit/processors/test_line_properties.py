@@ -1,0 +1,193 @@
+"""What must hold for any life of a line: results depend on what happened, not on how it was told."""
+
+import random
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from processors.counters import difference
+from schemas.records import Derived, Oee, Order, Production, Shift, State
+from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, samples, tick, ticks
+from tests.harness.line_scenarios import all_samples, delayed, scenario
+from topology.packml import CODE_MAPS
+
+some = settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed does not shrink
+)
+seeds = st.integers(0, 2**32).map(random.Random)
+
+
+def encoded(outputs: list[object]) -> bytes:
+    return msgspec.json.encode(
+        [o if isinstance(o, Derived) else {"reason": o.reason, "message": o.message, "tag": o.tag} for o in outputs]  # type: ignore[attr-defined]
+    )
+
+
+@some
+@given(seeds)
+def test_elements_of_every_window_sum_to_its_length(chance: random.Random) -> None:
+    run = Run().feed(scenario(chance).punctual())
+    for record in run.records:
+        if isinstance(record, Oee) and record.ended_at is not None and record.ended_at != record.started_at:
+            assert sum(record.element_us.values()) == record.ended_at - record.started_at
+    hours = [r for r in run.newest("oee") if r.window == "hour" and r.ended_at is not None]
+    assert hours
+    assert all(r.status != "provisional" for r in hours)
+
+
+@some
+@given(seeds)
+def test_oee_is_the_product_of_its_factors(chance: random.Random) -> None:
+    scene = scenario(chance)
+    scene.told = [told for told in scene.told if not isinstance(told[1], Order)]  # one ideal cycle in every window
+    for record in Run().feed(scene.punctual()).records:
+        if isinstance(record, Oee) and None not in (record.availability, record.performance, record.quality):
+            product = record.availability * record.performance * record.quality  # type: ignore[operator]
+            assert record.oee == pytest.approx(product, rel=1e-12, abs=1e-12)
+
+
+@some
+@given(seeds)
+def test_delay_within_lateness_repetition_and_splitting_change_nothing(chance: random.Random) -> None:
+    scene = scenario(chance)
+    punctual = final_numbers(Run().feed(scene.punctual()))
+    assert final_numbers(Run().feed(delayed(chance, scene, 9 * S))) == punctual
+
+
+@some
+@given(seeds, st.sampled_from([3 * MINUTE, 40 * MINUTE, 600 * MINUTE]))
+def test_delay_within_the_horizon_ends_in_the_same_numbers(chance: random.Random, most: int) -> None:
+    scene = scenario(chance)
+    late = delayed(chance, scene, most)
+    last = max(T0 + 20 * 60 * MINUTE, scene.end)
+    runs = [
+        Run().feed([*told, *ticks(scene.end, last, 20 * MINUTE), tick(last + MINUTE)])
+        for told in (scene.punctual(), late)
+    ]
+
+    def compared(run: Run) -> dict[str, tuple[object, ...]]:
+        """Control charts are made in order of arrival once the watermark has passed, and say so."""
+        return {k: v for k, v in final_numbers(run).items() if "quality." not in k}
+
+    assert compared(runs[0]) == compared(runs[1])
+
+
+@some
+@given(seeds, st.integers(1, 6))
+def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, cuts: int) -> None:
+    told = delayed(chance, scenario(chance), 10 * MINUTE)
+    whole = Run().feed(told)
+    run = Run()
+    marks = sorted(chance.randrange(len(told)) for _ in range(cuts))
+    for n, item in enumerate(told):
+        run.feed([item])
+        if chance.random() < 0.02:
+            run.save()
+        if n in marks:
+            run.restart(chance)
+    assert encoded(run.outputs) == encoded(whole.outputs)  # type: ignore[arg-type]
+
+
+@some
+@given(seeds)
+def test_state_records_are_the_timeline_of_a_naive_recomputation(chance: random.Random) -> None:
+    scene = scenario(chance)
+    run = Run().feed(delayed(chance, scene, 3 * MINUTE))
+    states = all_samples(scene, CELL, "State")
+    modes = all_samples(scene, CELL, "Mode")
+    life = sorted({s.at for s in all_samples(scene, CELL) if s.quality == 0})
+    names = CODE_MAPS["packml"]
+    mode_names = {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}
+
+    def naive(at: int) -> tuple[str, str]:
+        heard = [t for t in life if t <= at]
+        after = [t for t in life if t > at]
+        until = after[0] if after else scene.end
+        if not heard or (until - heard[-1] > 60 * S):
+            return "unknown", "unknown"
+        state = next(
+            (names[int(s.value)] if s.quality == 0 else "unknown" for s in reversed(states) if s.at <= at), "unknown"
+        )  # type: ignore[arg-type]
+        mode = next(
+            (mode_names[int(s.value)] if s.quality == 0 else "unknown" for s in reversed(modes) if s.at <= at),
+            "production",
+        )  # type: ignore[arg-type]
+        return (state, mode) if state != "unknown" else ("unknown", "unknown")
+
+    records: list[State] = run.newest("state")
+    assert records
+    for before, after in pairwise(records):
+        assert before.ended_at == after.started_at
+    for record in records:
+        end = record.ended_at or scene.end
+        for at in (record.started_at, (record.started_at + end) // 2, end - 1):
+            assert naive(at) == (record.state, record.mode)
+
+
+@some
+@given(seeds)
+def test_production_sums_to_what_the_counters_made(chance: random.Random) -> None:
+    scene = scenario(chance)
+    run = Run().feed(delayed(chance, scene, 20 * MINUTE))
+    for path in (CELL, OTHER):
+        made = {"good": 0, "scrap": 0}
+        for tag, modulus in (("Good", 1000), ("Scrap", None)):
+            counts = [int(s.value) for s in all_samples(scene, path, tag) if s.quality == 0]  # type: ignore[arg-type]
+            for previous, value in pairwise(counts):
+                made[{"Good": "good", "Scrap": "scrap"}[tag]] += difference(previous, value, modulus)[0]
+        records: list[Production] = run.newest("production", path)
+        assert {"good": sum(r.good for r in records), "scrap": sum(r.scrap for r in records)} == made
+        spans = [(r.started_at, r.ended_at) for r in records]
+        assert all(a[1] <= b[0] for a, b in pairwise(spans) if a[1] is not None)
+
+
+@some
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=300), st.booleans())
+def test_true_pieces_through_roll_over_and_reset(steps: list[tuple[int, bool]], rolls: bool) -> None:
+    """A machine that shows its counter after every cycle and each time it starts again from 0."""
+    count, truth, told = 0, 0, [samples(T0, Good=0, Scrap=0)]
+    for n, (made, reset) in enumerate(steps, start=1):
+        if reset and not rolls:
+            count = 0
+            told.append(samples(T0 + n * S - S // 2, Scrap=0))
+        truth += made
+        count += made
+        told.append(samples(T0 + n * S, **({"Good": count % 1000} if rolls else {"Scrap": count})))
+    run = Run().feed([*told, *ticks(T0, T0 + 10 * MINUTE)])
+    records: list[Production] = run.newest("production")
+    assert sum(r.good if rolls else r.scrap for r in records) == truth
+
+
+@some
+@given(seeds)
+def test_shift_and_order_windows_are_sums_of_the_time_they_cover(chance: random.Random) -> None:
+    scene = scenario(chance)
+    run = Run().feed(scene.punctual())
+    shift = next(r for _, r in scene.told if isinstance(r, Shift) and r.id == "a")
+    made: list[Production] = run.newest("production")
+    inside = sum(
+        r.good
+        for r in made
+        if shift.started_at <= r.started_at and r.ended_at is not None and r.ended_at <= shift.ended_at
+    )
+    edge = sum(r.good for r in made if r.started_at < shift.ended_at and (r.ended_at or 0) > shift.started_at)
+    window = next((r for r in run.newest("oee") if r.window_name == "a"), None)
+    assert window is not None
+    assert inside <= window.good <= edge
+
+
+def test_bad_samples_of_every_kind_never_raise() -> None:
+    run = Run().feed([tick(T0)])
+    values = [None, True, -1, 1.5, float("nan"), float("inf"), 2**70, "text", ""]
+    for n, value in enumerate(values):
+        for tag in ("State", "Mode", "Good", "Scrap", "StopReason", "FillVolume", "Other"):
+            for quality in (0, BAD):
+                run.feed([samples(T0 + n * S, quality=quality, **{tag: value})])
+    run.feed(ticks(T0 + MINUTE, T0 + 10 * MINUTE))
+    assert {r.reason for r in run.rejections} == {"wrong_type", "not_finite", "out_of_range", "unmapped_state"}
