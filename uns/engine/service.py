@@ -1,6 +1,7 @@
 """The worker as a process: signals, health, and an end that says why."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ log = structlog.get_logger()
 def serve(settings: Settings, make: Callable[[], Worker]) -> NoReturn:
     """Runs one worker until SIGTERM or SIGINT, or until it ends itself; the exit code is an `Exit`."""
     telemetry.configure_logs(settings)
+    # Rebalances are daily work: aiokafka warns of each, and the worker says itself what it owns.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
     use_uvloop()
     asyncio.run(_serve(settings, make))
     raise AssertionError("unreachable: the worker ends the process")
