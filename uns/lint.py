@@ -11,6 +11,7 @@ from topology.loader import PlantError, Sources, explain, load_with_sources
 from topology.path import Level
 from topology.path import Path as PlantPath
 from topology.plant import Plant
+from uns.errors import UserError
 from uns.registered import UnknownComponent, connector_spec, sink_spec
 
 
@@ -43,6 +44,18 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
         except UnknownComponent as unknown:
             problems.append(sources.problem((*where, "kind"), str(unknown)))
     return sorted(problems), plant
+
+
+def check_connector(plant: Plant, name: str) -> None:
+    """Raises `UserError` when a connector's own options are wrong. For a process about to run it."""
+    model = plant.connectors[name]
+    try:
+        connector_spec(model.protocol).config.model_validate(dict(model.config))
+    except UnknownComponent as error:
+        raise UserError(f"connectors.{name}.protocol: {error}") from error
+    except ValidationError as error:
+        details = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"connectors.{name}.config: {details}; `uns lint` names file and line") from error
 
 
 def _validated(

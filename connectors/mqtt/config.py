@@ -1,0 +1,107 @@
+"""Options of the MQTT connector."""
+
+import re
+from pathlib import Path as FilePath
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.base import ConnectorConfig
+from topology.path import BadPath, Path
+
+Payload = Literal["samples", "order", "lot", "shift", "reason", "inspection", "acknowledge"]
+_LEVEL = re.compile(r"\{(\d+)\}")
+
+
+class Subscription(ConnectorConfig):
+    """One topic filter, and where its messages belong."""
+
+    topic: str = Field(description="MQTT topic filter, with + and # as MQTT has them")
+    path: str = Field(description="path of the messages; {n} is the n-th level of the topic, counted from 0")
+    payload: Payload = Field("samples", description="what a message is: samples, or one fact")
+
+    @field_validator("topic")
+    @classmethod
+    def _filter(cls, text: str) -> str:
+        levels = text.split("/")
+        if not text or "#" in levels[:-1] or any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
+            raise ValueError(f"{text!r} is no MQTT topic filter: + and # stand for whole levels, # is the last")
+        return text
+
+    @model_validator(mode="after")
+    def _path(self) -> "Subscription":
+        levels = self.topic.split("/")
+        for number in map(int, _LEVEL.findall(self.path)):
+            if number >= len(levels) and levels[-1] != "#":
+                raise ValueError(f"path {self.path!r}: topic {self.topic!r} has no level {number}, they count from 0")
+        try:
+            Path.parse(_LEVEL.sub("x", self.path))
+        except BadPath as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def path_of(self, topic: str) -> Path:
+        """Raises `BadPath`."""
+        levels = topic.split("/")
+
+        def level(match: re.Match[str]) -> str:
+            number = int(match[1])
+            if number >= len(levels):
+                raise BadPath(f"topic {topic!r} has no level {number}")
+            return levels[number]
+
+        return Path.parse(_LEVEL.sub(level, self.path))
+
+
+class MqttConfig(ConnectorConfig):
+    """One broker, one session."""
+
+    broker: str = Field(description="mqtt://host:port, or mqtts://host:port for TLS")
+    client_id: str = Field(
+        min_length=1, description="names the session at the broker: keep it, and never use it twice at once"
+    )
+    username: str | None = Field(None, description="user")
+    password: SecretStr | None = Field(None, description="password; prefer the file")
+    password_file: FilePath | None = Field(None, description="file with the password")
+    ca_file: FilePath | None = Field(
+        None, description="CA certificates (PEM) that signed the broker's; the system's by default"
+    )
+    keep_alive_s: int = Field(15, ge=2, le=3600, description="a link that is silent for 1.5 times this is dead")
+    connect_timeout_s: float = Field(
+        10.0, gt=0, description="longest wait for the broker and its answer to each subscription"
+    )
+    subscriptions: tuple[Subscription, ...] = Field(min_length=1, description="what is read")
+
+    @field_validator("broker")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise ValueError(f"{text!r} is no broker address; mqtt://host:1883 or mqtts://host:8883 is expected")
+        if parts.password:
+            raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
+        return text
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.broker).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self.broker)
+        return parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+
+    @property
+    def tls(self) -> bool:
+        return self.broker.startswith("mqtts:")
+
+    @property
+    def secret(self) -> str | None:
+        """The password. Raises `OSError` when its file cannot be read."""
+        if self.password_file is not None:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        return self.password.get_secret_value() if self.password else None
+
+    def literal_paths(self) -> tuple[Path, ...]:
+        return tuple(Path.parse(one.path) for one in self.subscriptions if not _LEVEL.search(one.path))

@@ -1,0 +1,179 @@
+"""The MQTT connection: paho in its own thread, messages handed over bounded, acknowledged only when Kafka has them."""
+
+import asyncio
+import ssl
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from connectors.base import Batch, FactReading, Malformed, Reading, Resume, SourceUnavailable
+from connectors.mqtt.codec import Decoder
+from connectors.mqtt.config import MqttConfig
+
+WAITING_MAX = 5_000
+"""Messages taken from the socket and not yet in a batch; the thread then waits, and with it the broker."""
+BATCH_MAX = 500
+QOS = 1
+
+
+class MqttConnector:
+    """QoS 1, persistent session: what was not acknowledged comes again, after our death too, as long as the broker keeps
+    sessions (mosquitto does; see the README). A message may come twice, never not at all.
+    """
+
+    def __init__(self, name: str, config: MqttConfig) -> None:
+        self._name, self._config = name, config
+        self._decoder = Decoder(config.subscriptions)
+        self._client: paho.Client | None = None
+        self._room = threading.Condition()
+        self._waiting: deque[paho.MQTTMessage] = deque()
+        self._news = asyncio.Event()
+        self._lost: str | None = None
+        self._granted: set[int] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self, resume: Resume) -> None:
+        """Connects and subscribes. `resume` is not needed: the session at the broker knows what was acknowledged."""
+        self._loop = asyncio.get_running_loop()
+        self._news, self._lost, self._granted = asyncio.Event(), None, set()
+        self._waiting.clear()
+        try:
+            self._client = client = self._new_client()
+        except (OSError, ssl.SSLError) as error:
+            raise SourceUnavailable(
+                f"{self._config.broker}: credentials or certificates cannot be read: {error}"
+            ) from error
+        try:
+            await asyncio.wait_for(
+                asyncio.to_thread(client.connect, self._config.host, self._config.port, self._config.keep_alive_s),
+                self._config.connect_timeout_s,
+            )
+        except (OSError, TimeoutError, ValueError) as error:
+            raise SourceUnavailable(
+                f"MQTT broker {self._config.broker} cannot be reached ({error or 'no answer'}); is it up, is the address right?"
+            ) from error
+        client.loop_start()
+        try:
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                while len(self._granted) < len(self._config.subscriptions):
+                    self._check()
+                    await self._news.wait()
+                    self._news.clear()
+        except TimeoutError:
+            raise SourceUnavailable(f"MQTT broker {self._config.broker} does not answer the subscriptions") from None
+
+    def _new_client(self) -> paho.Client:
+        config = self._config
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=config.client_id,
+            clean_session=False,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = config.connect_timeout_s
+        if config.username is not None:
+            client.username_pw_set(config.username, config.secret)
+        if config.tls:
+            client.tls_set(ca_certs=str(config.ca_file) if config.ca_file else None)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
+        return client
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """One batch for what has come; ends with `SourceUnavailable` when the link is lost or silent too long."""
+        while True:
+            messages = self._take()
+            if not messages:
+                self._check()
+                await self._news.wait()
+                self._news.clear()
+                continue
+            yield self._batch(messages)
+
+    def _take(self) -> list[paho.MQTTMessage]:
+        with self._room:
+            messages = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+            self._room.notify()
+        return messages
+
+    def _batch(self, messages: list[paho.MQTTMessage]) -> Batch:
+        readings: list[Reading] = []
+        facts: list[FactReading] = []
+        malformed: list[Malformed] = []
+        for message in messages:
+            for part in self._decoder.decode(message.topic, bytes(message.payload)):
+                match part:
+                    case Reading():
+                        readings.append(part)
+                    case FactReading():
+                        facts.append(part)
+                    case Malformed():
+                        malformed.append(part)
+        client, mids = self._client, [(message.mid, message.qos) for message in messages if message.qos]
+
+        async def ack() -> None:
+            if client is not None and client is self._client:  # a new connection gets these messages again by itself
+                for mid, qos in mids:
+                    client.ack(mid, qos)
+
+        return Batch(tuple(readings), tuple(facts), tuple(malformed), ack)
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is None:
+            return
+        self._lost = self._lost or "closed"
+        with self._room:
+            self._waiting.clear()
+            self._room.notify_all()
+        client.disconnect()
+        await asyncio.to_thread(client.loop_stop)
+
+    def healthy(self) -> bool:
+        """paho ends the link when the broker leaves a ping unanswered, so a standing link has answered."""
+        return self._client is not None and self._lost is None and self._client.is_connected()
+
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise SourceUnavailable(f"MQTT broker {self._config.broker}: {self._lost}")
+
+    # -- in paho's thread --------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    def _on_connect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            self._lost = f"refused the connection: {reason}; check user, password and client id"
+        else:
+            for one in self._config.subscriptions:
+                client.subscribe(one.topic, QOS)
+        self._tell()
+
+    def _on_subscribe(
+        self, _client: paho.Client, _userdata: Any, mid: int, reasons: list[Any], _properties: Any
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._lost = "refused a subscription; may this user read the topics?"
+        self._granted.add(mid)
+        self._tell()
+
+    def _on_disconnect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if client is self._client:
+            self._lost = self._lost or f"the link was lost: {reason}"
+            self._tell()
+
+    def _on_message(self, client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        with self._room:
+            while len(self._waiting) >= WAITING_MAX and client is self._client:
+                self._room.wait(1)
+            was_empty = not self._waiting
+            self._waiting.append(message)
+        if was_empty:
+            self._tell()

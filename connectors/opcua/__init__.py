@@ -1,0 +1,12 @@
+"""OPC UA: subscriptions, every change with its own source time, gaps filled from the server's history."""
+
+from connectors.base import ConnectorSpec
+from connectors.opcua.config import OpcUaConfig
+from connectors.opcua.connector import OpcUaConnector
+
+spec = ConnectorSpec(
+    config=OpcUaConfig,
+    build=OpcUaConnector,
+    summary="OPC UA subscriptions with history back-fill",
+    paths=lambda config: tuple(machine.place for machine in config.machines),
+)

@@ -1,0 +1,54 @@
+"""OPC UA data values to readings. Pure: a value that is none of ours is `Malformed`, never an error."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asyncua import ua
+
+from connectors.base import Malformed, Reading
+from schemas.records import Sample, Value
+from topology.path import Path
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def decode(path: Path, tag: str, node_id: str, data: ua.DataValue) -> Reading | Malformed:
+    """One data value at the source's time, or the server's where the source gave none."""
+    moment = data.SourceTimestamp or data.ServerTimestamp
+    raw = data.Value.Value if data.Value is not None else None
+    if moment is None:
+        return _malformed(path, tag, node_id, raw, "no_time", "neither the source nor the server gave a time")
+    quality = data.StatusCode.value if data.StatusCode is not None else 0
+    try:
+        value = _value(raw)
+    except TypeError as error:
+        return _malformed(path, tag, node_id, raw, "bad_value", str(error))
+    return Reading(path, Sample(tag, micros(moment), value, quality))
+
+
+def micros(moment: datetime) -> int:
+    """µs since the epoch; asyncua gives UTC with and without saying so."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def moment(at: int) -> datetime:
+    return _EPOCH + at * _MICROSECOND
+
+
+def _value(raw: Any) -> Value:
+    if raw is None or isinstance(raw, bool | int | float | str):
+        return raw
+    if isinstance(raw, datetime):
+        return (raw if raw.tzinfo else raw.replace(tzinfo=UTC)).isoformat()
+    if isinstance(raw, ua.LocalizedText):
+        return str(raw.Text or "")
+    if isinstance(raw, ua.QualifiedName):
+        return str(raw.Name or "")
+    if isinstance(raw, ua.NodeId | ua.Guid):
+        return str(raw)
+    raise TypeError(f"a {type(raw).__name__} is no value of a tag; list the variables inside it one by one")
+
+
+def _malformed(path: Path, tag: str, node_id: str, raw: Any, reason: str, message: str) -> Malformed:
+    return Malformed(node_id, repr(raw).encode()[:100_000], reason, f"{path} {tag} ({node_id}): {message}", path)

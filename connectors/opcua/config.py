@@ -1,0 +1,120 @@
+"""Options of the OPC UA connector."""
+
+from pathlib import Path as FilePath
+from typing import Literal
+from urllib.parse import urlsplit
+
+from asyncua import ua
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.base import ConnectorConfig
+from topology.path import Path
+
+
+def _node_id(text: str) -> str:
+    try:
+        ua.NodeId.from_string(text)
+    except Exception as error:
+        raise ValueError(f"{text!r} is no node id; ns=2;s=Name or ns=2;i=7 is expected") from error
+    return text
+
+
+class Machine(ConnectorConfig):
+    """One machine: the variables below a node, or the ones listed."""
+
+    path: str = Field(description="path of the machine in the namespace")
+    node: str | None = Field(None, description="node id; the variables below it become tags, by browse name")
+    tags: dict[str, str] = Field(
+        default_factory=dict, description="tag → node id, for variables anywhere; goes before `node`"
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _path(cls, text: str) -> str:
+        Path.parse(text)
+        return text
+
+    @field_validator("node")
+    @classmethod
+    def _node(cls, text: str | None) -> str | None:
+        return None if text is None else _node_id(text)
+
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        return {tag: _node_id(text) for tag, text in tags.items()}
+
+    @model_validator(mode="after")
+    def _something(self) -> "Machine":
+        if self.node is None and not self.tags:
+            raise ValueError(f"{self.path}: give `node`, or list `tags`")
+        return self
+
+    @property
+    def place(self) -> Path:
+        return Path.parse(self.path)
+
+
+class OpcUaConfig(ConnectorConfig):
+    """One server."""
+
+    url: str = Field(description="endpoint, opc.tcp://host:port/path")
+    publish_interval_ms: float = Field(250.0, ge=10, description="how often the server sends what has changed")
+    sampling_interval_ms: float = Field(
+        0.0, ge=0, description="how often the server looks at a variable; 0: as fast as it can"
+    )
+    queue_size: int = Field(1000, ge=1, description="changes of one variable that the server keeps between two sends")
+    timeout_s: float = Field(5.0, gt=0, description="longest wait for any answer")
+    history: bool = Field(True, description="fill gaps from the server's history where it has one")
+    history_max: int = Field(100_000, ge=1, description="values read from the history of one variable at most")
+    security_policy: Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = Field(
+        "None", description="security policy"
+    )
+    security_mode: Literal["Sign", "SignAndEncrypt"] = Field(
+        "SignAndEncrypt", description="message security mode, with a policy"
+    )
+    certificate: FilePath | None = Field(None, description="our certificate (DER or PEM), with a policy")
+    private_key: FilePath | None = Field(None, description="its key")
+    server_certificate: FilePath | None = Field(
+        None, description="the server's certificate, so that no other is believed"
+    )
+    username: str | None = Field(None, description="user")
+    password: SecretStr | None = Field(None, description="password; prefer the file")
+    password_file: FilePath | None = Field(None, description="file with the password")
+    machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme != "opc.tcp" or not parts.hostname:
+            raise ValueError(f"{text!r} is no OPC UA endpoint; opc.tcp://host:4840 is expected")
+        if parts.password:
+            raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
+        return text
+
+    @model_validator(mode="after")
+    def _secure(self) -> "OpcUaConfig":
+        if self.security_policy != "None" and not (self.certificate and self.private_key):
+            raise ValueError(f"security_policy {self.security_policy} needs certificate and private_key")
+        seen: dict[str, int] = {}
+        for number, machine in enumerate(self.machines):
+            if machine.path in seen:
+                raise ValueError(f"machines {seen[machine.path]} and {number} both have the path {machine.path}")
+            seen[machine.path] = number
+        return self
+
+    @property
+    def secret(self) -> str | None:
+        """The password. Raises `OSError` when its file cannot be read."""
+        if self.password_file is not None:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        return self.password.get_secret_value() if self.password else None
+
+    @property
+    def security(self) -> str | None:
+        """asyncua's security string; None without a policy."""
+        if self.security_policy == "None":
+            return None
+        parts = [self.security_policy, self.security_mode, str(self.certificate), str(self.private_key)]
+        return ",".join([*parts, str(self.server_certificate)] if self.server_certificate else parts)

@@ -1,0 +1,1 @@
+"""Runs connectors: packing, spool, ledger and the way to Kafka, the same for every protocol."""

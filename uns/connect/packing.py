@@ -1,0 +1,220 @@
+"""From what a connector read to Kafka records: suppressing, checking, packing by path. No I/O, no clock."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from connectors.base import Batch, FactReading, Malformed, Reading
+from schemas.codec import Codec
+from schemas.records import Fact, Sample, Samples, Value
+from topology.classes import MessageClass
+from topology.path import Path
+from topology.plant import Plant, Suppress
+from topology.topics import key, partition, topic
+from uns.connect.spool import Entry, Headers
+
+SAMPLES_MAX = 500
+"""Samples in one record."""
+RECORD_MAX_BYTES = 900_000
+QUARANTINE_MAX_BYTES = 2_000_000
+"""A malformed message beyond this is cut, and says so in its headers: no topic takes it whole."""
+UNCHANGED, DEADBAND = "unchanged", "deadband"
+
+
+@dataclass
+class Packed:
+    """One or more batches as the spool takes them."""
+
+    entries: list[Entry] = field(default_factory=list)
+    read: int = 0
+    suppressed: Counter[str] = field(default_factory=Counter)
+    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Packer:
+    """Remembers the last published value of each tag where something is suppressed, and nothing else."""
+
+    def __init__(
+        self, source: str, plant: Plant, codec: Codec, suppress: Suppress, next_sequence: Callable[[str], int]
+    ) -> None:
+        self._source, self._codec, self._suppress, self._next = source, codec, suppress, next_sequence
+        self._areas = plant.areas()
+        self._enterprise = plant.enterprise
+        self._known = {place for cell in plant.cells() for place in (cell, cell.parent)}
+        self._places: dict[Path, tuple[str, int, bytes]] = {}
+        self._last: dict[tuple[Path, str], tuple[Value, int]] = {}
+
+    def pack(self, batches: Iterable[Batch]) -> Packed:
+        """Every unit of the batches ends as an entry or as suppressed."""
+        packed = Packed()
+        by_path: dict[Path, list[Sample]] = {}
+        for batch in batches:
+            packed.read += len(batch)
+            for reading in batch.readings:
+                if reading.path not in self._known:
+                    packed.entries.append(
+                        self._refused(
+                            reading,
+                            "unknown_path",
+                            f"{reading.path} is not in the plant model; add it, or correct the connector",
+                        )
+                    )
+                elif reason := self._suppressed(reading):
+                    packed.suppressed[reason] += 1
+                    self._mark(packed, reading)
+                else:
+                    by_path.setdefault(reading.path, []).append(reading.sample)
+                    self._mark(packed, reading)
+            packed.entries += [self._fact(one) for one in batch.facts]
+            packed.entries += [self._malformed(one) for one in batch.malformed]
+        for path, samples in by_path.items():
+            self._samples(packed, path, samples)
+        return packed
+
+    def _mark(self, packed: Packed, reading: Reading) -> None:
+        place = (str(reading.path), reading.sample.tag)
+        packed.newest[place] = max(packed.newest.get(place, -1), reading.sample.at)
+
+    def _suppressed(self, reading: Reading) -> str | None:
+        sample = reading.sample
+        band = self._suppress.deadband.get(sample.tag)
+        if not self._suppress.unchanged and band is None:
+            return None
+        place = (reading.path, sample.tag)
+        last = self._last.get(place)
+        if last is not None and last[1] == sample.quality:  # a change of quality is always news
+            if self._suppress.unchanged and type(last[0]) is type(sample.value) and last[0] == sample.value:
+                return UNCHANGED
+            if band is not None and _number(last[0]) and _number(sample.value) and abs(sample.value - last[0]) < band:  # type: ignore[operator]
+                return DEADBAND
+        self._last[place] = (sample.value, sample.quality)
+        return None
+
+    def _samples(self, packed: Packed, path: Path, samples: list[Sample]) -> None:
+        while samples:
+            chunk, samples = samples[:SAMPLES_MAX], samples[SAMPLES_MAX:]
+            good = []
+            for sample in chunk:
+                try:
+                    if _risky(sample):
+                        self._fits(sample)
+                    good.append(sample)
+                except ValueError as error:
+                    packed.entries.append(self._refused(Reading(path, sample), "bad_value", str(error)))
+            for part in _bounded(good):
+                name, number, bytes_key = self._place(path)
+                sequence = self._next(str(path))
+                record = Samples(self._source, sequence, tuple(part))
+                headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
+                packed.entries.append(Entry(name, number, bytes_key, self._codec.encode(record), headers, len(part)))
+
+    def _fits(self, sample: Sample) -> None:
+        """Raises `ValueError` for a value that no record can hold."""
+        if len(self._codec.encode(Samples(self._source, 0, (sample,)))) > RECORD_MAX_BYTES:
+            raise ValueError(f"{sample.tag} has a value of more than {RECORD_MAX_BYTES} bytes")
+
+    def _fact(self, reading: FactReading) -> Entry:
+        if reading.path not in self._known:
+            return self._quarantine(
+                None,
+                repr(reading.fact).encode(),
+                "unknown_path",
+                f"{reading.path} is not in the plant model",
+                str(reading.path),
+            )
+        name, number, bytes_key = self._place(reading.path)
+        kind = type(reading.fact).__name__
+        try:
+            value = self._codec.encode(reading.fact)
+        except ValueError as error:
+            return self._quarantine(
+                reading.path, repr(reading.fact).encode(), "bad_fact", str(error), str(reading.path)
+            )
+        headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
+        return Entry(name, number, bytes_key, value, headers, 1)
+
+    def _malformed(self, one: Malformed) -> Entry:
+        return self._quarantine(one.path, one.payload, one.reason, one.message, one.origin)
+
+    def _refused(self, reading: Reading, reason: str, message: str) -> Entry:
+        sample = reading.sample
+        payload = json.dumps(
+            {
+                "path": str(reading.path),
+                "tag": sample.tag,
+                "at": sample.at,
+                "value": sample.value,
+                "quality": sample.quality,
+            },
+            default=repr,
+        ).encode()
+        return self._quarantine(
+            reading.path if reading.path in self._known else None, payload, reason, message, str(reading.path)
+        )
+
+    def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> Entry:
+        headers: Headers = [
+            ("__connect.errors.connector.name", self._source.encode()),
+            ("__connect.errors.stage", b"VALUE_CONVERTER"),
+            ("__connect.errors.class.name", b"connectors"),
+            ("__connect.errors.exception.message", message.encode()[:2000]),
+            ("__connect.errors.topic", origin.encode()[:500]),
+            ("uns.reason", reason.encode()),
+        ]
+        if len(payload) > QUARANTINE_MAX_BYTES:
+            headers.append(("uns.cut", str(len(payload)).encode()))
+            payload = payload[:QUARANTINE_MAX_BYTES]
+        if path is not None and path in self._known:
+            _, number, bytes_key = self._place(path)
+            return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, payload, headers, 1, reason)
+        return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, payload, headers, 1, reason)
+
+    def _place(self, path: Path) -> tuple[str, int, bytes]:
+        found = self._places.get(path)
+        if found is None:
+            area = next(area for area in self._areas if area.contains(path))
+            found = self._places[path] = (topic(path, MessageClass.RAW), partition(path, self._areas[area]), key(path))
+        return found
+
+
+def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:
+    part: list[Sample] = []
+    size = 0
+    for sample in samples:
+        length = 64 + len(sample.tag) + (len(sample.value) * 4 if isinstance(sample.value, str) else 0)
+        if part and size + length > RECORD_MAX_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(sample)
+        size += length
+    if part:
+        yield part
+
+
+def _risky(sample: Sample) -> bool:
+    """Whether a value could fail to encode: only these are tried one by one, so that one cannot spoil its record."""
+    value = sample.value
+    if isinstance(value, str):
+        return True
+    if type(value) is int:
+        return not -(2**63) <= value < 2**63
+    return not (value is None or type(value) in (bool, float))
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _identity(fact: Fact) -> str:
+    return str(getattr(fact, "id", None) or getattr(fact, "alert", ""))
+
+
+def _headers(id_: str, source: str, kind: str) -> Headers:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"uns.{kind}".encode()),
+        ("content-type", b"application/avro"),
+    ]

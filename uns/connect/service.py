@@ -1,0 +1,130 @@
+"""A connector's process: everything put together, metrics, health, signals."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from topology.plant import Plant
+from uns import telemetry
+from uns.connect.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
+from uns.connect.outlet import Outlet
+from uns.connect.packing import Packer
+from uns.connect.runner import Runner
+from uns.connect.spool import Spool, SpoolError
+from uns.embedded.errors import ServiceError
+from uns.errors import UserError
+from uns.registered import connector_spec
+from uns.registry.client import Registry
+from uns.settings import Settings
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings, plant: Plant, name: str) -> None:
+    """Runs a connector of the plant model until SIGTERM. Raises `UserError` for what a user can mend."""
+    telemetry.configure_logs(settings)
+    model = plant.connectors[name]
+    spec = connector_spec(model.protocol)
+    connector = spec.build(name, spec.config.model_validate(model.config))
+    if settings.registry is None:
+        raise UserError("no schema registry: set UNS_REGISTRY")
+    codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
+    try:
+        spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
+    except (SpoolError, ServiceError) as error:
+        raise UserError(str(error)) from error
+    packer = Packer(name, plant, codec, model.suppress, spool.next_sequence)
+    runner = Runner(name, model, connector, packer, spool)
+    asyncio.run(_run(settings, runner))
+
+
+async def _run(settings: Settings, runner: Runner) -> None:
+    loop = asyncio.get_running_loop()
+    turned = [time.monotonic()]
+
+    async def turn() -> None:
+        while True:
+            turned[0] = time.monotonic()
+            await asyncio.sleep(1)
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(runner.wake)
+
+    runner.attach(Outlet(settings, runner.spool, wake))
+    REGISTRY.register(_Metrics(runner))
+    telemetry.serve(
+        settings.bind,
+        settings.metrics_port,
+        live=lambda: () if time.monotonic() - turned[0] < 10 else ("the loop has not turned for 10 s",),
+        ready=runner.problems,
+    )
+    heart = asyncio.create_task(turn())
+    task = asyncio.create_task(runner.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.debug("stopped", connector=runner.name)
+    finally:
+        heart.cancel()
+
+
+class _Metrics(Collector):
+    """The ledger as Prometheus counters: they go on after a restart, because the spool does."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def collect(self) -> Iterable[Metric]:
+        runner, name = self._runner, self._runner.name
+        ledger = runner.spool.ledger()
+        units = CounterMetricFamily(
+            "uns_connector_units",
+            "Tag values, facts and malformed messages by what became of them",
+            labels=("connector", "outcome", "reason"),
+        )
+        for outcome, reason, count in _rows(ledger):
+            units.add_metric((name, outcome, reason), count)
+        yield units
+        for metric, text, value in (
+            ("uns_connector_pending_units", "Read and not yet confirmed by Kafka", ledger.pending),
+            ("uns_connector_spool_bytes", "Record bytes in the spool", runner.spool.bytes),
+            ("uns_connector_spool_limit_bytes", "Size at which the spool is full", runner.spool.max_bytes),
+            (
+                "uns_connector_source_up",
+                "1 while the source is open and gives signs of life",
+                float(not runner.problems()),
+            ),
+            (
+                "uns_connector_silence_seconds",
+                "Since the newest batch",
+                time.monotonic() - runner.last_read if runner.last_read else -1,
+            ),
+        ):
+            gauge = GaugeMetricFamily(metric, text, labels=("connector",))
+            gauge.add_metric((name,), value)
+            yield gauge
+        reopened = CounterMetricFamily(
+            "uns_connector_reopened", "Times the source was lost and opened anew", labels=("connector",)
+        )
+        reopened.add_metric((name,), runner.reopened)
+        yield reopened
+
+
+def _rows(ledger: Ledger) -> Iterable[tuple[str, str, int]]:
+    yield READ, "", ledger.read
+    yield PUBLISHED, "", ledger.published
+    for outcome, reasons in (
+        (SUPPRESSED, ledger.suppressed),
+        (QUARANTINED, ledger.quarantined),
+        (DROPPED, ledger.dropped),
+    ):
+        for reason, count in reasons.items():
+            yield outcome, reason, count
