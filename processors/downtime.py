@@ -69,23 +69,33 @@ def derive(cell: Cell, view: View, operator_reasons: list[tuple[Reason, int]]) -
     out: list[Derived] = []
     ledger = cell.ledger
     for lo, hi in view.spans:
-        start = lo
-        before = ledger.start_before(KIND, lo)
-        if before is not None:
-            known = ledger.get(KIND, before)
-            if known is not None and (known.ended_at is None or known.ended_at >= lo):
-                start = before
         end = view.now
         if hi < view.now and (following := ledger.start_after(KIND, hi)) is not None:
             end = min(following, end)
-        gone = set(ledger.starts(KIND, start, end))
-        for stop in stops(cell, start, end, view.now):
+        found = stops(cell, lo, end, view.now)
+        before = ledger.start_before(KIND, lo)
+        known = ledger.get(KIND, before) if before is not None else None
+        if isinstance(known, Downtime) and (known.ended_at is None or known.ended_at >= lo):
+            found = _extended(known, lo, found)
+        gone = set(ledger.starts(KIND, lo, end))
+        for stop in found:
             gone.discard(stop.start)
             out += _publish(cell, view, stop, operator_reasons)
         for started_at in sorted(gone):
             out += ledger.withdraw(KIND, started_at)
             out += alert.withdraw(cell, alert.BREAKDOWN, started_at)
     return out
+
+
+def _extended(known: Downtime, until: int, found: list[Stop]) -> list[Stop]:
+    """The stops found from `until` on, after the known one that leads up to it: they may be one."""
+    first, last = known.inputs.first_offset, known.inputs.last_offset
+    begun = Stop(known.started_at, until, known.state, known.order, first, last)
+    if not found or found[0].start != until:
+        return [begun, *found]
+    following = found[0]
+    first, last = hull(first, last, following.first_offset, following.last_offset)
+    return [begun._replace(end=following.end, first_offset=first, last_offset=last), *found[1:]]
 
 
 def _publish(cell: Cell, view: View, stop: Stop, operator_reasons: list[tuple[Reason, int]]) -> list[Derived]:

@@ -5,6 +5,7 @@ A late sample corrects the intervals it touches; one that should never have been
 """
 
 from processors.cell import Cell
+from processors.timeline import Interval, extended
 from processors.view import View
 from schemas.records import Derived, State
 
@@ -16,14 +17,18 @@ def derive(cell: Cell, view: View) -> list[Derived]:
     out: list[Derived] = []
     ledger = cell.ledger
     for lo, hi in view.spans:
-        start = ledger.start_before(KIND, lo)  # a change may extend the interval before it
-        if start is None:
-            start = lo
         end = view.now
         if hi < view.now and (following := ledger.start_after(KIND, hi)) is not None:
             end = min(following, end)
-        gone = set(ledger.starts(KIND, start, end))
-        for interval in cell.timeline.intervals(start, end, view.now):
+        intervals = cell.timeline.intervals(lo, end, view.now)
+        start = ledger.start_before(KIND, lo)
+        known = ledger.get(KIND, start) if start is not None else None
+        if isinstance(known, State):  # what changed may end it or extend it
+            inputs = known.inputs
+            before = Interval(known.started_at, lo, known.state, known.mode, inputs.first_offset, inputs.last_offset)
+            intervals = extended(before, intervals)
+        gone = set(ledger.starts(KIND, lo, end))
+        for interval in intervals:
             gone.discard(interval.start)
             ended_at = None if interval.end >= view.now else interval.end
             order = cell.plan.piece(interval.start).order

@@ -63,53 +63,60 @@ class Timeline:
         state, mode = self.state.in_force(start), self.mode.in_force(start)
         # (at, what changes, to which number, offset); what: 0 state, 1 mode, 2 silence
         events = [(at, 0, value, offset) for at, value, offset in self.state.between(start + 1, end)]
-        events += [(at, 1, value, offset) for at, value, offset in self.mode.between(start + 1, end)]
+        if self.mode.newest > start:
+            events += [(at, 1, value, offset) for at, value, offset in self.mode.between(start + 1, end)]
+        silent = False
         for quiet_from, quiet_to in self.life.silences(start, end, now):
-            events.append((quiet_from, 2, 1, 0))
+            if quiet_from == start:
+                silent = True
+            else:
+                events.append((quiet_from, 2, 1, NO_OFFSET))
             if quiet_to < end:
-                events.append((quiet_to, 2, 0, 0))
+                events.append((quiet_to, 2, 0, NO_OFFSET))
         events.sort()
 
         texts = self.names.texts
-        state_number, state_offset = (state.value, state.offset) if state else (0, NO_OFFSET)
-        mode_text, mode_offset = (texts[mode.value], mode.offset) if mode else (PRODUCTION, NO_OFFSET)
-        silent = 0
+        state_now, state_offset = (texts[state.value], state.offset) if state else (UNKNOWN, NO_OFFSET)
+        mode_now, mode_offset = (texts[mode.value], mode.offset) if mode else (PRODUCTION, NO_OFFSET)
+        key = (UNKNOWN, UNKNOWN) if silent or state_now == UNKNOWN else (state_now, mode_now)
+        first, last = hull(state_offset, state_offset, mode_offset, mode_offset)
         found: list[Interval] = []
-        at, n = start, 0
-        while at < end:
-            while n < len(events) and events[n][0] <= at:
-                _, what, value, offset = events[n]
-                if what == 0:
-                    state_number, state_offset = value, offset
-                elif what == 1:
-                    mode_text, mode_offset = texts[value], offset
-                else:
-                    silent = value
-                n += 1
-            until = events[n][0] if n < len(events) else end
-            state_text = UNKNOWN if silent else texts[state_number]
-            mode_now = UNKNOWN if state_text == UNKNOWN else mode_text
-            first = min(state_offset, mode_offset)
-            last = (
-                state_offset
-                if mode_offset == NO_OFFSET
-                else mode_offset
-                if state_offset == NO_OFFSET
-                else max(state_offset, mode_offset)
-            )
-            previous = found[-1] if found else None
-            if previous is not None and previous.state == state_text and previous.mode == mode_now:
-                found[-1] = Interval(
-                    previous.start,
-                    until,
-                    state_text,
-                    mode_now,
-                    *hull(previous.first_offset, previous.last_offset, first, last),
-                )
+        begin = start
+        for at, what, number, offset in events:
+            if what == 0:
+                state_now, state_offset = texts[number], offset
+            elif what == 1:
+                mode_now, mode_offset = texts[number], offset
             else:
-                found.append(Interval(at, until, state_text, mode_now, first, last))
-            at = until
+                silent = bool(number)
+            new = (UNKNOWN, UNKNOWN) if silent or state_now == UNKNOWN else (state_now, mode_now)
+            if new == key:  # said again
+                first, last = hull(first, last, offset, offset)
+                continue
+            if at > begin:
+                _append(found, Interval(begin, at, *key, first, last))
+            begin, key = at, new
+            first, last = hull(state_offset, state_offset, mode_offset, mode_offset)
+        _append(found, Interval(begin, end, *key, first, last))
         return found
+
+
+def _append(found: list[Interval], interval: Interval) -> None:
+    """Adds an interval, as part of the one before where nothing but the time differs."""
+    if found and found[-1].state == interval.state and found[-1].mode == interval.mode:
+        before = found[-1]
+        first, last = hull(before.first_offset, before.last_offset, interval.first_offset, interval.last_offset)
+        found[-1] = before._replace(end=interval.end, first_offset=first, last_offset=last)
+    else:
+        found.append(interval)
+
+
+def extended(before: Interval, after: list[Interval]) -> list[Interval]:
+    """`after` with the interval that leads up to it."""
+    found = [before]
+    for interval in after:
+        _append(found, interval)
+    return found
 
 
 def hull(first: int, last: int, other_first: int, other_last: int) -> tuple[int, int]:
@@ -118,4 +125,4 @@ def hull(first: int, last: int, other_first: int, other_last: int) -> tuple[int,
         return first, last
     if first == NO_OFFSET:
         return other_first, other_last
-    return min(first, other_first), max(last, other_last)
+    return other_first if other_first < first else first, other_last if other_last > last else last

@@ -63,7 +63,8 @@ class Windows:
         self._timeline = timeline
         self._counters = counters
         self._element = element
-        self._hours: dict[int, tuple[int, Groups]] = {}
+        self._closed: dict[int, tuple[int, Groups]] = {}
+        self._live: dict[int, tuple[int, Groups]] = {}
 
     def sums(self, plan: Plan, start: int, end: int, now: int) -> Groups:
         """Time and pieces of [start, end) by order and shift."""
@@ -105,31 +106,41 @@ class Windows:
         return groups
 
     def hour(self, plan: Plan, hour: int, now: int, watermark: int) -> Groups:
-        """One hour up to `now`; what lies before the watermark is computed once."""
+        """One hour up to `now`. To be read, not changed.
+
+        Kept are the sums up to the watermark, behind which little changes, and those up to the last `now`.
+        """
         start, end = hour * HOUR, (hour + 1) * HOUR
-        done, groups = self._hours.get(hour, (start, {}))
-        closed = min(end, max(watermark, start))
-        if closed > done:
-            merge(groups, self.sums(plan, done, closed, now))
-            self._hours[hour] = done, groups = closed, groups
+        done, closed = self._closed.get(hour, (start, {}))
+        passed = min(end, watermark)
+        if passed > done:
+            merge(closed, self.sums(plan, done, passed, now))
+            self._closed[hour] = done, closed = passed, closed
+        if done == end:
+            self._live.pop(hour, None)
+            return closed
+        live_to, live = self._live.get(hour, (0, {}))
+        if live_to < done:
+            live_to, live = done, {}
+            merge(live, closed)
         until = min(end, now)
-        if until <= done:
-            return groups
-        copied: Groups = {}
-        merge(copied, groups)
-        merge(copied, self.sums(plan, done, until, now))
-        return copied
+        if until > live_to:
+            merge(live, self.sums(plan, live_to, until, now))
+            live_to = until
+        self._live[hour] = live_to, live
+        return live
 
     def invalidate(self, start: int, end: int) -> None:
         """Forgets kept sums that [start, end) may have changed."""
-        for hour, (done, _) in list(self._hours.items()):
-            if start < done and end >= hour * HOUR:
-                del self._hours[hour]
+        for kept in (self._closed, self._live):
+            for hour in [hour for hour, (done, _) in kept.items() if start < done and end >= hour * HOUR]:
+                del kept[hour]
 
     def forget(self, before: int) -> None:
         """Lets go of kept sums of hours below the hour number `before`; they can be computed again from samples."""
-        for hour in [hour for hour in self._hours if hour < before]:
-            del self._hours[hour]
+        for kept in (self._closed, self._live):
+            for hour in [hour for hour in kept if hour < before]:
+                del kept[hour]
 
 
 def merge(into: Groups, other: Groups) -> None:
