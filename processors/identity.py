@@ -22,6 +22,6 @@ def revised(natural: str, revision: int) -> str:
 def parse(natural: str) -> tuple[str, int]:
     """(kind, started_at) of a natural id of ours. Raises ValueError for any other text."""
     _, _, rest = natural.partition("#")
-    kind, _, rest = rest.rpartition("@")
-    moment = datetime.strptime(rest.partition("~")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    kind, _, start = rest.rpartition("~")[0].rpartition("@")
+    moment = datetime.strptime(start, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
     return kind, (moment - _EPOCH) // timedelta(microseconds=1)

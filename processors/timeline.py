@@ -48,18 +48,27 @@ class Names:
 class Timeline:
     """State and mode samples and signs of life of one work unit. Before the first mode sample the mode is production."""
 
-    __slots__ = ("life", "mode", "names", "state")
+    __slots__ = ("_asked", "life", "mode", "names", "state")
 
     def __init__(self, names: Names, silent_after: int) -> None:
         self.names = names
         self.state = Series()
         self.mode = Series()
         self.life = Life(silent_after)
+        self._asked: tuple[tuple[int, int, int], list[Interval]] = ((0, 0, 0), [])
 
     def intervals(self, start: int, end: int, now: int) -> list[Interval]:
-        """The maximal intervals of equal state and mode that make up [start, end), as known at `now`."""
+        """The maximal intervals of equal state and mode that make up [start, end), as known at `now`.
+
+        `now` only ever rises, and no sample comes between two questions at the same `now`.
+        """
         if start >= end:
             return []
+        if self._asked[0] != (start, end, now):  # several derivations ask for the same stretch
+            self._asked = ((start, end, now), self._intervals(start, end, now))
+        return self._asked[1]
+
+    def _intervals(self, start: int, end: int, now: int) -> list[Interval]:
         state, mode = self.state.in_force(start), self.mode.in_force(start)
         # (at, what changes, to which number, offset); what: 0 state, 1 mode, 2 silence
         events = [(at, 0, value, offset) for at, value, offset in self.state.between(start + 1, end)]
