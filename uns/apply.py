@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, ServerConfig
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from topology.plan import Acl, Cluster, Kind, Step, Topic, desired, diff
@@ -25,7 +25,7 @@ from uns.errors import UserError
 from uns.settings import Settings
 
 TIMEOUT_S = 20.0
-COMPATIBILITY = "BACKWARD_TRANSITIVE"
+COMPATIBILITY = ConfigCompatibilityLevel.BACKWARD_TRANSITIVE
 REPLICAS = 3
 
 

@@ -1,11 +1,13 @@
 """The plant model checked with everything that is installed: topology's own rules, then each component's options."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from connectors.base import ConnectorSpec
+from sinks.base import SinkSpec
 from topology.document import Problem, Where
 from topology.loader import PlantError, Sources, explain, load_with_sources
 from topology.path import Level
@@ -49,13 +51,23 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
 def check_connector(plant: Plant, name: str) -> None:
     """Raises `UserError` when a connector's own options are wrong. For a process about to run it."""
     model = plant.connectors[name]
+    _check_one(f"connectors.{name}", lambda: connector_spec(model.protocol), model.config)
+
+
+def check_sink(plant: Plant, name: str) -> None:
+    """Raises `UserError` when a sink's own options are wrong. For a process about to run it."""
+    model = plant.sinks[name]
+    _check_one(f"sinks.{name}", lambda: sink_spec(model.kind), model.config)
+
+
+def _check_one(where: str, spec: Callable[[], ConnectorSpec[Any] | SinkSpec[Any]], config: Mapping[str, Any]) -> None:
     try:
-        connector_spec(model.protocol).config.model_validate(dict(model.config))
+        spec().config.model_validate(dict(config))
     except UnknownComponent as error:
-        raise UserError(f"connectors.{name}.protocol: {error}") from error
+        raise UserError(f"{where}: {error}") from error
     except ValidationError as error:
         details = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UserError(f"connectors.{name}.config: {details}; `uns lint` names file and line") from error
+        raise UserError(f"{where}.config: {details}; `uns lint` names file and line") from error
 
 
 def _validated(

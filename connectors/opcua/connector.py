@@ -22,6 +22,9 @@ PROBE_S = 2.0
 BROWSE_DEPTH = 6
 TAGS_MAX = 20_000
 
+_ANY = object()
+"""Stands for a value that is known by its time only."""
+
 _ERRORS = (UaError, OSError, TimeoutError, asyncio.TimeoutError, ConnectionError)
 
 
@@ -41,7 +44,8 @@ class OpcUaConnector:
         self._client: Client | None = None
         self._waiting: deque[tuple[Variable, ua.DataValue]] = deque()
         self._history: list[Reading | Malformed] = []
-        self._safe: dict[tuple[Path, str], int] = {}
+        self._safe: dict[tuple[Path, str], tuple[int, object]] = {}
+        self._heard: set[tuple[Path, str]] = set()
         self._variables: dict[ua.NodeId, Variable] = {}
         self._news = asyncio.Event()
         self._lost: str | None = None
@@ -51,7 +55,7 @@ class OpcUaConnector:
         """Connects, subscribes, then reads the history of every tag that `resume` knows, in this order: nothing falls between."""
         self._news, self._lost, self._answered = asyncio.Event(), None, time.monotonic()
         self._waiting.clear()
-        self._safe, self._history = dict(resume), []
+        self._safe, self._history, self._heard = {place: (at, _ANY) for place, at in resume.items()}, [], set()
         config = self._config
         client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=PROBE_S)
         try:
@@ -111,12 +115,12 @@ class OpcUaConnector:
     async def _back_fill(self, nodes: list[Node]) -> None:
         for node in nodes:
             variable = self._variables[node.nodeid]
-            since = self._safe.get((variable.path, variable.tag))
-            if since is None:
+            known = self._safe.get((variable.path, variable.tag))
+            if known is None:
                 continue
             try:
                 values = await node.read_raw_history(
-                    starttime=moment(since), numvalues=self._config.history_max, return_bounds=False
+                    starttime=moment(known[0]), numvalues=self._config.history_max, return_bounds=False
                 )
             except UaError:
                 continue  # this variable has no history: the gap shows as unknown
@@ -150,10 +154,16 @@ class OpcUaConnector:
             return  # a variable that never had a value
         part = decode(variable.path, variable.tag, variable.node_id, value)
         if isinstance(part, Reading):
-            place = (variable.path, variable.tag)
-            if part.sample.at <= self._safe.get(place, -1):
+            place, at = (variable.path, variable.tag), part.sample.at
+            known_at, known = self._safe.get(place, (-1, _ANY))
+            first = place not in self._heard
+            self._heard.add(place)
+            if at == known_at and (known is _ANY or known == part.sample.value):
                 return
-            self._safe[place] = part.sample.at
+            if at < known_at and first:
+                return
+            if at >= known_at:
+                self._safe[place] = (at, part.sample.value)
         parts.append(part)
 
     async def close(self) -> None:

@@ -1,0 +1,25 @@
+"""Options of the historian."""
+
+from pydantic import Field, SecretStr, field_validator
+
+from sinks.base import SinkConfig
+
+
+class HistorianConfig(SinkConfig):
+    """One database, one schema."""
+
+    dsn: SecretStr = Field(description="PostgreSQL connection string; a password may come by passfile=… or PGPASSFILE")
+    schema_name: str = Field(
+        "uns", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="schema that holds the tables; made where missing"
+    )
+    hypertables: bool = Field(True, description="make hypertables where the server has TimescaleDB")
+    chunk_days: int = Field(7, ge=1, description="days in one chunk of a hypertable")
+    connect_timeout_s: float = Field(10.0, gt=0, description="longest wait for the server")
+    statement_timeout_s: float = Field(60.0, gt=0, description="longest wait for one statement")
+
+    @field_validator("dsn")
+    @classmethod
+    def _given(cls, dsn: SecretStr) -> SecretStr:
+        if not dsn.get_secret_value().strip():
+            raise ValueError("the connection string is empty; e.g. postgresql://user@host:5432/database")
+        return dsn

@@ -1,0 +1,240 @@
+"""Writes batches to PostgreSQL: rows and offsets in one transaction, so that a crash anywhere repeats nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection, sql
+
+from sinks.base import Delivery, Positions, Rejected, Retryable
+from sinks.historian.config import HistorianConfig
+from sinks.historian.tables import Row, Table, rows, tables
+
+log = structlog.get_logger()
+
+_TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError)
+_DATA = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+    UnicodeError,
+    ValueError,
+)
+
+
+class Historian:
+    """Effectively once: `positions` are the database's own, and every row has a natural key besides."""
+
+    def __init__(self, name: str, config: HistorianConfig, folder: FilePath) -> None:
+        self._name, self._config = name, config
+        self._connection: AsyncConnection[Row] | None = None
+
+    async def open(self) -> None:
+        """Connects, takes the sink's lock, makes what is missing. Raises `Retryable` while another instance has the lock."""
+        await self.close()
+        try:
+            self._connection = connection = await AsyncConnection.connect(
+                self._config.dsn.get_secret_value(),
+                connect_timeout=max(2, int(self._config.connect_timeout_s)),
+                application_name=f"uns-sink-{self._name}",
+                options=f"-c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
+            )
+            await self._lock(connection)
+            async with connection.transaction():
+                await self._create(connection)
+        except _TRANSIENT as error:
+            await self.close()
+            raise Retryable(f"historian {self._name}: PostgreSQL does not answer: {_words(error)}") from error
+        except Retryable:
+            await self.close()
+            raise
+
+    async def _lock(self, connection: AsyncConnection[Row]) -> None:
+        query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+        row = await (await connection.execute(query, (f"{self._config.schema_name}/{self._name}",))).fetchone()
+        await connection.commit()
+        if row is None or not row[0]:
+            raise Retryable(f"historian {self._name}: another instance of this sink writes to this database")
+
+    async def _create(self, connection: AsyncConnection[Row]) -> None:
+        schema = sql.Identifier(self._config.schema_name)
+        await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        await connection.execute(
+            sql.SQL(
+                "CREATE TABLE IF NOT EXISTS {}.sink_offset (sink text, topic text, partition integer, next_offset bigint NOT NULL,"
+                " PRIMARY KEY (sink, topic, partition))"
+            ).format(schema)
+        )
+        timescale = self._config.hypertables and await self._timescale(connection)
+        for table in tables():
+            await self._create_table(connection, table, timescale)
+
+    async def _timescale(self, connection: AsyncConnection[Row]) -> bool:
+        found = await (
+            await connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'")
+        ).fetchone()
+        if found is None:
+            return False
+        try:
+            async with connection.transaction():
+                await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+        except psycopg.Error as error:
+            log.warning("timescaledb is there and cannot be used: plain tables", sink=self._name, error=_words(error))
+            return False
+        return True
+
+    async def _create_table(self, connection: AsyncConnection[Row], table: Table, timescale: bool) -> None:
+        name = self._identifier(table)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns
+        )
+        key = sql.SQL(", ").join(map(sql.Identifier, table.key))
+        await connection.execute(
+            sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(name, columns, key)
+        )
+        for column in table.columns:  # a record type that has grown: old rows keep null
+            nullable = column.type.removesuffix(" NOT NULL")
+            await connection.execute(
+                sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
+                    name, sql.Identifier(column.name), sql.SQL(nullable)
+                )
+            )
+        if timescale and table.time is not None:
+            await connection.execute(
+                "SELECT create_hypertable(%s, %s, chunk_time_interval => make_interval(days => %s), if_not_exists => true, migrate_data => true)",
+                (f"{self._config.schema_name}.{table.name}", table.time, self._config.chunk_days),
+            )
+        if "revision" in table.names:
+            await connection.execute(
+                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (path, started_at)").format(
+                    sql.Identifier(f"{table.name}_path_started_at"), name
+                )
+            )
+            view = sql.Identifier(self._config.schema_name, f"{table.name}_latest")
+            await connection.execute(
+                sql.SQL(
+                    "CREATE OR REPLACE VIEW {} AS SELECT DISTINCT ON (natural_id) * FROM"
+                    " (SELECT *, regexp_replace(id, ':[0-9]+$', '') AS natural_id FROM {}) AS revisions"
+                    " ORDER BY natural_id, revision DESC"
+                ).format(view, name)
+            )
+
+    async def positions(self) -> Positions:
+        connection = self._connected()
+        try:
+            query = sql.SQL("SELECT topic, partition, next_offset FROM {}.sink_offset WHERE sink = %s").format(
+                sql.Identifier(self._config.schema_name)
+            )
+            found = await (await connection.execute(query, (self._name,))).fetchall()
+            await connection.commit()
+        except _TRANSIENT as error:
+            raise Retryable(f"historian {self._name}: {_words(error)}") from error
+        return {(topic, partition): offset for topic, partition, offset in found}
+
+    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
+        """All in one transaction; what the database refuses is found by halving, returned, and left out."""
+        connection = self._connected()
+        rejected: list[Rejected] = []
+        try:
+            async with connection.transaction():
+                await self._write_some(connection, deliveries, rejected)
+                await self._move(connection, positions)
+        except _TRANSIENT as error:
+            raise Retryable(f"historian {self._name}: {_words(error)}") from error
+        return rejected
+
+    async def _write_some(
+        self, connection: AsyncConnection[Row], deliveries: Sequence[Delivery], rejected: list[Rejected]
+    ) -> None:
+        if not deliveries:
+            return
+        try:
+            async with connection.transaction():  # a savepoint
+                await self._copy(connection, deliveries)
+        except _TRANSIENT:
+            raise
+        except _DATA as error:
+            if len(deliveries) == 1:
+                reason = (
+                    f"postgres_{error.sqlstate}"
+                    if isinstance(error, psycopg.Error) and error.sqlstate
+                    else "postgres_data"
+                )
+                rejected.append(Rejected(deliveries[0], reason, _words(error)))
+                return
+            middle = len(deliveries) // 2
+            await self._write_some(connection, deliveries[:middle], rejected)
+            await self._write_some(connection, deliveries[middle:], rejected)
+
+    async def _copy(self, connection: AsyncConnection[Row], deliveries: Sequence[Delivery]) -> None:
+        by_table: dict[str, tuple[Table, dict[Row, Row]]] = {}
+        for delivery in deliveries:
+            if (found := rows(delivery)) is None:
+                continue
+            table, new = found
+            kept = by_table.setdefault(table.name, (table, {}))[1]
+            places = [table.names.index(name) for name in table.key]
+            for row in new:  # a key twice in one batch: the later one in the log stays, as it would in two
+                kept[tuple(row[place] for place in places)] = row
+        for table, kept in by_table.values():
+            await self._upsert(connection, table, list(kept.values()))
+
+    async def _upsert(self, connection: AsyncConnection[Row], table: Table, new: list[Row]) -> None:
+        name, draft = self._identifier(table), sql.Identifier(f"new_{table.name}")
+        columns = sql.SQL(", ").join(map(sql.Identifier, table.names))
+        await connection.execute(
+            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} (LIKE {} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS").format(
+                draft, name
+            )
+        )
+        await connection.execute(sql.SQL("TRUNCATE {}").format(draft))
+        async with connection.cursor().copy(sql.SQL("COPY {} ({}) FROM STDIN").format(draft, columns)) as copy:
+            for row in new:
+                await copy.write_row(row)
+        updates = sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(column))
+            for column in table.names
+            if column not in table.key
+        )
+        await connection.execute(
+            sql.SQL(
+                "INSERT INTO {} AS stored ({}) SELECT {} FROM {} ON CONFLICT ({}) DO UPDATE SET {} WHERE {}"
+            ).format(
+                name,
+                columns,
+                columns,
+                draft,
+                sql.SQL(", ").join(map(sql.Identifier, table.key)),
+                updates,
+                sql.SQL(table.newer),
+            )
+        )
+
+    async def _move(self, connection: AsyncConnection[Row], positions: Positions) -> None:
+        async with connection.cursor() as cursor:
+            await cursor.executemany(
+                sql.SQL(
+                    "INSERT INTO {}.sink_offset AS o VALUES (%s, %s, %s, %s) ON CONFLICT (sink, topic, partition)"
+                    " DO UPDATE SET next_offset = greatest(o.next_offset, excluded.next_offset)"
+                ).format(sql.Identifier(self._config.schema_name)),
+                [(self._name, topic, partition, offset) for (topic, partition), offset in positions.items()],
+            )
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _connected(self) -> AsyncConnection[Row]:
+        if self._connection is None or self._connection.closed:
+            raise Retryable(f"historian {self._name}: not connected")
+        return self._connection
+
+    def _identifier(self, table: Table) -> sql.Identifier:
+        return sql.Identifier(self._config.schema_name, table.name)
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__

@@ -1,0 +1,11 @@
+"""REST targets: MES, CMMS, QMS and anything else that speaks JSON over HTTP; a target is configuration."""
+
+from sinks.base import SinkSpec
+from sinks.rest.config import RestConfig
+from sinks.rest.sink import RestSink
+
+spec = SinkSpec(
+    config=RestConfig,
+    build=RestSink,
+    summary="JSON over HTTP with templates: one remote object for each record, whatever crashes",
+)

@@ -1,0 +1,170 @@
+"""Makes one remote object for each record that a mapping names, and keeps it at the newest revision.
+
+Effectively once without the target's help: the ledger says what was done; where a crash or a lost answer leaves it
+unclear, the object is looked up before it is made again. Targets that honour an idempotency key get one as well.
+"""
+
+import ssl
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from schemas.records import Derived
+from schemas.text import to_plain
+from sinks.base import Delivery, Positions, Rejected, Retryable
+from sinks.rest.config import Call, Lookup, Mapping, RestConfig
+from sinks.rest.ledger import ObjectLedger
+from sinks.rest.template import fill
+
+WORDS_MAX = 500
+BUSY = (408, 425, 429)
+"""Answers that mean later, like all from 500 on."""
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class RestSink:
+    """One target. Records are written one after the other, in the order they came."""
+
+    def __init__(self, name: str, config: RestConfig, folder: FilePath) -> None:
+        self._name, self._config, self._folder = name, config, folder
+        self._client: httpx2.AsyncClient | None = None
+        self._ledger: ObjectLedger | None = None
+
+    async def open(self) -> None:
+        """Opens the ledger; the target is first asked when there is something to write."""
+        await self.close()
+        config = self._config
+        headers = dict(config.headers)
+        basic = None
+        try:
+            if config.auth is not None:
+                secret = config.auth.value()
+                match config.auth.kind:
+                    case "bearer":
+                        headers["Authorization"] = f"Bearer {secret}"
+                    case "header":
+                        headers[config.auth.header] = secret
+                    case "basic":
+                        basic = httpx2.BasicAuth(config.auth.username or "", secret)
+            verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
+        except OSError as error:
+            raise Retryable(f"sink {self._name}: the secret or certificate cannot be read: {error}") from error
+        self._ledger = ObjectLedger(self._folder)
+        self._client = httpx2.AsyncClient(headers=headers, auth=basic, timeout=config.timeout_s, verify=verify)
+
+    async def positions(self) -> Positions:
+        return {}
+
+    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
+        rejected = []
+        for delivery in deliveries:
+            for number, mapping in enumerate(self._config.requests):
+                if _wanted(mapping, delivery):
+                    try:
+                        await self._put(number, mapping, delivery.record)  # type: ignore[arg-type]
+                    except _Refused as refused:
+                        rejected.append(Rejected(delivery, f"http_{refused.status}", str(refused)))
+        return rejected
+
+    async def _put(self, number: int, mapping: Mapping, record: Derived) -> None:
+        assert self._ledger is not None
+        ledger, natural_id = self._ledger, record.natural_id
+        known = ledger.find(number, natural_id)
+        remote_id = known.remote_id if known else None
+        if known is not None and not known.unclear and known.revision >= record.revision:
+            return
+        values = {**to_plain(record), "natural_id": natural_id}
+        exists = known is not None and not known.unclear and known.revision >= 0
+        if remote_id is None and known is not None and mapping.lookup is not None:
+            # Unclear: an attempt whose answer was lost may have made it. Or it exists, and the answer named no id.
+            remote_id = await self._find(mapping.lookup, values)
+            if remote_id is not None:
+                ledger.settle(number, natural_id, remote_id, known.revision)
+        if remote_id is None and exists:
+            ledger.settle(number, natural_id, None, record.revision)  # made, but not to be found: nothing to update
+            return
+        if remote_id is None:
+            ledger.intend(number, natural_id)
+            try:
+                answer = await self._call(mapping.create, values, record.id)
+            except _Refused:
+                ledger.clear(number, natural_id)
+                raise
+            ledger.settle(number, natural_id, _dig(answer, mapping.create.id_field), record.revision)
+        elif mapping.update is not None:
+            # An update sets, it does not add: sent twice it leaves the same object, so it needs no intent.
+            await self._call(mapping.update, {**values, "remote_id": remote_id}, record.id)
+            ledger.settle(number, natural_id, remote_id, record.revision)
+        else:
+            ledger.settle(number, natural_id, remote_id, record.revision)
+
+    async def _find(self, lookup: Lookup, values: dict[str, Any]) -> str | None:
+        answer = await self._send("GET", fill(lookup.url, values, _quoted), None, None)
+        items = answer if lookup.items_field is None else _items(answer, lookup.items_field)
+        return _dig(items[0], lookup.id_field) if isinstance(items, list) and items else None
+
+    async def _call(self, call: Call, values: dict[str, Any], key: str) -> Any:
+        return await self._send(call.method, fill(call.url, values, _quoted), fill(call.body, values), key)
+
+    async def _send(self, method: str, url: str, body: Any, key: str | None) -> Any:
+        assert self._client is not None
+        where = f"{method} {self._config.base_url}{url}"
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        try:
+            answer = await self._client.request(method, self._config.base_url + url, json=body, headers=headers)
+        except httpx2.HTTPError as error:
+            raise Retryable(f"sink {self._name}: {where}: {type(error).__name__} {error}") from error
+        if answer.status_code >= 500 or answer.status_code in BUSY:
+            raise Retryable(f"sink {self._name}: {where}: {answer.status_code} {answer.text[:WORDS_MAX]}")
+        if answer.status_code in (401, 403):
+            raise Retryable(
+                f"sink {self._name}: {where}: {answer.status_code}, the target does not accept us; check auth"
+            )
+        if answer.status_code >= 400:
+            raise _Refused(answer.status_code, f"{where}: {answer.text[:WORDS_MAX]}")
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            return None
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        ledger, self._ledger = self._ledger, None
+        if client is not None:
+            await client.aclose()
+        if ledger is not None:
+            ledger.close()
+
+
+def _wanted(mapping: Mapping, delivery: Delivery) -> bool:
+    record = delivery.record
+    if not isinstance(record, Derived) or record.message_class != mapping.message_class:
+        return False
+    for name, wanted in mapping.when.items():
+        value = getattr(record, name)
+        if value not in wanted if isinstance(wanted, list) else value != wanted:
+            return False
+    return True
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _items(answer: Any, field: str) -> Any:
+    for name in field.split("."):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer
+
+
+def _dig(answer: Any, field: str) -> str | None:
+    found = _items(answer, field)
+    return None if found is None else str(found)

@@ -1,0 +1,1 @@
+"""Runs sinks: from Kafka topics to targets, the same way for every kind."""
