@@ -23,6 +23,9 @@ from topology.plant import Plant
 FACTS_MAX = 20_000
 """Facts of one kind of path; more means that somebody tells them without end."""
 
+EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
+"""2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
+
 Output = Derived | Rejection
 
 
@@ -61,7 +64,7 @@ class LineFold:
         self._order: list[str] = []
         """Paths of the open cells, sorted: a restored fold must speak in the same order."""
         self._now = 0
-        self._oldest, self._newest = -INF, INF
+        self._oldest, self._newest = EARLIEST, LATEST
         self._changed: dict[str, Cell] = {}
         self._keys: dict[str, bytes | None] = {}
         self._restored: dict[str, bytes] = {}
@@ -93,6 +96,8 @@ class LineFold:
 
     def _tick(self, now: int, item: Input) -> list[Output]:
         """Derives what changed. A tick that is not newer than the last says nothing."""
+        if not EARLIEST <= now <= LATEST:
+            return [Rejection("out_of_range", f"{item.path}: a tick of {now} µs is no time; check the worker's clock")]
         if now <= self._now:
             return []
         before, before_watermark = self._now, self.watermark
@@ -139,6 +144,8 @@ class LineFold:
             offset=item.offset,
         )
         if begin <= now:
+            if cell.settled == -INF:
+                cell.floor = floor
             for start, end in cell.touched:
                 cell.windows.invalidate(start, end)
             reasons = self._lines[cell.line].facts.of(Reason) + cell.facts.of(Reason)
@@ -212,6 +219,11 @@ class LineFold:
         return not told
 
     def _fault(self, path: str, fact: Order | Shift | Lot | Reason) -> Rejection | None:
+        times = [fact.started_at, fact.started_at if fact.ended_at is None else fact.ended_at]
+        if isinstance(fact, Shift):
+            times += [at for pause in fact.breaks for at in (pause.started_at, pause.ended_at)]
+        if not all(EARLIEST <= at <= LATEST for at in times):
+            return Rejection("out_of_range", f"{path}: {type(fact).__name__} {fact.id} has a time outside 2000 to 2100")
         if fact.ended_at is not None and fact.ended_at < fact.started_at:
             return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
         if span(fact)[1] <= self._oldest:

@@ -1,7 +1,8 @@
 """Builds raw logs for fold tests and reads what came out: the newest revision of each record."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from processors.base import Input, Rejection
 from processors.line import LineFold
@@ -64,8 +65,11 @@ def plant(**time: float) -> Plant:
     )
 
 
-def samples(at: int, *, path: str = CELL, quality: int = 0, **values: Value) -> Told:
+def samples(
+    at: int, values_by_tag: Mapping[str, Value] | None = None, *, path: str = CELL, quality: int = 0, **more: Value
+) -> Told:
     """One record with samples of one time."""
+    values = {**(values_by_tag or {}), **more}
     return path, Samples("plc", 0, tuple(Sample(tag, at, value, quality) for tag, value in values.items()))
 
 
@@ -139,7 +143,7 @@ class Run:
     def records(self) -> list[Derived]:
         return [output for output in self.outputs if isinstance(output, Derived)]
 
-    def newest(self, message_class: str, path: str = CELL) -> list:  # type: ignore[type-arg]
+    def newest(self, message_class: str, path: str = CELL) -> list[Any]:
         """The last revision of each record of a class that was not withdrawn, in order of begin."""
         found = {r.natural_id: r for r in self.records if r.message_class == message_class and r.path == path}
         kept = [r for r in found.values() if r.ended_at != r.started_at or message_class == "quality"]

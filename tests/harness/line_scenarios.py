@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field
 
-from schemas.records import Break, Inspection, Order, Reason, Sample, Samples, Shift
+from schemas.records import Break, Inspection, Order, Reason, Sample, Samples, Shift, Value
 from tests.harness.line_logs import BAD, CELL, HOUR, LINE, MINUTE, OTHER, T0, S, Told, ordered, samples, ticks
 
 STATES = (6, 6, 6, 6, 2, 4, 5, 9, 11, 17, 0)
@@ -29,7 +29,7 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
         good = scrap = 0
         at = T0 + chance.randrange(0, 10 * MINUTE)
         while at < last:
-            values: dict[str, int | float] = {"Heartbeat": at // S}
+            values: dict[str, Value] = {"Heartbeat": at // S}
             if chance.random() < 0.3:
                 values["State"] = chance.choice(STATES)
             if chance.random() < 0.05:
@@ -43,7 +43,7 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
             if chance.random() < 0.3:
                 values["FillVolume"] = round(chance.gauss(500, 2), 3)
             quality = BAD if chance.random() < 0.02 else 0
-            found.told.append(samples(at, path=path, quality=quality, **values))
+            found.told.append(samples(at, values, path=path, quality=quality))
             at += chance.choice((1, 5, 10, 20, 40, 60, 61, 120, 600) if chance.random() < 0.2 else (5, 10, 20)) * S
             at += chance.randrange(0, S)
     begin = T0 - HOUR + chance.randrange(0, 2 * HOUR)

@@ -40,7 +40,8 @@ def at(minutes: float) -> int:
 
 
 def hour(run: Run) -> Oee:
-    return next(r for r in run.newest("oee") if r.window == "hour" and r.started_at == T0)
+    found: list[Oee] = run.newest("oee")
+    return next(r for r in found if r.window == "hour" and r.started_at == T0)
 
 
 ORDER: Told = (LINE, Order(id="o1", product="water", started_at=T0))
@@ -146,7 +147,7 @@ def test_first_sample_is_a_baseline_roll_over_and_reset_count() -> None:
 
 
 def test_a_bucket_is_cut_where_the_order_changes() -> None:
-    orders = [
+    orders: list[Told] = [
         (LINE, Order(id=n, product=n, started_at=at(b), ended_at=at(e))) for n, b, e in (("a", 0, 1.5), ("b", 1.75, 5))
     ]
     told = [samples(T0 + n * 5 * S, Good=n) for n in range(60)]
@@ -214,7 +215,7 @@ def test_an_operator_overrides_the_machine() -> None:
 def test_what_is_no_stop() -> None:
     shift = Shift(id="s", name="s", started_at=T0, ended_at=at(60), breaks=(Break(at(10), at(20)),))
     order = Order(id="o", product="p", started_at=T0, ended_at=at(40))
-    told = [(LINE, shift), (LINE, order), samples(T0, State=EXECUTE, Mode=1), samples(at(5), State=STOPPED)]
+    told: list[Told] = [(LINE, shift), (LINE, order), samples(T0, State=EXECUTE, Mode=1), samples(at(5), State=STOPPED)]
     told += [samples(at(25), Mode=4), samples(at(30), Mode=2), samples(at(35), Mode=1)]
     run = play(told)
     assert spans(run.newest("downtime")) == [(300, 600), (1200, 1500), (2100, 2400)]
@@ -328,7 +329,9 @@ def test_points_are_sorted_within_lateness_and_flagged_beyond() -> None:
 
 
 def test_a_new_product_starts_the_chart_anew_and_inspections_are_points() -> None:
-    orders = [(LINE, Order(id=n, product=n, started_at=at(b), ended_at=at(b + 15))) for n, b in (("a", 0), ("b", 16))]
+    orders: list[Told] = [
+        (LINE, Order(id=n, product=n, started_at=at(b), ended_at=at(b + 15))) for n, b in (("a", 0), ("b", 16))
+    ]
     told: list[Told] = [samples(at(n), FillVolume=wobble(n)) for n in range(30)]
     told.append((CELL, Inspection(id="i1", characteristic="FillVolume", at=at(12.5), value=500.0)))
     points: list[Quality] = play([*orders, *told]).newest("quality")
@@ -394,3 +397,20 @@ def test_memory_is_bounded_by_the_horizon_and_long_orders_keep_their_sums() -> N
     assert (window.status, sum(window.element_us.values())) == ("final", 11 * HOUR)
     made = sum(r.good for r in run.newest("production"))
     assert abs(window.good - made) <= 3  # the last sample lies on the end
+
+
+def test_absurd_times_are_refused_and_never_raise() -> None:
+    run = Run()
+    run.feed([samples(0, State=EXECUTE), samples(1 << 62, State=EXECUTE), tick(1 << 62), tick(-1)])
+    run.feed(
+        [
+            (LINE, Order(id="o", product="p", started_at=0)),
+            (LINE, Shift(id="s", name="s", started_at=T0, ended_at=1 << 62)),
+        ]
+    )
+    run.feed([(LINE, Order(id="o", product="p", started_at=T0, ended_at=T0 - 1))])
+    run.feed([(CELL, Inspection(id="i", characteristic="FillVolume", at=0, value=1.0)), *ticks(T0, at(2))])
+    reasons = [r.reason for r in run.rejections]
+    assert reasons == ["late", "future", *["out_of_range"] * 4, "bad_interval", "late"]
+    assert {type(r) for r in run.records} == {Current}
+    assert {r.state for r in run.newest("current")} == {"unknown"}

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from processors.base import Rejection
 from processors.counters import difference
-from schemas.records import Derived, Oee, Order, Production, Shift, State
+from schemas.records import Derived, Oee, Order, Production, Sample, Shift, State
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, samples, tick, ticks
 from tests.harness.line_scenarios import all_samples, delayed, scenario
 from topology.packml import CODE_MAPS
@@ -23,10 +24,15 @@ some = settings(
 seeds = st.integers(0, 2**32).map(random.Random)
 
 
-def encoded(outputs: list[object]) -> bytes:
+def encoded(outputs: list[Derived | Rejection]) -> bytes:
     return msgspec.json.encode(
-        [o if isinstance(o, Derived) else {"reason": o.reason, "message": o.message, "tag": o.tag} for o in outputs]  # type: ignore[attr-defined]
+        [o if isinstance(o, Derived) else {"reason": o.reason, "message": o.message, "tag": o.tag} for o in outputs]
     )
+
+
+def whole(sample: Sample) -> int:
+    assert isinstance(sample.value, int)
+    return sample.value
 
 
 @some
@@ -91,7 +97,7 @@ def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, cuts: int) -
             run.save()
         if n in marks:
             run.restart(chance)
-    assert encoded(run.outputs) == encoded(whole.outputs)  # type: ignore[arg-type]
+    assert encoded(run.outputs) == encoded(whole.outputs)
 
 
 @some
@@ -112,12 +118,12 @@ def test_state_records_are_the_timeline_of_a_naive_recomputation(chance: random.
         if not heard or (until - heard[-1] > 60 * S):
             return "unknown", "unknown"
         state = next(
-            (names[int(s.value)] if s.quality == 0 else "unknown" for s in reversed(states) if s.at <= at), "unknown"
-        )  # type: ignore[arg-type]
+            (names[whole(s)] if s.quality == 0 else "unknown" for s in reversed(states) if s.at <= at), "unknown"
+        )
         mode = next(
-            (mode_names[int(s.value)] if s.quality == 0 else "unknown" for s in reversed(modes) if s.at <= at),
+            (mode_names[whole(s)] if s.quality == 0 else "unknown" for s in reversed(modes) if s.at <= at),
             "production",
-        )  # type: ignore[arg-type]
+        )
         return (state, mode) if state != "unknown" else ("unknown", "unknown")
 
     records: list[State] = run.newest("state")
@@ -138,7 +144,7 @@ def test_production_sums_to_what_the_counters_made(chance: random.Random) -> Non
     for path in (CELL, OTHER):
         made = {"good": 0, "scrap": 0}
         for tag, modulus in (("Good", 1000), ("Scrap", None)):
-            counts = [int(s.value) for s in all_samples(scene, path, tag) if s.quality == 0]  # type: ignore[arg-type]
+            counts = [whole(s) for s in all_samples(scene, path, tag) if s.quality == 0]
             for previous, value in pairwise(counts):
                 made[{"Good": "good", "Scrap": "scrap"}[tag]] += difference(previous, value, modulus)[0]
         records: list[Production] = run.newest("production", path)
@@ -158,7 +164,7 @@ def test_true_pieces_through_roll_over_and_reset(steps: list[tuple[int, bool]], 
             told.append(samples(T0 + n * S - S // 2, Scrap=0))
         truth += made
         count += made
-        told.append(samples(T0 + n * S, **({"Good": count % 1000} if rolls else {"Scrap": count})))
+        told.append(samples(T0 + n * S, {"Good": count % 1000} if rolls else {"Scrap": count}))
     run = Run().feed([*told, *ticks(T0, T0 + 10 * MINUTE)])
     records: list[Production] = run.newest("production")
     assert sum(r.good if rolls else r.scrap for r in records) == truth
@@ -188,6 +194,6 @@ def test_bad_samples_of_every_kind_never_raise() -> None:
     for n, value in enumerate(values):
         for tag in ("State", "Mode", "Good", "Scrap", "StopReason", "FillVolume", "Other"):
             for quality in (0, BAD):
-                run.feed([samples(T0 + n * S, quality=quality, **{tag: value})])
+                run.feed([samples(T0 + n * S, quality=quality, values_by_tag={tag: value})])
     run.feed(ticks(T0 + MINUTE, T0 + 10 * MINUTE))
     assert {r.reason for r in run.rejections} == {"wrong_type", "not_finite", "out_of_range", "unmapped_state"}
