@@ -1,6 +1,7 @@
 """Records to bytes and back in Confluent's wire format: a zero byte, a 4-byte schema id, the Avro body."""
 
 import io
+import json
 import math
 import struct
 from collections.abc import Callable, Mapping
@@ -10,10 +11,11 @@ import fastavro
 import msgspec
 
 from schemas.catalog import NAMESPACE, parsed, source
-from schemas.records import TYPES, CurrentTag, Record, Sample
+from schemas.records import TYPES, Current, Record, Samples
 
 MAGIC = 0
 _HEADER = struct.Struct(">bI")
+_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 
@@ -29,15 +31,17 @@ class Codec:
     """Encodes and decodes every record type.
 
     `ids` maps a record's name to its registered schema id. `writer_schema` gives the `.avsc` text behind an id that
-    is not among them (an older or newer writer) and raises `LookupError` when nobody knows it.
+    is not among them (an older or newer writer) and raises `LookupError` when nobody knows it. Whatever else it raises
+    (the registry is away) comes through `decode` as it is: that is no verdict on the record.
     """
 
     def __init__(self, ids: Mapping[str, int], writer_schema: Callable[[int], str] | None = None) -> None:
         self._header = {name: _HEADER.pack(MAGIC, id_) for name, id_ in ids.items()}
         self._schema = {name: parsed(source(name)) for name in ids}
+        self._int_fields = {name: _int_fields(name) for name in ids}
         self._name = {id_: name for name, id_ in ids.items()}
         self._writer_schema = writer_schema
-        self._foreign: dict[int, tuple[str, Any]] = {}
+        self._foreign: dict[int, tuple[str, Any] | Undecodable] = {}
 
     def encode(self, record: Record) -> bytes:
         """The record's bytes. Raises `ValueError` for a value that the schema cannot hold."""
@@ -45,6 +49,10 @@ class Codec:
         buffer = io.BytesIO()
         buffer.write(self._header[name])
         try:
+            for field in self._int_fields[name]:
+                # fastavro writes any integer as an Avro int, and other readers fail on it
+                if not _INT_MIN <= getattr(record, field) <= _INT_MAX:
+                    raise ValueError(f"{field} = {getattr(record, field)} does not fit 32 bits")
             fastavro.schemaless_writer(buffer, self._schema[name], _to_avro(record))
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name} does not fit its schema: {error}") from error
@@ -71,56 +79,55 @@ class Codec:
             value = fastavro.schemaless_reader(body, writer, reader)
             if body.tell() != len(data):
                 raise Undecodable("trailing_bytes", f"{len(data) - body.tell()} bytes follow the record")
-            return _from_avro(name, value)
+            return msgspec.convert(value, TYPES[name])
         except Undecodable:
             raise
-        except (
-            Exception
-        ) as error:  # fastavro raises whatever the bytes provoke: EOFError, IndexError, UnicodeDecodeError, …
+        except Exception as error:  # fastavro raises whatever the bytes provoke: EOFError, UnicodeDecodeError, …
             raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {error}") from error
 
     def _resolve(self, id_: int) -> tuple[str, Any]:
+        """Record name and writer schema of an id that is not among ours."""
         if id_ not in self._foreign:
-            if self._writer_schema is None:
-                raise Undecodable("unknown_schema", f"schema id {id_} is not known")
             try:
-                schema = parsed(self._writer_schema(id_))
-            except LookupError as error:
-                raise Undecodable("unknown_schema", f"schema id {id_} is not in the registry") from error
-            namespace, _, name = str(schema["name"] if isinstance(schema, dict) else "").rpartition(".")
-            if namespace != NAMESPACE or name not in self._schema:
-                raise Undecodable(
-                    "foreign_schema", f"schema id {id_} is a {namespace}.{name}, no record of the namespace"
-                )
-            self._foreign[id_] = (name, schema)
-        return self._foreign[id_]
+                self._foreign[id_] = self._look_up(id_)
+            except Undecodable as refused:
+                if refused.reason == "unknown_schema":  # not remembered: it may be registered any moment
+                    raise
+                self._foreign[id_] = refused
+        found = self._foreign[id_]
+        if isinstance(found, Undecodable):
+            raise Undecodable(found.reason, str(found))
+        return found
+
+    def _look_up(self, id_: int) -> tuple[str, Any]:
+        if self._writer_schema is None:
+            raise Undecodable("unknown_schema", f"schema id {id_} is not known")
+        try:
+            text = self._writer_schema(id_)
+        except LookupError as error:
+            raise Undecodable("unknown_schema", f"schema id {id_} is not in the registry") from error
+        try:
+            schema = parsed(text)
+        except Exception as error:  # JSON Schema and Protobuf texts fail in many ways; the registry has answered
+            raise Undecodable("foreign_schema", f"schema id {id_} is no Avro schema: {error}") from error
+        full_name = str(schema.get("name")) if isinstance(schema, dict) else "schema without a name"
+        namespace, _, name = full_name.rpartition(".")
+        if namespace != NAMESPACE or name not in self._schema:
+            raise Undecodable("foreign_schema", f"schema id {id_} is a {full_name}, no record of the namespace")
+        return name, schema
 
 
-def _to_avro(record: Record) -> dict[str, Any]:
-    value: dict[str, Any] = msgspec.structs.asdict(record)
-    for field in ("samples", "tags"):
-        if field in value:
-            value[field] = [_bounded(part) for part in value[field]]
-    for field in ("inputs",):
-        if field in value:
-            value[field] = msgspec.structs.asdict(value[field])
-    if "breaks" in value:
-        value["breaks"] = [msgspec.structs.asdict(part) for part in value["breaks"]]
-    return value
+def _int_fields(name: str) -> tuple[str, ...]:
+    return tuple(field["name"] for field in json.loads(source(name))["fields"] if field["type"] == "int")
 
 
-def _bounded(sample: Sample | CurrentTag) -> dict[str, Any]:
-    # fastavro would quietly turn an integer too large for a long into a double
-    if type(sample.value) is int and not _LONG_MIN <= sample.value <= _LONG_MAX:
-        raise ValueError(f"{sample.tag} = {sample.value} does not fit 64 bits")
-    return {"tag": sample.tag, "at": sample.at, "value": sample.value, "quality": sample.quality}
-
-
-def _from_avro(name: str, value: Any) -> Record:
-    if name == "Samples":
-        value["samples"] = tuple([Sample(s["tag"], s["at"], s["value"], s["quality"]) for s in value["samples"]])
-        return TYPES[name](**value)
-    return msgspec.convert(value, TYPES[name])
+def _to_avro(record: Record) -> Any:
+    parts = record.samples if isinstance(record, Samples) else record.tags if isinstance(record, Current) else ()
+    for part in parts:
+        # fastavro would quietly turn an integer too large for a long into a double
+        if type(part.value) is int and not _LONG_MIN <= part.value <= _LONG_MAX:
+            raise ValueError(f"{part.tag} = {part.value} does not fit 64 bits")
+    return msgspec.to_builtins(record)
 
 
 def is_finite(value: object) -> bool:

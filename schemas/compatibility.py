@@ -1,7 +1,7 @@
 """Whether data written with one schema can be read with another: verdicts of Apache `avro`, levels as registries name them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 
 import avro.errors
@@ -34,15 +34,19 @@ def check(text: str) -> None:
     _parse(text)
 
 
-def problems(new: str, versions: Sequence[str], level: Level) -> list[str]:
-    """Why `new` may not follow `versions` (oldest first) at a level; empty when it may. Raises `InvalidSchema`."""
+def problems(new: str, versions: Mapping[int, str], level: Level) -> list[str]:
+    """Why `new` may not follow `versions` (number → text, oldest first) at a level, each with what and the JSON path in
+    the schema; empty when it may. Raises `InvalidSchema` when `new` is none."""
     schema = _parse(new)
-    if level is Level.NONE or not versions:
+    if level is Level.NONE:
         return []
-    against = list(enumerate(versions, 1)) if level.transitive else [(len(versions), versions[-1])]
     found = []
-    for number, text in against:
-        old = _parse(text)
+    for number, text in list(versions.items())[None if level.transitive else -1 :]:
+        try:
+            old = _parse(text)
+        except InvalidSchema as error:
+            found.append(f"version {number} cannot be compared: {error}")
+            continue
         if level.startswith(("BACKWARD", "FULL")):
             found += [f"cannot read what version {number} wrote: {problem}" for problem in _read(schema, old)]
         if level.startswith(("FORWARD", "FULL")):

@@ -7,31 +7,34 @@ from schemas.catalog import source
 from schemas.compatibility import Level, problems
 from schemas.records import TYPES
 
+COMPATIBILITY = Level.BACKWARD_TRANSITIVE
+"""What every change of a record has to keep: new readers read everything ever written."""
 
-def versions(name: str) -> list[str]:
-    """Schema texts of a record's published versions, oldest first."""
+
+def versions(name: str) -> dict[int, str]:
+    """Version number → schema text of a record's published versions, oldest first."""
     folder = importlib.resources.files("schemas") / "published" / name
     if not folder.is_dir():
-        return []
+        return {}
     files = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith(".avsc")), key=lambda entry: int(entry.name[:-5])
     )
-    return [entry.read_text(encoding="utf-8") for entry in files]
+    return {int(entry.name[:-5]): entry.read_text(encoding="utf-8") for entry in files}
 
 
 def broken() -> list[tuple[str, str]]:
     """(record, problem) of every schema that is unpublished or cannot read what a published version wrote."""
-    found = []
-    for name in TYPES:
-        published = versions(name)
-        today = source(name)
-        if not published or json.loads(published[-1]) != json.loads(today):
-            number = len(published) + 1
-            found.append(
-                (
-                    name,
-                    f"differs from its newest published version; publish it: copy avro/{name}.avsc to published/{name}/{number}.avsc",
-                )
-            )
-        found += [(name, problem) for problem in problems(today, published, Level.BACKWARD_TRANSITIVE)]
+    return [(name, problem) for name in TYPES for problem in problems_of(name, source(name))]
+
+
+def problems_of(name: str, text: str) -> list[str]:
+    """What stops a text from being a record's current schema. Raises `InvalidSchema`."""
+    published = versions(name)
+    found = problems(text, published, COMPATIBILITY)
+    newest = max(published, default=0)
+    if not published or json.loads(published[newest]) != json.loads(text):
+        found.append(
+            f"differs from its newest published version; publish it: copy schemas/avro/{name}.avsc to "
+            f"schemas/published/{name}/{newest + 1}.avsc"
+        )
     return found

@@ -10,10 +10,10 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from schemas.catalog import source
 from schemas.records import GOOD, Sample, Samples
 from tests.harness.records import EXAMPLES
-from uns.embedded.ports import free_port
-from uns.registry.client import Registry, RegistryUnavailable
+from uns.registry.client import Registry
 
 OLD = json.dumps({"type": "record", "name": "Thing", "namespace": "test", "fields": [{"name": "a", "type": "int"}]})
 NEW = json.dumps(
@@ -54,15 +54,15 @@ def test_our_codec_reads_what_confluents_serializer_wrote(
     registry: str, client: SchemaRegistryClient, tmp_path: Path
 ) -> None:
     codec = Registry(registry, tmp_path).codec()
-    from schemas.catalog import source
-
     write = AvroSerializer(client, source("Samples"), conf={"subject.name.strategy": lambda context, name: name})
     value = {"source": "s", "sequence": 1, "samples": [{"tag": "State", "at": 5, "value": 6, "quality": GOOD}]}
     data = write(value, SerializationContext("any", MessageField.VALUE))
     assert codec.decode(data) == Samples("s", 1, (Sample("State", 5, 6),))
 
 
-def test_a_subject_lives_and_dies_as_confluents_client_expects(client: SchemaRegistryClient, enterprise: str) -> None:
+def test_a_subject_lives_and_dies_as_confluents_client_expects(
+    client: SchemaRegistryClient, registry: str, enterprise: str
+) -> None:
     subject = f"{enterprise}.Thing"
     first = client.register_schema(subject, Schema(OLD, "AVRO"))
     assert client.register_schema(subject, Schema(json.dumps(json.loads(OLD), indent=4), "AVRO")) == first
@@ -81,10 +81,20 @@ def test_a_subject_lives_and_dies_as_confluents_client_expects(client: SchemaReg
     assert client.delete_version(subject, 2) == 2
     assert client.get_versions(subject) == [1]
     assert client.delete_subject(subject) == [1]
+    assert subject not in client.get_subjects()
+    assert subject in client.get_subjects(deleted=True)
+    with pytest.raises(SchemaRegistryError) as twice:
+        client.delete_subject(subject)
+    assert twice.value.error_code == 40404
     with pytest.raises(SchemaRegistryError) as gone:
         client.get_versions(subject)
     assert gone.value.error_code == 40401
     assert client.get_schema(first).schema_str is not None, "what was written with a deleted schema stays readable"
+    assert client.delete_subject(subject, permanent=True) == [1, 2]
+    assert subject not in client.get_subjects(deleted=True)
+    with pytest.raises(SchemaRegistryError) as forgotten:
+        SchemaRegistryClient({"url": registry}).get_schema(first)
+    assert forgotten.value.error_code == 40403
 
 
 @pytest.mark.parametrize(
@@ -98,6 +108,15 @@ def test_a_subject_lives_and_dies_as_confluents_client_expects(client: SchemaReg
         ("POST", "/subjects/x/versions", {"schema": "{}", "schemaType": "PROTOBUF"}, 422, 42201),
         ("POST", "/subjects/x/versions", {}, 422, 42201),
         ("GET", "/config/nobody", None, 404, 40408),
+        ("GET", "/subjects/uns.Samples/versions/²", None, 422, 42202),
+        ("POST", "/subjects/nobody", {"schema": '"int"'}, 404, 40401),
+        ("POST", "/subjects/uns.Samples", {"schema": '"int"'}, 404, 40403),
+        ("DELETE", "/subjects/uns.Samples?permanent=true", None, 404, 40405),
+        ("DELETE", "/subjects/uns.Samples/versions/1?permanent=true", None, 404, 40407),
+        ("POST", "/subjects/x/versions", {"schema": '"int"', "references": [{"name": "y"}]}, 422, 42201),
+        ("POST", "/subjects/x/versions", [], 400, 400),
+        ("GET", "/nothing/here", None, 404, 404),
+        ("PATCH", "/subjects", None, 405, 405),
     ],
 )
 def test_errors_carry_confluents_codes(
@@ -117,19 +136,27 @@ def test_config_is_kept_per_subject(registry: str, enterprise: str) -> None:
     assert httpx2.get(url, params={"defaultToGlobal": "true"}).json()["compatibilityLevel"] == "BACKWARD"
 
 
-def test_an_outage_stops_nobody_who_has_asked_once(registry: str, tmp_path: Path) -> None:
-    ids = Registry(registry, tmp_path).codec()
-    away = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(RegistryUnavailable, match="does not answer"):
-        Registry(away, tmp_path).codec()
-    cached = Registry(registry, tmp_path)
-    cached._client = Registry(away, tmp_path)._client  # the same registry, gone
-    codec = cached.codec()
-    assert codec.encode(EXAMPLES[0]) == ids.encode(EXAMPLES[0])
-    with pytest.raises(RegistryUnavailable):
-        cached.schema(424242)
+def test_every_way_to_an_id_agrees(registry: str, client: SchemaRegistryClient, tmp_path: Path) -> None:
+    Registry(registry, tmp_path).codec()
+    latest = httpx2.get(f"{registry}/subjects/uns.Tick/versions/latest").json()
+    assert latest == {"subject": "uns.Tick", "version": 1, "id": latest["id"], "schema": source("Tick")}
+    assert httpx2.get(f"{registry}/subjects/uns.Tick/versions/1/schema").text == source("Tick")
+    by_id = f"{registry}/schemas/ids/{latest['id']}"
+    assert httpx2.get(by_id).json() == {"schema": source("Tick")}
+    assert httpx2.get(f"{by_id}/schema").text == source("Tick")
+    assert httpx2.get(f"{by_id}/subjects").json() == ["uns.Tick"]
+    assert httpx2.get(f"{by_id}/versions").json() == [{"subject": "uns.Tick", "version": 1}]
+    assert httpx2.get(f"{registry}/schemas/types").json() == ["AVRO"]
+    assert httpx2.get(f"{registry}/mode").json() == {"mode": "READWRITE"}
+    assert httpx2.get(registry).json() == {}
 
 
-def test_an_unknown_id_is_known_to_be_unknown(registry: str, tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match="424242"):
-        Registry(registry, tmp_path).schema(424242)
+def test_verbose_compatibility_says_what_and_where(registry: str, enterprise: str) -> None:
+    subject = f"{enterprise}.Thing"
+    httpx2.post(f"{registry}/subjects/{subject}/versions", json={"schema": OLD}).raise_for_status()
+    for place in ("versions", "versions/1", "versions/latest"):
+        url = f"{registry}/compatibility/subjects/{subject}/{place}"
+        answer = httpx2.post(url, json={"schema": BROKEN}, params={"verbose": "true"}).json()
+        assert answer["is_compatible"] is False
+        assert "/fields/1" in answer["messages"][0]
+        assert httpx2.post(url, json={"schema": NEW}).json() == {"is_compatible": True}

@@ -1,73 +1,92 @@
 """`uns schema …` and `uns run registry`: the record schemas and where they are kept."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from uns.cli.app import UserError, emit, run, schema
+
+if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import SchemaRegistryClient
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @run.command()
 def registry(port: Annotated[int, typer.Option(help="port to listen on")] = 8081) -> None:
-    """Serve the schema registry (Confluent's REST contract) over the topic _schemas."""
+    """Serve the schema registry (Confluent's REST contract) over the topic _schemas. One per cluster."""
     from uns.connection import connection
     from uns.registry.serve import serve
 
     serve(connection(), port)
 
 
-def _client() -> "object":
+@contextmanager
+def _asking() -> "Iterator[SchemaRegistryClient]":
+    """A registry client whose failures become words for the user."""
     from confluent_kafka.schema_registry import SchemaRegistryClient
+    from confluent_kafka.schema_registry.error import SchemaRegistryError
 
     from uns.connection import connection
 
-    settings = connection()
-    if settings.registry is None:
+    url = connection().registry
+    if url is None:
         raise UserError("no schema registry: set UNS_REGISTRY")
-    return SchemaRegistryClient({"url": settings.registry, "timeout": 5, "max.retries": 1})
+    try:
+        yield SchemaRegistryClient({"url": url, "timeout": 5, "max.retries": 1})
+    except SchemaRegistryError as error:
+        hint = "; `uns schema list` shows what there is" if error.http_status_code == 404 else ""
+        raise UserError(f"{error.error_message.rstrip('.')}{hint}") from error
+    except UserError:
+        raise
+    except Exception as error:  # the client lets its HTTP library's errors through
+        raise UserError(f"the schema registry does not answer: {error}; is UNS_REGISTRY right?") from error
 
 
 @schema.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """Subjects of the registry with their newest version and id."""
-    client = _client()
-    found = []
-    for subject in sorted(client.get_subjects()):  # type: ignore[attr-defined]
-        newest = client.get_latest_version(subject)  # type: ignore[attr-defined]
-        found.append({"subject": subject, "version": newest.version, "id": newest.schema_id})
+    with _asking() as client:
+        newest = [client.get_latest_version(subject) for subject in sorted(client.get_subjects())]
     if as_json:
-        emit(found)
+        emit([{"subject": one.subject, "version": one.version, "id": one.schema_id} for one in newest])
         return
-    for one in found:
-        typer.echo(f"{one['subject']:<28} version {one['version']:<4} id {one['id']}")
+    for one in newest:
+        typer.echo(f"{one.subject:<28} version {one.version:<4} id {one.schema_id}")
 
 
 @schema.command()
 def get(
     subject: Annotated[str, typer.Argument(help="e.g. uns.Samples")],
-    version: Annotated[int | None, typer.Option(help="the newest by default")] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="the newest by default")] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print one schema."""
+    """Print one schema; with --json also its subject, version and id."""
     import json
 
-    from confluent_kafka.schema_registry.error import SchemaRegistryError
-
-    client = _client()
-    try:
-        found = client.get_version(subject, version) if version else client.get_latest_version(subject)  # type: ignore[attr-defined]
-    except SchemaRegistryError as error:
-        raise UserError(f"{subject}: {error.error_message}; `uns schema list` shows what there is") from error
-    typer.echo(json.dumps(json.loads(found.schema.schema_str), indent=2, ensure_ascii=False))
+    with _asking() as client:
+        found = client.get_latest_version(subject) if version is None else client.get_version(subject, version)
+    content: Any = json.loads(found.schema.schema_str)
+    if as_json:
+        emit({"subject": found.subject, "version": found.version, "id": found.schema_id, "schema": content})
+    else:
+        typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 @schema.command()
-def check(as_json: JsonOption = False) -> None:
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE…]", help="schemas to check instead of the installed ones")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Check that each record's schema can read everything its published versions wrote. Exit code 1 when one cannot."""
     from schemas.history import broken
 
-    found = broken()
+    found = [one for file in files for one in _check_file(file)] if files else broken()
     if as_json:
         emit([{"record": record, "problem": problem} for record, problem in found])
     else:
@@ -77,3 +96,43 @@ def check(as_json: JsonOption = False) -> None:
             typer.echo("every schema reads what its published versions wrote")
     if found:
         raise typer.Exit(1)
+
+
+def _check_file(file: Path) -> list[tuple[str, str]]:
+    import json
+
+    from schemas.compatibility import InvalidSchema
+    from schemas.history import problems_of
+    from schemas.records import TYPES
+
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text)
+        name = content.get("name") if isinstance(content, dict) else None
+        if name not in TYPES:
+            return [(str(file), f"{name!r} is no record of the namespace; there are {', '.join(TYPES)}")]
+        return [(str(file), problem) for problem in problems_of(name, text)]
+    except (InvalidSchema, json.JSONDecodeError, UnicodeDecodeError) as error:
+        return [(str(file), str(error))]
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+
+
+@schema.command()
+def register(as_json: JsonOption = False) -> None:
+    """Register the schema of every record (BACKWARD_TRANSITIVE) and print the ids. `uns apply` does it too."""
+    from confluent_kafka.schema_registry import Schema, ServerConfig
+
+    from schemas.catalog import sources
+    from schemas.history import COMPATIBILITY
+
+    ids = {}
+    with _asking() as client:
+        for subject, text in sources().items():
+            client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY.value))
+            ids[subject] = client.register_schema(subject, Schema(text, "AVRO"))
+    if as_json:
+        emit(ids)
+        return
+    for subject, id_ in ids.items():
+        typer.echo(f"{subject:<28} id {id_}")

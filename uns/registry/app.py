@@ -2,23 +2,34 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from schemas.compatibility import InvalidSchema, Level, check, problems
 from uns.registry.log import NotWritten, SchemaLog
-from uns.registry.store import Store, Version, config_record, delete_record, schema_record, schema_tombstone
+from uns.registry.store import Store, Version, config_record, delete_record, removal_records, schema_record
+
+logger = structlog.get_logger()
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
 class Answer(JSONResponse):
+    media_type = MEDIA_TYPE
+
+
+class Text(PlainTextResponse):
+    """A schema alone, as it was registered."""
+
     media_type = MEDIA_TYPE
 
 
@@ -59,11 +70,13 @@ class Registry:
 
     def delete_subject(self, request: Request, body: dict[str, Any]) -> Any:
         subject, permanent = request.path_params["subject"], request.query_params.get("permanent") == "true"
-        versions = self._subject(subject, permanent)
+        versions = self._subject(subject, True)
+        if not permanent and not (versions := self.store.versions(subject)):
+            raise Refused(404, 40404, f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently")
         if permanent:
             if any(not one.deleted for one in versions):
                 raise Refused(404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
-            self.log.write([schema_tombstone(one) for one in versions])
+            self.log.write(removal_records(versions, self.store.highest_id))
         else:
             self.log.write([delete_record(subject, versions[-1].version)])
         return [one.version for one in versions]
@@ -77,7 +90,7 @@ class Registry:
         return _version(self._version(request))
 
     def version_schema(self, request: Request, body: dict[str, Any]) -> Any:
-        return json.loads(self._version(request).schema)
+        return Text(self._version(request).schema)
 
     def referenced_by(self, request: Request, body: dict[str, Any]) -> Any:
         self._version(request)
@@ -87,7 +100,7 @@ class Registry:
         subject, schema = request.path_params["subject"], _schema(body)
         if (known := self.store.find(subject, schema)) is not None:
             return {"id": known.id}
-        earlier = [one.schema for one in self.store.versions(subject)]
+        earlier = {one.version: one.schema for one in self.store.versions(subject)}
         if found := problems(schema, earlier, self.store.level_of(subject)):
             raise Refused(
                 409,
@@ -100,29 +113,40 @@ class Registry:
 
     def delete_version(self, request: Request, body: dict[str, Any]) -> Any:
         permanent = request.query_params.get("permanent") == "true"
-        one = self._version(request, deleted=permanent)
+        one = self._version(request, deleted=True)
+        if one.deleted and not permanent:
+            raise Refused(
+                404,
+                40406,
+                f"Subject '{one.subject}' Version {one.version} was soft deleted. Set permanent=true to delete permanently",
+            )
         if permanent and not one.deleted:
             raise Refused(
                 404,
                 40407,
                 f"Subject '{one.subject}' Version {one.version} was not deleted first before being permanently deleted",
             )
-        self.log.write([schema_tombstone(one) if permanent else schema_record(replace(one, deleted=True))])
+        if permanent:
+            self.log.write(removal_records([one], self.store.highest_id))
+        else:
+            self.log.write([schema_record(replace(one, deleted=True))])
         return one.version
 
     # -- ids ---------------------------------------------------------------------------------------------------
 
     def by_id(self, request: Request, body: dict[str, Any]) -> Any:
-        return {"schema": self._text(request)}
+        one = self._with_id(request)[0]
+        return {"schema": one.schema, **_foreign(one)}
 
     def by_id_schema(self, request: Request, body: dict[str, Any]) -> Any:
-        return json.loads(self._text(request))
+        return Text(self._with_id(request)[0].schema)
 
     def by_id_subjects(self, request: Request, body: dict[str, Any]) -> Any:
-        return sorted({one.subject for one in self._with_id(request)})
+        return sorted({one.subject for one in self._with_id(request) if not one.deleted or _deleted(request)})
 
     def by_id_versions(self, request: Request, body: dict[str, Any]) -> Any:
-        return [{"subject": one.subject, "version": one.version} for one in self._with_id(request)]
+        found = [one for one in self._with_id(request) if not one.deleted or _deleted(request)]
+        return [{"subject": one.subject, "version": one.version} for one in found]
 
     def types(self, request: Request, body: dict[str, Any]) -> Any:
         return ["AVRO"]
@@ -133,11 +157,11 @@ class Registry:
         subject, schema = request.path_params["subject"], _schema(body)
         level = self.store.level_of(subject)
         if "version" in request.path_params:
-            earlier = [self._version(request).schema]
+            against = [self._version(request)]
             level = Level(level.removesuffix("_TRANSITIVE"))
         else:
-            earlier = [one.schema for one in self._subject(subject, False)]
-        found = problems(schema, earlier, level)
+            against = self._subject(subject, False)
+        found = problems(schema, {one.version: one.schema for one in against}, level)
         answer: dict[str, Any] = {"is_compatible": not found}
         if request.query_params.get("verbose") == "true":
             answer["messages"] = found
@@ -185,7 +209,7 @@ class Registry:
         versions = self._subject(request.path_params["subject"], _deleted(request) if deleted is None else deleted)
         if wanted in ("latest", "-1"):
             return versions[-1]
-        if not wanted.isdigit() or int(wanted) < 1:
+        if not wanted.isdecimal() or int(wanted) < 1:
             raise Refused(
                 422,
                 42202,
@@ -196,16 +220,11 @@ class Registry:
                 return one
         raise Refused(404, 40402, f"Version {wanted} not found.")
 
-    def _text(self, request: Request) -> str:
-        text = self.store.text_of.get(int(request.path_params["id"]))
-        if text is None:
-            raise Refused(404, 40403, f"Schema {request.path_params['id']} not found")
-        return text
-
     def _with_id(self, request: Request) -> list[Version]:
-        self._text(request)
-        id_ = int(request.path_params["id"])
-        return [one for name in self.store.names() for one in self.store.versions(name) if one.id == id_]
+        found = self.store.with_id(request.path_params["id"])
+        if not found:
+            raise Refused(404, 40403, f"Schema {request.path_params['id']} not found")
+        return found
 
 
 def _deleted(request: Request) -> bool:
@@ -229,7 +248,12 @@ def _schema(body: dict[str, Any]) -> str:
 
 
 def _version(one: Version) -> dict[str, Any]:
-    return {"subject": one.subject, "version": one.version, "id": one.id, "schema": one.schema}
+    return {"subject": one.subject, "version": one.version, "id": one.id, "schema": one.schema, **_foreign(one)}
+
+
+def _foreign(one: Version) -> dict[str, Any]:
+    """What clients must know of a schema that another registry wrote; absent means AVRO."""
+    return {name: one.rest[name] for name in ("schemaType", "references") if one.rest.get(name)}
 
 
 def create(log: SchemaLog) -> Starlette:
@@ -275,8 +299,20 @@ def create(log: SchemaLog) -> Starlette:
             route("/mode/{subject}", "GET", r.mode),
             Route("/health/live", lambda request: PlainTextResponse("ok")),
             Route("/health/ready", ready),
-        ]
+        ],
+        exception_handlers={HTTPException: _http_error, Exception: _unforeseen},
     )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    words = f"HTTP {status}: {request.method} {request.url.path}"
+    return Answer({"error_code": status, "message": words}, status_code=status)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    logger.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    return Answer({"error_code": 50001, "message": f"Error in the registry: {type(error).__name__}"}, status_code=500)
 
 
 async def _answer(log: SchemaLog, handler: Handler, registry: Registry, request: Request) -> Response:
@@ -289,11 +325,14 @@ async def _answer(log: SchemaLog, handler: Handler, registry: Registry, request:
         return Answer({"error_code": 400, "message": f"the body is not JSON: {error}"}, status_code=400)
 
     def call() -> Any:
-        with log.lock:
+        # One request that writes at a time, from its first look at the store until its records are read back: `lock`
+        # alone is let go while the write waits for them, and the next request would give the same id again.
+        with nullcontext() if request.method == "GET" else log.writing, log.lock:
             return handler(registry, request, body)
 
     try:
-        return Answer(await run_in_threadpool(call))
+        found = await run_in_threadpool(call)
+        return found if isinstance(found, Response) else Answer(found)
     except Refused as refused:
         return Answer({"error_code": refused.code, "message": str(refused)}, status_code=refused.status)
     except NotWritten as error:

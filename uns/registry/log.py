@@ -26,11 +26,14 @@ class SchemaLog:
     """Keeps `store` equal to the topic. `write` is for one thread at a time and returns once `store` has it.
 
     A second process that opens the log for writing fences this one: `fenced` is then true and every write refused.
+    So it is when nobody can say any more what is on the topic; the process must then end and begin again.
+    `lock` guards the store; `writing` is held from the first look at the store until the write is read back.
     """
 
     def __init__(self, settings: Settings, topic: str = TOPIC) -> None:
         self.store = Store()
         self.lock = threading.RLock()
+        self.writing = threading.Lock()
         self.fenced = False
         self.problem: str | None = "reading the topic"
         self._settings, self._topic = settings, topic
@@ -67,7 +70,7 @@ class SchemaLog:
     def write(self, records: Iterable[Record]) -> None:
         """All or none, then read back. Raises `NotWritten`."""
         if self.fenced or self._producer is None:
-            raise NotWritten("another registry has taken over the topic; this one only reads")
+            raise NotWritten(f"{self.problem}; this registry only reads")
         offsets: list[int] = []
         errors: list[str] = []
 
@@ -91,6 +94,8 @@ class SchemaLog:
         with self._moved:
             while self._read <= max(offsets):
                 if not self._moved.wait(0.2) and time.monotonic() > deadline:
+                    # The store is behind the topic: the next id given would be one that is taken.
+                    self._end("what was written was not read back in time")
                     raise NotWritten("written, but not read back in time; ask again")
 
     def _failed(self, error: KafkaError) -> None:
@@ -99,16 +104,17 @@ class SchemaLog:
             KafkaError.PRODUCER_FENCED,
             KafkaError.INVALID_PRODUCER_EPOCH,
         ):
-            self.fenced = True
-            self.problem = "another registry has taken over the topic"
-            log.error("registry fenced", topic=self._topic, error=error.str())
+            self._end("another registry has taken over the topic")
             return
         try:
             assert self._producer is not None
             self._producer.abort_transaction(TIMEOUT_S)
         except KafkaException as again:
-            self.fenced = True
-            self.problem = f"the writer failed: {again.args[0].str()}"
+            self._end(f"the writer failed: {again.args[0].str()}")
+
+    def _end(self, problem: str) -> None:
+        self.fenced, self.problem = True, problem
+        log.error("registry writes no more", topic=self._topic, reason=problem)
 
     def _create(self) -> None:
         admin = AdminClient(self._settings.kafka())
@@ -139,14 +145,18 @@ class SchemaLog:
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
             while not self._stop.is_set():
-                for message in consumer.consume(500, 0.1):
-                    error = message.error()
-                    with self._moved:
-                        if error is None:
-                            self.store.apply(message.key(), message.value())
-                            self._read = message.offset() + 1
-                        elif error.code() == KafkaError._PARTITION_EOF and not self.fenced:
-                            self.problem = None
-                        self._moved.notify_all()
+                message = consumer.poll(0.1)
+                if message is None:
+                    continue
+                error = message.error()
+                with self._moved:
+                    if error is None:
+                        self.store.apply(message.key(), message.value())
+                        self._read = message.offset() + 1
+                    elif error.code() == KafkaError._PARTITION_EOF and not self.fenced:
+                        self.problem = None
+                    self._moved.notify_all()
+        except Exception as error:
+            self._end(f"the topic cannot be read: {error}")
         finally:
             consumer.close()

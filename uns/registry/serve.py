@@ -1,9 +1,7 @@
 """The registry's process."""
 
-import os
-import signal
+import socket
 import threading
-import time
 
 import structlog
 import uvicorn
@@ -12,33 +10,44 @@ from confluent_kafka import KafkaException
 from uns import telemetry
 from uns.errors import UserError
 from uns.registry.app import create
-from uns.registry.log import SchemaLog
+from uns.registry.log import TOPIC, SchemaLog
 from uns.settings import Settings
 
 log = structlog.get_logger()
 WATCH_S = 1.0
 
 
-def serve(settings: Settings, port: int) -> None:
+def serve(settings: Settings, port: int, topic: str = TOPIC) -> None:
     """Runs until SIGTERM, or until another registry takes the topic over: then it ends, so that one only answers."""
     telemetry.configure_logs(settings)
-    schemas = SchemaLog(settings)
-    try:
-        schemas.open()
-    except KafkaException as error:
-        raise UserError(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}") from error
-    server = uvicorn.Server(
-        uvicorn.Config(create(schemas), host=settings.bind, port=port, log_level="warning", lifespan="off")
-    )
+    # The port first: a registry started twice by mistake must fail here, before it fences the one that serves.
+    with _listen(settings.bind, port) as listener:
+        schemas = SchemaLog(settings, topic)
+        try:
+            schemas.open()
+        except KafkaException as error:
+            raise UserError(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}") from error
+        server = uvicorn.Server(uvicorn.Config(create(schemas), log_level="warning", lifespan="off"))
+        ended = threading.Event()
 
-    def watch() -> None:
-        while not schemas.fenced:
-            time.sleep(WATCH_S)
-        log.error("another registry has taken over; this one ends")
-        os.kill(os.getpid(), signal.SIGTERM)
+        def watch() -> None:
+            while not ended.wait(WATCH_S):
+                if schemas.fenced:
+                    server.should_exit = True
 
-    threading.Thread(target=watch, name="watch", daemon=True).start()
+        watcher = threading.Thread(target=watch, name="watch", daemon=True)
+        watcher.start()
+        try:
+            server.run(sockets=[listener])
+        finally:
+            ended.set()
+            schemas.close()
+    if schemas.fenced:
+        raise UserError(f"{schemas.problem}; this registry has ended. Run one registry per cluster")
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        server.run()
-    finally:
-        schemas.close()
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error

@@ -4,11 +4,14 @@ Another registry that speaks the format can take the topic over, and this one ca
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from schemas.compatibility import Level
+
+_OURS = ("subject", "version", "id", "schema", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,12 @@ class Version:
     id: int
     schema: str
     deleted: bool = False
+    rest: Mapping[str, Any] = field(default_factory=dict)
+    """What another registry wrote beside it (`schemaType`, `references`, …): kept when it is written again."""
+
+    @property
+    def type(self) -> str:
+        return str(self.rest.get("schemaType") or "AVRO")
 
 
 @dataclass
@@ -27,9 +36,10 @@ class Store:
     """`apply` takes one record of the topic. Ids are global: one schema text, one id, in every subject."""
 
     subjects: dict[str, dict[int, Version]] = field(default_factory=dict)
-    text_of: dict[int, str] = field(default_factory=dict)
     level: Level = Level.BACKWARD
     levels: dict[str, Level] = field(default_factory=dict)
+    highest_id: int = 0
+    """The highest id ever given; never given again, even after its schema is deleted and compacted away."""
     unreadable: int = 0
     """Records of the topic that no known kind describes; they are kept and passed over."""
 
@@ -59,6 +69,8 @@ class Store:
                 for number, one in self.subjects.get(value["subject"], {}).items():
                     if number <= value["version"]:
                         self.subjects[value["subject"]][number] = replace(one, deleted=True)
+            case "NOOP" if value is not None:
+                self.highest_id = max(self.highest_id, value["highestId"])
             case "NOOP" | "MODE" | "CLEAR_SUBJECT" | "DELETE_SUBJECT":
                 pass
             case _:
@@ -66,15 +78,16 @@ class Store:
 
     def _apply_schema(self, key: Mapping[str, Any], value: Mapping[str, Any] | None) -> None:
         subject, number = key["subject"], key["version"]
-        if value is None:  # deleted for good; the id stays taken, and what it wrote stays readable
+        if value is None:
             versions = self.subjects.get(subject, {})
             versions.pop(number, None)
             if not versions:
                 self.subjects.pop(subject, None)
             return
-        one = Version(subject, number, value["id"], value["schema"], bool(value.get("deleted")))
-        self.text_of.setdefault(one.id, one.schema)
+        rest = {name: part for name, part in value.items() if name not in _OURS}
+        one = Version(subject, number, value["id"], value["schema"], bool(value.get("deleted")), rest)
         self.subjects.setdefault(subject, {})[number] = one
+        self.highest_id = max(self.highest_id, one.id)
 
     def versions(self, subject: str, deleted: bool = False) -> list[Version]:
         """Oldest first; those marked deleted only when asked for."""
@@ -84,17 +97,21 @@ class Store:
         return sorted(subject for subject in self.subjects if self.versions(subject, deleted))
 
     def find(self, subject: str, schema: str, deleted: bool = False) -> Version | None:
-        """The version of a subject that has this schema."""
-        wanted = canonical(schema)
-        return next((one for one in self.versions(subject, deleted) if canonical(one.schema) == wanted), None)
+        """The version of a subject that has this Avro schema."""
+        return next((one for one in self.versions(subject, deleted) if _same(one, schema)), None)
 
     def id_of(self, schema: str) -> int | None:
-        """The id this schema has in any subject."""
-        wanted = canonical(schema)
-        return next((id_ for id_, text in self.text_of.items() if canonical(text) == wanted), None)
+        """The id this Avro schema has in any subject, deleted ones too."""
+        every = (one for versions in self.subjects.values() for one in versions.values())
+        return next((one.id for one in every if _same(one, schema)), None)
+
+    def with_id(self, id_: int) -> list[Version]:
+        """Every version that has an id, deleted ones too, by subject and number."""
+        every = (one for versions in self.subjects.values() for one in versions.values())
+        return sorted((one for one in every if one.id == id_), key=lambda one: (one.subject, one.version))
 
     def next_id(self) -> int:
-        return max(self.text_of, default=0) + 1
+        return self.highest_id + 1
 
     def next_version(self, subject: str) -> int:
         return max(self.subjects.get(subject, {}), default=0) + 1
@@ -103,19 +120,31 @@ class Store:
         return self.levels.get(subject, self.level)
 
 
+def _same(one: Version, schema: str) -> bool:
+    return one.type == "AVRO" and canonical(one.schema) == canonical(schema)
+
+
+@lru_cache(4096)
 def canonical(schema: str) -> str:
     """The same text for schemas that differ in white space only. Raises `ValueError` when it is not JSON."""
     return json.dumps(json.loads(schema), separators=(",", ":"), ensure_ascii=False)
 
 
 def schema_record(one: Version) -> tuple[bytes, bytes]:
-    key = {"keytype": "SCHEMA", "subject": one.subject, "version": one.version, "magic": 1}
-    value = {"subject": one.subject, "version": one.version, "id": one.id, "schema": one.schema, "deleted": one.deleted}
-    return _json(key), _json(value)
+    """Registers a version, or marks it deleted."""
+    value = {"subject": one.subject, "version": one.version, "id": one.id, **one.rest, "schema": one.schema}
+    return _json(_schema_key(one)), _json(value | {"deleted": one.deleted})
 
 
-def schema_tombstone(one: Version) -> tuple[bytes, None]:
-    return _json({"keytype": "SCHEMA", "subject": one.subject, "version": one.version, "magic": 1}), None
+def removal_records(versions: Iterable[Version], highest_id: int) -> list[tuple[bytes, bytes | None]]:
+    """Removes versions for good. Compaction then forgets their ids, so the highest one given is written down:
+    an id must never come to mean another schema. Other registries pass a NOOP over."""
+    removed: list[tuple[bytes, bytes | None]] = [(_json(_schema_key(one)), None) for one in versions]
+    return [*removed, (_json({"keytype": "NOOP", "magic": 0}), _json({"highestId": highest_id}))]
+
+
+def _schema_key(one: Version) -> dict[str, Any]:
+    return {"keytype": "SCHEMA", "subject": one.subject, "version": one.version, "magic": 1}
 
 
 def config_record(subject: str | None, level: Level | None) -> tuple[bytes, bytes | None]:
