@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from processors.base import Rejection
+from processors.counters import Counter
 from processors.elements import Elements
 from processors.facts import Facts
 from processors.journal import Journal
@@ -16,7 +17,7 @@ from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
 from processors.timeline import Names, Timeline
-from processors.windows import Counter, Groups, Windows, merge
+from processors.windows import Groups, Windows, merge
 from schemas.records import Order, Sample, Shift, Value
 from topology.plant import EquipmentType, Tag
 
@@ -196,7 +197,8 @@ class Cell:
                 return self._named(tag, spec, self.timeline.mode, default="unknown")
             case "good_count" | "scrap_count":
                 series = Series()
-                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus))
+                cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
+                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus, cycle_us))
                 return self._counted(tag, series, spec.modulus)
             case "reason":
                 return self._counted(tag, self.reasons, None)

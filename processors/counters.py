@@ -1,14 +1,30 @@
 """Cumulative counters → pieces made: differences in order of source time, through roll-over and reset.
 
-The first sample of a counter is a baseline. A rise counts. A fall is a roll-over where the counter has a modulus, was
-in its last quarter and is now in its first (d = cur + M − prev); any other fall is a reset (d = cur: the counter
-began again from 0).
+The first sample of a counter is a baseline. A rise counts. A fall is a roll-over (d = cur + M − prev) where the counter
+has a modulus, was in its last quarter, is now in its first, and the machine can have made so many pieces in the time
+between: RATE_MAX times as fast as its ideal cycle at most. Any other fall is a reset: the counter began again from 0
+(d = cur).
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from processors.series import Series
+
+RATE_MAX = 10
+"""How much faster than the type's ideal cycle a product may be before a roll-over is taken for a reset."""
+
+
+@dataclass(slots=True)
+class Counter:
+    """A cumulative counter of good pieces or of scrap."""
+
+    series: Series
+    scrap: bool
+    modulus: int | None
+    cycle_us: int
+    """The type's ideal cycle."""
 
 
 class Increment(NamedTuple):
@@ -21,21 +37,23 @@ class Increment(NamedTuple):
     offset: int
 
 
-def difference(previous: int, current: int, modulus: int | None) -> tuple[int, int]:
+def difference(previous: int, current: int, modulus: int | None, elapsed_us: int, cycle_us: int) -> tuple[int, int]:
     """(pieces made, 1 if the counter was reset)."""
     if current >= previous:
         return current - previous, 0
     if modulus is not None and 4 * previous >= 3 * modulus and 4 * current < modulus:
-        return current + modulus - previous, 0
+        pieces = current + modulus - previous
+        if pieces <= RATE_MAX * elapsed_us // cycle_us + 1:
+            return pieces, 0
     return current, 1
 
 
-def increments(counter: Series, modulus: int | None, start: int, end: int) -> Iterator[Increment]:
+def increments(counter: Counter, start: int, end: int) -> Iterator[Increment]:
     """What the samples with start ≤ at < end add, in order of time. Samples that add nothing are left out."""
-    before = counter.in_force(start - 1)
-    previous = None if before is None else before.value
-    for at, value, offset in counter.between(start, end):
+    before = counter.series.in_force(start - 1)
+    previous_at, previous = (0, None) if before is None else (before.at, before.value)
+    for at, value, offset in counter.series.between(start, end):
         if previous is not None and value != previous:
-            pieces, reset = difference(previous, value, modulus)
+            pieces, reset = difference(previous, value, counter.modulus, at - previous_at, counter.cycle_us)
             yield Increment(at, pieces, reset, offset)
-        previous = value
+        previous_at, previous = at, value

@@ -71,8 +71,9 @@ class LineFold:
 
     @property
     def watermark(self) -> int:
-        if self._restored:
-            self._put_back()
+        if "#" in self._restored:  # not yet stepped since
+            now, _ = store.decode_fold(self._restored["#"])
+            return now - self._lateness if now else 0
         return self._now - self._lateness if self._now else 0
 
     def step(self, item: Input) -> list[Output]:

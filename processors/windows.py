@@ -7,10 +7,10 @@ length, exactly, in integer µs.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from processors.counters import increments
+from processors.counters import Counter, increments
 from processors.elements import ELEMENTS
 from processors.plan import Plan
-from processors.series import HOUR, Series
+from processors.series import HOUR
 from processors.timeline import NO_OFFSET, Timeline, hull
 
 STRETCH = 30_000_000
@@ -45,15 +45,6 @@ class Totals:
 
 
 Groups = dict[Group, Totals]
-
-
-@dataclass(slots=True)
-class Counter:
-    """A cumulative counter of good pieces or of scrap."""
-
-    series: Series
-    scrap: bool
-    modulus: int | None
 
 
 class Windows:
@@ -93,7 +84,7 @@ class Windows:
         groups: Groups = {}
         piece = plan.piece(start)
         for counter in self._counters:
-            for at, made, reset, offset in increments(counter.series, counter.modulus, start, end):
+            for at, made, reset, offset in increments(counter, start, end):
                 if not piece.start <= at < piece.end:
                     piece = plan.piece(at)
                 group = (piece.order, piece.shift)

@@ -146,6 +146,13 @@ def test_first_sample_is_a_baseline_roll_over_and_reset_count() -> None:
     assert {r.status for r in made} == {"final"}
 
 
+@pytest.mark.parametrize(("seconds", "good", "resets"), [(1, 3, 1), (62, 103, 0)])
+def test_a_fall_too_fast_for_a_roll_over_is_a_reset(seconds: int, good: int, resets: int) -> None:
+    """900 → 3 of 1000 would be 103 pieces: possible at 0.6 s a piece in 62 s, not in one."""
+    (made,) = play([samples(T0, Good=900), samples(T0 + seconds * S, Good=3)], 10).newest("production")
+    assert (made.good, made.resets) == (good, resets)
+
+
 def test_a_bucket_is_cut_where_the_order_changes() -> None:
     orders: list[Told] = [
         (LINE, Order(id=n, product=n, started_at=at(b), ended_at=at(e))) for n, b, e in (("a", 0, 1.5), ("b", 1.75, 5))
