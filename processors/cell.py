@@ -27,7 +27,10 @@ CHARTS_MAX = 64
 """Characteristics of one cell."""
 BASELINE = 25
 """Points from which limits are learnt where the equipment type says nothing."""
-VALUE_MAX = 1 << 61
+COUNT_MAX = 1 << 40
+"""Counters and codes stay below; a million million pieces is a fault of the source."""
+MEASURE_MAX = 1e100
+"""Measured values stay within ± this, so that their sums stay finite."""
 
 Handler = Callable[[Sample, int], Rejection | None]
 
@@ -239,7 +242,7 @@ class Cell:
         """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing."""
         self.series[tag] = series
         put = self.put
-        limit = VALUE_MAX if modulus is None else modulus
+        limit = COUNT_MAX if modulus is None else min(modulus, COUNT_MAX)
 
         def handle(sample: Sample, offset: int) -> Rejection | None:
             if sample.quality & 0xC0000000:
@@ -272,6 +275,8 @@ class Cell:
                 return self._refuse("wrong_type", sample, "a number is expected")
             if not math.isfinite(value):
                 return self._refuse("not_finite", sample, "a finite number is expected")
+            if abs(value) > MEASURE_MAX:
+                return self._refuse("out_of_range", sample, f"at most {MEASURE_MAX:g} is possible")
             if chart.add(sample.at, "", float(value), offset):
                 self.fresh = True
             return None

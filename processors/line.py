@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from processors import alert, control, current, downtime, oee, production, state, store
 from processors.base import Input, Rejection
-from processors.cell import Cell
+from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
 from processors.facts import Facts, span
 from processors.identity import parse
@@ -25,6 +25,8 @@ FACTS_MAX = 20_000
 
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
+
+IDEAL_CYCLE_MAX_S = 31 * 86_400
 
 Output = Derived | Rejection
 
@@ -229,7 +231,11 @@ class LineFold:
             return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
         if span(fact)[1] <= self._oldest:
             return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
-        if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s < math.inf:
+        if (
+            isinstance(fact, Order)
+            and fact.ideal_cycle_s is not None
+            and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S
+        ):
             return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
         return None
 
@@ -242,6 +248,8 @@ class LineFold:
             return [
                 Rejection("not_finite", f"{what} is {fact.value}; a finite number is expected", fact.characteristic)
             ]
+        if abs(fact.value) > MEASURE_MAX:
+            return [Rejection("out_of_range", f"{what} is {fact.value}", fact.characteristic)]
         if fact.at < self._oldest:
             return [Rejection("late", f"{what} is older than the correction horizon", fact.characteristic)]
         if fact.at > self._newest:

@@ -18,6 +18,8 @@ from processors.view import View
 from processors.windows import Groups, Totals, merge
 from schemas.records import Derived, Oee
 
+LONG_MAX = (1 << 63) - 1
+"""What the record can hold; only a counter gone mad comes near."""
 HOURLY, SHIFT, ORDER = "oee.hour", "oee.shift", "oee.order"
 
 
@@ -49,8 +51,8 @@ def measures(groups: Groups, plan: Plan, ideal_cycle_s: float) -> Measures:
     made = totals.good + totals.scrap
     return Measures(
         totals,
-        ideal_us,
-        ideal_good_us,
+        min(ideal_us, LONG_MAX),
+        min(ideal_good_us, LONG_MAX),
         ratio(apt, busy),
         ratio(ideal_us, apt),
         ratio(totals.good, made),

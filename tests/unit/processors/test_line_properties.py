@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from processors.base import Rejection
 from processors.counters import difference
-from schemas.records import Derived, Oee, Order, Production, Sample, Shift, State
+from schemas.codec import Codec
+from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, samples, tick, ticks
 from tests.harness.line_scenarios import all_samples, delayed, scenario
 from topology.packml import CODE_MAPS
@@ -189,12 +190,39 @@ def test_shift_and_order_windows_are_sums_of_the_time_they_cover(chance: random.
     assert inside <= window.good <= edge
 
 
-def test_bad_samples_of_every_kind_never_raise() -> None:
+def test_bad_samples_of_every_kind_never_raise_and_all_outputs_have_bytes() -> None:
+    codec = Codec({name: n for n, name in enumerate(TYPES, start=1)})
     run = Run().feed([tick(T0)])
-    values = [None, True, -1, 1.5, float("nan"), float("inf"), 2**70, "text", ""]
-    for n, value in enumerate(values):
+    values: list[Value] = [
+        None,
+        True,
+        -1,
+        0,
+        1.5,
+        float("nan"),
+        float("inf"),
+        1e308,
+        -1e308,
+        1e99,
+        2**39,
+        2**63 - 1,
+        "text",
+        "",
+    ]
+    for n, value in enumerate(values * 3):
         for tag in ("State", "Mode", "Good", "Scrap", "StopReason", "FillVolume", "Other"):
             for quality in (0, BAD):
-                run.feed([samples(T0 + n * S, quality=quality, values_by_tag={tag: value})])
-    run.feed(ticks(T0 + MINUTE, T0 + 10 * MINUTE))
+                run.feed([samples(T0 + n * S, {tag: value}, quality=quality)])
+    run.feed(ticks(T0 + MINUTE, T0 + 80 * MINUTE))
     assert {r.reason for r in run.rejections} == {"wrong_type", "not_finite", "out_of_range", "unmapped_state"}
+    assert {r.message_class for r in run.records} >= {"state", "production", "oee", "quality", "current"}
+    for record in run.records:
+        codec.encode(record)
+
+
+@some
+@given(seeds)
+def test_every_record_survives_avro(chance: random.Random) -> None:
+    codec = Codec({name: n for n, name in enumerate(TYPES, start=1)})
+    for record in Run().feed(scenario(chance).punctual()).records:
+        assert codec.decode(codec.encode(record)) == record
