@@ -27,6 +27,7 @@ def registry(port: Annotated[int, typer.Option(help="port to listen on")] = 8081
 @contextmanager
 def _asking() -> "Iterator[SchemaRegistryClient]":
     """A registry client whose failures become words for the user."""
+    import httpx2
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
@@ -40,9 +41,7 @@ def _asking() -> "Iterator[SchemaRegistryClient]":
     except SchemaRegistryError as error:
         hint = "; `uns schema list` shows what there is" if error.http_status_code == 404 else ""
         raise UserError(f"{error.error_message.rstrip('.')}{hint}") from error
-    except UserError:
-        raise
-    except Exception as error:  # the client lets its HTTP library's errors through
+    except (httpx2.HTTPError, ValueError) as error:  # nobody there, or something that is no registry
         raise UserError(f"the schema registry does not answer: {error}; is UNS_REGISTRY right?") from error
 
 
@@ -121,7 +120,7 @@ def _check_file(file: Path) -> list[tuple[str, str]]:
 @schema.command()
 def register(as_json: JsonOption = False) -> None:
     """Register the schema of every record (BACKWARD_TRANSITIVE) and print the ids. `uns apply` does it too."""
-    from confluent_kafka.schema_registry import Schema, ServerConfig
+    from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, ServerConfig
 
     from schemas.catalog import sources
     from schemas.history import COMPATIBILITY
@@ -129,7 +128,7 @@ def register(as_json: JsonOption = False) -> None:
     ids = {}
     with _asking() as client:
         for subject, text in sources().items():
-            client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY.value))
+            client.set_config(subject, ServerConfig(compatibility=ConfigCompatibilityLevel(COMPATIBILITY.value)))
             ids[subject] = client.register_schema(subject, Schema(text, "AVRO"))
     if as_json:
         emit(ids)

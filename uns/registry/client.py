@@ -16,6 +16,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from schemas.catalog import source, subject
 from schemas.codec import Codec
 from schemas.records import TYPES
+from uns.errors import UserError
 
 log = structlog.get_logger()
 
@@ -33,21 +34,24 @@ class RegistryUnavailable(RuntimeError):
     """The registry does not answer and the disk cache does not know; says which registry. Not a verdict on any record."""
 
 
-class RegistryRefused(RuntimeError):
+class RegistryRefused(UserError):
     """The registry answers and will not take a schema of ours; says why."""
 
 
 class Registry:
     """One registry, one cache folder. What was learnt once is known without the registry, over restarts too.
 
-    Any thread may call. A call takes at most some seconds, also when nobody answers.
+    Raises `UserError` for an address that is none. Any thread may call. A call takes at most some seconds, also when nobody answers.
     """
 
     def __init__(self, url: str, cache_dir: Path) -> None:
         self._place = _place(url)
-        self._client = SchemaRegistryClient(
-            {"url": url, "timeout": TIMEOUT_S, "max.retries": 1, "retries.wait.ms": RETRY_MS}
-        )
+        try:
+            self._client = SchemaRegistryClient(
+                {"url": url, "timeout": TIMEOUT_S, "max.retries": 1, "retries.wait.ms": RETRY_MS}
+            )
+        except ValueError as error:
+            raise UserError(f"UNS_REGISTRY is no address of a registry ({error}); write http://host:8081") from error
         self._cache = cache_dir / hashlib.sha256(self._place.encode()).hexdigest()[:12]
         self._unknown: dict[int, float] = {}
         self._warned = False
