@@ -20,6 +20,8 @@ class Problem:
     file: str
     line: int
     message: str
+    where: str = ""
+    """Keys from the top of the model, dotted; empty for what concerns the whole file."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}"
@@ -50,6 +52,10 @@ def read(file: str, text: str, environ: Mapping[str, str]) -> Document:
         mark = error.problem_mark
         document.problems.append(Problem(file, mark.line + 1 if mark else 1, f"not YAML: {error.problem}"))
         return document
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        document.problems.append(Problem(file, line, f"not YAML: character {chr(error.character)!r}"))
+        return document
     if node is not None:
         document.value = _Reader(document, environ).value(node, ())
     return document
@@ -59,27 +65,48 @@ class _Reader:
     def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
         self._document, self._environ = document, environ
         self._scalars = yaml.SafeLoader("")
+        self._open: list[yaml.Node] = []
 
     def value(self, node: yaml.Node, where: Where) -> Any:
         self._document.lines.setdefault(where, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, where)
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if any(node is outer for outer in self._open):
+            self._problem(node.start_mark.line + 1, "an alias here refers to what it is part of")
+            return None
+        self._open.append(node)
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, where)
             return [self.value(part, (*where, number)) for number, part in enumerate(node.value)]
-        return self._scalar(node)
+        finally:
+            self._open.pop()
 
     def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
+        inherited: list[yaml.Node] = []
         for key_node, value_node in node.value:
-            key = self._scalar(key_node)
             line = key_node.start_mark.line + 1
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                inherited += value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem(line, "a key is one word, not a list or a mapping")
+                continue
+            key = self._scalar(key_node)
             place = (*where, key)
             if key in found:
                 first = self._document.lines[place]
                 self._problem(line, f"{key!r} stands here and on line {first}; one of them must go")
                 continue
-            self._document.lines[place] = line
+            self._document.lines.setdefault(place, line)
             found[key] = self.value(value_node, place)
+        for base in inherited:  # `<<: *anchor`: what stands here goes before what is inherited
+            parts = self.value(base, where)
+            if isinstance(parts, dict):
+                found = parts | found
+            else:
+                self._problem(base.start_mark.line + 1, "`<<` takes in a mapping")
         return found
 
     def _scalar(self, node: yaml.Node) -> Any:

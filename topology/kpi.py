@@ -7,6 +7,8 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from topology.packml import STATES
+
 Element = Literal["APT", "AUST", "ADET", "ADOT", "PDOT", "unknown"]
 ELEMENTS: tuple[Element, ...] = ("APT", "AUST", "ADET", "ADOT", "PDOT", "unknown")
 
@@ -54,6 +56,9 @@ class Definition(_Model):
     def _complete(self) -> "Definition":
         if not self.time_model or not self.time_model[-1].when.always:
             raise ValueError("the last rule of the time model must hold always, or some time would count as nothing")
+        named = {state for rule in self.time_model for state in rule.when.state or ()} | set(self.running)
+        if strangers := sorted(named - STATES):
+            raise ValueError(f"{', '.join(strangers)}: no PackML state; there are {', '.join(sorted(STATES))}")
         return self
 
     @property

@@ -1,19 +1,22 @@
 """A plant folder to a `Plant`: every problem at once, each with its file, its line and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from topology.document import Document, Problem, Where, read
 from topology.kpi import shipped
 from topology.plant import Plant
 
-MERGED = ("types", "connectors", "sinks")
-"""Top-level keys that several files may add to."""
+SHARED = ("namespace", "types", "connectors", "sinks")
+"""Top-level keys that several files may add to; to `namespace` down to the cells, so that a site can have its own file."""
+_CELLS = len(("namespace", "sites", "site", "areas", "area", "lines", "line", "cells"))
 
 
 class PlantError(ValueError):
@@ -32,9 +35,22 @@ class Sources:
     owner: Mapping[Where, Document]
 
     def problem(self, where: Where, message: str) -> Problem:
-        """A problem at a place of the merged model. Parts that pydantic adds to a place (union branches) are passed over."""
-        document = self.owner.get(where[:2]) or self.owner.get(where[:1]) or self.documents[0]
-        return Problem(document.file, document.line(where), message)
+        """A problem at a place of the merged model, or at the nearest written place around it."""
+        document = self._document(where)
+        return Problem(document.file, document.line(where), message, ".".join(map(str, where)))
+
+    def written(self, where: Where) -> Where:
+        """The place without the parts that pydantic adds to it (`[key]`, branches of a union)."""
+        lines = self._document(where).lines
+        while where and where not in lines:
+            where = where[:-1]
+        return where
+
+    def _document(self, where: Where) -> Document:
+        for depth in range(len(where), 0, -1):
+            if (document := self.owner.get(where[:depth])) is not None:
+                return document
+        return self.documents[0]
 
 
 def load(folder: FilePath, environ: Mapping[str, str]) -> Plant:
@@ -49,7 +65,16 @@ def load_with_sources(folder: FilePath, environ: Mapping[str, str]) -> tuple[Pla
         raise PlantError(
             [Problem(str(folder), 1, "no plant model: no *.yaml file is here; `uns init` writes one to begin with")]
         )
-    return build([read(str(file), file.read_text(encoding="utf-8"), environ) for file in files])
+    return build([_read_file(file, environ) for file in files])
+
+
+def _read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
+    try:
+        return read(str(file), file.read_text(encoding="utf-8"), environ)
+    except UnicodeDecodeError:
+        return Document(str(file), problems=[Problem(str(file), 1, "not UTF-8 text; save it as UTF-8")])
+    except OSError as error:
+        return Document(str(file), problems=[Problem(str(file), 1, f"cannot be read: {error.strerror}")])
 
 
 def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
@@ -79,14 +104,12 @@ def _merge(documents: Sequence[Document], problems: list[Problem]) -> tuple[dict
             problems.append(Problem(document.file, 1, f"a mapping with {', '.join(Plant.model_fields)} is expected"))
             continue
         for key, value in document.value.items():
-            if key in MERGED and isinstance(value, dict) and isinstance(merged.get(key, {}), dict):
-                target = merged.setdefault(key, {})
-                owner.setdefault((key,), document)
-                for name, part in value.items():
-                    _take(target, name, part, (key, name), document, owner, problems)
-            else:
-                _take(merged, key, value, (key,), document, owner, problems)
+            _take(merged, key, value, (key,), document, owner, problems)
     return merged, Sources(tuple(documents), owner)
+
+
+def _is_shared(where: Where) -> bool:
+    return where[0] in SHARED and len(where) <= (_CELLS if where[0] == "namespace" else 1)
 
 
 def _take(
@@ -98,34 +121,75 @@ def _take(
     owner: dict[Where, Document],
     problems: list[Problem],
 ) -> None:
-    if (first := owner.get(where)) is not None and name in target:
-        at = f"{first.file}:{first.line(where)}"
-        problems.append(
-            Problem(document.file, document.line(where), f"{'.'.join(map(str, where))} is defined at {at} already")
-        )
+    if _is_shared(where) and value is None and len(where) == 1:
+        value = {}  # a heading whose entries are all commented out
+    if _is_shared(where) and isinstance(value, dict) and isinstance(target.get(name, {}), dict):
+        owner.setdefault(where, document)
+        inner = target.setdefault(name, {})
+        for key, part in value.items():
+            _take(inner, key, part, (*where, key), document, owner, problems)
+        return
+    if name in target:
+        first, dotted = owner[where], ".".join(map(str, where))
+        message = f"{dotted} is defined at {first.file}:{first.line(where)} already; one of them must go"
+        problems.append(Problem(document.file, document.line(where), message, dotted))
         return
     target[name] = value
     owner[where] = document
 
 
 def explain(error: ValidationError, prefix: Where, sources: Sources, model: type[BaseModel]) -> Iterator[Problem]:
-    """pydantic's errors in our words, at the line where each stands; `prefix` is where the validated part begins."""
+    """pydantic's errors in our words, at the line where each stands; `prefix` is where the validated part begins.
+
+    The words never repeat the value: it may be a secret from the environment.
+    """
+    branches: dict[Where, list[str]] = {}
     for one in error.errors():
         where: Where = (*prefix, *one["loc"])
-        dotted = ".".join(str(part) for part in where if part != "[key]")
-        match one["type"]:
-            case "extra_forbidden":
-                name = str(where[-1])
-                known = _keys_beside(where[len(prefix) :], model)
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-                message = f"unknown key {dotted}; {hint}" if known else f"unknown key {dotted}"
-            case "missing":
-                message = f"{dotted} is missing"
-            case _:
-                said = one["msg"].removeprefix("Value error, ")
-                message = f"{dotted}: {said}"
-        yield sources.problem(where, message)
+        dotted = ".".join(map(str, where))
+        if one["type"] == "missing":
+            yield sources.problem(where, f"{dotted} is missing")
+        elif one["type"] == "extra_forbidden":
+            known = _keys_beside(where[len(prefix) :], model)
+            hint = f"; {_nearest(where[-1], known)}" if known else ""
+            yield sources.problem(where, f"unknown key {dotted}{hint}")
+        else:
+            # Each branch of a union has its say about one place: they are one problem.
+            said = branches.setdefault(sources.written(where), [])
+            if (words := _words(one)) not in said:
+                said.append(words)
+    for where, said in branches.items():
+        yield sources.problem(where, f"{'.'.join(map(str, where))}: {', or '.join(said)}")
+
+
+_EXPECTED = {
+    "string_type": "text is expected; put quotes around it",
+    "int_parsing": "a whole number is expected",
+    "int_type": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_parsing": "a number is expected",
+    "float_type": "a number is expected",
+    "bool_parsing": "true or false is expected",
+    "bool_type": "true or false is expected",
+    "dict_type": "a mapping (key: value) is expected",
+    "model_type": "a mapping (key: value) is expected",
+    "list_type": "a list is expected",
+    "tuple_type": "a list is expected",
+}
+
+
+def _words(one: ErrorDetails) -> str:
+    if one["type"] in _EXPECTED:
+        return _EXPECTED[one["type"]]
+    if one["type"] in ("literal_error", "enum"):
+        known = re.findall("'([^']*)'", one["ctx"]["expected"])
+        return f"not known; {_nearest(one['input'], known)}"
+    return re.sub(r"^\w+ should", "must", one["msg"].removeprefix("Value error, "))
+
+
+def _nearest(name: Any, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(str(name), known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
 
 
 def _keys_beside(where: Where, model: type[BaseModel]) -> list[str]:
@@ -160,13 +224,8 @@ def _references(merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
     for where, cell in _cells(merged.get("namespace")):
         name = cell.get("type") if isinstance(cell, dict) else cell
         if isinstance(name, str) and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-            problems.append(
-                sources.problem(
-                    where, f"{'/'.join(map(str, where[-1:]))}: equipment type {name!r} is not defined; {hint}"
-                )
-            )
+            message = f"{'.'.join(map(str, where))}: equipment type {name!r} is not defined; {_nearest(name, known)}"
+            problems.append(sources.problem(where, message))
     kpi = merged.get("kpi")
     label = kpi.get("definition") if isinstance(kpi, dict) else None
     if isinstance(label, str) and label not in shipped():

@@ -1,20 +1,23 @@
 """What a plant needs of its cluster, and the steps from what is there to that. Pure: `uns.apply` does the asking and doing."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.catalog import sources
 from schemas.records import DERIVED_TYPES
 from topology.classes import DERIVED, MessageClass
-from topology.filters import REST, Filter
+from topology.filters import ONE, Filter
 from topology.path import Level
 from topology.plant import Access, Plant, Retention
-from topology.topics import PREFIX, topic
+from topology.topics import INTERNAL_SUFFIX, PREFIX, parse_topic, topic
 
 HOUR_MS = 3_600_000
 MESSAGE_MAX_BYTES = 2_000_000
+COMPATIBILITY = "BACKWARD_TRANSITIVE"
+"""Any consumer with the newest schema reads all that was ever written."""
+STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
 PRODUCED = tuple(MessageClass(record.message_class) for record in DERIVED_TYPES)
@@ -40,16 +43,18 @@ class Acl:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Desired or actual state: topics by name, schema text by subject, ACLs."""
+    """Desired or actual state: topics by name, schema text and compatibility level by subject, ACLs."""
 
     topics: Mapping[str, Topic] = field(default_factory=dict)
     subjects: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
     acls: frozenset[Acl] = frozenset()
 
 
 class Kind(StrEnum):
     CREATE_TOPIC = "create topic"
     ALTER_TOPIC = "alter topic"
+    SET_COMPATIBILITY = "set compatibility"
     REGISTER_SCHEMA = "register schema"
     CREATE_ACL = "create acl"
     REFUSED = "refused"
@@ -68,6 +73,8 @@ class Step:
     topic: Topic | None = None
     changes: tuple[tuple[str, str], ...] = ()
     schema: str | None = None
+    level: str | None = None
+    """Compatibility level to set before the schema is registered."""
     acl: Acl | None = None
 
     @property
@@ -90,7 +97,8 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
         if place.level < Level.AREA:  # for what carries no path, or one above the areas
             name = topic(place, MessageClass.QUARANTINE, prefix)
             topics[name] = Topic(name, 1, _config(MessageClass.QUARANTINE, plant.retention))
-    return Cluster(topics, sources(), frozenset(acl for access in plant.access for acl in acls(plant, access, prefix)))
+    granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
+    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted)
 
 
 def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[str, str], ...]:
@@ -102,26 +110,25 @@ def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[st
         hours = {MessageClass.RAW: retention.raw_h, MessageClass.QUARANTINE: retention.quarantine_h}.get(
             message_class, retention.derived_h
         )
-        config |= {"cleanup.policy": "delete", "retention.ms": str(int(hours * HOUR_MS))}
+        config |= {"cleanup.policy": "delete", "retention.ms": "-1" if hours is None else str(int(hours * HOUR_MS))}
     if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG):
         config["max.message.bytes"] = str(QUARANTINE_MAX_BYTES)
     return tuple(sorted(config.items()))
 
 
-def acls(plant: Plant, access: Access, prefix: str = PREFIX) -> Iterable[Acl]:
-    """One prefixed ACL where a whole place with every class is granted, else one literal ACL a topic."""
+def acls(access: Access, topics: Iterable[str], prefix: str = PREFIX) -> Iterator[Acl]:
+    """One prefixed ACL where a whole place with every class is granted, else a literal one for each of `topics` it names."""
     wanted = Filter.parse(access.filter)
     fixed = wanted.levels[:-1]
-    everything = {MessageClass.RAW, *DERIVED} <= set(access.classes)
-    if everything and wanted.levels[-1] == REST and 0 < len(fixed) <= Level.AREA and not {"+", "#"} & set(fixed):
+    literal = set(access.classes)
+    if {MessageClass.RAW, *DERIVED} <= literal and fixed and ONE not in fixed:
         # Without the closing dot `uns.acme.dallas` would grant dallas2, too.
-        yield Acl(access.principal, ".".join((prefix, *fixed)) + ".", True, access.operation)
-        return
-    for area in plant.areas():
-        if wanted.may_match_under(area):
-            for message_class in access.classes:
-                if message_class in (MessageClass.RAW, MessageClass.QUARANTINE, MessageClass.CHANGELOG, *PRODUCED):
-                    yield Acl(access.principal, topic(area, message_class, prefix), False, access.operation)
+        yield Acl(access.principal, ".".join((prefix, *fixed, "")), True, access.operation)
+        literal = {message_class for message_class in literal if message_class.internal}
+    for name in topics:
+        place, message_class = parse_topic(name, prefix)
+        if message_class in literal and wanted.may_match_under(place):
+            yield Acl(access.principal, name, False, access.operation)
 
 
 def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
@@ -157,21 +164,26 @@ def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
                 )
             )
     for subject, text in wanted.subjects.items():
+        level = None if actual.levels.get(subject) in STRICT_ENOUGH else wanted.levels.get(subject)
         if not _same_schema(actual.subjects.get(subject), text):
             detail = "new version" if subject in actual.subjects else "first version"
-            steps.append(Step(Kind.REGISTER_SCHEMA, subject, detail, schema=text))
+            steps.append(Step(Kind.REGISTER_SCHEMA, subject, detail, schema=text, level=level))
+        elif level is not None:
+            steps.append(Step(Kind.SET_COMPATIBILITY, subject, level, level=level))
     for acl in sorted(wanted.acls - actual.acls):
         how = "prefix" if acl.prefixed else "topic"
         steps.append(Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl))
-    principals = {acl.principal for acl in wanted.acls}
-    steps += [
-        Step(Kind.LEFT_OVER, acl.name, f"{acl.principal} may {acl.operation} it; kafka-acls removes it", acl=acl)
-        for acl in sorted(actual.acls - wanted.acls)
-        if acl.principal in principals
-    ]
     ours = tuple(
-        f"{root}.{place}." for place in _enterprises(wanted, prefix) for root in (prefix, f"{prefix}-internal")
+        f"{root}.{enterprise}."
+        for enterprise in _enterprises(wanted, prefix)
+        for root in (prefix, prefix + INTERNAL_SUFFIX)
     )
+    if wanted.acls:  # a model without `access` leaves ACLs to others
+        steps += [
+            Step(Kind.LEFT_OVER, acl.name, f"{acl.principal} may {acl.operation} it; kafka-acls removes it", acl=acl)
+            for acl in sorted(actual.acls - wanted.acls)
+            if acl.name.startswith(ours)
+        ]
     steps += [
         Step(Kind.LEFT_OVER, name, "a topic of this enterprise that the model does not name")
         for name in sorted(actual.topics.keys() - wanted.topics.keys())

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from topology.classes import DERIVED, MessageClass
-from topology.filters import Filter
+from topology.filters import REST, Filter
 from topology.packml import CODE_MAPS, STATES
-from topology.path import Path
+from topology.path import Level, Path
 
 
 def _segment(text: str) -> str:
@@ -159,7 +159,7 @@ class Time(_Model):
     @model_validator(mode="after")
     def _ordered(self) -> "Time":
         if self.lateness_s >= self.horizon_h * 3600:
-            raise ValueError(f"lateness_s {self.lateness_s:g} is not below the horizon of {self.horizon_h:g} h")
+            raise ValueError(f"lateness_s {self.lateness_s} is not below the horizon of {self.horizon_h:g} h")
         return self
 
 
@@ -207,13 +207,23 @@ class Access(_Model):
     classes: tuple[MessageClass, ...] = Field(DERIVED, min_length=1, description="message classes")
     operation: Literal["read", "write"] = Field("read", description="read or write")
 
+    @model_validator(mode="after")
+    def _whole_topics(self) -> "Access":
+        levels = self.filter.split("/")
+        if levels[-1] != REST or len(levels) - 1 > Level.AREA:
+            raise ValueError(
+                f"filter {self.filter!r}: Kafka grants whole topics, and all lines of an area share its topics; "
+                "write at most enterprise/site/area, and end it with /#"
+            )
+        return self
+
 
 class Retention(_Model):
     """How long topics keep records."""
 
-    raw_h: float = Field(24 * 30, gt=0, description="raw: what can be replayed")
-    derived_h: float = Field(24 * 90, gt=0, description="derived classes")
-    quarantine_h: float = Field(24 * 30, gt=0, description="quarantine")
+    raw_h: float | None = Field(24 * 30, gt=0, description="raw, in hours: what can be replayed; null: for ever")
+    derived_h: float | None = Field(24 * 90, gt=0, description="derived classes, in hours; null: for ever")
+    quarantine_h: float | None = Field(24 * 30, gt=0, description="quarantine, in hours; null: for ever")
 
 
 class Plant(_Model):

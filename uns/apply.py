@@ -1,6 +1,6 @@
 """Makes a cluster match a plant model: reads what is there, plans with `topology.plan`, and takes the steps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -25,8 +25,19 @@ from uns.errors import UserError
 from uns.settings import Settings
 
 TIMEOUT_S = 20.0
-COMPATIBILITY = ConfigCompatibilityLevel.BACKWARD_TRANSITIVE
 REPLICAS = 3
+IN_SYNC = 2
+"""With three replicas: one broker may be away, and an acknowledged record still has two copies."""
+NOT_REGISTERED = 404
+
+
+def apply_plant(plant: Plant, settings: Settings) -> int:
+    """Makes the cluster match the plant without asking; returns how many steps it took. Raises `UserError`."""
+    applier = Applier(settings)
+    steps = applier.plan(plant)
+    if refused := [str(step) for step in steps if step.kind is Kind.REFUSED]:
+        raise UserError("; ".join(refused))
+    return applier.apply(steps)
 
 
 class Applier:
@@ -38,13 +49,14 @@ class Applier:
         self._settings = settings
         self._admin = AdminClient(settings.kafka(**{"socket.connection.setup.timeout.ms": 5000}))
         self._registry = SchemaRegistryClient({"url": settings.registry, "timeout": 10, "max.retries": 1})
+        self._replicas = 1
 
     def plan(self, plant: Plant) -> list[Step]:
         """What is to do; nothing is changed."""
         wanted = desired(plant)
-        return diff(
-            wanted, Cluster(self._topics(wanted.topics), self._subjects(wanted.subjects), self._acls(bool(wanted.acls)))
-        )
+        topics = self._topics(wanted.topics)
+        subjects, levels = self._subjects(wanted.subjects)
+        return diff(wanted, Cluster(topics, subjects, levels, self._acls(bool(wanted.acls))))
 
     def apply(self, steps: Iterable[Step], taken: Callable[[Step], None] = lambda step: None) -> int:
         """Takes the steps that act, in order, and returns how many. Stops at the first that fails: all can be taken again."""
@@ -55,8 +67,8 @@ class Applier:
         for step in acting:
             if step.kind is Kind.ALTER_TOPIC:
                 self._alter(step)
-            elif step.kind is Kind.REGISTER_SCHEMA and step.schema is not None:
-                self._register(step.name, step.schema)
+            elif step.kind in (Kind.REGISTER_SCHEMA, Kind.SET_COMPATIBILITY):
+                self._register(step)
             elif step.kind is Kind.CREATE_ACL and step.acl is not None:
                 self._grant(step.acl)
             taken(step)
@@ -65,7 +77,7 @@ class Applier:
     def _topics(self, wanted: Iterable[str]) -> dict[str, Topic]:
         try:
             metadata = self._admin.list_topics(timeout=TIMEOUT_S)
-            self._brokers = len(metadata.brokers)
+            self._replicas = min(REPLICAS, len(metadata.brokers))
             present = [name for name in wanted if name in metadata.topics]
             configs = {}
             if present:
@@ -81,19 +93,27 @@ class Applier:
             for name, topic in metadata.topics.items()
         }
 
-    def _subjects(self, wanted: Iterable[str]) -> dict[str, str]:
-        found = {}
+    def _subjects(self, wanted: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        found, levels = {}, {}
         try:
-            known = set(self._registry.get_subjects())
-            for subject in wanted:
-                if subject in known:
-                    text = self._registry.get_latest_version(subject).schema.schema_str
-                    found[subject] = text
-        except (SchemaRegistryError, OSError, ValueError) as error:
-            raise UserError(f"the schema registry at {self._settings.registry} does not answer: {error}") from error
+            for subject in set(self._registry.get_subjects()) & wanted.keys():
+                found[subject] = self._registered(subject, wanted[subject])
+                levels[subject] = str(self._registry.get_compatibility(subject))
         except Exception as error:  # the client lets its HTTP library's errors through
-            raise UserError(f"the schema registry at {self._settings.registry} does not answer: {error}") from error
-        return found
+            raise UserError(
+                f"the schema registry at {self._settings.registry} does not answer: {error}; start it, or correct UNS_REGISTRY"
+            ) from error
+        return found, levels
+
+    def _registered(self, subject: str, text: str) -> str:
+        """`text` if any version of the subject is it (a newer one may have come since), else the latest version."""
+        try:
+            self._registry.lookup_schema(subject, Schema(text, "AVRO"))
+        except SchemaRegistryError as error:
+            if error.http_status_code != NOT_REGISTERED:
+                raise
+            return str(self._registry.get_latest_version(subject).schema.schema_str)
+        return text
 
     def _acls(self, needed: bool) -> frozenset[Acl]:
         everything = AclBindingFilter(
@@ -116,13 +136,13 @@ class Applier:
                 operations[binding.operation],
             )
             for binding in bindings
-            if binding.operation in operations
+            if binding.operation in operations and binding.host == "*"
         )
 
     def _create(self, topics: list[Topic]) -> None:
-        replicas = min(REPLICAS, self._brokers)
+        in_sync = {"min.insync.replicas": str(IN_SYNC)} if self._replicas >= REPLICAS else {}
         requests = [
-            NewTopic(one.name, one.partitions, replicas, config=self._with_quorum(one, replicas)) for one in topics
+            NewTopic(one.name, one.partitions, self._replicas, config=dict(one.config) | in_sync) for one in topics
         ]
         for name, future in self._admin.create_topics(requests, request_timeout=TIMEOUT_S).items():
             try:
@@ -130,10 +150,6 @@ class Applier:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise UserError(f"topic {name} cannot be created: {_words(error)}") from error
-
-    @staticmethod
-    def _with_quorum(one: Topic, replicas: int) -> dict[str, str]:
-        return dict(one.config) | ({"min.insync.replicas": "2"} if replicas >= REPLICAS else {})
 
     def _alter(self, step: Step) -> None:
         resource = ConfigResource(
@@ -149,13 +165,16 @@ class Applier:
             except KafkaException as error:
                 raise UserError(f"topic {step.name} cannot be altered: {_words(error)}") from error
 
-    def _register(self, subject: str, text: str) -> None:
+    def _register(self, step: Step) -> None:
         try:
-            self._registry.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
-            self._registry.register_schema(subject, Schema(text, "AVRO"))
+            if step.level is not None:
+                level = ConfigCompatibilityLevel[step.level]
+                self._registry.set_config(step.name, ServerConfig(compatibility=level))
+            if step.schema is not None:
+                self._registry.register_schema(step.name, Schema(step.schema, "AVRO"))
         except SchemaRegistryError as error:
             raise UserError(
-                f"schema {subject} is refused by {self._settings.registry}: {error.error_message}"
+                f"schema {step.name} is refused by {self._settings.registry}: {error.error_message}"
             ) from error
 
     def _grant(self, acl: Acl) -> None:

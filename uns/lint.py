@@ -1,5 +1,6 @@
 """The plant model checked with everything that is installed: topology's own rules, then each component's options."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from connectors.base import ConnectorSpec
 from sinks.base import SinkSpec
 from topology.document import Problem, Where
+from topology.filters import Filter
 from topology.loader import PlantError, Sources, explain, load_with_sources
 from topology.path import Level
 from topology.path import Path as PlantPath
@@ -35,7 +37,7 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
         problems += found
         if config is not None:
             problems += [
-                sources.problem((*where, "config"), _stranger(path, plant))
+                sources.problem(_place(connector.config, str(path), (*where, "config")), _stranger(path, plant))
                 for path in spec.paths(config)
                 if not _known(path, plant)
             ]
@@ -45,7 +47,29 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
             problems += _validated(sink_spec(sink.kind).config, sink.config, (*where, "config"), sources)[1]
         except UnknownComponent as unknown:
             problems.append(sources.problem((*where, "kind"), str(unknown)))
+        problems += _barren(sink.subscribe.filter, (*where, "subscribe", "filter"), plant, sources)
+    for number, access in enumerate(plant.access):
+        problems += _barren(access.filter, ("access", number, "filter"), plant, sources)
     return sorted(problems), plant
+
+
+def _barren(text: str, where: Where, plant: Plant, sources: Sources) -> list[Problem]:
+    wanted = Filter.parse(text)
+    paths = {cell.at(level) for cell in plant.cells() for level in Level} | set(plant.places())
+    if any(wanted.matches(path) for path in paths):
+        return []
+    return [sources.problem(where, f"{'.'.join(map(str, where))}: {text!r} matches no path of this plant")]
+
+
+def _place(value: Any, text: str, where: Where) -> Where:
+    """Where a text stands inside a component's options; `where` itself when it is not written there as it is."""
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        if part == text:
+            return (*where, key)
+        if (found := _place(part, text, (*where, key))) != (*where, key):
+            return found
+    return where
 
 
 def check_connector(plant: Plant, name: str) -> None:
@@ -86,7 +110,6 @@ def _known(path: PlantPath, plant: Plant) -> bool:
 
 
 def _stranger(path: PlantPath, plant: Plant) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(str(path), [str(cell) for cell in plant.cells()], 1)
+    known = sorted({str(cell.at(path.level)) for cell in plant.cells()})
+    near = difflib.get_close_matches(str(path), known, 1)
     return f"{path} is not in the namespace; " + (f"did you mean {near[0]}?" if near else "add it, or correct the path")

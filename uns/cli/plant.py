@@ -44,7 +44,7 @@ def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
     place = folder or settings().plant
     problems, plant = check(place, os.environ)
     if as_json:
-        emit([{"file": one.file, "line": one.line, "message": one.message} for one in problems])
+        emit([{"file": one.file, "line": one.line, "where": one.where, "message": one.message} for one in problems])
     else:
         for problem in problems:
             typer.echo(str(problem))
@@ -61,7 +61,7 @@ def apply(
     folder: FolderArgument = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan only")] = False,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document; acts with --yes only")] = False,
 ) -> None:
     """Show what the cluster lacks of the plant's topics, schemas and ACLs, then make it match."""
     from uns.apply import Applier
@@ -78,8 +78,8 @@ def apply(
             typer.echo(f"  {'+' if step.acts else '!'} {step}")
         typer.echo(f"{len(acting)} to do" if acting else "the cluster matches the model")
     taken = 0
-    if acting and not dry_run:
-        if not (yes or as_json) and not typer.confirm("apply?"):
+    if acting and not dry_run and (yes or not as_json):
+        if not yes and not typer.confirm("apply?"):
             raise typer.Exit(1)
         taken = applier.apply(acting)
         if not as_json:
