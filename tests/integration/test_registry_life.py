@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 from structlog.testing import capture_logs
 
 from schemas.catalog import source
@@ -18,6 +19,7 @@ from schemas.codec import Codec
 from schemas.records import TYPES, Tick
 from tests.harness.records import EXAMPLES
 from tests.harness.registries import OwnRegistry
+from uns.errors import UserError
 from uns.registry.client import Registry, RegistryUnavailable
 from uns.registry.log import NotWritten, SchemaLog
 from uns.registry.store import Version, schema_record
@@ -107,6 +109,20 @@ def test_a_registry_started_twice_by_mistake_leaves_the_first_alone(own: OwnRegi
     assert again.returncode == 1
     assert "choose another with --port" in again.stderr
     assert _register(own.url, "A", _schema("A")) == 1
+
+
+@pytest.mark.parametrize(
+    ("partitions", "policy", "words"), [(1, "delete", "cleanup.policy=delete"), (2, "compact", "2 partitions")]
+)
+def test_a_topic_that_would_lose_schemas_is_refused(
+    kafka: str, enterprise: str, partitions: int, policy: str, words: str
+) -> None:
+    topic = f"_schemas-{enterprise}"
+    new = NewTopic(topic, partitions, 1, config={"cleanup.policy": policy})
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([new])[topic].result(20)
+    with pytest.raises(UserError, match=words):
+        SchemaLog(Settings(bootstrap=kafka), topic).open()
 
 
 # -- clients ---------------------------------------------------------------------------------------------------

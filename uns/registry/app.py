@@ -113,7 +113,8 @@ class Registry:
 
     def delete_version(self, request: Request, body: dict[str, Any]) -> Any:
         permanent = request.query_params.get("permanent") == "true"
-        one = self._version(request, deleted=True)
+        numbered = request.path_params["version"].isdecimal()
+        one = self._version(request, deleted=permanent or numbered)
         if one.deleted and not permanent:
             raise Refused(
                 404,

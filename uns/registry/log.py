@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
+from uns.errors import UserError
 from uns.registry.store import Store
 from uns.settings import Settings
 
@@ -44,7 +45,10 @@ class SchemaLog:
         self._thread = threading.Thread(target=self._follow, name="schemas", daemon=True)
 
     def open(self) -> None:
-        """Creates the topic where it is missing, fences any other writer, and reads to the end. Raises `KafkaException`."""
+        """Creates the topic where it is missing, fences any other writer, and reads to the end.
+
+        Raises `KafkaException`, and `UserError` for a topic that cannot keep schemas safe.
+        """
         self._create()
         self._producer = Producer(
             self._settings.kafka(
@@ -120,14 +124,31 @@ class SchemaLog:
         admin = AdminClient(self._settings.kafka())
         metadata = admin.list_topics(timeout=TIMEOUT_S)
         if self._topic in metadata.topics:
+            self._check(admin, len(metadata.topics[self._topic].partitions))
             return
         replicas = min(3, len(metadata.brokers))
-        new = NewTopic(self._topic, 1, replicas, config={"cleanup.policy": "compact"})
+        config = {"cleanup.policy": "compact"} | ({"min.insync.replicas": "2"} if replicas == 3 else {})
+        new = NewTopic(self._topic, 1, replicas, config=config)
         try:
             admin.create_topics([new])[self._topic].result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+
+    def _check(self, admin: AdminClient, partitions: int) -> None:
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self._topic)
+        policy = admin.describe_configs([resource])[resource].result(TIMEOUT_S)["cleanup.policy"].value
+        if policy != "compact":
+            raise UserError(
+                f"topic {self._topic} has cleanup.policy={policy}: Kafka would delete schemas that records still need. "
+                f"Run: kafka-configs.sh --alter --entity-type topics --entity-name {self._topic} "
+                "--add-config cleanup.policy=compact"
+            )
+        if partitions != 1:
+            raise UserError(
+                f"topic {self._topic} has {partitions} partitions; a registry needs exactly one to keep its order. "
+                "Delete it if nothing is in it: the registry creates it anew"
+            )
 
     def _follow(self) -> None:
         consumer = Consumer(
