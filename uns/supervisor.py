@@ -100,6 +100,14 @@ class Supervisor:
         self._wake.set()
         return child.pid
 
+    def stop_one(self, name: str, deadline_s: float = 10.0) -> None:
+        """SIGTERM to one child, SIGKILL after the deadline; it stays stopped. KeyError for a name that was never added."""
+        with self._lock:
+            part = self._parts[name]
+            part.state = State.STOPPED
+        if part.child is not None:
+            part.exit_code = part.child.stop(deadline_s)
+
     def tail(self, name: str, lines: int = 10) -> list[str]:
         """The last lines of the child's current or last run, each prefixed with its name."""
         with self._lock:

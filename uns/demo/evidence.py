@@ -64,7 +64,12 @@ def delivery(expected: set[str], received: Iterable[str]) -> dict[str, int]:
 Select = Callable[[str], list[tuple[object, ...]]]
 
 
-def historian(namespace: Namespace, classes: Iterable[MessageClass], rows_of: Callable[[str], Mapping[str, int]], samples: Iterable[tuple[str, str, int]]) -> dict[str, int]:
+def historian(
+    namespace: Namespace,
+    classes: Iterable[MessageClass],
+    rows_of: Callable[[str], Mapping[str, int]],
+    samples: Iterable[tuple[str, str, int]],
+) -> dict[str, int]:
     """Rows against the namespace: every raw sample and every revision of the subscribed derived classes, once each."""
     wanted = [name for name in classes if name is not MessageClass.RAW]
     expected = {record.id for record in namespace.derived.values() if record.message_class in wanted}

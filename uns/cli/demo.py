@@ -1,0 +1,75 @@
+"""`uns demo`: a whole plant on this machine, and the truth about it at the end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from uns.cli.app import UserError, app
+
+
+@app.command()
+def demo(
+    for_: Annotated[
+        str | None, typer.Option("--for", help="how long, e.g. 90s or 10m; until Ctrl-C by default")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option(help="write what came of it as JSON; needs --for")] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="kill -9 the processors, then each connector, on the way; needs --for")
+    ] = False,
+    rate: Annotated[
+        float, typer.Option(min=1, max=600, help="how many times as fast as yours the plant's clock runs")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="seed of everything that happens in the plant")] = 1,
+    port: Annotated[int | None, typer.Option(help="port of the page; a free one by default")] = None,
+    folder: Annotated[Path | None, typer.Option(help="where the run keeps its data; a new folder by default")] = None,
+) -> None:
+    """Run a demo plant end to end: machines, Kafka, folds, sinks and the page."""
+    import time
+
+    from uns.demo.run import Demo, Options
+    from uns.demo.summary import box, collect
+    from uns.settings import settings
+
+    duration_s = _seconds(for_) if for_ else None
+    if duration_s is None and (summary or chaos):
+        raise UserError("--summary and --chaos need an end: add --for 90s")
+    home = settings().state_dir / "demo"
+    place = folder or home / time.strftime("%Y%m%d-%H%M%S")
+    if (place / "truth.jsonl").exists():
+        raise UserError(f"{place} holds an earlier run; name another folder, or delete it: rm -r {place}")
+    run = Demo(settings(), Options(duration_s, rate, seed, chaos, port), place, typer.echo)
+    found = None
+    try:
+        run.start()
+        run.wait_first_derived()
+        typer.secho(f"\n  the page: {run.page_url}\n", bold=True)
+        box(run, None)
+        run.run()
+        typer.echo("✓ the plant has stopped; letting everything arrive")
+        run.settle()
+        found = collect(run)
+        if summary:
+            import json
+
+            summary.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        box(run, found)
+    except KeyboardInterrupt:
+        typer.echo("\nstopping")
+    finally:
+        run.close()
+        typer.echo(f"data and logs: {place}   delete them: rm -r {place}")
+    if found is not None and not found["ok"]:
+        raise typer.Exit(1)
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        seconds = float(number) * units[unit]
+    except ValueError:
+        raise UserError(f"--for {text!r}: 90s, 10m or 1h is expected") from None
+    if not 20 <= seconds <= 24 * 3600:
+        raise UserError(f"--for {text!r}: between 20s and 24h")
+    return seconds

@@ -1,0 +1,81 @@
+"""The machines of one line, and the office, as an MQTT publisher: JSON at QoS 1, kept until the broker has it."""
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from uns.demo.plant.events import Fact
+
+IN_FLIGHT_MAX = 1_000
+WAITING_MAX = 50_000
+"""Messages the broker has not acknowledged; the plant stands still beyond it rather than forget one."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = frozenset({"started_at", "ended_at"})
+
+
+def iso(at: int) -> str:
+    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")
+
+
+class Publisher:
+    """Connects in the background and reconnects by itself; messages wait meanwhile."""
+
+    def __init__(self, url: str, client_id: str) -> None:
+        parts = urlsplit(url)
+        self._room = threading.Condition()
+        self._waiting = 0
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
+        self._client.max_inflight_messages_set(IN_FLIGHT_MAX)
+        self._client.max_queued_messages_set(0)
+        self._client.reconnect_delay_set(1, 2)
+        self._client.on_publish = self._acknowledged
+        self._client.connect_async(parts.hostname or "127.0.0.1", parts.port or 1883)
+        self._client.loop_start()
+
+    def values(self, path: str, at: int, values: Mapping[str, Any]) -> None:
+        self._publish(f"{path}/data", {"at": iso(at), "values": dict(values)})
+
+    def fact(self, fact: Fact) -> None:
+        self._publish(f"{fact.line}/{fact.kind}", _with_times(fact.content))
+
+    def _publish(self, topic: str, document: Mapping[str, Any]) -> None:
+        with self._room:
+            while self._waiting >= WAITING_MAX:
+                self._room.wait(1)
+            self._waiting += 1
+        self._client.publish(topic, json.dumps(document), qos=1)
+
+    def _acknowledged(self, *_: object) -> None:
+        with self._room:
+            self._waiting -= 1
+            self._room.notify_all()
+
+    def flush(self, timeout_s: float) -> int:
+        """Waits until the broker has everything; returns what it has not."""
+        deadline = time.monotonic() + timeout_s
+        with self._room:
+            while self._waiting and (left := deadline - time.monotonic()) > 0:
+                self._room.wait(left)
+            return self._waiting
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _with_times(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_times(part) for part in value]
+    if isinstance(value, dict):
+        return {
+            name: iso(part) if name in _TIMES and part is not None else _with_times(part)
+            for name, part in value.items()
+        }
+    return value

@@ -1,0 +1,43 @@
+"""The whole plant as one stream of events in time order, the same for the same seed, without end. Pure."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
+
+from uns.demo.plant.events import Event
+from uns.demo.plant.line import Line, Script
+
+LINES = {
+    "acme/dallas/packaging/line-1": Script(breakdown=("capper", 22, 8)),
+    "acme/dallas/packaging/line-2": Script(silence=("packer", 31, 9)),
+    "acme/leipzig/packaging/line-1": Script(drift=("labeler", 45), resets_in_break="capper", first_order_min=52),
+}
+
+
+class Simulation:
+    """An agenda and the lines that fill it."""
+
+    def __init__(self, seed: int, begin: int) -> None:
+        """`begin`: plant time (µs) of the first event."""
+        self._due: list[tuple[int, int, Callable[[int], None]]] = []
+        self._number = count()
+        self._told: list[Event] = []
+        self._begin = begin
+        self.lines = [Line(path, self, Random(f"{seed}/{path}"), script, begin) for path, script in LINES.items()]
+        for line in self.lines:
+            self.at(begin, line.start)
+
+    def at(self, when: int, action: Callable[[int], None]) -> None:
+        heapq.heappush(self._due, (when, next(self._number), action))
+
+    def tell(self, event: Event) -> None:
+        self._told.append(event)
+
+    def events(self, until: int | None = None) -> Iterator[Event]:
+        """Every event before `until`, in order of time; may be called again to go on."""
+        while self._due and (until is None or self._due[0][0] < until):
+            when, _, action = heapq.heappop(self._due)
+            action(when)
+            told, self._told = self._told, []
+            yield from told

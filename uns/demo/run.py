@@ -1,0 +1,261 @@
+"""The demo from start to end: services, plant, every part of ours, and at the end the truth check.
+
+Each part runs as the process an operator would run (`uns run …`), under the supervisor; nothing is shared but Kafka.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from topology.loader import load
+from topology.plant import Plant
+from uns import lag
+from uns.apply import Applier
+from uns.connect.ledger import read_ledgers
+from uns.connection import announce, withdraw
+from uns.embedded.ports import claim, free_port
+from uns.embedded.services import Services
+from uns.settings import Settings
+from uns.supervisor import Status, Supervisor
+
+PLANT_START = datetime.fromisoformat("2026-11-23T05:50:00+00:00")
+"""Ten minutes before a shift change, so that a short run sees one."""
+LEAD_S = 6.0
+"""From the choice of the plant's clock to its first event: all that a source offers has a subscriber by then."""
+CHAOS_AT, CHAOS_STEP_S = 0.4, 4.0
+"""Chaos begins after this share of the run; then one kill after another."""
+SETTLE_S = 60.0
+"""Longest wait for one stage to finish at the end; what is not there by then counts as lost."""
+
+TICKS_ON_THE_WAY = 50
+"""Lag at which the processors count as up to date: ticks keep coming, and each is a record."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    duration_s: float | None
+    """None: until Ctrl-C."""
+    rate: float = 60.0
+    seed: int = 1
+    chaos: bool = False
+    page_port: int | None = None
+    """None: a free one."""
+
+
+@dataclass
+class Progress:
+    """What the closing box and the summary report about the run itself."""
+
+    begun: float = field(default_factory=time.monotonic)
+    ready_s: float = 0.0
+    first_derived_s: float | None = None
+    """From services ready to the first derived record on the page."""
+    killed: list[str] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    """Parts that ended without being asked to, by chaos or by themselves."""
+    unsettled: list[str] = field(default_factory=list)
+
+
+class Demo:
+    """One run in a folder of its own, which keeps everything for a look afterwards."""
+
+    def __init__(self, settings: Settings, options: Options, folder: Path, say: Say) -> None:
+        self.options, self.folder, self.say = options, folder, say
+        self.progress = Progress()
+        self.truth, self.mes_db, self.logs = folder / "truth.jsonl", folder / "mes.sqlite", folder / "logs"
+        self.page_url = ""
+        self.environ: dict[str, str] = {}
+        self.settings = settings
+        self.plant_end_s = 0.0
+        self._home = settings.state_dir
+        self._closing = ExitStack()
+        self.parts = Supervisor(self.logs, on_end=self._ended)
+
+    # -- start -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Services, topics, the plant and every part of ours. Raises `ServiceError` or `UserError`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        services = Services(self.settings.model_copy(update={"state_dir": self.folder}), report=self.say)
+        self._closing.callback(services.stop)
+        services.start()
+        self.progress.ready_s = time.monotonic() - self.progress.begun
+        model = self.folder / "plant"
+        with as_file(files("uns.demo") / "plant_model") as shipped:
+            shutil.copytree(shipped, model, dirs_exist_ok=True)
+        dallas, leipzig, mes = free_port(), free_port(), free_port()
+        page = claim(self.options.page_port, "the page")
+        self.page_url = f"http://127.0.0.1:{page}"
+        self.environ = {
+            **services.environ,
+            "UNS_PLANT": str(model),
+            "UNS_STATE_DIR": str(self.folder),
+            "UNS_DEMO_OPCUA_DALLAS": f"opc.tcp://127.0.0.1:{dallas}",
+            "UNS_DEMO_OPCUA_LEIPZIG": f"opc.tcp://127.0.0.1:{leipzig}",
+            "UNS_DEMO_MQTT": services.environ["UNS_MQTT"],
+            "UNS_DEMO_MES": f"http://127.0.0.1:{mes}",
+        }
+        self._launch(dallas, leipzig, mes, page)
+
+    def _launch(self, dallas: int, leipzig: int, mes: int, page: int) -> None:
+        os.environ.update(self.environ)
+        self.settings = Settings()
+        self.plant: Plant = load(self.settings.plant, dict(os.environ))
+        self._apply()
+        begin = time.time() + LEAD_S
+        epoch = PLANT_START.timestamp()
+        clock = f"{begin:.6f},{epoch:.0f},{self.options.rate:g}"
+        self.environ["UNS_CLOCK"] = os.environ["UNS_CLOCK"] = clock
+        announce(self._home, self.environ)
+        self._closing.callback(withdraw, self._home)
+
+        self._add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
+        until: list[str] = []
+        if self.options.duration_s is not None:
+            self.plant_end_s = begin + self.options.duration_s
+            until = ["--until", f"{epoch + self.options.duration_s * self.options.rate:.0f}"]
+        self._add(
+            "plant",
+            *("-m", "uns.demo.plant", "--opcua-dallas", str(dallas), "--opcua-leipzig", str(leipzig)),
+            *("--mqtt", self.environ["UNS_DEMO_MQTT"], "--clock", clock, "--seed", str(self.options.seed)),
+            *("--truth", str(self.truth), *until),
+        )
+        for name in self.plant.connectors:
+            self._add_uns(f"connector-{name}", "run", "connector", name)
+        self._add_uns("processors", "run", "processors")
+        for name in self.plant.sinks:
+            self._add_uns(f"sink-{name}", "run", "sink", name)
+        self._add_uns("page", "run", "page", "--port", str(page))
+        self.parts.start()
+        self.say(
+            f"✓ {len(self.parts.status())} parts started; the plant's clock runs {self.options.rate:g} times as fast as yours"
+        )
+
+    def _apply(self) -> None:
+        begun = time.monotonic()
+        applier = Applier(self.settings)
+        steps = applier.apply(applier.plan(self.plant))
+        self.say(f"✓ namespace applied, {steps} steps {time.monotonic() - begun:.1f} s")
+
+    def _add(self, name: str, *arguments: str) -> None:
+        self.parts.add(name, [sys.executable, *arguments], self.environ)
+
+    def _add_uns(self, name: str, *arguments: str) -> None:
+        self._add(name, "-m", "uns", *arguments)
+
+    def _ended(self, status: Status, tail: list[str]) -> None:
+        self.progress.ends.append(status.name)
+        if status.name not in self.ended_by_itself():
+            return
+        self.say(f"! {status.name} ended with code {status.exit_code}, {status.state}; its log: {status.log}")
+        for line in tail[-4:]:
+            self.say(f"    {line}")
+
+    # -- middle ------------------------------------------------------------------------------------------------
+
+    def wait_first_derived(self, timeout_s: float = 60.0) -> None:
+        """Until the page shows its first derived record."""
+        ready = time.monotonic()
+        while time.monotonic() - ready < timeout_s:
+            if self._page_records() > 0:
+                self.progress.first_derived_s = time.monotonic() - self.progress.begun - self.progress.ready_s
+                self.say(
+                    f"✓ first derived record on the page {self.progress.first_derived_s:.1f} s after the services were ready"
+                )
+                return
+            time.sleep(0.2)
+        self.progress.unsettled.append("no derived record reached the page")
+
+    def _page_records(self) -> int:
+        try:
+            with urllib.request.urlopen(f"{self.page_url}/api/status", timeout=2) as answer:
+                return int(json.load(answer)["records"])
+        except (urllib.error.URLError, OSError, ValueError, KeyError):
+            return 0
+
+    def run(self) -> None:
+        """Until the plant's last event; chaos on the way where asked for. Without a duration: until Ctrl-C."""
+        if self.options.duration_s is None:
+            while True:
+                time.sleep(1)
+        begin = self.plant_end_s - self.options.duration_s
+        victims = ["processors", *(f"connector-{name}" for name in self.plant.connectors)] if self.options.chaos else []
+        due = [
+            (begin + self.options.duration_s * CHAOS_AT + number * CHAOS_STEP_S, name)
+            for number, name in enumerate(victims)
+        ]
+        for at, name in due:
+            time.sleep(max(0.0, at - time.time()))
+            self.progress.killed.append(name)
+            pid = self.parts.kill(name)
+            self.say(f"! chaos: kill -9 {name} (pid {pid})")
+        time.sleep(max(0.0, self.plant_end_s - time.time()))
+
+    # -- end ---------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Lets everything that is on its way arrive, stage by stage, in the direction of the data."""
+        quiet_s = self.plant.time.lateness_s / self.options.rate + 4.0
+
+        def drained() -> bool:
+            return all(ledger.pending == 0 for ledger in read_ledgers(self.folder).values())
+
+        before = -1
+        steady_since = time.monotonic()
+
+        def read_out() -> bool:
+            nonlocal before, steady_since
+            read = sum(ledger.read for ledger in read_ledgers(self.folder).values())
+            if read != before:
+                before, steady_since = read, time.monotonic()
+            return drained() and time.monotonic() - steady_since > 3.0
+
+        self._wait("the connectors did not drain", read_out)
+        # The clock goes on after the last event: windows close, silence shows, corrections go out.
+        time.sleep(quiet_s)
+        group = f"uns-processors-{self.plant.enterprise}"
+        self._wait("the processors did not catch up", lambda: lag.total(self.settings, group) <= TICKS_ON_THE_WAY)
+        self.parts.stop_one("processors")
+        for name in self.plant.sinks:
+            sink = f"uns-sink-{self.plant.enterprise}-{name}"
+            self._wait(f"sink {name} did not catch up", lambda sink=sink: lag.total(self.settings, sink) == 0)  # type: ignore[misc]
+
+    def _wait(self, problem: str, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SETTLE_S
+        while not done():
+            if time.monotonic() > deadline:
+                self.progress.unsettled.append(problem)
+                return
+            time.sleep(0.3)
+
+    @property
+    def publish_interval_s(self) -> float:
+        """Longest publish interval of any connector, in seconds of the wall's clock."""
+        return (
+            max((one.config.get("publish_interval_ms", 0) for one in self.plant.connectors.values()), default=0) / 1000
+        )
+
+    def ended_by_itself(self) -> list[str]:
+        """Parts that ended and were not killed by chaos."""
+        left = list(self.progress.ends)
+        for name in self.progress.killed:
+            if name in left:
+                left.remove(name)
+        return left
+
+    def close(self) -> None:
+        """Stops all, our parts first. Idempotent; takes less than 3 s."""
+        self.parts.stop(deadline_s=1.5)
+        self._closing.close()

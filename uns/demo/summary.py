@@ -1,0 +1,193 @@
+"""`summary.json` and the closing box: what ran, what arrived, and whether it is true."""
+
+from typing import Any
+
+import psycopg
+from rich.box import ROUNDED
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from schemas.records import Downtime, Oee
+from sinks.historian.config import HistorianConfig
+from topology.filters import Filter
+from uns.connect.ledger import Ledger, read_ledgers
+from uns.connection import codec
+from uns.demo import mes
+from uns.demo.compare import compare
+from uns.demo.evidence import CLASSES, Namespace, delivery, historian
+from uns.demo.plant.truth import Truth
+from uns.demo.run import Demo
+from uns.subscribe import Subscription
+
+WANTED = ("state", "production", "downtime", "oee", "quality", "alert")
+OEE_TOLERANCE = 0.005
+
+
+def collect(demo: Demo) -> dict[str, Any]:
+    """Reads everything back, from Kafka and from each target, and compares it with the plant's truth."""
+    namespace = Namespace()
+    with Subscription(
+        demo.settings, codec(demo.settings), [Filter.parse("#")], CLASSES, "beginning", follow=False
+    ) as messages:
+        namespace.take(messages)
+    truth = Truth.read(demo.truth)
+    found: dict[str, Any] = {
+        "ready_s": round(demo.progress.ready_s, 2),
+        "first_derived_s": _rounded(demo.progress.first_derived_s),
+        "rate": demo.options.rate,
+        "seed": demo.options.seed,
+        "chaos": {"killed": demo.progress.killed, "ended_by_itself": demo.ended_by_itself()},
+        "unsettled": demo.progress.unsettled,
+        "ledger": ledger(read_ledgers(demo.folder)),
+        "derived": {name: namespace.count[name] for name in sorted({*WANTED, *namespace.count})},
+        "derived_repeated": namespace.repeated,
+        "quarantined": sum(namespace.quarantined.values()),
+        "historian": _historian(demo, namespace),
+        "mes": delivery(_expected_confirmations(namespace), mes.received(demo.mes_db, "confirmations")),
+        "cmms": delivery(_expected_work_orders(namespace), mes.received(demo.mes_db, "work_orders")),
+        "truth": compare(namespace, truth),
+        "publish_interval_s": demo.publish_interval_s,
+    }
+    found["problems"] = problems(found)
+    found["ok"] = not found["problems"]
+    return found
+
+
+def ledger(ledgers: dict[str, Ledger]) -> dict[str, Any]:
+    """The sum over the connectors; `lost` is what no column accounts for, or what was dropped or never left the spool."""
+    total = {
+        "read": sum(one.read for one in ledgers.values()),
+        "published": sum(one.published for one in ledgers.values()),
+        "suppressed": sum(sum(one.suppressed.values()) for one in ledgers.values()),
+        "quarantined": sum(sum(one.quarantined.values()) for one in ledgers.values()),
+    }
+    lost = total["read"] - total["published"] - total["suppressed"] - total["quarantined"]
+    return {
+        **total,
+        "lost": lost,
+        "connectors": {name: {"read": one.read, "published": one.published} for name, one in ledgers.items()},
+    }
+
+
+def _historian(demo: Demo, namespace: Namespace) -> dict[str, int]:
+    model = demo.plant.sinks["historian"]
+    config = HistorianConfig.model_validate(model.config)
+    with psycopg.connect(config.dsn.get_secret_value()) as connection:
+        schema = psycopg.sql.Identifier(config.schema_name)
+
+        def rows_of(name: str) -> dict[str, int]:
+            query = psycopg.sql.SQL("SELECT id, count(*) FROM {}.{} GROUP BY id").format(
+                schema, psycopg.sql.Identifier(name)
+            )
+            return {str(id_): int(number) for id_, number in connection.execute(query)}
+
+        samples = psycopg.sql.SQL(
+            "SELECT path, tag, (extract(epoch FROM at) * 1000000)::bigint FROM {}.samples"
+        ).format(schema)
+        return historian(
+            namespace, model.subscribe.classes, rows_of, ((p, t, int(at)) for p, t, at in connection.execute(samples))
+        )
+
+
+def _expected_confirmations(namespace: Namespace) -> set[str]:
+    return {
+        record.natural_id
+        for record in namespace.derived.values()
+        if isinstance(record, Oee) and record.window == "order" and record.status in ("final", "corrected")
+    }
+
+
+def _expected_work_orders(namespace: Namespace) -> set[str]:
+    return {
+        record.natural_id
+        for record in namespace.derived.values()
+        if isinstance(record, Downtime) and record.category == "breakdown"
+    }
+
+
+def problems(found: dict[str, Any]) -> list[str]:
+    """What is not as it must be, in words; empty when all is well."""
+    truth, said = found["truth"], list(found["unsettled"])
+    if found["ledger"]["lost"]:
+        said.append(f"{found['ledger']['lost']} readings are unaccounted for")
+    said += [f"no {name} record" for name in WANTED if not found["derived"].get(name)]
+    if found["derived_repeated"]:
+        said.append(f"{found['derived_repeated']} derived records were committed twice")
+    for target in ("historian", "mes", "cmms"):
+        said += [f"{target}: {found[target][what]} {what}" for what in ("missing", "duplicate") if found[target][what]]
+    said += [f"{name} is {truth[name]}" for name in ("good_count_error", "scrap_count_error") if truth[name]]
+    if truth["state_time_error_s_max"] > found["publish_interval_s"] * found["rate"]:
+        said.append(f"time in state differs by up to {truth['state_time_error_s_max']:.1f} s")
+    if truth["oee_error_max"] is not None and truth["oee_error_max"] > OEE_TOLERANCE:
+        said.append(f"OEE differs by up to {truth['oee_error_max']:.4f}")
+    if truth["breakdowns_found"] != truth["breakdowns_true"]:
+        said.append(f"{truth['breakdowns_found']} of {truth['breakdowns_true']} breakdowns found")
+    said += [f"{name} is false" for name in ("drift_flagged", "silent_machine_unknown") if not truth[name]]
+    return said
+
+
+def box(demo: Demo, found: dict[str, Any] | None) -> None:
+    """The closing box: addresses, next commands, the ledger and the truth."""
+    console = Console(highlight=False)
+    table = Table.grid(padding=(0, 2))
+    for name, text in _rows(demo, found):
+        table.add_row(f"[bold]{name}[/bold]", text)
+    title = (
+        "uns demo"
+        if found is None
+        else ("uns demo: all of it is true" if found["ok"] else "uns demo: something is not right")
+    )
+    color = "blue" if found is None else ("green" if found["ok"] else "red")
+    console.print(
+        Panel(table, title=title, box=ROUNDED, border_style=color, expand=False, subtitle="a demo, not for production")
+    )
+
+
+def _rows(demo: Demo, found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    rows = [
+        ("page", demo.page_url),
+        ("kafka", str(demo.settings.bootstrap)),
+        ("registry", str(demo.settings.registry)),
+        ("next", "uns tail 'acme/dallas/#' --class downtime --from beginning"),
+        ("", "uns tree"),
+        ("", "uns get acme/dallas/packaging/line-1/filler"),
+    ]
+    if found is None:
+        return rows
+    books, truth = found["ledger"], found["truth"]
+    rows += [
+        (
+            "ledger",
+            f"read {books['read']} = published {books['published']} + suppressed {books['suppressed']} + quarantined {books['quarantined']}, lost {books['lost']}",
+        ),
+        ("derived", ", ".join(f"{name} {count}" for name, count in found["derived"].items())),
+    ]
+    for name in ("historian", "mes", "cmms"):
+        part = found[name]
+        rows.append(
+            (
+                name,
+                f"expected {part['expected']}, there {part.get('rows', part.get('received'))}, missing {part['missing']}, duplicate {part['duplicate']}",
+            )
+        )
+    oee = (
+        "no window closed yet"
+        if truth["oee_error_max"] is None
+        else f"{truth['oee_error_max']:.6f} over {truth['oee_windows']} windows"
+    )
+    rows += [
+        (
+            "truth",
+            f"pieces off by {truth['good_count_error']} good, {truth['scrap_count_error']} scrap; time in state by {truth['state_time_error_s_max']:.3f} s; OEE by {oee}",
+        ),
+        (
+            "",
+            f"breakdowns {truth['breakdowns_found']} of {truth['breakdowns_true']}; drift flagged: {truth['drift_flagged']}; silent machine unknown: {truth['silent_machine_unknown']}",
+        ),
+    ]
+    return rows + [("problem", text) for text in found["problems"]]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
