@@ -87,10 +87,14 @@ def suggestion(text: str) -> str | None:
     segments = []
     for raw in text.replace("\\", "/").split("/"):
         plain = unicodedata.normalize("NFKD", raw).encode("ascii", "ignore").decode().lower()
-        segment = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:SEGMENT_MAX].rstrip("-")
+        segment = re.sub(r"[^a-z0-9]+", _dash, plain).strip("-")[:SEGMENT_MAX].rstrip("-")
         if segment in _RESERVED:
             segment += "-1"
         if segment:
             segments.append(segment)
     segments = segments[: Level.CELL]
     return "/".join(segments) or None
+
+
+def _dash(between: re.Match[str]) -> str:
+    return between[0] if set(between[0]) == {"-"} else "-"

@@ -28,7 +28,7 @@ TIMEOUT_S = 20.0
 REPLICAS = 3
 IN_SYNC = 2
 """With three replicas: one broker may be away, and an acknowledged record still has two copies."""
-NOT_REGISTERED = 404
+NOT_FOUND = 404
 
 
 def apply_plant(plant: Plant, settings: Settings) -> int:
@@ -98,7 +98,7 @@ class Applier:
         try:
             for subject in set(self._registry.get_subjects()) & wanted.keys():
                 found[subject] = self._registered(subject, wanted[subject])
-                levels[subject] = str(self._registry.get_compatibility(subject))
+                levels[subject] = self._level(subject)
         except Exception as error:  # the client lets its HTTP library's errors through
             raise UserError(
                 f"the schema registry at {self._settings.registry} does not answer: {error}; start it, or correct UNS_REGISTRY"
@@ -110,10 +110,19 @@ class Applier:
         try:
             self._registry.lookup_schema(subject, Schema(text, "AVRO"))
         except SchemaRegistryError as error:
-            if error.http_status_code != NOT_REGISTERED:
+            if error.http_status_code != NOT_FOUND:
                 raise
             return str(self._registry.get_latest_version(subject).schema.schema_str)
         return text
+
+    def _level(self, subject: str) -> str:
+        """The subject's compatibility level, else the registry's."""
+        try:
+            return str(self._registry.get_compatibility(subject))
+        except SchemaRegistryError as error:
+            if error.http_status_code != NOT_FOUND:
+                raise
+            return str(self._registry.get_compatibility())
 
     def _acls(self, needed: bool) -> frozenset[Acl]:
         everything = AclBindingFilter(
