@@ -144,7 +144,10 @@ def explain(error: ValidationError, prefix: Where, sources: Sources, model: type
     The words never repeat the value: it may be a secret from the environment.
     """
     branches: dict[Where, list[str]] = {}
-    for one in error.errors():
+    errors = error.errors()
+    for one in errors:
+        if one["type"] == "too_short" and any(_is_inside(other["loc"], one["loc"]) for other in errors):
+            continue  # too short because of the entries that are wrong
         where: Where = (*prefix, *one["loc"])
         dotted = ".".join(map(str, where))
         if one["type"] == "missing":
@@ -160,6 +163,10 @@ def explain(error: ValidationError, prefix: Where, sources: Sources, model: type
                 said.append(words)
     for where, said in branches.items():
         yield sources.problem(where, f"{'.'.join(map(str, where))}: {', or '.join(said)}")
+
+
+def _is_inside(inner: Where, outer: Where) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 _EXPECTED = {

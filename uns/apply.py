@@ -24,7 +24,7 @@ from topology.plant import Plant
 from uns.errors import UserError
 from uns.settings import Settings
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 10.0
 REPLICAS = 3
 IN_SYNC = 2
 """With three replicas: one broker may be away, and an acknowledged record still has two copies."""

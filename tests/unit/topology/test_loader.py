@@ -85,6 +85,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "unknown definition": ("types:", "kpi:\n  definition: iso22401@1 # !\ntypes:", "'iso22401@1' is not known; there are iso22400@1"),
     "bad filter": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe:\n      filter: acme/#/x # !\n      classes: [raw]\ntypes:", "'#' may only be the last level"),
     "unknown class": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe:\n      filter: acme/#\n      classes: [raw, staet] # !\ntypes:", "sinks.h.subscribe.classes.1: not known; did you mean 'state'?"),
+    "only unknown classes": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe: {filter: acme/#, classes: [staet]} # !\ntypes:", "did you mean 'state'?"),
     "no class": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe: {filter: acme/#, classes: []} # !\ntypes:", "must have at least 1 item"),
     "access to one line": ("types:", "access:\n  - {principal: 'User:x', filter: acme/dallas/packaging/line-1/#} # !\ntypes:", "Kafka grants whole topics"),
     "access to what is no user": ("types:", "access:\n  - {principal: x, filter: acme/#} # !\ntypes:", "access.0.principal: must match"),
