@@ -30,8 +30,8 @@ from uns.supervisor import Status, Supervisor
 
 PLANT_START = datetime.fromisoformat("2026-11-23T05:50:00+00:00")
 """Ten minutes before a shift change, so that a short run sees one."""
-LEAD_S = 6.0
-"""From the choice of the plant's clock to its first event: all that a source offers has a subscriber by then."""
+LEAD_S = 0.5
+"""From the choice of the plant's clock to its first event."""
 CHAOS_AT, CHAOS_STEP_S = 0.4, 4.0
 """Chaos begins after this share of the run; then one kill after another."""
 SETTLE_S = 60.0
@@ -114,31 +114,45 @@ class Demo:
         self.settings = Settings()
         self.plant: Plant = load(self.settings.plant, dict(os.environ))
         self._apply()
-        begin = time.time() + LEAD_S
+        clock_file = self.folder / "clock"
         epoch = PLANT_START.timestamp()
-        clock = f"{begin:.6f},{epoch:.0f},{self.options.rate:g}"
-        self.environ["UNS_CLOCK"] = os.environ["UNS_CLOCK"] = clock
-        announce(self._home, self.environ)
-        self._closing.callback(withdraw, self._home)
-
-        self._add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
         until: list[str] = []
         if self.options.duration_s is not None:
-            self.plant_end_s = begin + self.options.duration_s
             until = ["--until", f"{epoch + self.options.duration_s * self.options.rate:.0f}"]
+        self._add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
         self._add(
             "plant",
             *("-m", "uns.demo.plant", "--opcua-dallas", str(dallas), "--opcua-leipzig", str(leipzig)),
-            *("--mqtt", self.environ["UNS_DEMO_MQTT"], "--clock", clock, "--seed", str(self.options.seed)),
+            *(
+                "--mqtt",
+                self.environ["UNS_DEMO_MQTT"],
+                "--clock-file",
+                str(clock_file),
+                "--seed",
+                str(self.options.seed),
+            ),
             *("--truth", str(self.truth), *until),
         )
-        for name in self.plant.connectors:
-            self._add_uns(f"connector-{name}", "run", "connector", name)
+        health = {name: free_port() for name in self.plant.connectors}
+        for name, port in health.items():
+            self._add_uns(f"connector-{name}", "run", "connector", name, metrics_port=port)
+        self.parts.start()
+        # Everybody listens before the plant begins to speak: MQTT keeps nothing for a session that never was.
+        self._wait("a connector did not open its source", lambda: all(map(_is_ready, health.values())))
+
+        begin = time.time() + LEAD_S
+        clock = f"{begin:.6f},{epoch:.0f},{self.options.rate:g}"
+        self.environ["UNS_CLOCK"] = os.environ["UNS_CLOCK"] = clock
+        draft = clock_file.with_suffix(".new")
+        draft.write_text(clock, encoding="ascii")
+        draft.replace(clock_file)
+        self.plant_end_s = begin + (self.options.duration_s or 0.0)
+        announce(self._home, self.environ)
+        self._closing.callback(withdraw, self._home)
         self._add_uns("processors", "run", "processors")
         for name in self.plant.sinks:
             self._add_uns(f"sink-{name}", "run", "sink", name)
         self._add_uns("page", "run", "page", "--port", str(page))
-        self.parts.start()
         self.say(
             f"✓ {len(self.parts.status())} parts started; the plant's clock runs {self.options.rate:g} times as fast as yours"
         )
@@ -149,11 +163,11 @@ class Demo:
         steps = applier.apply(applier.plan(self.plant))
         self.say(f"✓ namespace applied, {steps} steps {time.monotonic() - begun:.1f} s")
 
-    def _add(self, name: str, *arguments: str) -> None:
-        self.parts.add(name, [sys.executable, *arguments], self.environ)
+    def _add(self, name: str, *arguments: str, metrics_port: int = 0) -> None:
+        self.parts.add(name, [sys.executable, *arguments], {**self.environ, "UNS_METRICS_PORT": str(metrics_port)})
 
-    def _add_uns(self, name: str, *arguments: str) -> None:
-        self._add(name, "-m", "uns", *arguments)
+    def _add_uns(self, name: str, *arguments: str, metrics_port: int = 0) -> None:
+        self._add(name, "-m", "uns", *arguments, metrics_port=metrics_port)
 
     def _ended(self, status: Status, tail: list[str]) -> None:
         self.progress.ends.append(status.name)
@@ -259,3 +273,11 @@ class Demo:
         """Stops all, our parts first. Idempotent; takes less than 3 s."""
         self.parts.stop(deadline_s=1.5)
         self._closing.close()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

@@ -6,11 +6,12 @@ import json
 import logging
 import signal
 import time
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from uns.demo.plant.events import Fact, Said, Truth
+from uns.demo.plant.events import Event, Fact, Said, Truth
 from uns.demo.plant.mqtt import Publisher
 from uns.demo.plant.opcua import MachineServer
 from uns.demo.plant.simulation import Simulation
@@ -31,6 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--clock", help="<wall epoch s>,<plant epoch s>,<rate>; default: begins in 6 s, 60 times as fast"
     )
+    parser.add_argument(
+        "--clock-file", type=Path, help="the same, from a file: the plant serves and waits until it is there"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of everything that happens")
     parser.add_argument("--truth", type=Path, required=True, help="file for what really happened")
     parser.add_argument("--until", type=float, help="plant time (epoch s) of the end; none: goes on")
@@ -38,8 +42,8 @@ def arguments() -> argparse.Namespace:
 
 
 async def run(given: argparse.Namespace) -> None:
-    wall, plant, rate = (float(part) for part in (given.clock or f"{time.time() + 6},{BEGIN},60").split(","))
-    begin = int(plant * 1_000_000)
+    clock = given.clock or f"{time.time() + 6},{BEGIN},60"
+    begin = int(float(clock.split(",")[1]) * 1_000_000)
     until = None if given.until is None else int(given.until * 1_000_000)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,17 +55,23 @@ async def run(given: argparse.Namespace) -> None:
     publisher = Publisher(given.mqtt, "demo-plant")
     truth = TruthLog(given.truth, begin)
     simulation = Simulation(given.seed, begin)
-    print(json.dumps({"ready": True, "begin": plant, "rate": rate}), flush=True)
+    print(json.dumps({"ready": True, "begin_us": begin}), flush=True)
+    while given.clock_file is not None and not stopping.is_set():
+        if given.clock_file.exists():
+            clock = given.clock_file.read_text(encoding="ascii")
+            break
+        await asyncio.sleep(SLICE_S)
+    wall, _, rate = (float(part) for part in clock.split(","))
 
     now, ended = begin, False
     while not stopping.is_set():
         now = max(now, begin + int((time.time() - wall) * rate * 1_000_000))
         limit = now if until is None else min(now, until)
-        for said in groupby(simulation.events(limit), key=lambda event: (event.at, getattr(event, "path", None))):
-            await _tell(list(said[1]), servers, publisher, truth)
+        await _tell_all(simulation.events(limit), servers, publisher, truth)
         truth.flush()
         if until is not None and now >= until and not ended:
             ended = True
+            await _tell_all(simulation.farewell(until - 1), servers, publisher, truth)
             left = await asyncio.to_thread(publisher.flush, FLUSH_S)
             truth.end(until)
             print(json.dumps({"ended": True, "not_acknowledged": left}), flush=True)
@@ -76,9 +86,14 @@ async def run(given: argparse.Namespace) -> None:
         await server.stop()
 
 
-async def _tell(
-    events: list[Said | Fact | Truth], servers: dict[str, MachineServer], publisher: Publisher, truth: TruthLog
+async def _tell_all(
+    events: Iterable[Event], servers: dict[str, MachineServer], publisher: Publisher, truth: TruthLog
 ) -> None:
+    for _, together in groupby(events, key=lambda event: (event.at, getattr(event, "path", None))):
+        await _tell(list(together), servers, publisher, truth)
+
+
+async def _tell(events: list[Event], servers: dict[str, MachineServer], publisher: Publisher, truth: TruthLog) -> None:
     """What one machine says at one moment is one MQTT message, or one write a tag."""
     values = {}
     for event in events:

@@ -97,7 +97,9 @@ class Line:
         for number, machine in enumerate(self.machines):
             machine.cycle_s = ideal_s
             machine.set_setup(now, False)
-            if machine.model.cell == "packer":
+            if (
+                machine.model.cell == "packer" and not machine.silent
+            ):  # the download of an order does not reach one cut off
                 machine.reset_counters(now)
             self._aim(now, number)
         self.agenda.at(now + int(minutes * MINUTE), self._end_order)

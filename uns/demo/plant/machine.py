@@ -184,6 +184,9 @@ class Machine:
 
     def _beat(self, now: int) -> None:
         self.agenda.at(now + HEARTBEAT_S * SECOND, self._beat)
+        self.beat(now)
+
+    def beat(self, now: int) -> None:
         self._beats += 1
         self._say(now, "Heartbeat", self._beats)
 

@@ -41,3 +41,11 @@ class Simulation:
             action(when)
             told, self._told = self._told, []
             yield from told
+
+    def farewell(self, now: int) -> list[Event]:
+        """Every machine's last sign of life before the plug is pulled: until here it is known what it did."""
+        for line in self.lines:
+            for machine in line.machines:
+                machine.beat(now)
+        told, self._told = self._told, []
+        return told

@@ -1,8 +1,8 @@
 """What the plant really did: written as JSON lines while it runs, read once at the end.
 
 Reading gives exact answers in µs of plant time. An interval is half open: an event at `t` is in [start, end) when
-start ≤ t < end. A machine that is silent counts as `unknown` from the last thing it said to the first it says again,
-because nobody outside can know better; its pieces count when they were made.
+start ≤ t < end. A machine that is silent counts as `unknown` from the last thing it said to the first it says again, and
+the pieces it makes meanwhile count when it speaks again: nobody outside can know better. If it never does, they do not.
 
 OEE follows ISO 22400 and is computed here from the truth alone, sharing no code with the processors:
 PBT = time inside a known shift and outside its breaks; APT = the part of PBT in Execute, mode production, not silent;
@@ -138,8 +138,22 @@ class Truth:
 
     def counts(self, path: str, start: int, end: int) -> tuple[int, int]:
         """(good, scrap) pieces made."""
-        pieces = [piece for piece in self._pieces.get(path, []) if start <= piece[0] < end]
+        pieces = [piece for piece in self._known_pieces(path) if start <= piece[0] < end]
         return sum(piece[1] for piece in pieces), sum(piece[2] for piece in pieces)
+
+    def _known_pieces(self, path: str) -> list[tuple[int, int, int]]:
+        """(when it could be known, good, scrap)."""
+        found = []
+        for at, good, scrap in self._pieces.get(path, []):
+            silence = next(
+                (one for one in self.silences if one[0] == path and one[1] < at and (one[2] is None or at < one[2])),
+                None,
+            )
+            if silence is None:
+                found.append((at, good, scrap))
+            elif silence[2] is not None:
+                found.append((silence[2], good, scrap))
+        return found
 
     def orders(self, line: str) -> list[dict[str, Any]]:
         """In order of begin, as last told."""
@@ -158,7 +172,7 @@ class Truth:
         )
         good = scrap = 0
         ideal = ideal_good = 0.0
-        for at, is_good, is_scrap in self._pieces.get(path, []):
+        for at, is_good, is_scrap in self._known_pieces(path):
             if start <= at < end:
                 cycle_us = self._cycle_s(line, at) * 1e6
                 good, scrap = good + is_good, scrap + is_scrap
