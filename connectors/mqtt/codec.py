@@ -1,7 +1,6 @@
 """MQTT messages to readings. Pure: whatever a message says, the answer is readings, facts or `Malformed`, never an error."""
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,10 +58,12 @@ class Decoder:
             path, kind = self._place(topic)
             document = _document(payload)
             if kind == "samples":
-                return _samples(topic, path, document)
+                return _samples(topic, path, document, payload)
             return [FactReading(path, _fact(FACTS[kind], document))]
         except _Bad as bad:
             return [Malformed(topic, payload, bad.reason, f"{topic}: {bad}", path)]
+        except RecursionError:  # read by json, which goes deeper than we can
+            return [Malformed(topic, payload, "bad_payload", f"{topic}: nested too deep", path)]
 
     def _place(self, topic: str) -> tuple[Path, Payload]:
         found = self._places.get(topic)
@@ -96,7 +97,7 @@ def _document(payload: bytes) -> dict[str, Any]:
     return document
 
 
-def _samples(topic: str, path: Path, document: dict[str, Any]) -> list[Part]:
+def _samples(topic: str, path: Path, document: dict[str, Any], payload: bytes) -> list[Part]:
     if "values" in document:
         values = document["values"]
         if not isinstance(values, dict):
@@ -104,14 +105,14 @@ def _samples(topic: str, path: Path, document: dict[str, Any]) -> list[Part]:
         at = micros(document.get("at"))
         quality = _quality(document.get("quality", GOOD))
         entries = [{"tag": tag, "at": at, "value": value, "quality": quality} for tag, value in values.items()]
-        return [_reading(topic, path, entry, at) for entry in entries]
+        return [_reading(topic, path, entry, at, payload) for entry in entries]
     samples = document.get("samples")
     if not isinstance(samples, list):
         raise _Bad("bad_payload", 'neither "values" nor "samples" is here; {"at": …, "values": {"Tag": 1}} is expected')
-    return [_reading(topic, path, entry, None) for entry in samples]
+    return [_reading(topic, path, entry, None, payload) for entry in samples]
 
 
-def _reading(topic: str, path: Path, entry: Any, at: int | None) -> Part:
+def _reading(topic: str, path: Path, entry: Any, at: int | None, payload: bytes) -> Part:
     try:
         if not isinstance(entry, dict):
             raise _Bad("bad_payload", "a sample must be an object with tag, at and value")
@@ -123,7 +124,15 @@ def _reading(topic: str, path: Path, entry: Any, at: int | None) -> Part:
             raise _Bad("bad_payload", f"{tag} has no value")
         return Reading(path, Sample(tag, when, _value(tag, entry["value"]), _quality(entry.get("quality", GOOD))))
     except _Bad as bad:
-        return Malformed(topic, json.dumps(entry, default=repr).encode(), bad.reason, f"{topic}: {bad}", path)
+        return Malformed(topic, _bytes(entry, payload), bad.reason, f"{topic}: {bad}", path)
+
+
+def _bytes(entry: Any, payload: bytes) -> bytes:
+    """The bad part of a message; the whole of it where the part is nested too deep to be written again."""
+    try:
+        return json.dumps(entry).encode()
+    except RecursionError:
+        return payload
 
 
 def _value(tag: str, value: Any) -> Value:
@@ -169,8 +178,8 @@ def micros(value: Any) -> int:
         if moment.tzinfo is None:
             raise _Bad("bad_time", f"{value!r} has no offset; write {value}Z or the offset it has")
         return (moment - _EPOCH) // _MICROSECOND
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Bad("bad_time", "there is no time; 'at' must be ISO 8601 with offset, or epoch milliseconds")
-    if not 0 <= value < 1e13:
-        raise _Bad("bad_time", f"{value} is no time in epoch milliseconds")
+    if not 0 <= value < 1e13:  # NaN is not either
+        raise _Bad("bad_time", f"{str(value)[:40]} is no time in epoch milliseconds")
     return int(value * 1000) if isinstance(value, int) else round(value * 1000)

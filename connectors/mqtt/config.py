@@ -79,6 +79,7 @@ class MqttConfig(ConnectorConfig):
         parts = urlsplit(text)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
             raise ValueError(f"{text!r} is no broker address; mqtt://host:1883 or mqtts://host:8883 is expected")
+        _ = parts.port  # raises ValueError with good words
         if parts.password:
             raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
         return text

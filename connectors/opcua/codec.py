@@ -1,7 +1,9 @@
 """OPC UA data values to readings. Pure: a value that is none of ours is `Malformed`, never an error."""
 
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any
+from uuid import UUID
 
 from asyncua import ua
 
@@ -37,6 +39,8 @@ def moment(at: int) -> datetime:
 
 
 def _value(raw: Any) -> Value:
+    if isinstance(raw, IntEnum):
+        return int(raw)
     if raw is None or isinstance(raw, bool | int | float | str):
         return raw
     if isinstance(raw, datetime):
@@ -45,8 +49,10 @@ def _value(raw: Any) -> Value:
         return str(raw.Text or "")
     if isinstance(raw, ua.QualifiedName):
         return str(raw.Name or "")
-    if isinstance(raw, ua.NodeId | ua.Guid):
+    if isinstance(raw, UUID):
         return str(raw)
+    if isinstance(raw, ua.NodeId):
+        return str(raw.to_string())
     raise TypeError(f"a {type(raw).__name__} is no value of a tag; list the variables inside it one by one")
 
 

@@ -89,6 +89,7 @@ class OpcUaConfig(ConnectorConfig):
         parts = urlsplit(text)
         if parts.scheme != "opc.tcp" or not parts.hostname:
             raise ValueError(f"{text!r} is no OPC UA endpoint; opc.tcp://host:4840 is expected")
+        _ = parts.port  # raises ValueError with good words
         if parts.password:
             raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
         return text

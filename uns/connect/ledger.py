@@ -56,10 +56,12 @@ def read_ledgers(state_dir: Path) -> dict[str, Ledger]:
 
 
 def read_ledger(file: Path) -> Ledger:
-    """One consistent look into a spool. Raises `sqlite3.Error` when the file is none."""
+    """One consistent look into a spool; empty while its connector is only just making it. Raises `sqlite3.Error` when the file is none."""
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5, isolation_level=None)
     try:
         connection.execute("BEGIN")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'newest'").fetchone():  # the last one made
+            return Ledger()
         counts = {
             (outcome, reason): units
             for outcome, reason, units in connection.execute("SELECT outcome, reason, units FROM ledger")

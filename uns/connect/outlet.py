@@ -15,6 +15,7 @@ log = structlog.get_logger()
 IN_FLIGHT_MAX = 5_000
 """Records given to the client and not yet confirmed."""
 CHUNK = 500
+PROBE_S = 0.5
 
 
 class OutletBroken(RuntimeError):
@@ -104,6 +105,16 @@ class Outlet:
         while not self._stop.is_set():
             if self._producer.poll(0.05) and self._done:
                 self._wake()
+            if self.problem is not None and self.in_flight == 0:
+                self._look_again()
+
+    def _look_again(self) -> None:
+        """With nothing under way no delivery would tell that Kafka is back."""
+        try:
+            self._producer.list_topics(timeout=PROBE_S)
+            self.problem = None
+        except KafkaException:
+            self._stop.wait(PROBE_S)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

@@ -19,6 +19,8 @@ SAMPLES_MAX = 500
 RECORD_MAX_BYTES = 900_000
 QUARANTINE_MAX_BYTES = 2_000_000
 """A malformed message beyond this is cut, and says so in its headers: no topic takes it whole."""
+ID_MAX = 500
+"""Characters of a fact's id: it goes into a header too."""
 UNCHANGED, DEADBAND = "unchanged", "deadband"
 
 
@@ -53,19 +55,16 @@ class Packer:
             packed.read += len(batch)
             for reading in batch.readings:
                 if reading.path not in self._known:
-                    packed.entries.append(
-                        self._refused(
-                            reading,
-                            "unknown_path",
-                            f"{reading.path} is not in the plant model; add it, or correct the connector",
-                        )
-                    )
-                elif reason := self._suppressed(reading):
-                    packed.suppressed[reason] += 1
-                    self._mark(packed, reading)
+                    message = f"{reading.path} is not in the plant model; add it, or correct the connector"
+                    packed.entries.append(self._refused(reading, "unknown_path", message))
+                elif problem := _problem(reading.sample):
+                    packed.entries.append(self._refused(reading, "bad_value", problem))
                 else:
-                    by_path.setdefault(reading.path, []).append(reading.sample)
                     self._mark(packed, reading)
+                    if reason := self._suppressed(reading):
+                        packed.suppressed[reason] += 1
+                    else:
+                        by_path.setdefault(reading.path, []).append(reading.sample)
             packed.entries += [self._fact(one) for one in batch.facts]
             packed.entries += [self._malformed(one) for one in batch.malformed]
         for path, samples in by_path.items():
@@ -92,27 +91,12 @@ class Packer:
         return None
 
     def _samples(self, packed: Packed, path: Path, samples: list[Sample]) -> None:
-        while samples:
-            chunk, samples = samples[:SAMPLES_MAX], samples[SAMPLES_MAX:]
-            good = []
-            for sample in chunk:
-                try:
-                    if _risky(sample):
-                        self._fits(sample)
-                    good.append(sample)
-                except ValueError as error:
-                    packed.entries.append(self._refused(Reading(path, sample), "bad_value", str(error)))
-            for part in _bounded(good):
-                name, number, bytes_key = self._place(path)
-                sequence = self._next(str(path))
-                record = Samples(self._source, sequence, tuple(part))
-                headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
-                packed.entries.append(Entry(name, number, bytes_key, self._codec.encode(record), headers, len(part)))
-
-    def _fits(self, sample: Sample) -> None:
-        """Raises `ValueError` for a value that no record can hold."""
-        if len(self._codec.encode(Samples(self._source, 0, (sample,)))) > RECORD_MAX_BYTES:
-            raise ValueError(f"{sample.tag} has a value of more than {RECORD_MAX_BYTES} bytes")
+        name, number, bytes_key = self._place(path)
+        for part in _bounded(samples):
+            sequence = self._next(str(path))
+            value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
+            headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
+            packed.entries.append(Entry(name, number, bytes_key, value, headers, len(part)))
 
     def _fact(self, reading: FactReading) -> Entry:
         if reading.path not in self._known:
@@ -127,11 +111,13 @@ class Packer:
         kind = type(reading.fact).__name__
         try:
             value = self._codec.encode(reading.fact)
+            headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
+            if len(value) > RECORD_MAX_BYTES:
+                raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
         except ValueError as error:
             return self._quarantine(
                 reading.path, repr(reading.fact).encode(), "bad_fact", str(error), str(reading.path)
             )
-        headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
         return Entry(name, number, bytes_key, value, headers, 1)
 
     def _malformed(self, one: Malformed) -> Entry:
@@ -139,16 +125,10 @@ class Packer:
 
     def _refused(self, reading: Reading, reason: str, message: str) -> Entry:
         sample = reading.sample
-        payload = json.dumps(
-            {
-                "path": str(reading.path),
-                "tag": sample.tag,
-                "at": sample.at,
-                "value": sample.value,
-                "quality": sample.quality,
-            },
-            default=repr,
-        ).encode()
+        document = {"path": str(reading.path)} | {
+            name: _writable(getattr(sample, name)) for name in ("tag", "at", "value", "quality")
+        }
+        payload = json.dumps(document, default=repr).encode()
         return self._quarantine(
             reading.path if reading.path in self._known else None, payload, reason, message, str(reading.path)
         )
@@ -158,8 +138,8 @@ class Packer:
             ("__connect.errors.connector.name", self._source.encode()),
             ("__connect.errors.stage", b"VALUE_CONVERTER"),
             ("__connect.errors.class.name", b"connectors"),
-            ("__connect.errors.exception.message", message.encode()[:2000]),
-            ("__connect.errors.topic", origin.encode()[:500]),
+            ("__connect.errors.exception.message", _words(message, 2000)),
+            ("__connect.errors.topic", _words(origin, 500)),
             ("uns.reason", reason.encode()),
         ]
         if len(payload) > QUARANTINE_MAX_BYTES:
@@ -182,8 +162,8 @@ def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:
     part: list[Sample] = []
     size = 0
     for sample in samples:
-        length = 64 + len(sample.tag) + (len(sample.value) * 4 if isinstance(sample.value, str) else 0)
-        if part and size + length > RECORD_MAX_BYTES:
+        length = _length_max(sample)
+        if part and (len(part) == SAMPLES_MAX or size + length > RECORD_MAX_BYTES):
             yield part
             part, size = [], 0
         part.append(sample)
@@ -192,14 +172,38 @@ def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:
         yield part
 
 
-def _risky(sample: Sample) -> bool:
-    """Whether a value could fail to encode: only these are tried one by one, so that one cannot spoil its record."""
-    value = sample.value
-    if isinstance(value, str):
-        return True
-    if type(value) is int:
-        return not -(2**63) <= value < 2**63
-    return not (value is None or type(value) in (bool, float))
+def _length_max(sample: Sample) -> int:
+    """An upper bound of a sample's bytes: at most four a character, and 64 for all numbers."""
+    return 64 + 4 * (len(sample.tag) + (len(sample.value) if isinstance(sample.value, str) else 0))
+
+
+def _problem(sample: Sample) -> str | None:
+    """Why no record can hold a sample. Asked before it meets others, so that it cannot spoil their record."""
+    value, name = sample.value, f"tag {sample.tag[:100]!r}"
+    if _length_max(sample) > RECORD_MAX_BYTES:
+        return f"{name}: tag and value have more than {(RECORD_MAX_BYTES - 64) // 4} characters; no record holds them"
+    for number in (sample.at, sample.quality, value):
+        if type(number) is int and not -(2**63) <= number < 2**63:
+            return f"{name}: an integer of {number.bit_length()} bits; 64 is the most"
+    if not (value is None or type(value) in (bool, int, float, str)):
+        return f"{name}: a {type(value).__name__} is no value of a tag"
+    for text in (sample.tag, value):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                return f"{name}: text that is no Unicode (half of a surrogate pair)"
+    return None
+
+
+def _writable(value: object) -> object:
+    """JSON for a value; an integer of thousands of digits, which Python refuses to write in decimal, in hexadecimal."""
+    return hex(value) if type(value) is int and value.bit_length() > 1024 else value
+
+
+def _words(text: str, max_bytes: int) -> bytes:
+    """UTF-8 of at most so many bytes, cut between characters."""
+    return text.encode(errors="backslashreplace")[:max_bytes].decode(errors="ignore").encode()
 
 
 def _number(value: Value) -> bool:
@@ -207,7 +211,11 @@ def _number(value: Value) -> bool:
 
 
 def _identity(fact: Fact) -> str:
-    return str(getattr(fact, "id", None) or getattr(fact, "alert", ""))
+    """Raises `ValueError` for an id that no header takes."""
+    id_ = str(getattr(fact, "id", None) or getattr(fact, "alert", ""))
+    if len(id_) > ID_MAX:
+        raise ValueError(f"an id of {len(id_)} characters; {ID_MAX} is the most")
+    return id_
 
 
 def _headers(id_: str, source: str, kind: str) -> Headers:

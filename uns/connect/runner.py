@@ -59,6 +59,8 @@ class Runner:
         self._owner: dict[int, _Pending] = {}
         self._wake = asyncio.Event()
         self._full = False
+        self._taking = False
+        """Whether batches are between the inbox and the spool."""
         self.outlet: Outlet | None = None
 
     def attach(self, outlet: Outlet) -> None:
@@ -110,8 +112,8 @@ class Runner:
             except SourceUnavailable as error:
                 self.source_problem = str(error)
                 log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
-            finally:
-                await self._connector.close()
+            # Not when we are cancelled: the link must live until what was read is acknowledged; `_flush` closes it.
+            await self._connector.close()
             self.reopened += 1
             if time.monotonic() - opened > STEADY_S:
                 wait_s = BACKOFF_S[0]
@@ -148,6 +150,14 @@ class Runner:
         """Moves what the inbox has into the spool, in one transaction. False when there was nothing or no room."""
         if not self._open_for_more() or self._inbox.empty():
             return False
+        self._taking = True
+        try:
+            self._keep(await self._gather())
+        finally:
+            self._taking = False
+        return True
+
+    async def _gather(self) -> list[Batch]:
         batches = [self._inbox.get_nowait()]
         units, deadline = len(batches[0]), time.monotonic() + GATHER_S
         while units < GATHER_MAX and (left := deadline - time.monotonic()) > 0:
@@ -157,16 +167,18 @@ class Runner:
                 break
             batches.append(batch)
             units += len(batch)
+        return batches
+
+    def _keep(self, batches: list[Batch]) -> None:
         packed = self._packer.pack(batches)
         ids = self.spool.append(packed.entries, packed.read, packed.suppressed, packed.newest)
-        if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
-            self._drop()
         # All of a gathered group is acknowledged together: its records are shared between its batches.
         group = _Pending(Batch(ack=_all(batches)), len(ids))
         self._pending.append(group)
         for id_ in ids:
             self._owner[id_] = group
-        return True
+        if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
+            self._drop()  # perhaps of this very group, so only now that its entries have an owner
 
     def _drop(self) -> None:
         assert self.outlet is not None
@@ -192,7 +204,7 @@ class Runner:
 
     async def _flush(self, writer: "asyncio.Task[None]") -> None:
         deadline = time.monotonic() + FLUSH_S
-        while not writer.done() and time.monotonic() < deadline and (not self._inbox.empty() or self.spool.pending):  # noqa: ASYNC110 (two conditions, one on disk)
+        while not writer.done() and time.monotonic() < deadline and self._unsettled():  # noqa: ASYNC110 (conditions on disk and in the writer)
             await asyncio.sleep(0.02)
         writer.cancel()
         with suppress(asyncio.CancelledError, Exception):
@@ -203,6 +215,10 @@ class Runner:
         if self.outlet is not None:
             self.outlet.close()
         self.spool.close()
+
+    def _unsettled(self) -> bool:
+        """Whether something read is not yet in the spool, confirmed and acknowledged."""
+        return bool(not self._inbox.empty() or self._taking or self.spool.pending or self._pending)
 
 
 def _all(batches: list[Batch]) -> Callable[[], Awaitable[None]]:

@@ -61,6 +61,10 @@ class Spool:
         self.max_bytes = max_bytes
         try:
             self._db = sqlite3.connect(self._file, isolation_level=None, timeout=10)
+        except sqlite3.Error as error:
+            self._lock.release()
+            raise self._error(error) from error
+        try:
             self._db.executescript(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=2000;" + _SCHEMA
             )
@@ -72,7 +76,9 @@ class Spool:
             self.bytes, self.pending = self._db.execute(
                 "SELECT coalesce(sum(length(value)), 0), coalesce(sum(units), 0) FROM outbox"
             ).fetchone()
+            self._ledger = of(self._counts, self.pending)
         except sqlite3.Error as error:
+            self._db.close()
             self._lock.release()
             raise self._error(error) from error
 
@@ -119,8 +125,7 @@ class Spool:
         except sqlite3.Error as error:
             raise self._error(error) from error
         self._newest.update(later)
-        self.bytes += sum(len(entry.value) for entry in entries)
-        self.pending += sum(entry.units for entry in entries)
+        self._settle(counts, sum(len(entry.value) for entry in entries), sum(entry.units for entry in entries))
         return ids
 
     def read(self, after: int, limit: int) -> list[Row]:
@@ -144,16 +149,20 @@ class Spool:
     def drop_oldest(self, after: int, wanted_bytes: int) -> list[int]:
         """Makes room by dropping what came first and was not yet given to Kafka (`after` was); returns the ids dropped."""
         ids, freed = [], 0
-        for row in self._db.execute("SELECT id, length(value) FROM outbox WHERE id > ? ORDER BY id", (after,)):
-            if freed >= wanted_bytes:
-                break
-            ids.append(row[0])
-            freed += row[1]
+        try:
+            for row in self._db.execute("SELECT id, length(value) FROM outbox WHERE id > ? ORDER BY id", (after,)):
+                if freed >= wanted_bytes:
+                    break
+                ids.append(row[0])
+                freed += row[1]
+        except sqlite3.Error as error:
+            raise self._error(error) from error
         self._leave(ids, lambda _quarantine: (DROPPED, SPOOL_FULL))
         return ids
 
     def ledger(self) -> Ledger:
-        return of(self._counts, self.pending)
+        """As of the last transaction. Any thread may ask."""
+        return self._ledger
 
     def close(self) -> None:
         """Idempotent."""
@@ -177,15 +186,19 @@ class Spool:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._error(error) from error
-        self.bytes -= size
-        self.pending -= units
+        self._settle(counts, -size, -units)
 
     def _count(self, counts: Counter[tuple[str, str]]) -> None:
         self._db.executemany(
             "INSERT INTO ledger VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET units = units + excluded.units",
             [(*place, units) for place, units in counts.items() if units],
         )
+
+    def _settle(self, counts: Mapping[tuple[str, str], int], size: int, units: int) -> None:
         self._counts.update(counts)
+        self.bytes += size
+        self.pending += units
+        self._ledger = of(self._counts, self.pending)
 
     def _error(self, error: sqlite3.Error) -> SpoolError:
         return SpoolError(

@@ -1,0 +1,299 @@
+"""Packing: every unit becomes an entry or is suppressed, and nothing that a source says can spoil the rest."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.base import Batch, FactReading, Malformed, Reading
+from schemas.codec import Codec
+from schemas.records import TYPES, Acknowledge, Fact, Order, Reason, Sample, Samples, Value
+from tests.harness.any_record import records
+from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
+from topology.path import Path
+from topology.plant import Suppress
+from topology.topics import partition
+from uns.connect.packing import DEADBAND, QUARANTINE_MAX_BYTES, RECORD_MAX_BYTES, SAMPLES_MAX, UNCHANGED, Packed, Packer
+from uns.connect.spool import Entry
+
+PLANT = plant()
+CODEC = Codec({name: number for number, name in enumerate(TYPES, 1)})
+RAW, QUARANTINE = "uns.acme.dallas.packaging.raw", "uns-internal.acme.dallas.packaging.quarantine"
+NOWHERE = "acme/dallas/packaging/line-9/robot"
+
+
+class Sequences:
+    def __init__(self) -> None:
+        self.last: Counter[str] = Counter()
+
+    def __call__(self, path: str) -> int:
+        self.last[path] += 1
+        return self.last[path]
+
+
+def packer(unchanged: bool = False, **deadband: float) -> Packer:
+    return Packer("plc", PLANT, CODEC, Suppress(unchanged=unchanged, deadband=deadband), Sequences())
+
+
+def reading(value: Any, tag: str = "Tag", at: int = 1, quality: int = 0, path: str = CELL) -> Reading:
+    return Reading(Path.parse(path), Sample(tag, at, value, quality))
+
+
+def readings(*found: Reading) -> list[Batch]:
+    return [Batch(readings=found)]
+
+
+def published(packed: Packed) -> list[Samples]:
+    records = [CODEC.decode(entry.value) for entry in packed.entries if entry.topic == RAW]
+    return [record for record in records if isinstance(record, Samples)]
+
+
+def values(packed: Packed) -> list[Value]:
+    return [sample.value for record in published(packed) for sample in record.samples]
+
+
+def headers(entry: Entry) -> dict[str, bytes]:
+    return dict(entry.headers)
+
+
+def balanced(packed: Packed) -> bool:
+    return packed.read == sum(entry.units for entry in packed.entries) + packed.suppressed.total()
+
+
+def quarantined(packed: Packed) -> list[Entry]:
+    return [entry for entry in packed.entries if entry.quarantine]
+
+
+def test_values_of_a_path_share_a_record_with_key_partition_and_headers() -> None:
+    packed = packer().pack(
+        [
+            Batch(readings=(reading(1), reading("ä", at=2), reading(None, path=OTHER))),
+            Batch(readings=(reading(True, at=3), reading(1.5, path=LINE))),
+        ]
+    )
+    assert values(packed) == [1, "ä", True, None, 1.5]
+    assert [entry.key for entry in packed.entries] == [CELL.encode(), OTHER.encode(), LINE.encode()]
+    assert [entry.units for entry in packed.entries] == [3, 1, 1]
+    assert {entry.partition for entry in packed.entries} == {
+        partition(Path.parse(LINE), PLANT.areas()[Path.parse(LINE).parent])  # type: ignore[index]
+    }
+    assert headers(packed.entries[0]) == {
+        "ce_specversion": b"1.0",
+        "ce_id": f"plc/{CELL}/1".encode(),
+        "ce_source": b"plc",
+        "ce_type": b"uns.Samples",
+        "content-type": b"application/avro",
+    }
+    assert packed.newest == {(CELL, "Tag"): 3, (OTHER, "Tag"): 1, (LINE, "Tag"): 1}
+    assert balanced(packed)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (2**63, "64 bits"),
+        (-(2**63) - 1, "64 bits"),
+        pytest.param(10**5000, "64 is the most", id="thousands of digits"),
+        ("x" * RECORD_MAX_BYTES, "characters"),
+        ("\ud800", "Unicode"),
+        ([1], "list"),
+        (b"x", "bytes"),
+        ({"a": {1}}, "dict"),
+    ],
+)
+def test_a_value_that_no_record_holds_goes_to_quarantine_alone(value: Any, words: str) -> None:
+    packed = packer().pack(readings(reading(1), reading(value, "Other"), reading(2, at=2)))
+    assert values(packed) == [1, 2]
+    (bad,) = quarantined(packed)
+    assert (bad.topic, bad.key, bad.quarantine, bad.units) == (QUARANTINE, CELL.encode(), "bad_value", 1)
+    assert words.split()[-1].encode() in headers(bad)["__connect.errors.exception.message"]
+    assert headers(bad)["uns.reason"] == b"bad_value"
+    assert json.loads(bad.value)["tag"] == "Other"
+    assert (CELL, "Other") not in packed.newest
+    assert balanced(packed)
+
+
+@pytest.mark.parametrize(
+    "change", [{"tag": "\udfff"}, {"tag": "t" * RECORD_MAX_BYTES}, {"at": 2**63}, {"quality": 2**70}]
+)
+def test_so_does_a_tag_or_time_or_quality(change: dict[str, Any]) -> None:
+    packed = packer().pack(readings(reading(1), reading(7, **change), reading(2, at=2)))
+    assert values(packed) == [1, 2]
+    assert [entry.quarantine for entry in quarantined(packed)] == ["bad_value"]
+    assert balanced(packed)
+
+
+def test_a_path_outside_the_plant_goes_to_the_enterprises_quarantine() -> None:
+    packed = packer().pack(
+        [
+            Batch(
+                readings=(reading(1, path=NOWHERE), reading(1)),
+                facts=(FactReading(Path.parse(NOWHERE), Order(id="o", product="p", started_at=1)),),
+            )
+        ]
+    )
+    assert values(packed) == [1]
+    for entry in quarantined(packed):
+        assert (entry.topic, entry.key, entry.quarantine) == ("uns-internal.acme.quarantine", None, "unknown_path")
+        assert headers(entry)["__connect.errors.topic"] == NOWHERE.encode()
+        assert NOWHERE.encode() in headers(entry)["__connect.errors.exception.message"]
+    assert len(quarantined(packed)) == 2
+    assert balanced(packed)
+
+
+def test_malformed_keeps_its_bytes_and_a_very_long_one_says_that_it_was_cut() -> None:
+    payload = bytes(range(256))
+    packed = packer().pack(
+        [
+            Batch(
+                malformed=(
+                    Malformed("some/topic", payload, "bad_json", "not JSON \ud800", Path.parse(CELL)),
+                    Malformed("t" * 9000, b"x" * (QUARANTINE_MAX_BYTES + 1), "bad_json", "ä" * 9000),
+                )
+            )
+        ]
+    )
+    short, long = packed.entries
+    assert (short.value, short.topic, short.key, short.quarantine) == (payload, QUARANTINE, CELL.encode(), "bad_json")
+    assert headers(short)["__connect.errors.exception.message"] == b"not JSON \\ud800"
+    assert headers(short)["__connect.errors.connector.name"] == b"plc"
+    assert len(long.value) == QUARANTINE_MAX_BYTES
+    assert headers(long)["uns.cut"] == str(QUARANTINE_MAX_BYTES + 1).encode()
+    assert headers(long)["__connect.errors.exception.message"].decode() == "ä" * 1000
+    assert len(headers(long)["__connect.errors.topic"]) == 500
+    assert balanced(packed)
+
+
+def test_facts_go_out_as_they_are_and_bad_ones_to_quarantine() -> None:
+    good: list[Fact] = [Order(id="o-1", product="cola", started_at=1), Acknowledge(alert="a-1", at=1, by="anna")]
+    bad: list[Fact] = [
+        Reason(id="r", code=2**63, started_at=1, by="anna"),
+        Order(id="\ud800", product="", started_at=1),
+        Order(id="x" * 501, product="", started_at=1),
+        Order(id="o", product="x" * RECORD_MAX_BYTES, started_at=1),
+    ]
+    packed = packer().pack([Batch(facts=tuple(FactReading(Path.parse(CELL), fact) for fact in (*good, *bad)))])
+    assert [CODEC.decode(entry.value) for entry in packed.entries[:2]] == good
+    assert [headers(entry)["ce_id"] for entry in packed.entries[:2]] == [
+        f"plc/{CELL}/Order/o-1".encode(),
+        f"plc/{CELL}/Acknowledge/a-1".encode(),
+    ]
+    assert [entry.quarantine for entry in packed.entries[2:]] == ["bad_fact"] * len(bad)
+    assert balanced(packed)
+
+
+def test_unchanged_values_are_left_out_but_a_change_of_quality_or_type_is_not() -> None:
+    one = packer(unchanged=True)
+    packed = one.pack(
+        readings(
+            reading(1, at=1),
+            reading(1, at=2),
+            reading(1, at=3, quality=BAD),
+            reading(1, at=4, quality=BAD),
+            reading(1, at=5),
+            reading(True, at=6),
+            reading(1.0, at=7),
+            reading(None, at=8),
+            reading(None, at=9),
+            reading(1, "Other", at=10),
+        )
+    )
+    assert values(packed) == [1, 1, 1, True, 1.0, None, 1]
+    assert packed.suppressed == {UNCHANGED: 3}
+    assert packed.newest[CELL, "Tag"] == 9, "what was left out is safe too"
+    assert one.pack(readings(reading(None, at=11))).suppressed == {UNCHANGED: 1}, "also in the next batch"
+
+
+def test_a_deadband_is_measured_from_the_last_published_value() -> None:
+    packed = packer(Tag=1.0).pack(readings(*(reading(value) for value in (10, 10.5, 10.9, 11, 11.9, 10.1, 9.9, 12.5))))
+    assert values(packed) == [10, 11, 9.9, 12.5], "a slow drift gets through"
+    assert packed.suppressed == {DEADBAND: 4}
+    assert values(packer(Tag=1.0).pack(readings(reading(10), reading(10, quality=BAD)))) == [10, 10]
+    assert values(packer(Tag=1.0).pack(readings(reading("a"), reading("a"), reading(True), reading(False)))) == [
+        "a", "a", True, False,
+    ]  # fmt: skip
+    assert len(values(packer(Tag=1.0).pack(readings(reading(float("nan")), reading(float("nan")), reading(1))))) == 3
+
+
+def test_records_are_bounded_in_samples_and_bytes() -> None:
+    packed = packer().pack(readings(*(reading(n, at=n) for n in range(2 * SAMPLES_MAX + 1))))
+    assert [entry.units for entry in packed.entries] == [SAMPLES_MAX, SAMPLES_MAX, 1]
+    assert values(packed) == list(range(2 * SAMPLES_MAX + 1))
+    packed = packer().pack(readings(*(reading("ä" * 100_000, at=n) for n in range(7)), reading("𝄞" * 200_000)))
+    assert all(len(entry.value) <= RECORD_MAX_BYTES + 100 for entry in packed.entries)
+    assert len(values(packed)) == 8
+
+
+PATHS = st.sampled_from([CELL, OTHER, LINE, NOWHERE])
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(0, 3), st.floats(), st.text(), st.just("\ud800"), st.just([])
+)
+READINGS = st.builds(
+    reading,
+    VALUES,
+    st.sampled_from(["Tag", "Other", "\ud800"]),
+    st.integers(-10, 10) | st.integers(),
+    st.sampled_from([0, BAD]),
+    PATHS,
+)
+FACTS = st.sampled_from(["Order", "Lot", "Shift", "Reason", "Inspection", "Acknowledge"]).flatmap(records)
+BATCHES = st.lists(
+    st.builds(
+        Batch,
+        st.lists(READINGS, max_size=8).map(tuple),
+        st.lists(st.builds(FactReading, PATHS.map(Path.parse), FACTS), max_size=2).map(tuple),
+        st.lists(
+            st.builds(
+                Malformed, st.text(), st.binary(), st.just("bad_json"), st.text(), st.none() | PATHS.map(Path.parse)
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
+    max_size=4,
+)
+
+
+@given(st.lists(BATCHES, max_size=3), st.booleans(), st.sampled_from([{}, {"Tag": 1.0}]))
+def test_any_batches_balance_with_sequences_without_a_gap(
+    rounds: list[list[Batch]], unchanged: bool, band: dict[str, float]
+) -> None:
+    one = packer(unchanged, **band)
+    sequences: dict[str, list[int]] = {}
+    for batches in rounds:
+        packed = one.pack(batches)
+        assert packed.read == sum(map(len, batches))
+        assert balanced(packed)
+        assert all(-(2**63) <= at < 2**63 for at in packed.newest.values())
+        for entry in packed.entries:
+            for name, value in entry.headers:
+                name.encode(), value.decode()
+            if not entry.quarantine:
+                assert entry.key is not None
+                record = CODEC.decode(entry.value)
+                if isinstance(record, Samples):
+                    sequences.setdefault(entry.key.decode(), []).append(record.sequence)
+                    assert len(record.samples) == entry.units
+    assert all(found == list(range(1, len(found) + 1)) for found in sequences.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, BAD])), max_size=30), st.integers(1, 5))
+def test_without_a_deadband_what_is_published_tells_every_change(told: list[tuple[int, int]], size: int) -> None:
+    one = packer(unchanged=True)
+    parts = [told[i : i + size] for i in range(0, len(told), size)]
+    found: list[tuple[Value, int]] = []
+    for part in parts:
+        packed = one.pack(readings(*(reading(value, quality=quality) for value, quality in part)))
+        found += [(sample.value, sample.quality) for record in published(packed) for sample in record.samples]
+    assert found == list(changes(told))
+
+
+def changes(told: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    before = None
+    for one in told:
+        if one != before:
+            yield one
+        before = one

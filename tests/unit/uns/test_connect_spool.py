@@ -1,0 +1,275 @@
+"""The spool: on disk before Kafka is asked, with sequences and a ledger that survive the death of the process."""
+
+import contextlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from topology.path import Path as PlantPath
+from uns.connect.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
+from uns.connect.spool import Entry, Spool, SpoolError
+from uns.embedded.errors import ServiceError
+
+A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
+
+
+def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> Entry:
+    key = path.encode() if path else None
+    return Entry("raw", 0, key, value, [("name", b"\x00\xff")], units, quarantine)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / FOLDER / "plc"
+
+
+@pytest.fixture
+def spool(folder: Path) -> Iterator[Spool]:
+    with contextlib.closing(Spool(folder, 1_000_000)) as found:
+        yield found
+
+
+def test_entries_come_out_as_they_went_in_and_in_order(spool: Spool) -> None:
+    entries = [entry(b"1"), entry(b"", 7, None, "bad_json"), entry(bytes(range(256)), 3, B)]
+    ids = spool.append(entries[:2], 8, {}, {}) + spool.append(entries[2:], 3, {}, {})
+    assert ids == sorted(set(ids))
+    assert [row.entry for row in spool.read(0, 10)] == entries
+    assert [row.id for row in spool.read(0, 2)] == ids[:2]
+    assert [row.entry for row in spool.read(ids[0], 10)] == entries[1:]
+    assert (spool.bytes, spool.pending) == (1 + 0 + 256, 11)
+
+
+def test_the_ledger_says_what_became_of_everything(spool: Spool) -> None:
+    one, two, _ = spool.append([entry(units=5), entry(quarantine="bad_json"), entry(units=4)], 13, {"unchanged": 3}, {})
+    assert spool.ledger() == Ledger(13, 0, {"unchanged": 3}, pending=10)
+    spool.delivered([one, two])
+    spool.delivered([one, 999])  # a second confirmation, and one of nothing, change nothing
+    assert spool.ledger() == Ledger(13, 5, {"unchanged": 3}, {"bad_json": 1}, pending=4)
+    assert spool.drop_oldest(0, 1) == [3]
+    assert spool.ledger() == Ledger(13, 5, {"unchanged": 3}, {"bad_json": 1}, {"spool_full": 4}, 0)
+    assert spool.ledger().lost == 0
+
+
+def test_drop_oldest_frees_what_is_wanted_and_spares_what_kafka_was_given(spool: Spool) -> None:
+    ids = spool.append([entry(b"x" * 100) for _ in range(10)], 10, {}, {})
+    assert spool.drop_oldest(ids[2], 250) == ids[3:6]
+    assert [row.id for row in spool.read(0, 99)] == ids[:3] + ids[6:]
+    assert spool.bytes == 700
+    assert spool.drop_oldest(ids[-1], 250) == []
+
+
+def test_sequences_go_on_after_a_restart_for_what_was_kept_only(folder: Path) -> None:
+    first = Spool(folder, 1000)
+    assert [first.next_sequence(A), first.next_sequence(A), first.next_sequence(B)] == [1, 2, 1]
+    first.append([entry(), entry(), entry(path=B)], 3, {}, {(A, "Tag"): 5})
+    assert first.next_sequence(A) == 3, "never kept: the record went with the process"
+    first.close()
+    second = Spool(folder, 1000)
+    assert [second.next_sequence(A), second.next_sequence(B), second.next_sequence("other")] == [3, 2, 1]
+    second.close()
+
+
+def test_newest_times_only_rise(folder: Path) -> None:
+    first = Spool(folder, 1000)
+    first.append([], 0, {}, {(A, "Tag"): 5, (A, "Other"): 9})
+    first.append([], 0, {}, {(A, "Tag"): 4})
+    assert first.newest() == {(PlantPath.parse(A), "Tag"): 5, (PlantPath.parse(A), "Other"): 9}
+    first.close()
+    second = Spool(folder, 1000)
+    assert second.newest() == {(PlantPath.parse(A), "Tag"): 5, (PlantPath.parse(A), "Other"): 9}
+    second.close()
+
+
+def test_one_process_at_a_time(spool: Spool, folder: Path) -> None:
+    with pytest.raises(ServiceError, match="in use by another running instance"):
+        Spool(folder, 1000)
+    spool.append([entry()], 1, {}, {})  # the first does not mind
+
+
+def test_a_file_that_is_no_spool_is_named(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes(b"no database at all " * 300)
+    with pytest.raises(SpoolError, match=f"{FILE}.*moved away"):
+        Spool(folder, 1000)
+    (folder / FILE).unlink()
+    Spool(folder, 1000).close()  # the lock was given back
+
+
+def test_damage_is_told_from_every_method(folder: Path) -> None:
+    spool = Spool(folder, 1000)
+    spool.append([entry()], 1, {}, {})
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as other:
+        other.execute("DROP TABLE outbox")
+    with pytest.raises(SpoolError, match="outbox"):
+        spool.append([entry()], 1, {}, {})
+    spool.close()
+    for call in (
+        lambda: spool.read(0, 1),
+        lambda: spool.delivered([1]),
+        lambda: spool.drop_oldest(0, 1),
+        lambda: spool.append([], 1, {}, {}),
+    ):
+        with pytest.raises(SpoolError, match=FILE):
+            call()
+    spool.close()
+
+
+def test_the_ledger_is_read_from_outside_while_it_is_written(spool: Spool, folder: Path) -> None:
+    stop, seen = threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            seen.append(read_ledger(folder / FILE))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        while len(seen) < 50 and watcher.is_alive():
+            ids = spool.append([entry(units=3), entry(quarantine="bad_json")], 6, {"unchanged": 2}, {})
+            assert spool.ledger().lost == 0
+            spool.delivered(ids[:1])
+            spool.delivered(ids[1:])
+    finally:
+        stop.set()
+        watcher.join()
+    assert len({ledger.read for ledger in seen}) > 1
+    assert all(ledger.lost == 0 for ledger in seen)
+
+
+def test_ledgers_are_found_by_connector_running_or_not(folder: Path, tmp_path: Path) -> None:
+    assert read_ledgers(tmp_path) == {}
+    running, other = Spool(folder, 1000), Spool(folder.with_name("other"), 1000)
+    running.append([entry()], 1, {}, {})
+    other.append([], 7, {"unchanged": 7}, {})
+    other.close()
+    assert read_ledgers(tmp_path) == {"plc": Ledger(1, pending=1), "other": Ledger(7, suppressed={"unchanged": 7})}
+    running.close()
+
+
+_DIES = """
+import os, sys, signal
+from pathlib import Path
+from tests.unit.uns.test_connect_spool import A, entry
+from uns.connect.spool import Spool
+spool = Spool(Path(sys.argv[1]), 10**6)
+while True:
+    number = spool.next_sequence(A)
+    ids = spool.append([entry(b"%d" % number, 2)], 3, {"unchanged": 1}, {(A, "Tag"): number})
+    if number % 3:
+        spool.delivered(ids)
+    if number >= 200:
+        print(number, flush=True)
+"""
+
+
+def test_kill_9_keeps_everything_that_was_appended(folder: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", _DIES, str(folder)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert read_ledger(folder / FILE).lost == 0, "readable before anybody opens it again"
+    spool = Spool(folder, 10**6)
+    ledger = spool.ledger()
+    last = ledger.read // 3
+    assert last >= 200
+    assert ledger.lost == 0
+    assert ledger.suppressed == {"unchanged": last}
+    assert spool.next_sequence(A) == last + 1
+    assert spool.newest() == {(PlantPath.parse(A), "Tag"): last}
+    left = [int(row.entry.value) for row in spool.read(0, 10**6)]
+    assert set(left) - {last} == set(range(3, last, 3))
+    spool.close()
+
+
+class Life(RuleBasedStateMachine):
+    """Any life of a spool, crashes included: `read` is always accounted for, and a crash loses nothing that was kept."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.root = Path(tempfile.mkdtemp())
+        self.generation = 0
+        self.spool = Spool(self.root / "0", 500)
+        self.kept: dict[str, int] = {}
+        self.expected: list[tuple[int, Entry]] = []
+        self.read = self.gone = 0
+
+    @rule(
+        parts=st.lists(
+            st.tuples(
+                st.sampled_from([A, B]), st.binary(max_size=50), st.integers(1, 9), st.sampled_from(["", "bad_json"])
+            ),
+            max_size=5,
+        ),
+        left_out=st.integers(0, 5),
+    )
+    def append(self, parts: list[tuple[str, bytes, int, str]], left_out: int) -> None:
+        entries = []
+        for path, value, units, quarantine in parts:
+            if not quarantine:
+                number = self.spool.next_sequence(path)
+                assert number == self.kept.get(path, 0) + 1
+                self.kept[path] = number
+            entries.append(entry(value, units, path, quarantine))
+        read = sum(one.units for one in entries) + left_out
+        ids = self.spool.append(entries, read, {"unchanged": left_out}, {})
+        self.expected += zip(ids, entries, strict=True)
+        self.read += read
+        self.gone += left_out
+
+    @rule(chance=st.randoms(use_true_random=False))
+    def deliver(self, chance: object) -> None:
+        ids = [id_ for id_, _ in self.expected if chance.random() < 0.5]  # type: ignore[attr-defined]
+        self.spool.delivered(ids)
+        self._leave(ids)
+
+    @rule(wanted=st.integers(1, 200))
+    def drop(self, wanted: int) -> None:
+        after = self.expected[0][0] if self.expected else 0
+        self._leave(self.spool.drop_oldest(after, wanted))
+
+    @rule()
+    def crash(self) -> None:
+        """What a dead process leaves behind: the files as they are, nothing closed; and a number taken, not kept."""
+        self.spool.next_sequence(A)
+        self.generation += 1
+        target = self.root / str(self.generation)
+        shutil.copytree(self.root / str(self.generation - 1), target)
+        self.spool.close()
+        self.spool = Spool(target, 500)
+
+    def _leave(self, ids: list[int]) -> None:
+        gone = set(ids)
+        self.gone += sum(one.units for id_, one in self.expected if id_ in gone)
+        self.expected = [(id_, one) for id_, one in self.expected if id_ not in gone]
+
+    @invariant()
+    def accounts_for_everything(self) -> None:
+        if not hasattr(self, "spool"):
+            return
+        ledger = self.spool.ledger()
+        assert ledger.lost == 0
+        assert (ledger.read, ledger.read - ledger.pending) == (self.read, self.gone)
+        assert [(row.id, row.entry) for row in self.spool.read(0, 1000)] == self.expected
+        assert self.spool.bytes == sum(len(one.value) for _, one in self.expected)
+        assert read_ledger(self.root / str(self.generation) / FILE) == ledger
+
+    def teardown(self) -> None:
+        if hasattr(self, "spool"):
+            self.spool.close()
+            shutil.rmtree(self.root)
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
