@@ -159,8 +159,8 @@ class Demo:
 
     def _apply(self) -> None:
         begun = time.monotonic()
-        applier = Applier(self.settings)
-        steps = applier.apply(applier.plan(self.plant))
+        applier = Applier(self.settings, self.plant)
+        steps = applier.apply(applier.plan())
         self.say(f"✓ namespace applied, {steps} steps {time.monotonic() - begun:.1f} s")
 
     def _add(self, name: str, *arguments: str, metrics_port: int = 0) -> None:
