@@ -1,6 +1,7 @@
 """Makes a cluster match a plant model: reads what is there, plans with `topology.plan`, and takes the steps."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -25,6 +26,7 @@ from uns.errors import UserError
 from uns.settings import Settings
 
 TIMEOUT_S = 10.0
+POLL_S = 0.05
 REPLICAS = 3
 IN_SYNC = 2
 """With three replicas: one broker may be away, and an acknowledged record still has two copies."""
@@ -33,33 +35,37 @@ NOT_FOUND = 404
 
 def apply_plant(plant: Plant, settings: Settings) -> int:
     """Makes the cluster match the plant without asking; returns how many steps it took. Raises `UserError`."""
-    applier = Applier(settings)
-    steps = applier.plan(plant)
+    applier = Applier(settings, plant)
+    steps = applier.plan()
     if refused := [str(step) for step in steps if step.kind is Kind.REFUSED]:
         raise UserError("; ".join(refused))
     return applier.apply(steps)
 
 
 class Applier:
-    """One cluster with its registry. Every method raises `UserError` when either does not answer."""
+    """A plant, and a cluster with its registry. Every method raises `UserError` when either does not answer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, plant: Plant) -> None:
         if settings.bootstrap is None or settings.registry is None:
             raise UserError("`uns apply` needs UNS_BOOTSTRAP and UNS_REGISTRY")
         self._settings = settings
         self._admin = AdminClient(settings.kafka(**{"socket.connection.setup.timeout.ms": 5000}))
         self._registry = SchemaRegistryClient({"url": settings.registry, "timeout": 10, "max.retries": 1})
+        self._wanted = desired(plant)
         self._replicas = 1
 
-    def plan(self, plant: Plant) -> list[Step]:
+    def plan(self) -> list[Step]:
         """What is to do; nothing is changed."""
-        wanted = desired(plant)
+        wanted = self._wanted
         topics = self._topics(wanted.topics)
         subjects, levels = self._subjects(wanted.subjects)
         return diff(wanted, Cluster(topics, subjects, levels, self._acls(bool(wanted.acls))))
 
-    def apply(self, steps: Iterable[Step], taken: Callable[[Step], None] = lambda step: None) -> int:
-        """Takes the steps that act, in order, and returns how many. Stops at the first that fails: all can be taken again."""
+    def apply(self, steps: Iterable[Step]) -> int:
+        """Takes the steps that act, in order, and returns how many, once the cluster shows them all.
+
+        Stops at the first that fails: all can be taken again.
+        """
         acting = [step for step in steps if step.acts]
         new = [step.topic for step in acting if step.kind is Kind.CREATE_TOPIC and step.topic is not None]
         if new:
@@ -71,27 +77,45 @@ class Applier:
                 self._register(step)
             elif step.kind is Kind.CREATE_ACL and step.acl is not None:
                 self._grant(step.acl)
-            taken(step)
+        self._settle(acting)
         return len(acting)
 
-    def _topics(self, wanted: Iterable[str]) -> dict[str, Topic]:
+    def _settle(self, taken: list[Step]) -> None:
+        """A broker learns from its controller a little later; who starts after us must find everything there."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while left := [step for step in self.plan() if step in taken]:
+            if time.monotonic() > deadline:
+                raise UserError(f"applied, but not to be seen after {TIMEOUT_S:g} s: {'; '.join(map(str, left))}")
+            time.sleep(POLL_S)
+
+    def _topics(self, wanted: Mapping[str, Topic]) -> dict[str, Topic]:
         try:
             metadata = self._admin.list_topics(timeout=TIMEOUT_S)
             self._replicas = min(REPLICAS, len(metadata.brokers))
-            present = [name for name in wanted if name in metadata.topics]
-            configs = {}
-            if present:
-                resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in present]
-                for resource, future in self._admin.describe_configs(resources, request_timeout=TIMEOUT_S).items():
-                    configs[resource.name] = {name: entry.value for name, entry in future.result().items()}
+            configs = self._configs([name for name in wanted if name in metadata.topics])
         except KafkaException as error:
+            verb = "does not answer" if error.args[0].code() < 0 else "refuses"  # below 0: the client's own errors
             raise UserError(
-                f"Kafka at {self._settings.bootstrap} does not answer: {_words(error)}; `uns doctor` looks closer"
+                f"Kafka at {self._settings.bootstrap} {verb}: {_words(error)}; `uns doctor` looks closer"
             ) from error
         return {
             name: Topic(name, len(topic.partitions), tuple(sorted(configs.get(name, {}).items())))
             for name, topic in metadata.topics.items()
+            if name in configs or name not in wanted
         }
+
+    def _configs(self, names: list[str]) -> dict[str, dict[str, str]]:
+        """Settings of topics. One that another broker does not know yet is left out, as not there."""
+        found = {}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        answers = self._admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
+        for resource, future in answers.items():
+            try:
+                found[resource.name] = {name: entry.value for name, entry in future.result().items()}
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
+        return found
 
     def _subjects(self, wanted: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         found, levels = {}, {}

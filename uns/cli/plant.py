@@ -70,8 +70,8 @@ def apply(
 
     settings = connection()
     plant = load_plant(folder or settings.plant)
-    applier = Applier(settings)
-    steps = applier.plan(plant)
+    applier = Applier(settings, plant)
+    steps = applier.plan()
     acting = [step for step in steps if step.acts]
     if not as_json:
         for step in steps:
