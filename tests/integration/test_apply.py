@@ -26,7 +26,7 @@ from confluent_kafka.schema_registry.schema_registry_client import ConfigCompati
 
 import uns.apply
 from schemas.catalog import sources
-from tests.harness import topic
+from tests.harness import eventually, topic
 from tests.harness.places import model
 from tests.harness.registries import OwnRegistry
 from topology.classes import DERIVED
@@ -135,6 +135,7 @@ def test_a_setting_that_drifted_is_set_back(
     apply_plant(plant, settings)
     name = f"uns.{enterprise}.dallas.packaging.raw"
     alter(kafka, name, cleanup_policy="compact", compression_type="zstd")
+    eventually(lambda: config_of(kafka, name)["compression.type"] == "zstd")
     assert acting(settings, plant) == [f"alter topic {name}: cleanup.policy compact → delete"]
     apply_plant(plant, settings)
     assert config_of(kafka, name)["cleanup.policy"] == "delete"
@@ -259,6 +260,7 @@ def test_a_right_from_one_host_only_is_not_the_right_that_is_asked_for(
         ResourceType.TOPIC, name, ResourcePatternType.LITERAL, principal, "10.0.0.1", AclOperation.READ, AclPermissionType.ALLOW
     )  # fmt: skip
     admin.create_acls([narrow])[narrow].result(10)
+    eventually(lambda: acls_of(admin, principal))
     access = [{"principal": principal, "filter": f"{enterprise}/leipzig/#", "classes": ["oee"]}]
     assert f"create acl {name}: {principal} may read the topic" in acting(settings, plant_of(enterprise, access=access))
 
