@@ -1,11 +1,23 @@
 """What happens in the plant, as values: a machine says something, or the office does. Times are µs of plant time."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(at: int) -> datetime:
+    """The same time as an aware datetime, exact."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def day_of(at: int) -> str:
+    """Calendar day in UTC: 2026-11-23."""
+    return moment(at).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)

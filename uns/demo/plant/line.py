@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from uns.demo.plant.events import HOUR, MINUTE, SECOND, Fact, Truth
+from uns.demo.plant.events import HOUR, MINUTE, SECOND, Fact, Truth, day_of
 from uns.demo.plant.machine import MODELS, Agenda, Machine
 from uns.demo.plant.packml import Goal, State
 
@@ -18,6 +18,8 @@ BUFFER_S = 35
 """Between two machines: so long a neighbour goes on after a stop."""
 SHIFTS = (("night", 22), ("early", 6), ("late", 14))
 BREAK_AFTER, BREAK_LASTS = 30 * MINUTE, 5 * MINUTE
+CALM_BEFORE_BREAKDOWN = 7 * MINUTE
+"""No other stop begins so shortly before it: each is over by then, and the breakdown begins when the script says."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class Line:
         for begin, name in begins:
             if begin in (running, running + 8 * HOUR):
                 self._publish_shift(now, begin, name)
+        if now <= running + BREAK_AFTER:
+            self.agenda.at(running + BREAK_AFTER, self._begin_break)
         self._next_shift(running + 8 * HOUR)
 
     def _next_shift(self, begin: int) -> None:
@@ -147,7 +151,7 @@ class Line:
     def _publish_shift(self, now: int, begin: int, name: str) -> None:
         pause = {"started_at": begin + BREAK_AFTER, "ended_at": begin + BREAK_AFTER + BREAK_LASTS}
         content = {
-            "id": f"{begin // (24 * HOUR)}/{name}",
+            "id": f"{day_of(begin)}/{name}",
             "name": name,
             "started_at": begin,
             "ended_at": begin + 8 * HOUR,
@@ -177,10 +181,17 @@ class Line:
     ) -> None:
         def stop(then: int) -> None:
             self._plan_stop(then, number, every_min, goal, reason, lasts_s)
-            if self.machines[number].state is State.EXECUTE and number not in self._faults:
+            running = self.machines[number].state is State.EXECUTE and number not in self._faults
+            if running and not self._calm(then):
                 self._stop(then, number, goal, reason, self.chance.uniform(*lasts_s))
 
         self.agenda.at(now + int(self.chance.expovariate(1 / every_min) * MINUTE) + SECOND, stop)
+
+    def _calm(self, now: int) -> bool:
+        if self.script.breakdown is None:
+            return False
+        due = self.begin + int(self.script.breakdown[1] * MINUTE)
+        return due - CALM_BEFORE_BREAKDOWN <= now <= due
 
     def _stop(self, now: int, number: int, goal: Goal, reason: int, lasts_s: float) -> None:
         self._faults[number] = goal

@@ -4,24 +4,22 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from uns.demo.plant.events import Fact
+from uns.demo.plant.events import Fact, moment
 
 IN_FLIGHT_MAX = 1_000
 WAITING_MAX = 50_000
 """Messages the broker has not acknowledged; the plant stands still beyond it rather than forget one."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = frozenset({"started_at", "ended_at"})
 
 
 def iso(at: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).isoformat(timespec="microseconds")
+    return moment(at).isoformat(timespec="microseconds")
 
 
 class Publisher:

@@ -1,17 +1,16 @@
 """The machines of one line as an OPC UA server with history: every value at its own plant time."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from asyncua import Server, ua
 
-from uns.demo.plant.events import SECOND, Said
+from uns.demo.plant.events import SECOND, Said, moment
 from uns.demo.plant.machine import MODELS, Model
 
 NAMESPACE = "urn:demo-plant"
 HISTORY_MAX = 20_000
 """Values a variable remembers."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TAGS = {
     "State": ua.VariantType.Int32,
     "Mode": ua.VariantType.Int32,
@@ -20,10 +19,6 @@ _TAGS = {
     "StopReason": ua.VariantType.Int32,
     "Heartbeat": ua.VariantType.Int64,
 }
-
-
-def _moment(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
 
 
 class MachineServer:
@@ -52,7 +47,7 @@ class MachineServer:
                 value = ua.Variant(0.0 if kind is ua.VariantType.Double else 0, kind)
                 variable = await machine.add_variable(node_id, ua.QualifiedName(tag, 2), value)
                 self._types[model.cell, tag], self._ids[model.cell, tag] = kind, node_id
-                waiting = _moment(self._begin - SECOND)
+                waiting = moment(self._begin - SECOND)
                 status = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
                 await variable.write_value(
                     ua.DataValue(value, status, SourceTimestamp=waiting, ServerTimestamp=waiting)
@@ -67,7 +62,7 @@ class MachineServer:
 
     async def say(self, said: Said) -> None:
         cell = said.path.rpartition("/")[2]
-        at = _moment(said.at)
+        at = moment(said.at)
         value = ua.Variant(said.value, self._types[cell, said.tag])
         await self._server.write_attribute_value(
             self._ids[cell, said.tag], ua.DataValue(value, SourceTimestamp=at, ServerTimestamp=at)

@@ -10,7 +10,7 @@ from uns.demo.plant.line import Line, Script
 
 LINES = {
     "acme/dallas/packaging/line-1": Script(breakdown=("capper", 22, 8)),
-    "acme/dallas/packaging/line-2": Script(silence=("packer", 31, 9)),
+    "acme/dallas/packaging/line-2": Script(silence=("packer", 31, 8.95)),
     "acme/leipzig/packaging/line-1": Script(drift=("labeler", 45), resets_in_break="capper", first_order_min=52),
 }
 
