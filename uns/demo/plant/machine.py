@@ -117,6 +117,9 @@ class Machine:
         self._say(now, "State", int(state))
         self._truth(now)
         step = self._steps
+        if state in (State.RESETTING, State.EXECUTE) and self.reason:  # a reset acknowledges what stopped it
+            self.reason = 0
+            self._say(now, "StopReason", 0)
         if state in ENDS_IN:
 
             def end(then: int) -> None:
@@ -125,9 +128,6 @@ class Machine:
 
             self.agenda.at(now + lasts_us(state, self.chance), end)
             return
-        if state is State.EXECUTE and self.reason:
-            self.reason = 0
-            self._say(now, "StopReason", 0)
         if state is State.STOPPED:
             self._follow_mode(now)
         if state is State.EXECUTE:
