@@ -43,6 +43,8 @@ def test_a_good_path_is_its_own_nearest_spelling(path: Path) -> None:
         ("acme/line.1", "a-z, 0-9 and inner '-'", "acme/line-1"),
         ("acme/Köln", "a-z, 0-9 and inner '-'", "acme/koln"),
         ("acme/-x", "a-z, 0-9 and inner '-'", "acme/x"),
+        ("acme/a--b/C", "a-z, 0-9 and inner '-'", "acme/a--b/c"),
+        ("acme/a _- b", "a-z, 0-9 and inner '-'", "acme/a-b"),
         ("acme//x", "empty segment", "acme/x"),
         ("acme/raw", "is a message class", "acme/raw-1"),
         ("acme/" + "x" * 33, "33 characters", "acme/" + "x" * 32),

@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def test_what_init_writes_has_no_problems(uns: Uns, tmp_path: Path, source: tupl
     assert len(plant.cells()) == 1
     if source:
         assert source[1] in json.dumps([connector.config for connector in plant.connectors.values()])
+
+
+def test_the_next_commands_that_init_names_are_there(uns: Uns, tmp_path: Path) -> None:
+    _, out, _ = uns("init", tmp_path / "mine")
+    named = [shlex.split(line, comments=True) for line in out.splitlines() if line.startswith("  uns ")]
+    assert len(named) == 3
+    for command in named:
+        code, said, _ = uns(*command[1:], "--help")
+        assert code == 0, command
+        assert f"Usage: uns {command[1]}" in said
 
 
 def test_init_overwrites_nothing(uns: Uns, tmp_path: Path) -> None:
