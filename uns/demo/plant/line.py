@@ -196,7 +196,9 @@ class Line:
     def _stop(self, now: int, number: int, goal: Goal, reason: int, lasts_s: float) -> None:
         self._faults[number] = goal
         self._aim(now, number, reason)
-        self.agenda.tell(Truth(now, "stop", {"path": self.machines[number].path, "reason": reason, "lasts_s": lasts_s}))
+        end = now + int(lasts_s * SECOND)
+        told = {"path": self.machines[number].path, "reason": reason, "started_at": now, "ended_at": end}
+        self.agenda.tell(Truth(now, "stop", told))
         others = [other for other in range(len(self.machines)) if other != number]
         for other in others:
             self.agenda.at(now + BUFFER_S * abs(other - number) * SECOND, partial(self._feel, other, number))
@@ -207,7 +209,7 @@ class Line:
             for other in others:
                 self.agenda.at(then + 2 * abs(other - number) * SECOND, partial(self._relieve, other, number))
 
-        self.agenda.at(now + int(lasts_s * SECOND), over)
+        self.agenda.at(end, over)
 
     def _feel(self, other: int, number: int, now: int) -> None:
         if number in self._faults:

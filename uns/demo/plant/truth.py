@@ -63,6 +63,8 @@ class Truth:
     """(path, characteristic, begin)"""
     silences: list[tuple[str, int, int | None]] = field(default_factory=list)
     """(path, begin, end); none: still silent"""
+    stops: dict[str, list[tuple[int, int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Path → (begin, end of the cause, reason code) of its own stops, the breakdown among them; it runs a moment later."""
     _states: dict[str, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
     _pieces: dict[str, list[tuple[int, int, int]]] = field(default_factory=lambda: defaultdict(list))
     _orders: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
@@ -99,6 +101,8 @@ class Truth:
                 self._shifts[told["line"]][told["id"]] = told
             case "breakdown":
                 self.breakdowns.append((told["path"], told["started_at"], told["ended_at"]))
+            case "stop":
+                self.stops[told["path"]].append((at, told["ended_at"], told["reason"]))
             case "drift":
                 self.drifts.append((told["path"], told["characteristic"], at))
             case "silence":
