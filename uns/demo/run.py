@@ -6,7 +6,6 @@ Each part runs as the process an operator would run (`uns run …`), under the s
 import json
 import os
 import shutil
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,13 +19,13 @@ from pathlib import Path
 from topology.loader import load
 from topology.plant import Plant
 from uns import lag
-from uns.apply import Applier
 from uns.connect.ledger import read_ledgers
 from uns.connection import announce, withdraw
 from uns.embedded.ports import claim, free_port
 from uns.embedded.services import Services
 from uns.settings import Settings
-from uns.supervisor import Status, Supervisor
+from uns.supervisor import Status
+from uns.up import Parts, Say, apply_model
 
 PLANT_START = datetime.fromisoformat("2026-11-23T05:50:00+00:00")
 """Ten minutes before a shift change, so that a short run sees one."""
@@ -39,8 +38,6 @@ SETTLE_S = 60.0
 
 TICKS_ON_THE_WAY = 50
 """Lag at which the processors count as up to date: ticks keep coming, and each is a record."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class Demo:
         self.plant_end_s = 0.0
         self._home = settings.state_dir
         self._closing = ExitStack()
-        self.parts = Supervisor(self.logs, on_end=self._ended)
+        self.parts = Parts(self.environ, self.logs, self._ended)
 
     # -- start -------------------------------------------------------------------------------------------------
 
@@ -98,7 +95,7 @@ class Demo:
         dallas, leipzig, mes = free_port(), free_port(), free_port()
         page = claim(self.options.page_port, "the page")
         self.page_url = f"http://127.0.0.1:{page}"
-        self.environ = {
+        self.environ |= {
             **services.environ,
             "UNS_PLANT": str(model),
             "UNS_STATE_DIR": str(self.folder),
@@ -113,32 +110,29 @@ class Demo:
         os.environ.update(self.environ)
         self.settings = Settings()
         self.plant: Plant = load(self.settings.plant, dict(os.environ))
-        self._apply()
+        apply_model(self.settings, self.plant, self.say)
         clock_file = self.folder / "clock"
         epoch = PLANT_START.timestamp()
-        until: list[str] = []
+        plant: list[object] = [
+            "--opcua-dallas",
+            dallas,
+            "--opcua-leipzig",
+            leipzig,
+            "--mqtt",
+            self.environ["UNS_DEMO_MQTT"],
+        ]
+        plant += ["--clock-file", clock_file, "--seed", self.options.seed, "--truth", self.truth]
         if self.options.duration_s is not None:
-            until = ["--until", f"{epoch + self.options.duration_s * self.options.rate:.0f}"]
-        self._add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
-        self._add(
-            "plant",
-            *("-m", "uns.demo.plant", "--opcua-dallas", str(dallas), "--opcua-leipzig", str(leipzig)),
-            *(
-                "--mqtt",
-                self.environ["UNS_DEMO_MQTT"],
-                "--clock-file",
-                str(clock_file),
-                "--seed",
-                str(self.options.seed),
-            ),
-            *("--truth", str(self.truth), *until),
-        )
-        health = {name: free_port() for name in self.plant.connectors}
-        for name, port in health.items():
-            self._add_uns(f"connector-{name}", "run", "connector", name, metrics_port=port)
-        self.parts.start()
+            plant += ["--until", epoch + self.options.duration_s * self.options.rate]
+        self.parts.add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
+        self.parts.add("plant", "-m", "uns.demo.plant", *map(str, plant))
+        connectors = self.parts.add_connectors(self.plant)
+        self.parts.supervisor.start()
         # Everybody listens before the plant begins to speak: MQTT keeps nothing for a session that never was.
-        self._wait("a connector did not open its source", lambda: all(map(_is_ready, health.values())))
+        self._wait(
+            "a connector did not open its source",
+            lambda: all(_is_ready(self.parts.health[name]) for name in connectors),
+        )
 
         begin = time.time() + LEAD_S
         clock = f"{begin:.6f},{epoch:.0f},{self.options.rate:g}"
@@ -149,25 +143,10 @@ class Demo:
         self.plant_end_s = begin + (self.options.duration_s or 0.0)
         announce(self._home, self.environ)
         self._closing.callback(withdraw, self._home)
-        self._add_uns("processors", "run", "processors")
-        for name in self.plant.sinks:
-            self._add_uns(f"sink-{name}", "run", "sink", name)
-        self._add_uns("page", "run", "page", "--port", str(page))
+        self.parts.add_rest(self.plant, page)
         self.say(
-            f"✓ {len(self.parts.status())} parts started; the plant's clock runs {self.options.rate:g} times as fast as yours"
+            f"✓ {len(self.parts.health)} parts started; the plant's clock runs {self.options.rate:g} times as fast as yours"
         )
-
-    def _apply(self) -> None:
-        begun = time.monotonic()
-        applier = Applier(self.settings, self.plant)
-        steps = applier.apply(applier.plan())
-        self.say(f"✓ namespace applied, {steps} steps {time.monotonic() - begun:.1f} s")
-
-    def _add(self, name: str, *arguments: str, metrics_port: int = 0) -> None:
-        self.parts.add(name, [sys.executable, *arguments], {**self.environ, "UNS_METRICS_PORT": str(metrics_port)})
-
-    def _add_uns(self, name: str, *arguments: str, metrics_port: int = 0) -> None:
-        self._add(name, "-m", "uns", *arguments, metrics_port=metrics_port)
 
     def _ended(self, status: Status, tail: list[str]) -> None:
         self.progress.ends.append(status.name)
@@ -213,7 +192,7 @@ class Demo:
         for at, name in due:
             time.sleep(max(0.0, at - time.time()))
             self.progress.killed.append(name)
-            pid = self.parts.kill(name)
+            pid = self.parts.supervisor.kill(name)
             self.say(f"! chaos: kill -9 {name} (pid {pid})")
         time.sleep(max(0.0, self.plant_end_s - time.time()))
 
@@ -241,7 +220,7 @@ class Demo:
         time.sleep(quiet_s)
         group = f"uns-processors-{self.plant.enterprise}"
         self._wait("the processors did not catch up", lambda: lag.total(self.settings, group) <= TICKS_ON_THE_WAY)
-        self.parts.stop_one("processors")
+        self.parts.supervisor.stop_one("processors")
         for name in self.plant.sinks:
             sink = f"uns-sink-{self.plant.enterprise}-{name}"
             self._wait(f"sink {name} did not catch up", lambda sink=sink: lag.total(self.settings, sink) == 0)  # type: ignore[misc]
@@ -271,7 +250,7 @@ class Demo:
 
     def close(self) -> None:
         """Stops all, our parts first. Idempotent; takes less than 3 s."""
-        self.parts.stop(deadline_s=1.5)
+        self.parts.supervisor.stop(deadline_s=1.5)
         self._closing.close()
 
 

@@ -4,12 +4,12 @@ import asyncio
 import os
 
 import structlog
-from topology.filters import Filter
-from topology.loader import PlantError, load
 
 from schemas.codec import Codec
 from schemas.records import Acknowledge, Alert
 from topology.classes import MessageClass
+from topology.filters import Filter
+from topology.loader import PlantError, load
 from topology.path import Path
 from uns import clock, telemetry
 from uns.publish import NotPublished, publish
