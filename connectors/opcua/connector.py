@@ -10,7 +10,7 @@ from asyncua import Client, Node, ua
 from asyncua.ua.uaerrors import UaError
 
 from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
-from connectors.opcua.codec import decode, moment
+from connectors.opcua.codec import decode, micros, moment
 from connectors.opcua.config import Machine, OpcUaConfig
 from topology.path import Path
 
@@ -19,6 +19,8 @@ WAITING_MAX = 200_000
 BATCH_MAX = 2_000
 PROBE_S = 2.0
 """How often a silent server is asked whether it is alive."""
+HISTORY_LAG_S = 2.0
+"""Longest wait at an open, for all variables together, for a history that is behind the values."""
 BROWSE_DEPTH = 6
 TAGS_MAX = 20_000
 
@@ -78,7 +80,7 @@ class OpcUaConnector:
             nodes = await self._resolve(client)
             await self._subscribe(client, nodes)
             if config.history:
-                await self._back_fill(nodes)
+                await self._back_fill(client, nodes)
         except _ERRORS as error:
             raise SourceUnavailable(f"OPC UA server {config.url}: {_words(error)}") from error
 
@@ -112,16 +114,28 @@ class OpcUaConnector:
                 f"OPC UA server {config.url} refuses {len(refused)} tags: {'; '.join(refused[:5])}; correct the node ids"
             )
 
-    async def _back_fill(self, nodes: list[Node]) -> None:
-        for node in nodes:
-            variable = self._variables[node.nodeid]
-            known = self._safe.get((variable.path, variable.tag))
-            if known is None:
-                continue
+    async def _back_fill(self, client: Client, nodes: list[Node]) -> None:
+        """Reads until history reaches the value of this moment: a server writes its history a little behind."""
+        known = [(node, self._variables[node.nodeid]) for node in nodes]
+        known = [(node, one) for node, one in known if (one.path, one.tag) in self._safe]
+        if not known:
+            return
+        now = await client.uaclient.read_attributes([node.nodeid for node, _ in known], ua.AttributeIds.Value)
+        deadline = time.monotonic() + HISTORY_LAG_S
+        for (node, variable), current in zip(known, now, strict=True):
+            start = self._safe[variable.path, variable.tag][0]
+            wanted = micros(current.SourceTimestamp) if current.SourceTimestamp is not None else start
             try:
-                values = await node.read_raw_history(
-                    starttime=moment(known[0]), numvalues=self._config.history_max, return_bounds=False
-                )
+                while True:
+                    values = await node.read_raw_history(
+                        starttime=moment(start), numvalues=self._config.history_max, return_bounds=False
+                    )
+                    reached = max(
+                        (micros(value.SourceTimestamp) for value in values if value.SourceTimestamp), default=start
+                    )
+                    if reached >= wanted or len(values) >= self._config.history_max or time.monotonic() > deadline:
+                        break
+                    await asyncio.sleep(0.05)
             except UaError:
                 continue  # this variable has no history: the gap shows as unknown
             for value in values:
