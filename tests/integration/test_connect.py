@@ -1,0 +1,422 @@
+"""Connectors as processes between real sources and real Kafka: whatever dies, every value arrives and every unit is accounted for."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+import paho.mqtt.client as paho
+import pytest
+import yaml
+from confluent_kafka import Message
+from paho.mqtt.enums import CallbackAPIVersion
+
+from schemas.codec import Codec
+from schemas.records import Order, Sample, Samples
+from tests.contract import sources
+from tests.harness import MqttBroker, consume_all, eventually
+from topology.classes import MessageClass
+from topology.path import Path as Place
+from topology.topics import topic
+from uns.apply import apply_plant
+from uns.connect.ledger import Ledger, read_ledgers
+from uns.embedded.kafka import Kafka
+from uns.embedded.ports import free_port
+from uns.plant import load_plant
+from uns.registry.client import Registry
+from uns.settings import Settings
+
+T0 = sources.T0
+DEADLINE_S = 20.0
+NAME = "plc"
+
+
+@dataclass
+class World:
+    """One plant folder with one connector, its topics on a Kafka, and what came out of them."""
+
+    settings: Settings
+    folder: Path
+    cell: Place
+    codec: Codec
+
+    @classmethod
+    def make(cls, folder: Path, kafka: str, registry: str, enterprise: str, connector: dict[str, Any]) -> Self:
+        cell = Place.parse(f"{enterprise}/dallas/packaging/line-1/filler")
+        model = {
+            "namespace": {
+                "enterprise": enterprise,
+                "sites": {
+                    "dallas": {"areas": {"packaging": {"lines": {"line-1": {"cells": {"filler": "f", "capper": "f"}}}}}}
+                },
+            },
+            "types": {"f": {"tags": {"State": {"role": "state", "map": "packml"}}, "ideal_cycle_s": 6.0}},
+            "connectors": {NAME: connector},
+        }
+        (folder / "plant").mkdir()
+        (folder / "plant" / "plant.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
+        settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder / "state", plant=folder / "plant")
+        apply_plant(load_plant(settings.plant), settings)
+        return cls(settings, folder, cell, Registry(registry, folder / "schemas").codec())
+
+    def process(self) -> "Process":
+        return Process(self)
+
+    def ledger(self) -> Ledger:
+        return read_ledgers(self.settings.state_dir).get(NAME, Ledger())
+
+    def messages(self, message_class: MessageClass, place: Place | None = None) -> list[Message]:
+        assert self.settings.bootstrap
+        return consume_all(self.settings.bootstrap, [topic(place or self.cell, message_class)])
+
+    def records(self) -> list[Samples]:
+        """The records of the cell, each once. Fails on a gap, a change of order, or a repetition that is not byte for byte."""
+        found: dict[int, bytes] = {}
+        for message in self.messages(MessageClass.RAW):
+            assert message.key() == str(self.cell).encode()
+            record = self.codec.decode(message.value())
+            if isinstance(record, Samples):
+                assert record.sequence <= len(found) + 1, f"a gap before {record.sequence}"
+                assert found.setdefault(record.sequence, message.value() or b"") == message.value()
+        records = [self.codec.decode(found[number]) for number in range(1, len(found) + 1)]
+        return [record for record in records if isinstance(record, Samples)]
+
+    def samples(self, tag: str) -> list[Sample]:
+        return [sample for record in self.records() for sample in record.samples if sample.tag == tag]
+
+    def settled(self) -> Ledger:
+        """The ledger, once Kafka has everything; it must agree with the topics."""
+
+        def nothing_pending() -> Ledger | None:
+            ledger = self.ledger()
+            return ledger if ledger.read and not ledger.pending else None
+
+        ledger = eventually(nothing_pending, DEADLINE_S, "nothing pending")
+        assert ledger.lost == 0
+        return ledger
+
+
+class Process:
+    """`uns run connector` in a process of its own."""
+
+    def __init__(self, world: World) -> None:
+        settings, port = world.settings, free_port()
+        self.url, self._world = f"http://127.0.0.1:{port}", world
+        self._log = world.folder / f"connector-{port}.log"
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("UNS_")} | {
+            "UNS_BOOTSTRAP": str(settings.bootstrap),
+            "UNS_REGISTRY": str(settings.registry),
+            "UNS_STATE_DIR": str(settings.state_dir),
+            "UNS_PLANT": str(settings.plant),
+            "UNS_METRICS_PORT": str(port),
+        }
+        with self._log.open("wb") as log:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "uns", "run", "connector", NAME],
+                env=environ,
+                stderr=log,
+                cwd=Path(__file__).parents[2],
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait()
+
+    def reasons(self) -> list[str]:
+        """Why it is not ready; empty when it is. Raises `AssertionError` while it does not answer."""
+        assert self._child.poll() is None, self.log()
+        try:
+            answer = httpx2.get(f"{self.url}/health/ready", timeout=5)
+        except httpx2.TransportError as error:
+            raise AssertionError(str(error)) from None
+        found: list[str] = answer.json().get("reasons", [])
+        assert (answer.status_code == 200) == (not found)
+        return found
+
+    def ready(self) -> Self:
+        eventually(lambda: not self.reasons(), DEADLINE_S, f"{self.log()} ready")
+        return self
+
+    def metrics(self) -> str:
+        return httpx2.get(f"{self.url}/metrics", timeout=5).text
+
+    def terminate(self) -> int:
+        """SIGTERM; its exit code."""
+        self._child.send_signal(signal.SIGTERM)
+        return self._child.wait(15)
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+
+@dataclass
+class Machine:
+    """A machine that speaks MQTT."""
+
+    client: paho.Client
+    name: str
+    said: int = 0
+
+    def publish(self, payload: bytes, kind: str = "data") -> None:
+        self.client.publish(f"{self.name}/{kind}", payload, qos=1).wait_for_publish(10)
+
+    def say(self, times: int) -> None:
+        """Values 1, 2, 3, … of `State`, a millisecond apart."""
+        for _ in range(times):
+            self.said += 1
+            self.publish(json.dumps({"at": T0 // 1000 + self.said, "values": {"State": self.said}}).encode())
+
+    def everything(self) -> list[Sample]:
+        return [Sample("State", T0 + number * 1000, number) for number in range(1, self.said + 1)]
+
+
+@contextmanager
+def machine(broker: MqttBroker, name: str) -> Iterator[Machine]:
+    host, _, port = broker.url.removeprefix("mqtt://").partition(":")
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"machine-{name}")
+    client.max_inflight_messages_set(1000)
+    client.connect(host, int(port))
+    client.loop_start()
+    try:
+        yield Machine(client, name)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def mqtt(broker: MqttBroker, name: str, **more: Any) -> dict[str, Any]:
+    path = f"{name}/dallas/packaging/line-1/filler"
+    return {
+        "protocol": "mqtt",
+        "config": {
+            "broker": broker.url,
+            "client_id": f"uns-{name}",
+            "subscriptions": [
+                {"topic": f"{name}/data", "path": path},
+                {"topic": f"{name}/order", "path": path, "payload": "order"},
+                {"topic": f"{name}/+/away", "path": f"{name}/dallas/packaging/line-1/{{1}}"},
+            ],
+        },
+        **more,
+    }
+
+
+def test_mqtt_loses_nothing_and_counts_everything_through_kill_9(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    if not mqtt_broker.persistent:
+        pytest.skip("this broker keeps nothing for a session that is away; install mosquitto")
+    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
+    chance, stop = random.Random(11), threading.Event()
+    with machine(mqtt_broker, enterprise) as plc:
+
+        def talk() -> None:
+            while not stop.is_set():
+                plc.say(5)
+
+        process = world.process().ready()
+        talker = threading.Thread(target=talk)
+        talker.start()
+        try:
+            for _ in range(3):
+                wanted = world.ledger().read + chance.randrange(20, 300)
+                eventually(lambda wanted=wanted: world.ledger().read > wanted, DEADLINE_S, process.log())  # type: ignore[misc]
+                process.kill()
+                assert world.ledger().lost == 0
+                process = world.process()
+            process.ready()
+        finally:
+            stop.set()
+            talker.join()
+        try:
+            said = set(plc.everything())
+            eventually(lambda: said <= set(world.samples("State")), DEADLINE_S, "every value said", every_s=0.3)
+            ledger = world.settled()
+            assert ledger.published == len(world.samples("State")) == ledger.read
+            assert set(world.samples("State")) == said
+            assert process.terminate() == 0
+        finally:
+            process.kill()
+
+
+def test_opc_ua_fills_the_gaps_of_kill_9_from_history(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    async def go() -> None:
+        async with sources.opcua(mqtt_broker, enterprise) as server:
+            path = f"{enterprise}/dallas/packaging/line-1/filler"
+            config = server.config | {"machines": [{"path": path, "node": "ns=2;s=filler"}]}
+            world = await asyncio.to_thread(
+                World.make, tmp_path, kafka, registry, enterprise, {"protocol": "opcua", "config": config}
+            )
+            said: list[Sample] = []
+            chance = random.Random(12)
+
+            async def talk() -> None:
+                while True:
+                    sample = Sample("State", T0 + len(said) * 1000, len(said) + 1)
+                    await server.say(sample.tag, sample.at, sample.value)
+                    said.append(sample)
+                    await asyncio.sleep(0.004)  # the server's history holds 10,000 values
+
+            def missing() -> list[Sample]:
+                found = set(world.samples("State"))
+                assert set(said) <= found, f"missing {[s.value for s in said if s not in found][:50]} of {len(said)}"
+                return []
+
+            async def until(wanted: int) -> None:
+                await asyncio.to_thread(eventually, lambda: world.ledger().read >= wanted, DEADLINE_S, process.log())
+
+            process = await asyncio.to_thread(world.process().ready)
+            await until(3)  # the three tags' values at start: from here on the spool knows where history begins
+            talker = asyncio.create_task(talk())
+            try:
+                for _ in range(3):
+                    await until(world.ledger().read + chance.randrange(20, 200))
+                    process.kill()
+                    assert world.ledger().lost == 0
+                    process = world.process()
+                await asyncio.to_thread(process.ready)
+                talker.cancel()
+                await asyncio.to_thread(
+                    eventually,
+                    lambda: not missing(),
+                    DEADLINE_S,
+                    "every value said",
+                    every_s=0.3,
+                )
+                ledger = await asyncio.to_thread(world.settled)
+                records = await asyncio.to_thread(world.records)
+                assert ledger.published == ledger.read == sum(len(record.samples) for record in records)
+                assert await asyncio.to_thread(process.terminate) == 0
+            finally:
+                talker.cancel()
+                process.kill()
+
+    asyncio.run(go())
+
+
+def test_while_kafka_is_away_the_spool_fills_and_then_drains_in_order(
+    registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    folder, port = tmp_path / "kafka", free_port()
+    broker = Kafka(folder, port)
+    try:
+        address = broker.start()
+        world = World.make(tmp_path, address, registry, enterprise, mqtt(mqtt_broker, enterprise))
+        with machine(mqtt_broker, enterprise) as plc, world.process() as process:
+            process.ready()
+            plc.say(100)
+            eventually(lambda: world.ledger().published == 100, DEADLINE_S)
+            broker.stop()
+            plc.say(300)
+            eventually(lambda: world.ledger().pending == 300, DEADLINE_S, process.log())
+            eventually(lambda: any("Kafka is away" in reason for reason in process.reasons()), DEADLINE_S)
+            assert world.ledger().read == 400
+            broker = Kafka(folder, port)
+            broker.start()
+            eventually(lambda: world.ledger().published == 400, DEADLINE_S, process.log())
+            process.ready()
+            assert world.samples("State") == plc.everything(), "each once, in order"
+            assert world.settled() == Ledger(read=400, published=400)
+
+            broker.stop()  # with nothing to send, nobody's delivery tells that it is back
+            eventually(lambda: any("Kafka is away" in reason for reason in process.reasons()), DEADLINE_S)
+            broker = Kafka(folder, port)
+            broker.start()
+            process.ready()
+    finally:
+        broker.stop()
+
+
+def test_malformed_messages_are_quarantined_as_they_were_and_the_rest_goes_on(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    world = World.make(
+        tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise, suppress={"unchanged": True})
+    )
+    broken = b'{"at": 1, "values": {\xff\x00'
+    with machine(mqtt_broker, enterprise) as plc, world.process() as process:
+        process.ready()
+        plc.say(1)
+        plc.publish(broken)
+        plc.publish(b'{"at": 7, "values": {"\\ud800": 1, "Speed": 2.5, "Huge": 99999999999999999999}}')
+        plc.publish(b'{"at": 8, "values": {"Speed": 2.5}}')
+        plc.publish(b'{"at": 9, "values": {"Speed": 3}}', "robot/away")
+        plc.publish(b'{"id": "o-1", "product": "cola", "started_at": "2026-11-23T06:00:00Z"}', "order")
+        plc.publish(b'{"id": "o-2"}', "order")
+        plc.say(1)
+        eventually(lambda: world.ledger().read == 10 and not world.ledger().pending, DEADLINE_S, process.log())
+        assert world.settled() == Ledger(
+            read=10,
+            published=4,
+            suppressed={"unchanged": 1},
+            quarantined={"bad_fact": 1, "bad_json": 1, "bad_value": 2, "unknown_path": 1},
+        )
+        assert world.samples("State") == plc.everything()
+        assert [sample.value for sample in world.samples("Speed")] == [2.5]
+        raw = [world.codec.decode(message.value()) for message in world.messages(MessageClass.RAW)]
+        assert [record.id for record in raw if isinstance(record, Order)] == ["o-1"]
+
+        (bad,) = [m for m in world.messages(MessageClass.QUARANTINE) if m.value() == broken]
+        headers = dict(bad.headers() or [])
+        assert bad.key() == str(world.cell).encode()
+        assert headers["uns.reason"] == b"bad_json"
+        assert headers["__connect.errors.connector.name"] == NAME.encode()
+        assert headers["__connect.errors.topic"] == f"{enterprise}/data".encode()
+        assert b"not JSON" in headers["__connect.errors.exception.message"]
+        (nowhere,) = world.messages(MessageClass.QUARANTINE, Place.parse(enterprise))
+        assert b"line-1/robot" in dict(nowhere.headers() or [])["__connect.errors.exception.message"]
+
+        labels = f'uns_connector_units_total{{connector="{NAME}",outcome='
+        said = process.metrics()
+        assert f'{labels}"quarantined",reason="bad_json"}} 1.0' in said
+        assert f'{labels}"read",reason=""}} 10.0' in said
+        assert f'uns_connector_source_up{{connector="{NAME}"}} 1.0' in said
+
+
+def test_sigterm_ends_it_with_everything_sent_and_acknowledged(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
+    stop = threading.Event()
+    with machine(mqtt_broker, enterprise) as plc:
+
+        def talk() -> None:
+            while not stop.is_set():
+                plc.say(1)
+
+        with world.process() as process:
+            process.ready()
+            talker = threading.Thread(target=talk)
+            talker.start()
+            eventually(lambda: world.ledger().read > 100, DEADLINE_S)
+            try:
+                assert process.terminate() == 0
+            finally:
+                stop.set()
+                talker.join()
+            first = world.settled()
+            assert first.published == len(world.samples("State"))
+        if not mqtt_broker.persistent:
+            return
+        with world.process() as process:
+            eventually(lambda: world.ledger().published >= plc.said, DEADLINE_S, process.log())
+            assert process.terminate() == 0
+        assert world.samples("State") == plc.everything(), "what was acknowledged did not come again"
