@@ -159,10 +159,9 @@ def test_the_next_commands_that_init_names_are_there(uns: Uns, tmp_path: Path) -
     _, out, _ = uns("init", tmp_path / "mine")
     named = [shlex.split(line, comments=True) for line in out.splitlines() if line.startswith("  uns ")]
     assert len(named) == 3
+    assert uns("no-such-command", "--help")[0] != 0
     for command in named:
-        code, said, _ = uns(*command[1:], "--help")
-        assert code == 0, command
-        assert f"Usage: uns {command[1]}" in said
+        assert uns(*command[1:], "--help")[0] == 0, command
 
 
 def test_init_overwrites_nothing(uns: Uns, tmp_path: Path) -> None:
