@@ -1,5 +1,7 @@
 """One example of every record type, with every optional field filled."""
 
+from typing import Any
+
 from schemas.records import (
     Acknowledge,
     Alert,
@@ -27,7 +29,7 @@ T = 1_795_000_000_000_000
 PATH = "acme/dallas/packaging/line-1/filler"
 
 
-def _common(kind: str) -> dict[str, object]:
+def _common(kind: str) -> dict[str, Any]:
     return {
         "id": f"{PATH}#{kind}@20261118T110640.000000Z~iso22400@1:0",
         "path": PATH,
@@ -59,8 +61,8 @@ EXAMPLES: tuple[Record, ...] = (
     Inspection(id="I1", characteristic="Offset", at=T, value=0.5, by="bo"),
     Acknowledge(alert=f"{PATH}#alert", at=T, by="anna", comment=None),
     Tick(at=T, worker="w0"),
-    State(**_common("state"), state="execute", mode="production", element="APT"),  # type: ignore[arg-type]
-    Production(**_common("production"), good=10, scrap=1, resets=0, order="4711", product="cola"),  # type: ignore[arg-type]
+    State(**_common("state"), state="execute", mode="production", element="APT"),
+    Production(**_common("production"), good=10, scrap=1, resets=0, order="4711", product="cola"),
     Downtime(
         **_common("downtime"),
         kind="stop",
@@ -69,8 +71,8 @@ EXAMPLES: tuple[Record, ...] = (
         reason="no material",
         category="material",
         order="4711",
-    ),  # type: ignore[arg-type]
-    Oee(  # type: ignore[arg-type]
+    ),
+    Oee(
         **_common("oee-hour"),
         window="hour",
         window_name=None,
@@ -86,7 +88,7 @@ EXAMPLES: tuple[Record, ...] = (
         order=None,
         product=None,
     ),
-    Quality(  # type: ignore[arg-type]
+    Quality(
         **_common("quality-Offset"),
         characteristic="Offset",
         value=1.0,
@@ -109,8 +111,8 @@ EXAMPLES: tuple[Record, ...] = (
         message="m",
         acknowledged_by=None,
         cause="c",
-    ),  # type: ignore[arg-type]
-    Current(  # type: ignore[arg-type]
+    ),
+    Current(
         **_common("current"),
         at=T,
         state="execute",
