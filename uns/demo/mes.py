@@ -8,6 +8,7 @@ import argparse
 import json
 import sqlite3
 import time
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from random import Random
@@ -51,11 +52,11 @@ class Store:
         query, values = "SELECT id, content FROM object WHERE kind = ?", [kind]
         if external_id is not None:
             query, values = f"{query} AND external_id = ?", [kind, external_id]
-        return [{"id": id_, **json.loads(content)} for id_, content in self._db.execute(f"{query} ORDER BY id", values)]
+        return [{**json.loads(content), "id": id_} for id_, content in self._db.execute(f"{query} ORDER BY id", values)]
 
     def get(self, kind: str, id_: int) -> dict[str, Any] | None:
         row = self._db.execute("SELECT content FROM object WHERE kind = ? AND id = ?", (kind, id_)).fetchone()
-        return None if row is None else {"id": id_, **json.loads(row[0])}
+        return None if row is None else {**json.loads(row[0]), "id": id_}
 
     def change(self, kind: str, id_: int, fields: dict[str, Any]) -> dict[str, Any] | None:
         known = self.get(kind, id_)
@@ -63,7 +64,8 @@ class Store:
             return None
         changed = {**known, **fields, "id": id_}
         content = json.dumps({name: value for name, value in changed.items() if name != "id"})
-        self._db.execute("UPDATE object SET content = ?, updated_at = ? WHERE id = ?", (content, time.time(), id_))
+        row = (changed["external_id"], content, time.time(), id_)
+        self._db.execute("UPDATE object SET external_id = ?, content = ?, updated_at = ? WHERE id = ?", row)
         return changed
 
     def heard(self, method: str, url: str, status: int) -> None:
@@ -119,7 +121,7 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
             def act() -> tuple[int, Any]:
                 if request.method == "GET":
                     return 200, store.find(kind, request.query_params.get("external_id"))
-                return 201, {"id": store.create(kind, _valid(kind, body)), **body}
+                return 201, {**body, "id": store.create(kind, _valid(kind, body, KINDS[kind]))}
 
             return answer(request, act)
 
@@ -128,7 +130,10 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
             id_ = int(request.path_params["id"])
 
             def act() -> tuple[int, Any]:
-                found = store.get(kind, id_) if request.method == "GET" else store.change(kind, id_, body)
+                if request.method == "GET":
+                    found = store.get(kind, id_)
+                else:
+                    found = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
                 if found is None:
                     raise Refused(404, f"there is no {kind} {id_}")
                 return 200, found
@@ -140,10 +145,10 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
             Route(f"{prefix}/{{id:int}}", one, methods=["GET", "PATCH"]),
         ]
 
-    def stats(request: Request) -> Response:
+    async def stats(request: Request) -> Response:
         return JSONResponse(store.stats())
 
-    def page(request: Request) -> Response:
+    async def page(request: Request) -> Response:
         lists = "".join(
             f"<h2>{kind}</h2><ul>"
             + "".join(f"<li>{escape(json.dumps(one))}</li>" for one in store.find(kind))
@@ -170,8 +175,11 @@ async def _body(request: Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _valid(kind: str, body: dict[str, Any]) -> dict[str, Any]:
-    for name, expected in KINDS[kind].items():
+def _valid(kind: str, body: dict[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    if not body:
+        raise Refused(422, "a JSON object with fields is required")
+    for name in sorted(required):
+        expected = KINDS[kind][name]
         if not isinstance(body.get(name), expected) or isinstance(body.get(name), bool):
             raise Refused(422, f"{name}: a {expected.__name__} is required")
     if body.get("priority", "NONE") not in PRIORITIES:

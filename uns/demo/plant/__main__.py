@@ -83,7 +83,7 @@ async def run(given: argparse.Namespace) -> None:
         with_timeout.cancel()
     truth.end(min(now, until) if until is not None else now)
     truth.close()
-    await asyncio.to_thread(publisher.flush, 0.3)
+    await asyncio.to_thread(publisher.flush, 0.2)
     publisher.close()
     with suppress(TimeoutError):
         await asyncio.wait_for(asyncio.gather(*(server.stop() for server in servers.values())), STOP_S)

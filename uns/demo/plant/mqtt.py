@@ -15,6 +15,7 @@ from uns.demo.plant.events import Fact, moment
 IN_FLIGHT_MAX = 1_000
 WAITING_MAX = 50_000
 """Messages the broker has not acknowledged; the plant stands still beyond it rather than forget one."""
+CLOSE_S = 0.2
 _TIMES = frozenset({"started_at", "ended_at"})
 
 
@@ -64,8 +65,11 @@ class Publisher:
             return self._waiting
 
     def close(self) -> None:
+        """Says goodbye where there is somebody to hear it; a client that is about to try again is not waited for."""
         self._client.disconnect()
-        self._client.loop_stop()
+        goodbye = threading.Thread(target=self._client.loop_stop, daemon=True)
+        goodbye.start()
+        goodbye.join(CLOSE_S)
 
 
 def _with_times(value: Any) -> Any:
