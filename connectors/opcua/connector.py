@@ -10,8 +10,9 @@ from asyncua import Client, Node, ua
 from asyncua.ua.uaerrors import UaError
 
 from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
-from connectors.opcua.codec import decode, micros, moment
+from connectors.opcua.codec import decode, moment
 from connectors.opcua.config import Machine, OpcUaConfig
+from connectors.opcua.novelty import Novelty, Place, mark
 from topology.path import Path
 
 WAITING_MAX = 200_000
@@ -19,13 +20,12 @@ WAITING_MAX = 200_000
 BATCH_MAX = 2_000
 PROBE_S = 2.0
 """How often a silent server is asked whether it is alive."""
-HISTORY_LAG_S = 2.0
-"""Longest wait at an open, for all variables together, for a history that is behind the values."""
 BROWSE_DEPTH = 6
 TAGS_MAX = 20_000
 
-_ANY = object()
-"""Stands for a value that is known by its time only."""
+LAG_S = 2.0
+"""How long history may lag behind the subscription: it is read again until it has what the subscription told first."""
+LAG_PAUSE_S = 0.1
 
 _ERRORS = (UaError, OSError, TimeoutError, asyncio.TimeoutError, ConnectionError)
 
@@ -34,6 +34,10 @@ class Variable(NamedTuple):
     path: Path
     tag: str
     node_id: str
+
+    @property
+    def place(self) -> Place:
+        return self.path, self.tag
 
 
 class OpcUaConnector:
@@ -45,21 +49,22 @@ class OpcUaConnector:
         self._name, self._config = name, config
         self._client: Client | None = None
         self._waiting: deque[tuple[Variable, ua.DataValue]] = deque()
-        self._history: list[Reading | Malformed] = []
-        self._safe: dict[tuple[Path, str], tuple[int, object]] = {}
-        self._heard: set[tuple[Path, str]] = set()
+        self._resume: Resume = {}
+        self._novelty = Novelty({})
+        self._first: dict[Place, int] = {}
+        """Time of the first value that the subscription told of a tag: up to it, history is asked."""
         self._variables: dict[ua.NodeId, Variable] = {}
         self._news = asyncio.Event()
         self._lost: str | None = None
         self._answered = 0.0
 
     async def open(self, resume: Resume) -> None:
-        """Connects, subscribes, then reads the history of every tag that `resume` knows, in this order: nothing falls between."""
+        """Connects and subscribes. History is read after that, by `batches`: nothing falls between."""
         self._news, self._lost, self._answered = asyncio.Event(), None, time.monotonic()
         self._waiting.clear()
-        self._safe, self._history, self._heard = {place: (at, _ANY) for place, at in resume.items()}, [], set()
+        self._resume, self._novelty, self._first = resume, Novelty(resume), {}
         config = self._config
-        client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=PROBE_S)
+        self._client = client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=PROBE_S)
         try:
             if config.username is not None:
                 client.set_user(config.username)
@@ -75,12 +80,8 @@ class OpcUaConnector:
             raise SourceUnavailable(
                 f"OPC UA server {config.url} cannot be reached ({_words(error)}); is it up, are address, user and certificate right?"
             ) from error
-        self._client = client
         try:
-            nodes = await self._resolve(client)
-            await self._subscribe(client, nodes)
-            if config.history:
-                await self._back_fill(client, nodes)
+            await self._subscribe(client, await self._resolve(client))
         except _ERRORS as error:
             raise SourceUnavailable(f"OPC UA server {config.url}: {_words(error)}") from error
 
@@ -114,39 +115,11 @@ class OpcUaConnector:
                 f"OPC UA server {config.url} refuses {len(refused)} tags: {'; '.join(refused[:5])}; correct the node ids"
             )
 
-    async def _back_fill(self, client: Client, nodes: list[Node]) -> None:
-        """Reads until history reaches the value of this moment: a server writes its history a little behind."""
-        known = [(node, self._variables[node.nodeid]) for node in nodes]
-        known = [(node, one) for node, one in known if (one.path, one.tag) in self._safe]
-        if not known:
-            return
-        now = await client.uaclient.read_attributes([node.nodeid for node, _ in known], ua.AttributeIds.Value)
-        deadline = time.monotonic() + HISTORY_LAG_S
-        for (node, variable), current in zip(known, now, strict=True):
-            start = self._safe[variable.path, variable.tag][0]
-            wanted = micros(current.SourceTimestamp) if current.SourceTimestamp is not None else start
-            try:
-                while True:
-                    values = await node.read_raw_history(
-                        starttime=moment(start), numvalues=self._config.history_max, return_bounds=False
-                    )
-                    reached = max(
-                        (micros(value.SourceTimestamp) for value in values if value.SourceTimestamp), default=start
-                    )
-                    if reached >= wanted or len(values) >= self._config.history_max or time.monotonic() > deadline:
-                        break
-                    await asyncio.sleep(0.05)
-            except UaError:
-                continue  # this variable has no history: the gap shows as unknown
-            for value in values:
-                self._keep(variable, value, self._history)
-
     async def batches(self) -> AsyncIterator[Batch]:
         """History first, then what the subscription brings. Raises `SourceUnavailable` when the server is silent to a probe."""
-        self._history.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
-        while self._history:
-            part, self._history = self._history[:BATCH_MAX], self._history[BATCH_MAX:]
-            yield _batch(part)
+        if self._config.history:
+            async for missed in self._missed():
+                yield _batch(missed)
         while True:
             if not self._waiting:
                 self._check()
@@ -158,27 +131,55 @@ class OpcUaConnector:
                 continue
             parts: list[Reading | Malformed] = []
             for _ in range(min(BATCH_MAX, len(self._waiting))):
-                self._keep(*self._waiting.popleft(), parts)
+                variable, value = self._waiting.popleft()
+                if not _never_had_a_value(value) and self._novelty.live(variable.place, mark(value)):
+                    parts.append(decode(*variable, value))
             if parts:
                 yield _batch(parts)
 
-    def _keep(self, variable: Variable, value: ua.DataValue, parts: list[Reading | Malformed]) -> None:
-        """Adds what is new. A server repeats its latest value on every subscription, and history what was safe already."""
-        if value.Value is None or (value.Value.Value is None and value.SourceTimestamp is None):
-            return  # a variable that never had a value
-        part = decode(variable.path, variable.tag, variable.node_id, value)
-        if isinstance(part, Reading):
-            place, at = (variable.path, variable.tag), part.sample.at
-            known_at, known = self._safe.get(place, (-1, _ANY))
-            first = place not in self._heard
-            self._heard.add(place)
-            if at == known_at and (known is _ANY or known == part.sample.value):
-                return
-            if at < known_at and first:
-                return
-            if at >= known_at:
-                self._safe[place] = (at, part.sample.value)
-        parts.append(part)
+    async def _missed(self) -> AsyncIterator[list[Reading | Malformed]]:
+        """Reads history from the newest value that is safe to the first that the subscription told, for each tag.
+
+        A server's history lags behind: what was written just before the subscription began may not be in it yet.
+        """
+        behind = {variable: self._resume[variable.place] for variable in self._variables.values() if variable.place in self._resume}  # fmt: skip
+        patience = time.monotonic() + LAG_S
+        while behind and time.monotonic() < patience:
+            found: list[Reading | Malformed] = []
+            for variable, since in list(behind.items()):
+                until = self._first.get(variable.place)
+                if until is not None and until <= since:
+                    del behind[variable]
+                    continue
+                values = await self._history(variable, since)
+                if values is None:
+                    del behind[variable]  # no history: the gap shows as unknown
+                    continue
+                news = [value for value in values if self._novelty.of_history(variable.place, mark(value))]
+                behind[variable] = max((since, *(mark(value).at for value in values)))
+                found += [decode(*variable, value) for value in news]
+            self._check()
+            found.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
+            for start in range(0, len(found), BATCH_MAX):
+                yield found[start : start + BATCH_MAX]
+            if found:
+                patience = time.monotonic() + LAG_S
+            elif behind:
+                await asyncio.sleep(LAG_PAUSE_S)
+
+    async def _history(self, variable: Variable, since: int) -> list[ua.DataValue] | None:
+        """Values from a time on, at most `history_max`; None when the server keeps none for the variable."""
+        assert self._client is not None
+        try:
+            values = await self._client.get_node(variable.node_id).read_raw_history(
+                starttime=moment(since), numvalues=self._config.history_max, return_bounds=False
+            )
+        except (OSError, TimeoutError) as error:
+            raise SourceUnavailable(f"OPC UA server {self._config.url}: {_words(error)}") from error
+        except UaError:
+            return None
+        self._answered = time.monotonic()
+        return list(values)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -221,12 +222,22 @@ class OpcUaConnector:
                 f"more than {WAITING_MAX} changes wait; Kafka or this machine is too slow, the rest comes from history"
             )
         else:
-            self._waiting.append((self._variables[node.nodeid], data.monitored_item.Value))
+            variable, value = self._variables[node.nodeid], data.monitored_item.Value
+            self._first.setdefault(variable.place, mark(value).at)
+            self._waiting.append((variable, value))
         self._news.set()
 
     def status_change_notification(self, status: ua.StatusChangeNotification) -> None:
         self._lost = f"the subscription ended: {status.Status.name}"
         self._news.set()
+
+
+def _never_had_a_value(value: ua.DataValue) -> bool:
+    """Null without a source time, and no failure either: a variable that waits for its first value."""
+    if (value.Value is not None and value.Value.Value is not None) or value.SourceTimestamp is not None:
+        return False
+    code = value.StatusCode.value if value.StatusCode is not None else 0
+    return code in (0, ua.StatusCodes.BadWaitingForInitialData)
 
 
 def _batch(parts: list[Reading | Malformed]) -> Batch:

@@ -35,6 +35,8 @@ class Novelty:
         self._resume = resume
         self._told: dict[Place, set[Mark]] = {}
         """By history, and perhaps still to come by subscription."""
+        self._newest: dict[Place, int] = {}
+        """Time of the newest value that history told."""
         self._last: dict[Place, Mark] = {}
 
     def of_history(self, place: Place, value: Mark) -> bool:
@@ -44,6 +46,7 @@ class Novelty:
         if value in told:
             return False
         told.add(value)
+        self._newest[place] = max(value.at, self._newest.get(place, -1))
         return True
 
     def live(self, place: Place, value: Mark) -> bool:
@@ -54,6 +57,6 @@ class Novelty:
             return True
         if value in told:
             return False
-        if value.at > max(one.at for one in told):  # the subscription has passed what history told
+        if value.at > self._newest[place]:  # the subscription has passed what history told
             del self._told[place]
         return True

@@ -16,8 +16,8 @@ def a(at: int, value: str = "1", quality: int = 0) -> Mark:
 @given(st.data())
 def test_whatever_the_overlap_each_value_is_news_once_and_none_is_missed(data: st.DataObject) -> None:
     written = sorted(data.draw(st.sets(st.integers(0, 40), min_size=1)))
-    safe = data.draw(st.integers(-1, 40))
     subscribed = data.draw(st.integers(0, len(written) - 1))  # its first word is the value of that moment
+    safe = data.draw(st.integers(-1, written[subscribed]))  # which came after everything that was safe before
     rounds = sorted(data.draw(st.lists(st.integers(subscribed + 1, len(written)), min_size=1, max_size=3)))
     novelty = Novelty({PLACE: safe})
     news = []
