@@ -102,6 +102,7 @@ class World:
             return ledger if ledger.read and not ledger.pending else None
 
         ledger = eventually(nothing_pending, DEADLINE_S, "nothing pending")
+        assert ledger is not None
         assert ledger.lost == 0
         return ledger
 

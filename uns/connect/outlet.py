@@ -42,6 +42,7 @@ class Outlet:
                     "queue.buffering.max.messages": IN_FLIGHT_MAX * 2,
                     "reconnect.backoff.max.ms": 2_000,
                     "error_cb": self._on_error,
+                    "log_level": 2,  # what matters comes through error_cb, into our own log
                 }
             )
         )
@@ -54,18 +55,17 @@ class Outlet:
         self._thread = threading.Thread(target=self._poll, name="deliveries", daemon=True)
         self._thread.start()
 
-    def feed(self) -> bool:
-        """Gives the client what it has room for. True when the spool has more."""
+    def feed(self) -> None:
+        """Gives the client what it has room for."""
         while self.in_flight < IN_FLIGHT_MAX:
             rows = self._spool.read(self.cursor, CHUNK)
             for row in rows:
                 if not self._produce(row):
-                    return True
+                    return
                 self.cursor = row.id
                 self.in_flight += 1
             if len(rows) < CHUNK:
-                return False
-        return True
+                return
 
     def _produce(self, row: Row) -> bool:
         entry = row.entry

@@ -127,10 +127,8 @@ class Runner:
         while True:
             self._settle(self.outlet)
             await self._acknowledge()
-            more = self.outlet.feed()
+            self.outlet.feed()
             if await self._take():
-                continue
-            if more and self.outlet.in_flight == 0:
                 continue
             self._wake.clear()
             with suppress(TimeoutError):
@@ -191,7 +189,7 @@ class Runner:
     def _settle(self, outlet: Outlet) -> None:
         for id_ in outlet.collect():
             self._release(id_)
-        if self._policy == "drop_oldest" and self._full and self.spool.bytes < self.spool.max_bytes * ROOM:
+        if self._policy == "drop_oldest" and self._full and self.spool.bytes < self.spool.max_bytes / 2:
             self._full = False
 
     def _release(self, id_: int) -> None:

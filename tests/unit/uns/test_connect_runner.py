@@ -1,0 +1,189 @@
+"""The runner with a Kafka that is not there: what it does with a full spool, a lost source, a bug, a stop."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from connectors.base import Batch, Reading, Resume, SourceUnavailable
+from schemas.codec import Codec
+from schemas.records import TYPES, Sample
+from tests.harness.line_logs import CELL, plant
+from topology.path import Path as Place
+from topology.plant import Connector as Model
+from uns.connect import runner as module
+from uns.connect.outlet import Outlet
+from uns.connect.packing import Packer
+from uns.connect.runner import Runner
+from uns.connect.spool import Spool
+from uns.embedded.ports import free_port
+from uns.settings import Settings
+
+FULL = 20_000
+"""Bytes of the spool."""
+
+
+class Counter:
+    """A connector that counts, a batch at a time, as fast as it is let."""
+
+    def __init__(self, end: int = 10**9, fails: BaseException | None = None) -> None:
+        self.said = self.opened = self.acked = self.closed = 0
+        self.resumed: Resume = {}
+        self._end, self._fails = end, fails
+
+    async def open(self, resume: Resume) -> None:
+        self.opened, self.resumed = self.opened + 1, resume
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        while self.said < self._end:
+            self.said += 1
+            sample = Sample("Text", self.said, f"{self.said:0>1000}")
+            yield Batch(readings=(Reading(Place.parse(CELL), sample),), ack=self._ack)
+            await asyncio.sleep(0)
+        if self._fails is not None:
+            raise self._fails
+        await asyncio.Event().wait()
+
+    async def _ack(self) -> None:
+        self.acked += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def healthy(self) -> bool:
+        return True
+
+
+def with_runner(
+    folder: Path,
+    connector: Counter,
+    policy: str,
+    check: Callable[[Runner, "asyncio.Task[None]"], Awaitable[None]],
+    full: int = FULL,
+) -> None:
+    """Runs `check` beside a runner whose Kafka does not answer, then stops it."""
+
+    async def go() -> None:
+        model = Model.model_validate({"protocol": "counter", "spool": {"when_full": policy}, "config": {}})
+        spool = Spool(folder, full)
+        codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
+        packer = Packer("plc", plant(), codec, model.suppress, spool.next_sequence)
+        runner = Runner("plc", model, connector, packer, spool)
+        loop = asyncio.get_running_loop()
+        settings = Settings(bootstrap=f"127.0.0.1:{free_port()}")
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(runner.wake)
+
+        runner.attach(Outlet(settings, spool, wake))
+        task = asyncio.create_task(runner.run())
+        try:
+            async with asyncio.timeout(20):
+                await check(runner, task)
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, RuntimeError):
+                await task
+        assert connector.closed
+
+    asyncio.run(go())
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FLUSH_S", 0.1)
+    monkeypatch.setattr(module, "BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(module, "GATHER_MAX", 5)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 (conditions of several kinds)
+        await asyncio.sleep(0.01)
+
+
+def test_a_full_spool_makes_the_source_wait(tmp_path: Path) -> None:
+    connector = Counter()
+
+    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: any("spool is full" in reason for reason in runner.problems()))
+        await until(lambda: connector.said >= runner.spool.pending + module.INBOX_MAX)
+        said = connector.said
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert connector.said == said
+        assert runner.spool.bytes < FULL + 10_000
+        assert runner.spool.ledger().lost == 0
+        assert runner.spool.ledger().dropped == {}
+        assert connector.acked == 0, "Kafka has none of it"
+
+    with_runner(tmp_path, connector, "block", check)
+
+
+def test_or_drops_the_oldest_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uns.connect.outlet.IN_FLIGHT_MAX", 5)
+    connector = Counter()
+
+    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: runner.spool.ledger().dropped.get("spool_full", 0) > 100)
+        ledger = runner.spool.ledger()
+        assert ledger.lost == 0
+        assert ledger.published == 0
+        assert runner.spool.bytes <= FULL
+        assert any("spool is full" in reason for reason in runner.problems())
+
+    with_runner(tmp_path, connector, "drop_oldest", check)
+
+
+def test_a_group_that_is_dropped_at_once_holds_back_no_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uns.connect.outlet.IN_FLIGHT_MAX", 0)  # nothing was given to Kafka: everything may be dropped
+    connector = Counter(50)
+
+    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.acked == 50)
+        assert runner.spool.ledger().dropped == {"spool_full": 50}
+        assert runner.spool.ledger().lost == 0
+
+    with_runner(tmp_path, connector, "drop_oldest", check, full=100)  # less than one value
+
+
+def test_a_lost_source_is_opened_again_from_where_it_is_safe(tmp_path: Path) -> None:
+    connector = Counter(3, SourceUnavailable("counter://x is away"))
+
+    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.opened >= 3)
+        await until(lambda: connector.resumed == {(Place.parse(CELL), "Text"): 3})
+        assert runner.reopened >= 2
+        await until(lambda: "counter://x is away" in runner.problems())
+
+    with_runner(tmp_path, connector, "block", check)
+
+
+def test_any_other_error_of_a_source_ends_the_process_with_what_was_read_in_the_spool(tmp_path: Path) -> None:
+    async def check(_runner: Runner, task: "asyncio.Task[None]") -> None:
+        with pytest.raises(RuntimeError, match="a bug"):
+            await task
+
+    with_runner(tmp_path, Counter(7, RuntimeError("a bug")), "block", check)
+    spool = Spool(tmp_path, FULL)
+    assert (spool.ledger().read, spool.ledger().pending) == (7, 7)
+    spool.close()
+
+
+def test_a_stop_keeps_what_kafka_did_not_take(tmp_path: Path) -> None:
+    connector = Counter(7)
+
+    async def check(_runner: Runner, task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.said == 7)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with_runner(tmp_path, connector, "block", check)
+    spool = Spool(tmp_path, FULL)
+    assert (spool.ledger().read, spool.ledger().pending, connector.acked) == (7, 7, 0)
+    assert sum(row.entry.units for row in spool.read(0, 100)) == 7
+    spool.close()
