@@ -43,7 +43,11 @@ class Settings(BaseSettings):
 
     def kafka(self, **more: Any) -> dict[str, Any]:
         """Configuration for any confluent-kafka client. Needs `bootstrap`."""
-        config: dict[str, Any] = {"bootstrap.servers": self.bootstrap, "security.protocol": self.security_protocol}
+        config: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": self.security_protocol,
+            "log_level": 4,  # warnings and worse: librdkafka's own chatter is not for an operator
+        }
         if self.security_protocol.startswith("SASL"):
             config |= {
                 "sasl.mechanism": self.sasl_mechanism,

@@ -59,6 +59,8 @@ class Progress:
     ready_s: float = 0.0
     first_derived_s: float | None = None
     """From services ready to the first derived record on the page."""
+    mqtt_persistent: bool = True
+    """Whether the broker keeps messages for a session that is away; without, chaos makes gaps, and they show as unknown."""
     killed: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     """Parts that ended without being asked to, by chaos or by themselves."""
@@ -88,6 +90,7 @@ class Demo:
         services = Services(self.settings.model_copy(update={"state_dir": self.folder}), report=self.say)
         self._closing.callback(services.stop)
         services.start()
+        self.progress.mqtt_persistent = services.mqtt_persistent is not False
         self.progress.ready_s = time.monotonic() - self.progress.begun
         model = self.folder / "plant"
         with as_file(files("uns.demo") / "plant_model") as shipped:

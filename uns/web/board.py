@@ -90,15 +90,18 @@ class Board:
             case _:
                 pass
 
+    def paths(self) -> list[str]:
+        """Every path in the order of the plant model; one that the model does not know comes last."""
+        place = {path: number for number, path in enumerate(self.order)}
+        return sorted(self.cells, key=lambda path: (place.get(path, len(place)), path))
+
     def lines(self) -> list[str]:
         """Paths of the lines, in order."""
-        return sorted({path.rpartition("/")[0] for path in self.cells if path.count("/") == 4})
+        return list(dict.fromkeys(path.rpartition("/")[0] for path in self.paths() if path.count("/") == 4))
 
     def cells_of(self, line: str) -> list[Cell]:
-        """The line's cells in the order of the plant model; one that the model does not know comes last."""
-        place = {path: number for number, path in enumerate(self.order)}
-        found = [path for path in self.cells if path.rpartition("/")[0] == line]
-        return [self.cells[path] for path in sorted(found, key=lambda path: (place.get(path, len(place)), path))]
+        """The line's cells, in the order of the material's flow as the model has it."""
+        return [self.cells[path] for path in self.paths() if path.rpartition("/")[0] == line]
 
     def open_alerts(self, place: str = "") -> list[Alert]:
         """Alerts not cleared at a place or inside it, the most severe and newest first."""

@@ -52,15 +52,20 @@ def alert_row(alert: Alert, now: int) -> str:
     seen = f" · seen by {escape(alert.acknowledged_by)}" if alert.acknowledged_by else ""
     return (
         f'<div class="alert" style="--state:{color}"><span class="sev">{escape(alert.severity)}</span>'
-        f"<div><div>{escape(alert.message)}</div><small>{escape(place)} · {clock(alert.started_at)} · "
+        f"<div><div>{escape(_brief(alert))}</div><small>{escape(place)} · {clock(alert.started_at)} · "
         f"{span(now - alert.started_at)}{seen}</small></div></div>"
     )
+
+
+def _brief(alert: Alert) -> str:
+    # The place stands below the message already: the message needs the machine's name only.
+    return alert.message.replace(alert.path, alert.path.rpartition("/")[2])
 
 
 def tree(board: Board, live: bool) -> list[dict[str, Any]]:
     """The namespace as nodes for the tree view, tags with their last values as leaves. Ids are paths."""
     root: dict[str, Any] = {"children": {}}
-    for path in sorted(board.cells):
+    for path in board.paths():
         node = root
         segments = path.split("/")
         for depth, segment in enumerate(segments, 1):

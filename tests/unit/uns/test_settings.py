@@ -11,6 +11,7 @@ def test_nothing_secret_is_sent_in_the_clear_by_default() -> None:
     assert Settings(bootstrap="h:9092").kafka(acks="all") == {
         "bootstrap.servers": "h:9092",
         "security.protocol": "PLAINTEXT",
+        "log_level": 4,
         "acks": "all",
     }
 
