@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from topology.path import Path as PlantPath
 from uns.connect.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
-from uns.connect.spool import Entry, Spool, SpoolError
+from uns.connect.spool import ROW_BYTES, Entry, Spool, SpoolError
 from uns.embedded.errors import ServiceError
 
 A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
@@ -26,6 +27,11 @@ A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capp
 def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> Entry:
     key = path.encode() if path else None
     return Entry("raw", 0, key, value, [("name", b"\x00\xff")], units, quarantine)
+
+
+def size(*entries: Entry) -> int:
+    """What the spool counts: values, headers, and a bit for the rest of the row."""
+    return sum(len(one.value) + len(msgspec.msgpack.encode(one.headers)) + ROW_BYTES for one in entries)
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_entries_come_out_as_they_went_in_and_in_order(spool: Spool) -> None:
     assert [row.entry for row in spool.read(0, 10)] == entries
     assert [row.id for row in spool.read(0, 2)] == ids[:2]
     assert [row.entry for row in spool.read(ids[0], 10)] == entries[1:]
-    assert (spool.bytes, spool.pending) == (1 + 0 + 256, 11)
+    assert (spool.bytes, spool.pending) == (size(*entries), 11)
 
 
 def test_the_ledger_says_what_became_of_everything(spool: Spool) -> None:
@@ -61,11 +67,11 @@ def test_the_ledger_says_what_became_of_everything(spool: Spool) -> None:
 
 
 def test_drop_oldest_frees_what_is_wanted_and_spares_what_kafka_was_given(spool: Spool) -> None:
-    ids = spool.append([entry(b"x" * 100) for _ in range(10)], 10, {}, {})
-    assert spool.drop_oldest(ids[2], 250) == ids[3:6]
+    ids = spool.append([entry(b"x" * 10_000) for _ in range(10)], 10, {}, {})
+    assert spool.drop_oldest(ids[2], 2 * size(entry(b"x" * 100)) + 1) == ids[3:6]
     assert [row.id for row in spool.read(0, 99)] == ids[:3] + ids[6:]
-    assert spool.bytes == 700
-    assert spool.drop_oldest(ids[-1], 250) == []
+    assert spool.bytes == 7 * size(entry(b"x" * 100))
+    assert spool.drop_oldest(ids[-1], 25_000) == []
 
 
 def test_sequences_go_on_after_a_restart_for_what_was_kept_only(folder: Path) -> None:
@@ -234,7 +240,7 @@ class Life(RuleBasedStateMachine):
         self.spool.delivered(ids)
         self._leave(ids)
 
-    @rule(wanted=st.integers(1, 200))
+    @rule(wanted=st.integers(1, 600))
     def drop(self, wanted: int) -> None:
         after = self.expected[0][0] if self.expected else 0
         self._leave(self.spool.drop_oldest(after, wanted))
@@ -246,8 +252,10 @@ class Life(RuleBasedStateMachine):
         self.generation += 1
         target = self.root / str(self.generation)
         shutil.copytree(self.root / str(self.generation - 1), target)
+        size = self.spool.bytes
         self.spool.close()
         self.spool = Spool(target, 500)
+        assert self.spool.bytes == size
 
     def _leave(self, ids: list[int]) -> None:
         gone = set(ids)
@@ -262,7 +270,7 @@ class Life(RuleBasedStateMachine):
         assert ledger.lost == 0
         assert (ledger.read, ledger.read - ledger.pending) == (self.read, self.gone)
         assert [(row.id, row.entry) for row in self.spool.read(0, 1000)] == self.expected
-        assert self.spool.bytes == sum(len(one.value) for _, one in self.expected)
+        assert self.spool.bytes == size(*(one for _, one in self.expected))
         assert read_ledger(self.root / str(self.generation) / FILE) == ledger
 
     def teardown(self) -> None:
