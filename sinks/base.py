@@ -14,7 +14,7 @@ from topology.classes import MessageClass
 class SinkConfig(BaseModel):
     """Base of every sink's configuration: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # an input may be a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,18 @@ class Rejected:
 
 
 class Retryable(Exception):
-    """The target is away or busy; the runner backs off and writes the same records again, in order."""
+    """The target is away or busy; the runner backs off and writes the same records again, in order.
+
+    `progressed`: some of them are durable by now, so that the back-off begins anew.
+    """
+
+    def __init__(self, message: str, progressed: bool = False) -> None:
+        super().__init__(message)
+        self.progressed = progressed
+
+
+class Taken(Retryable):
+    """`open`: another instance writes to the target. It gets the records only when this one lets go of them."""
 
 
 Positions = Mapping[tuple[str, int], int]
@@ -56,12 +67,15 @@ class Sink(Protocol):
     """
 
     async def open(self) -> None: ...
-    async def positions(self) -> Positions:
-        """Offsets that the target itself keeps in the same transaction as the data; {} when the group's are used."""
+    async def positions(self) -> Positions | None:
+        """Offsets that the target itself keeps in the same transaction as the data; a partition that it does not know is
+        read from the beginning. None: it keeps none, and the consumer group's are used."""
         ...
 
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
-        """`positions`: next offsets once this call is durable, for targets that keep them."""
+        """`positions`: next offsets once this call is durable, for targets that keep them. They must not pass a record
+        that this call rejects: it is in no safe place yet. Once it is, the runner calls again with the same positions
+        and no deliveries."""
         ...
 
     async def close(self) -> None: ...

@@ -1,5 +1,7 @@
 """Options of the historian."""
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator
 
 from sinks.base import SinkConfig
@@ -22,4 +24,8 @@ class HistorianConfig(SinkConfig):
     def _given(cls, dsn: SecretStr) -> SecretStr:
         if not dsn.get_secret_value().strip():
             raise ValueError("the connection string is empty; e.g. postgresql://user@host:5432/database")
+        try:
+            conninfo_to_dict(dsn.get_secret_value())
+        except ProgrammingError:  # its words repeat the string, password and all
+            raise ValueError("no connection string; e.g. postgresql://user@host:5432/database") from None
         return dsn

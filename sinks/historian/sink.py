@@ -7,21 +7,15 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
-from sinks.base import Delivery, Positions, Rejected, Retryable
+from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.historian.config import HistorianConfig
 from sinks.historian.tables import Row, Table, rows, tables
 
 log = structlog.get_logger()
 
-_TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError)
-_DATA = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.ProgrammingError,
-    psycopg.NotSupportedError,
-    UnicodeError,
-    ValueError,
-)
+_OF_THE_RECORD = ("22", "23", "54")
+"""Classes of SQLSTATE that a record provokes: data, constraints, limits. Whatever else goes wrong (connection, rights,
+disk, a table that is gone) would hit every record, and is tried again."""
 
 
 class Historian:
@@ -32,7 +26,7 @@ class Historian:
         self._connection: AsyncConnection[Row] | None = None
 
     async def open(self) -> None:
-        """Connects, takes the sink's lock, makes what is missing. Raises `Retryable` while another instance has the lock."""
+        """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
         await self.close()
         try:
             self._connection = connection = await AsyncConnection.connect(
@@ -44,10 +38,11 @@ class Historian:
             await self._lock(connection)
             async with connection.transaction():
                 await self._create(connection)
-        except _TRANSIENT as error:
+        except psycopg.Error as error:
             await self.close()
-            raise Retryable(f"historian {self._name}: PostgreSQL does not answer: {_words(error)}") from error
-        except Retryable:
+            verb = "refuses" if error.sqlstate else "does not answer"
+            raise Retryable(f"historian {self._name}: PostgreSQL {verb}: {_words(error)}") from error
+        except BaseException:
             await self.close()
             raise
 
@@ -56,7 +51,7 @@ class Historian:
         row = await (await connection.execute(query, (f"{self._config.schema_name}/{self._name}",))).fetchone()
         await connection.commit()
         if row is None or not row[0]:
-            raise Retryable(f"historian {self._name}: another instance of this sink writes to this database")
+            raise Taken(f"historian {self._name}: another instance of this sink writes to this database")
 
     async def _create(self, connection: AsyncConnection[Row]) -> None:
         schema = sql.Identifier(self._config.schema_name)
@@ -129,7 +124,7 @@ class Historian:
             )
             found = await (await connection.execute(query, (self._name,))).fetchall()
             await connection.commit()
-        except _TRANSIENT as error:
+        except psycopg.Error as error:
             raise Retryable(f"historian {self._name}: {_words(error)}") from error
         return {(topic, partition): offset for topic, partition, offset in found}
 
@@ -140,8 +135,8 @@ class Historian:
         try:
             async with connection.transaction():
                 await self._write_some(connection, deliveries, rejected)
-                await self._move(connection, positions)
-        except _TRANSIENT as error:
+                await self._move(connection, _short_of(rejected, positions))
+        except psycopg.Error as error:
             raise Retryable(f"historian {self._name}: {_words(error)}") from error
         return rejected
 
@@ -153,16 +148,14 @@ class Historian:
         try:
             async with connection.transaction():  # a savepoint
                 await self._copy(connection, deliveries)
-        except _TRANSIENT:
-            raise
-        except _DATA as error:
+        except (psycopg.Error, ValueError, OverflowError) as error:
+            state = error.sqlstate if isinstance(error, psycopg.Error) else None
+            if isinstance(error, psycopg.Error) and not (
+                state.startswith(_OF_THE_RECORD) if state else isinstance(error, psycopg.DataError)
+            ):
+                raise
             if len(deliveries) == 1:
-                reason = (
-                    f"postgres_{error.sqlstate}"
-                    if isinstance(error, psycopg.Error) and error.sqlstate
-                    else "postgres_data"
-                )
-                rejected.append(Rejected(deliveries[0], reason, _words(error)))
+                rejected.append(Rejected(deliveries[0], f"postgres_{state or 'data'}", _words(error)))
                 return
             middle = len(deliveries) // 2
             await self._write_some(connection, deliveries[:middle], rejected)
@@ -234,6 +227,15 @@ class Historian:
 
     def _identifier(self, table: Table) -> sql.Identifier:
         return sql.Identifier(self._config.schema_name, table.name)
+
+
+def _short_of(rejected: Sequence[Rejected], positions: Positions) -> Positions:
+    """Positions that do not pass a rejected record: until it is in quarantine, a crash must bring it again."""
+    short = dict(positions)
+    for one in rejected:
+        place = one.delivery.topic, one.delivery.partition
+        short[place] = min(one.delivery.offset, short.get(place, one.delivery.offset))
+    return short
 
 
 def _words(error: BaseException) -> str:

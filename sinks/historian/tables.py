@@ -51,7 +51,10 @@ PLACE = (
     Column("kafka_partition", "integer NOT NULL"),
     Column("kafka_offset", "bigint NOT NULL"),
 )
-_LATER_IN_LOG = "(excluded.kafka_topic <> stored.kafka_topic OR excluded.kafka_offset >= stored.kafka_offset)"
+_LATER_IN_LOG = (  # offsets compare within a partition only
+    "((excluded.kafka_topic, excluded.kafka_partition) <> (stored.kafka_topic, stored.kafka_partition)"
+    " OR excluded.kafka_offset >= stored.kafka_offset)"
+)
 
 SAMPLES = Table(
     "samples",

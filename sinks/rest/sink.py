@@ -4,6 +4,7 @@ Effectively once without the target's help: the ledger says what was done; where
 unclear, the object is looked up before it is made again. Targets that honour an idempotency key get one as well.
 """
 
+import sqlite3
 import ssl
 from collections.abc import Sequence
 from pathlib import Path as FilePath
@@ -25,9 +26,9 @@ BUSY = (408, 425, 429)
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, reason: str, words: str) -> None:
         super().__init__(words)
-        self.status = status
+        self.reason = reason
 
 
 class RestSink:
@@ -57,31 +58,46 @@ class RestSink:
             verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
         except OSError as error:
             raise Retryable(f"sink {self._name}: the secret or certificate cannot be read: {error}") from error
-        self._ledger = ObjectLedger(self._folder)
+        try:
+            self._ledger = ObjectLedger(self._folder)
+        except (OSError, sqlite3.Error) as error:
+            raise Retryable(f"sink {self._name}: the ledger in {self._folder} cannot be opened: {error}") from error
         self._client = httpx2.AsyncClient(headers=headers, auth=basic, timeout=config.timeout_s, verify=verify)
 
-    async def positions(self) -> Positions:
-        return {}
+    async def positions(self) -> Positions | None:
+        return None
 
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
+        if self._ledger is None:
+            raise Retryable(f"sink {self._name}: not open")
         rejected = []
+        sent = False
         for delivery in deliveries:
             for number, mapping in enumerate(self._config.requests):
                 if _wanted(mapping, delivery):
                     try:
-                        await self._put(number, mapping, delivery.record)  # type: ignore[arg-type]
+                        sent |= await self._put(self._ledger, number, mapping, delivery.record)  # type: ignore[arg-type]
                     except _Refused as refused:
-                        rejected.append(Rejected(delivery, f"http_{refused.status}", str(refused)))
+                        rejected.append(Rejected(delivery, refused.reason, str(refused)))
+                        break  # a record is rejected once, whatever else it was to become
+                    except Retryable as error:
+                        error.progressed = sent
+                        raise
+                    except sqlite3.Error as error:
+                        raise Retryable(f"sink {self._name}: the ledger cannot be written: {error}", sent) from error
         return rejected
 
-    async def _put(self, number: int, mapping: Mapping, record: Derived) -> None:
-        assert self._ledger is not None
-        ledger, natural_id = self._ledger, record.natural_id
+    async def _put(self, ledger: ObjectLedger, number: int, mapping: Mapping, record: Derived) -> bool:
+        """False when the target has this revision already."""
+        natural_id = record.natural_id
         known = ledger.find(number, natural_id)
         remote_id = known.remote_id if known else None
         if known is not None and not known.unclear and known.revision >= record.revision:
-            return
-        values = {**to_plain(record), "natural_id": natural_id}
+            return False
+        try:
+            values = {**to_plain(record), "natural_id": natural_id}
+        except OverflowError as error:
+            raise _Refused("unfit", f"{record.id}: a time that no calendar has: {error}") from error
         exists = known is not None and not known.unclear and known.revision >= 0
         if remote_id is None and known is not None and mapping.lookup is not None:
             # Unclear: an attempt whose answer was lost may have made it. Or it exists, and the answer named no id.
@@ -90,7 +106,7 @@ class RestSink:
                 ledger.settle(number, natural_id, remote_id, known.revision)
         if remote_id is None and exists:
             ledger.settle(number, natural_id, None, record.revision)  # made, but not to be found: nothing to update
-            return
+            return True
         if remote_id is None:
             ledger.intend(number, natural_id)
             try:
@@ -105,11 +121,16 @@ class RestSink:
             ledger.settle(number, natural_id, remote_id, record.revision)
         else:
             ledger.settle(number, natural_id, remote_id, record.revision)
+        return True
 
     async def _find(self, lookup: Lookup, values: dict[str, Any]) -> str | None:
         answer = await self._send("GET", fill(lookup.url, values, _quoted), None, None)
         items = answer if lookup.items_field is None else _items(answer, lookup.items_field)
-        return _dig(items[0], lookup.id_field) if isinstance(items, list) and items else None
+        if not isinstance(items, list) or not items:
+            return None
+        if (found := _dig(items[0], lookup.id_field)) is None:  # it is there: making it again would be wrong
+            raise _Refused("no_id", f"the target has {values['natural_id']}, without {lookup.id_field!r}; check lookup")
+        return found
 
     async def _call(self, call: Call, values: dict[str, Any], key: str) -> Any:
         return await self._send(call.method, fill(call.url, values, _quoted), fill(call.body, values), key)
@@ -117,9 +138,12 @@ class RestSink:
     async def _send(self, method: str, url: str, body: Any, key: str | None) -> Any:
         assert self._client is not None
         where = f"{method} {self._config.base_url}{url}"
-        headers = {"Idempotency-Key": key} if key is not None else {}
+        # Ids may hold letters that a header may not.
+        headers = {"Idempotency-Key": quote(key, safe="/#@:~ ")} if key is not None else {}
         try:
             answer = await self._client.request(method, self._config.base_url + url, json=body, headers=headers)
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise _Refused("unfit", f"{where}: the request cannot be made: {error}") from error
         except httpx2.HTTPError as error:
             raise Retryable(f"sink {self._name}: {where}: {type(error).__name__} {error}") from error
         if answer.status_code >= 500 or answer.status_code in BUSY:
@@ -128,8 +152,13 @@ class RestSink:
             raise Retryable(
                 f"sink {self._name}: {where}: {answer.status_code}, the target does not accept us; check auth"
             )
+        if answer.status_code < 200 or answer.is_redirect:
+            # Followed, a POST would turn into a GET; taken for done, e.g. a login page would swallow every record.
+            raise Retryable(
+                f"sink {self._name}: {where}: {answer.status_code}, redirected to {answer.headers.get('location')}; check base_url"
+            )
         if answer.status_code >= 400:
-            raise _Refused(answer.status_code, f"{where}: {answer.text[:WORDS_MAX]}")
+            raise _Refused(f"http_{answer.status_code}", f"{where}: {answer.text[:WORDS_MAX]}")
         try:
             return answer.json() if answer.content else None
         except ValueError:

@@ -3,21 +3,23 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Rejected, Retryable, Sink
-from uns.deliver.source import Fetched, Source
+from sinks.base import Retryable, Sink, Taken
+from uns.deliver.source import Fetched, Source, SourceLost
 
 log = structlog.get_logger()
 
 BATCH_MAX = 2_000
 POLL_S = 0.2
-BACKOFF_S = (0.5, 30.0)
+BACKOFF_S = (0.1, 30.0)
+LONG_WRITE_S = 5.0
+"""From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
 T = TypeVar("T")
 
@@ -49,7 +51,7 @@ class Runner:
     async def run(self) -> None:
         """Raises `SourceLost`, and whatever bug a sink has."""
         try:
-            await self._patiently(self._sink.open, reopen=False)
+            await self._patiently(self._sink.open)
             own = await self._patiently(self._sink.positions)
             await self._call(lambda: self._source.open(own))
             while True:
@@ -66,19 +68,20 @@ class Runner:
 
     async def _write(self, fetched: Fetched) -> None:
         begun = time.monotonic()
-        self._source.moved = False
-
-        async def write() -> list[Rejected]:
-            return list(await self._sink.write(fetched.deliveries, fetched.positions))
-
-        rejected = await self._patiently(write, while_waiting=self._keep_membership)
-        if fetched.unreadable or rejected:
+        # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
+        if fetched.unreadable:
+            await self._call(lambda: self._source.quarantine(fetched, []))
+            for _, error in fetched.unreadable:
+                self.sums.unreadable[error.reason] += 1
+        rejected = await self._patiently(
+            lambda: self._beside(self._sink.write(fetched.deliveries, fetched.positions)), self._pause
+        )
+        if rejected:
+            await self._call(lambda: self._source.quarantine(fetched, rejected))
             for one in rejected:
                 self.sums.rejected[one.reason] += 1
                 log.warning("record rejected", sink=self.name, reason=one.reason, message=one.message[:300])
-            for _, error in fetched.unreadable:
-                self.sums.unreadable[error.reason] += 1
-            await self._call(lambda: self._source.quarantine(fetched, rejected))
+            await self._patiently(lambda: self._sink.write([], fetched.positions), self._pause)
         await self._call(lambda: self._source.commit(fetched.positions))
         self._committed.update(fetched.positions)
         self.sums.written += len(fetched.deliveries) - len(rejected)
@@ -96,43 +99,65 @@ class Runner:
             self._committed.update(ahead)
 
     async def _patiently(
-        self,
-        attempt: Callable[[], Awaitable[T]],
-        reopen: bool = True,
-        while_waiting: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        self, attempt: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]] | None = None
     ) -> T:
-        """Again and again, with a growing wait, until the target takes it. Order is kept: nothing overtakes."""
-        wait_s = BACKOFF_S[0]
+        """Again and again, with a growing wait, until the target takes it. Order is kept: nothing overtakes.
+
+        With `pause` the sink is reopened between, and `SourceLost` is raised when another instance has taken its place.
+        """
+        wait_s, broken = BACKOFF_S[0], False
         while True:
+            self.turned = time.monotonic()
             try:
+                if broken and pause is not None:
+                    await self._sink.open()
+                    broken = False
                 result = await attempt()
             except Retryable as error:
+                if isinstance(error, Taken) and pause is not None:
+                    raise SourceLost(f"{error}; letting go of the partitions") from error
                 self.sums.retries += 1
                 if self.problem is None or self.problem == "not opened yet":
                     log.warning("target away", sink=self.name, error=str(error))
-                self.problem = str(error)
-                await while_waiting(wait_s)
+                self.problem, broken = str(error), True
+                if error.progressed:
+                    wait_s = BACKOFF_S[0]
+                await (pause or asyncio.sleep)(wait_s)
                 wait_s = min(2 * wait_s, BACKOFF_S[1])
-                if reopen:
-                    with suppress(Retryable):
-                        await self._sink.open()
                 continue
             if self.problem is not None:
                 log.info("target answers", sink=self.name)
             self.problem = None
             return result
 
-    async def _keep_membership(self, wait_s: float) -> None:
-        """Waits while polling paused partitions: the group must not think us dead because the target is."""
-        until = time.monotonic() + wait_s
+    async def _pause(self, wait_s: float) -> None:
+        await self._keep_membership(asyncio.create_task(asyncio.sleep(wait_s)))
+
+    async def _beside(self, write: Coroutine[Any, Any, T]) -> T:
+        """The write, and beside a long one the consumer's polling."""
+        task = asyncio.create_task(write)
+        try:
+            await asyncio.wait({task}, timeout=LONG_WRITE_S)
+            if not task.done():
+                await self._keep_membership(task)
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(BaseException):
+                    await task
+
+    async def _keep_membership(self, until: "asyncio.Task[Any]") -> None:
+        """Polls paused partitions until the task is done: the group must not think us dead because the target is slow."""
         await self._call(lambda: self._source.hold(True))
-        while time.monotonic() < until:
+        while not until.done():
             self.turned = time.monotonic()
-            stray = await self._call(lambda: self._source.poll(1, POLL_S))
+            stray = await self._call(lambda: self._source.poll(1, 0))
             if stray.positions:  # a partition that was assigned meanwhile is not paused yet: it begins there again
                 back = {place: offset - 1 for place, offset in stray.positions.items()}
                 await self._call(lambda back=back: self._source.again(back))  # type: ignore[misc]
                 await self._call(lambda: self._source.hold(True))
+            await asyncio.wait({until}, timeout=POLL_S)
         await self._call(lambda: self._source.hold(False))
 
     async def _call(self, function: Callable[[], T]) -> T:

@@ -13,10 +13,10 @@ from prometheus_client.registry import Collector
 from topology.plant import Plant
 from uns import telemetry
 from uns.deliver.runner import Runner
-from uns.deliver.source import Source
+from uns.deliver.source import Source, SourceLost
 from uns.errors import UserError
 from uns.registered import sink_spec
-from uns.registry.client import Registry
+from uns.registry.client import Registry, RegistryUnavailable
 from uns.settings import Settings
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ def group(plant: Plant, name: str) -> str:
 
 
 def serve(settings: Settings, plant: Plant, name: str) -> None:
-    """Runs a sink of the plant model until SIGTERM. Raises `UserError` for what a user can mend."""
+    """Runs a sink of the plant model until SIGTERM. Raises `UserError` for what a user, or a new start, can mend."""
     telemetry.configure_logs(settings)
     model = plant.sinks[name]
     spec = sink_spec(model.kind)
@@ -39,7 +39,10 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
         raise UserError("no schema registry: set UNS_REGISTRY")
     codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
     source = Source(settings, plant, model.subscribe, group(plant, name), name, codec)
-    asyncio.run(_run(settings, Runner(name, sink, source)))
+    try:
+        asyncio.run(_run(settings, Runner(name, sink, source)))
+    except (SourceLost, RegistryUnavailable) as error:
+        raise UserError(f"sink {name}: {error}") from error
 
 
 async def _run(settings: Settings, runner: Runner) -> None:

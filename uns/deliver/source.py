@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from schemas.codec import Codec, Undecodable
 from sinks.base import Delivery, Positions, Rejected
@@ -45,10 +45,8 @@ class Source:
         self._filter = Filter.parse(subscribe.filter)
         self.topics = topics([self._filter], subscribe.classes, plant.places())
         self._area_partitions = plant.areas()
-        self._own: Positions = {}
+        self._own: dict[Place, int] | None = None
         self.assigned: set[Place] = set()
-        self.moved = False
-        """Set when partitions were taken away: what was read and not written is then somebody else's."""
         self._consumer = Consumer(
             settings.kafka(
                 **{
@@ -69,9 +67,9 @@ class Source:
             settings.kafka(**{"enable.idempotence": True, "acks": "all", "message.max.bytes": 4_000_000})
         )
 
-    def open(self, own: Positions) -> None:
-        """Begins; a partition found in `own` begins there, any other where the group stands."""
-        self._own = own
+    def open(self, own: Positions | None) -> None:
+        """Begins: where `own` says, and at the beginning of a partition that it does not name; None: where the group stands."""
+        self._own = None if own is None else dict(own)
         self._consumer.subscribe(
             self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -79,12 +77,12 @@ class Source:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             self.assigned.add((part.topic, part.partition))
-            part.offset = self._own.get((part.topic, part.partition), part.offset)
+            if self._own is not None:
+                part.offset = self._own.get((part.topic, part.partition), OFFSET_BEGINNING)
         consumer.incremental_assign(partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.assigned.difference_update((part.topic, part.partition) for part in partitions)
-        self.moved = True
         consumer.incremental_unassign(partitions)
 
     def poll(self, most: int, timeout_s: float) -> Fetched:
@@ -129,6 +127,8 @@ class Source:
 
     def commit(self, positions: Positions) -> None:
         """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once."""
+        if self._own is not None:
+            self._own.update(positions)  # a partition that goes and comes back does not begin anew
         offsets = [TopicPartition(*place, offset) for place, offset in positions.items() if place in self.assigned]
         if not offsets:
             return
@@ -155,8 +155,11 @@ class Source:
                 self._consumer.seek(TopicPartition(name, number, offset))
 
     def quarantine(self, fetched: Fetched, rejected: Sequence[Rejected]) -> None:
-        """Returns once Kafka has the records, bytes unchanged. Raises `SourceLost`."""
-        wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
+        """The rejected of `fetched`; without any, the unreadable. Returns once Kafka has them, bytes unchanged. Raises
+        `SourceLost`."""
+        wanted = []
+        if not rejected:
+            wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
         for one in rejected:
             delivery = one.delivery
             message = fetched.messages[delivery.topic, delivery.partition, delivery.offset]
