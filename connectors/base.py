@@ -46,8 +46,8 @@ class Malformed:
     path: Path | None = None
 
 
-async def _nothing() -> None:
-    return
+async def nothing_to_acknowledge() -> None:
+    """The `ack` of a source that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Batch:
     readings: tuple[Reading, ...] = ()
     facts: tuple[FactReading, ...] = ()
     malformed: tuple[Malformed, ...] = ()
-    ack: Callable[[], Awaitable[None]] = _nothing
+    ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge
 
     def __len__(self) -> int:
         return len(self.readings) + len(self.facts) + len(self.malformed)

@@ -1,6 +1,7 @@
 """From the spool to Kafka: in order, idempotent, a bounded number under way; says which entries Kafka has."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ log = structlog.get_logger()
 
 IN_FLIGHT_MAX = 5_000
 """Records given to the client and not yet confirmed."""
+IN_FLIGHT_MAX_KB = 64_000
+IN_FLIGHT_MIN_KB = 4_000
+"""Enough for the largest record there is, however small the spool."""
 CHUNK = 500
 PROBE_S = 0.5
 
@@ -28,8 +32,15 @@ class Outlet:
     A broker that is away is waited for without end: the spool holds what comes meanwhile, and it is bounded.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, wake: Callable[[], None]) -> None:
-        self._spool, self._wake = spool, wake
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        wake: Callable[[], None],
+        observe: Callable[[float], None] = lambda latency_s: None,
+    ) -> None:
+        """`observe` is told the seconds from the client to Kafka's confirmation, for a sample of the records."""
+        self._spool, self._wake, self._observe = spool, wake, observe
         self._producer = Producer(
             settings.kafka(
                 **{
@@ -40,6 +51,7 @@ class Outlet:
                     "linger.ms": 5,
                     "compression.type": "lz4",
                     "queue.buffering.max.messages": IN_FLIGHT_MAX * 2,
+                    "queue.buffering.max.kbytes": max(IN_FLIGHT_MIN_KB, min(spool.max_bytes // 2000, IN_FLIGHT_MAX_KB)),
                     "reconnect.backoff.max.ms": 2_000,
                     "error_cb": self._on_error,
                     "log_level": 2,  # what matters comes through error_cb, into our own log
@@ -50,7 +62,7 @@ class Outlet:
         """Id of the newest entry that was given to the client."""
         self.in_flight = 0
         self.problem: str | None = None
-        self._done: deque[tuple[int, KafkaError | None]] = deque()
+        self._done: deque[tuple[int, float, KafkaError | None]] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="deliveries", daemon=True)
         self._thread.start()
@@ -70,8 +82,10 @@ class Outlet:
     def _produce(self, row: Row) -> bool:
         entry = row.entry
 
-        def delivered(error: KafkaError | None, _message: object, id_: int = row.id) -> None:
-            self._done.append((id_, error))
+        def delivered(
+            error: KafkaError | None, _message: object, id_: int = row.id, began: float = time.monotonic()
+        ) -> None:
+            self._done.append((id_, began, error))
 
         try:
             self._producer.produce(
@@ -87,16 +101,20 @@ class Outlet:
 
     def collect(self) -> list[int]:
         """Ids that Kafka has confirmed since the last call; they have left the spool. Raises `OutletBroken`."""
-        ids = []
+        ids: list[int] = []
         while self._done:
-            id_, error = self._done.popleft()
+            id_, began, error = self._done.popleft()
             self.in_flight -= 1
             if error is not None:
                 raise OutletBroken(
                     f"entry {id_}: Kafka refuses it: {error.str()}; `uns apply` makes the topics as the plant needs them"
                 )
+            if not ids:
+                self._observe(time.monotonic() - began)
             ids.append(id_)
         if ids:
+            if self.problem is not None:
+                log.info("kafka back", waiting=self._spool.pending)
             self.problem = None
             self._spool.delivered(ids)
         return ids

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import Batch, Connector, SourceUnavailable
+from connectors.base import Batch, Connector, SourceUnavailable, nothing_to_acknowledge
 from topology.plant import Connector as ConnectorModel
-from uns.connect.outlet import Outlet
+from uns.connect.outlet import Outlet, OutletBroken
 from uns.connect.packing import Packer
-from uns.connect.spool import Spool
+from uns.connect.spool import Spool, SpoolError
 
 log = structlog.get_logger()
 
@@ -32,15 +32,22 @@ GATHER_MAX = 5_000
 BACKOFF_S = (0.5, 30.0)
 STEADY_S = 30.0
 """A connection that lasted so long begins again with the shortest back-off."""
-FLUSH_S = 5.0
-"""Time for the last records at a stop; what is left stays in the spool."""
+UNACKED_MAX = 10_000
+"""Batches that Kafka has not confirmed and their source waits for; beyond it the source waits altogether."""
+FLUSH_S = 1.5
+"""Time for the last records at a stop; what is left stays in the spool, so there is no reason to be killed over it."""
 ROOM = 0.9
 """A full spool takes again once it is this much of its size."""
 
 
+Ack = Callable[[], Awaitable[None]]
+
+
 @dataclass
 class _Pending:
-    batch: Batch
+    """Batches that share records, of which so many are not yet confirmed. Their values are on disk, not here."""
+
+    acks: list[Ack]
     left: int
 
 
@@ -57,6 +64,7 @@ class Runner:
         self._inbox: asyncio.Queue[Batch] = asyncio.Queue(INBOX_MAX)
         self._pending: deque[_Pending] = deque()
         self._owner: dict[int, _Pending] = {}
+        self._unacked = 0
         self._wake = asyncio.Event()
         self._full = False
         self._taking = False
@@ -83,6 +91,10 @@ class Runner:
                 await reader
             await self._flush(writer)
 
+    def source_up(self) -> bool:
+        """Whether the source is open and gives signs of life."""
+        return self.source_problem is None and self._connector.healthy()
+
     def problems(self) -> list[str]:
         """Why it is not ready; empty when it is."""
         found = [] if self.source_problem is None else [self.source_problem]
@@ -90,6 +102,8 @@ class Runner:
             found.append("the source is connected and silent")
         if self._full:
             found.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
+        if self._unacked >= UNACKED_MAX:
+            found.append(f"{self._unacked} batches wait for Kafka before they are acknowledged; the source waits")
         if self.outlet is not None and self.outlet.problem:
             found.append(self.outlet.problem)
         return found
@@ -101,6 +115,7 @@ class Runner:
         while True:
             opened = time.monotonic()
             try:
+                await self._inbox.join()  # what is not yet in the spool would be asked for once more
                 await self._connector.open(self.spool.newest())
                 self.source_problem = None
                 log.info("source open", connector=self.name)
@@ -135,6 +150,8 @@ class Runner:
                 await asyncio.wait_for(self._wake.wait(), IDLE_S)
 
     def _open_for_more(self) -> bool:
+        if self._unacked >= UNACKED_MAX:
+            return False
         if self._policy == "block":
             limit = self.spool.max_bytes * (ROOM if self._full else 1.0)
             full = self.spool.bytes >= limit
@@ -150,7 +167,10 @@ class Runner:
             return False
         self._taking = True
         try:
-            self._keep(await self._gather())
+            batches = await self._gather()
+            self._keep(batches)
+            for _ in batches:
+                self._inbox.task_done()
         finally:
             self._taking = False
         return True
@@ -171,10 +191,11 @@ class Runner:
         packed = self._packer.pack(batches)
         ids = self.spool.append(packed.entries, packed.read, packed.suppressed, packed.newest)
         # All of a gathered group is acknowledged together: its records are shared between its batches.
-        group = _Pending(Batch(ack=_all(batches)), len(ids))
-        self._pending.append(group)
-        for id_ in ids:
-            self._owner[id_] = group
+        if acks := [batch.ack for batch in batches if batch.ack is not nothing_to_acknowledge]:
+            group = _Pending(acks, len(ids))
+            self._pending.append(group)
+            self._unacked += len(acks)
+            self._owner.update(dict.fromkeys(ids, group))
         if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
             self._drop()  # perhaps of this very group, so only now that its entries have an owner
 
@@ -198,7 +219,10 @@ class Runner:
 
     async def _acknowledge(self) -> None:
         while self._pending and self._pending[0].left <= 0:
-            await self._pending.popleft().batch.ack()
+            acks = self._pending.popleft().acks
+            self._unacked -= len(acks)
+            for ack in acks:
+                await ack()
 
     async def _flush(self, writer: "asyncio.Task[None]") -> None:
         deadline = time.monotonic() + FLUSH_S
@@ -207,6 +231,10 @@ class Runner:
         writer.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await writer
+        if self.outlet is not None:
+            with suppress(OutletBroken, SpoolError):  # who raised them first has told
+                self._settle(self.outlet)
+                await self._acknowledge()
         if self.spool.pending:
             log.warning("stopped with a filled spool", connector=self.name, units=self.spool.pending)
         await self._connector.close()
@@ -217,11 +245,3 @@ class Runner:
     def _unsettled(self) -> bool:
         """Whether something read is not yet in the spool, confirmed and acknowledged."""
         return bool(not self._inbox.empty() or self._taking or self.spool.pending or self._pending)
-
-
-def _all(batches: list[Batch]) -> Callable[[], Awaitable[None]]:
-    async def ack() -> None:
-        for batch in batches:
-            await batch.ack()
-
-    return ack

@@ -6,24 +6,26 @@ import time
 from collections.abc import Iterable
 
 import structlog
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from topology.plant import Plant
 from uns import telemetry
 from uns.connect.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
-from uns.connect.outlet import Outlet
+from uns.connect.outlet import Outlet, OutletBroken
 from uns.connect.packing import Packer
 from uns.connect.runner import Runner
 from uns.connect.spool import Spool, SpoolError
+from uns.connection import codec
 from uns.embedded.errors import ServiceError
 from uns.errors import UserError
 from uns.registered import connector_spec
-from uns.registry.client import Registry
 from uns.settings import Settings
 
 log = structlog.get_logger()
+
+_PUBLISH = Histogram("uns_connector_publish_seconds", "From the client to Kafka's confirmation", ["connector"])
 
 
 def serve(settings: Settings, plant: Plant, name: str) -> None:
@@ -32,16 +34,17 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     model = plant.connectors[name]
     spec = connector_spec(model.protocol)
     connector = spec.build(name, spec.config.model_validate(model.config))
-    if settings.registry is None:
-        raise UserError("no schema registry: set UNS_REGISTRY")
-    codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
+    records = codec(settings)
     try:
         spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
     except (SpoolError, ServiceError) as error:
         raise UserError(str(error)) from error
-    packer = Packer(name, plant, codec, model.suppress, spool.next_sequence)
+    packer = Packer(name, plant, records, model.suppress, spool.next_sequence)
     runner = Runner(name, model, connector, packer, spool)
-    asyncio.run(_run(settings, runner))
+    try:
+        asyncio.run(_run(settings, runner))
+    except (SpoolError, OutletBroken) as error:
+        raise UserError(f"connector {name}: {error}") from error
 
 
 async def _run(settings: Settings, runner: Runner) -> None:
@@ -56,7 +59,7 @@ async def _run(settings: Settings, runner: Runner) -> None:
     def wake() -> None:
         loop.call_soon_threadsafe(runner.wake)
 
-    runner.attach(Outlet(settings, runner.spool, wake))
+    runner.attach(Outlet(settings, runner.spool, wake, _PUBLISH.labels(runner.name).observe))
     REGISTRY.register(_Metrics(runner))
     telemetry.serve(
         settings.bind,
@@ -100,7 +103,7 @@ class _Metrics(Collector):
             (
                 "uns_connector_source_up",
                 "1 while the source is open and gives signs of life",
-                float(not runner.problems()),
+                float(runner.source_up()),
             ),
             (
                 "uns_connector_silence_seconds",

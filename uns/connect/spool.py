@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, PRI
 """
 
 Headers = list[tuple[str, bytes]]
+ROW_BYTES = 100
+"""What an entry takes beside its value and headers, about: key, topic, indexes."""
+_SIZE = f"length(value) + length(headers) + {ROW_BYTES}"
 
 
 class SpoolError(RuntimeError):
@@ -74,7 +77,7 @@ class Spool:
             self._sequence: dict[str, int] = dict(self._db.execute("SELECT path, last FROM sequence"))
             self._newest = {(path, tag): at for path, tag, at in self._db.execute("SELECT path, tag, at FROM newest")}
             self.bytes, self.pending = self._db.execute(
-                "SELECT coalesce(sum(length(value)), 0), coalesce(sum(units), 0) FROM outbox"
+                f"SELECT coalesce(sum({_SIZE}), 0), coalesce(sum(units), 0) FROM outbox"
             ).fetchone()
             self._ledger = of(self._counts, self.pending)
         except sqlite3.Error as error:
@@ -125,7 +128,9 @@ class Spool:
         except sqlite3.Error as error:
             raise self._error(error) from error
         self._newest.update(later)
-        self._settle(counts, sum(len(entry.value) for entry in entries), sum(entry.units for entry in entries))
+        self._settle(
+            counts, sum(len(row[3]) + len(row[4]) + ROW_BYTES for row in packed), sum(entry.units for entry in entries)
+        )
         return ids
 
     def read(self, after: int, limit: int) -> list[Row]:
@@ -150,7 +155,7 @@ class Spool:
         """Makes room by dropping what came first and was not yet given to Kafka (`after` was); returns the ids dropped."""
         ids, freed = [], 0
         try:
-            for row in self._db.execute("SELECT id, length(value) FROM outbox WHERE id > ? ORDER BY id", (after,)):
+            for row in self._db.execute(f"SELECT id, {_SIZE} FROM outbox WHERE id > ? ORDER BY id", (after,)):
                 if freed >= wanted_bytes:
                     break
                 ids.append(row[0])
@@ -176,7 +181,7 @@ class Spool:
             self._db.execute("BEGIN IMMEDIATE")
             for id_ in ids:
                 row = self._db.execute(
-                    "DELETE FROM outbox WHERE id = ? RETURNING units, quarantine, length(value)", (id_,)
+                    f"DELETE FROM outbox WHERE id = ? RETURNING units, quarantine, {_SIZE}", (id_,)
                 ).fetchone()
                 if row is not None:
                     counts[outcome_of(row[1])] += row[0]

@@ -150,6 +150,37 @@ def test_a_group_that_is_dropped_at_once_holds_back_no_acknowledgement(
     with_runner(tmp_path, connector, "drop_oldest", check, full=100)  # less than one value
 
 
+def test_before_a_source_is_asked_again_all_that_it_said_is_in_the_spool(tmp_path: Path) -> None:
+    resumed: list[Resume] = []
+
+    class Remembering(Counter):
+        async def open(self, resume: Resume) -> None:
+            await super().open(resume)
+            resumed.append(resume)
+
+    async def check(_runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: len(resumed) > 1)
+        assert resumed[1] == {(Place.parse(CELL), "Text"): 3}
+
+    with_runner(tmp_path, Remembering(3, SourceUnavailable("counter://x is away")), "block", check)
+
+
+def test_a_source_without_a_window_of_its_own_waits_for_its_acknowledgements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNACKED_MAX", 20)
+    connector = Counter()
+
+    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.said > module.INBOX_MAX + 20 and runner.spool.pending >= 20)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert runner.spool.pending < 20 + module.GATHER_MAX
+        assert any("acknowledge" in reason for reason in runner.problems())
+
+    with_runner(tmp_path, connector, "block", check, full=10**9)
+
+
 def test_a_lost_source_is_opened_again_from_where_it_is_safe(tmp_path: Path) -> None:
     connector = Counter(3, SourceUnavailable("counter://x is away"))
 
