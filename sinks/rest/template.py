@@ -1,7 +1,8 @@
 """Templates from a record's fields to a request: `{path}`, `{scrap}`, `{started_at}`. Pure.
 
 A text that is one placeholder keeps the value's type; inside a longer text the value is written out. `{path[2]}` is the
-third level of the path, `{x|y}` is `y` (a word) when `x` is null. Nothing else: a target that needs more needs code.
+third level of the path, `{x|y}` is `y` (a word) when `x` is null, `{{` and `}}` are braces. Nothing else: a target that
+needs more needs code.
 """
 
 import re
@@ -13,7 +14,7 @@ Template = str | int | float | bool | None | list[Any] | dict[str, Any]
 
 
 class BadTemplate(ValueError):
-    """A template that names a field no record of the mapping has; says which there are."""
+    """A template that names a field no record of the mapping has, or has a brace too many; says which."""
 
 
 def fields(template: Template) -> set[str]:
@@ -30,12 +31,21 @@ def fields(template: Template) -> set[str]:
 
 def check(template: Template, known: set[str]) -> None:
     """Raises `BadTemplate`."""
+
+    def refuse(text: str) -> str:
+        if {"{", "}"} & set(_PLACEHOLDER.sub("", text)):
+            raise BadTemplate(
+                f"{text!r} has a brace that belongs to no placeholder; write {{field}}, {{field[0]}} or {{field|word}}, and {{{{ or }}}} for a brace"
+            )
+        return text
+
+    _walk(template, refuse)
     if unknown := sorted(fields(template) - known):
         raise BadTemplate(f"there is no field {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def fill(template: Template, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> Any:
-    """The template with the record's values. `quote` treats every value put into a text, e.g. for a URL."""
+def fill(template: Template, values: Mapping[str, Any], quote: Callable[[str], str] | None = None) -> Any:
+    """The template with the record's values. With `quote`, which treats every value, texts stay texts, e.g. for a URL."""
     return _walk(template, lambda text: _text(text, values, quote))
 
 
@@ -49,16 +59,17 @@ def _walk(template: Template, convert: Callable[[str], Any]) -> Any:
     return template
 
 
-def _text(text: str, values: Mapping[str, Any], quote: Callable[[str], str]) -> Any:
+def _text(text: str, values: Mapping[str, Any], quote: Callable[[str], str] | None) -> Any:
     whole = _PLACEHOLDER.fullmatch(text)
-    if whole is not None and whole[1]:
+    if whole is not None and whole[1] and quote is None:
         return _value(whole, values)
 
     def part(match: re.Match[str]) -> str:
         if not match[1]:
             return match[0][0]
         value = _value(match, values)
-        return quote("" if value is None else str(value))
+        word = "" if value is None else str(value)
+        return word if quote is None else quote(word)
 
     return _PLACEHOLDER.sub(part, text)
 

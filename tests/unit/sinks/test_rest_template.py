@@ -1,0 +1,113 @@
+"""Templates: what they name, what they make of a record, what they refuse."""
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sinks.rest.template import BadTemplate, check, fields, fill
+
+VALUES = {
+    "path": "acme/dallas/packaging/line-1/filler",
+    "good": 9,
+    "oee": 0.5,
+    "open": True,
+    "order": None,
+    "rules": [1],
+}
+NAMES = st.sampled_from(sorted(VALUES))
+PLAIN = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))
+JSON: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("{good}", 9),
+        ("{oee}", 0.5),
+        ("{open}", True),
+        ("{rules}", [1]),
+        ("{order}", None),
+        ("{order|none}", "none"),
+        ("{order|}", ""),
+        ("{good|none}", 9),
+        ("made {good} of {order}", "made 9 of "),
+        ("made {good} of {order|no order}", "made 9 of no order"),
+        ("{path[0]}", "acme"),
+        ("{path[4]}", "filler"),
+        ("{path[5]}", None),
+        ("{path[5]|whole line}", "whole line"),
+        ("{path[3]} {path[4]}", "line-1 filler"),
+        ("{{good}}", "{good}"),
+        ("{{{good}}}", "{9}"),
+        ("{{", "{"),
+        ("a}}b", "a}b"),
+        ("{good}{good}", "99"),
+        ("", ""),
+        (7, 7),
+        (None, None),
+        ({"a": ["{good}", {"b": "{oee}"}], "{good}": 1}, {"a": [9, {"b": 0.5}], "{good}": 1}),
+    ],
+)
+def test_filled(template: Any, filled: Any) -> None:
+    found = fill(template, VALUES)
+    assert found == filled
+    assert type(found) is type(filled)
+
+
+def test_values_are_quoted_in_an_address_and_the_template_is_not() -> None:
+    found = fill("/a?id={path}&n={good}", VALUES, lambda text: quote(text, safe=""))
+    assert found == "/a?id=acme%2Fdallas%2Fpackaging%2Fline-1%2Ffiller&n=9"
+
+
+def test_an_address_that_is_one_placeholder_is_quoted_too() -> None:
+    assert fill("{path}", {"path": "a b/c"}, lambda text: quote(text, safe="")) == "a%20b%2Fc"
+    assert fill("{good}", VALUES, lambda text: quote(text, safe="")) == "9"
+
+
+@pytest.mark.parametrize("template", ["{none_such}", "a {none_such|word} b", "{none_such[1]}", {"x": ["{none_such}"]}])
+def test_an_unknown_field_is_named(template: Any) -> None:
+    with pytest.raises(BadTemplate, match=r"no field none_such; there are good, oee"):
+        check(template, {"oee", "good"})
+
+
+@pytest.mark.parametrize(
+    "template", ["{Good}", "{good", "good}", "{}", "{good[10]}", "{good[-1]}", "{good.x}", "{ good }", "{order|a{b}"]
+)
+def test_a_brace_that_is_no_placeholder_is_refused(template: str) -> None:
+    with pytest.raises(BadTemplate, match="brace"):
+        check(template, set(VALUES))
+
+
+@given(JSON)
+def test_one_placeholder_keeps_value_and_type(value: object) -> None:
+    found = fill("{good}", {"good": value})
+    assert found == value
+    assert type(found) is type(value)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_escaped_text_comes_back_as_it_was(text: str) -> None:
+    escaped = text.replace("{", "{{").replace("}", "}}")
+    check(escaped, set())
+    assert fields(escaped) == set()
+    assert fill(escaped, {}) == text
+
+
+@given(st.lists(st.tuples(PLAIN, NAMES), min_size=1), PLAIN)
+def test_a_text_of_parts_is_its_parts(parts: list[tuple[str, str]], end: str) -> None:
+    template = "".join(f"{text}{{{name}}}" for text, name in parts) + end
+    check(template, set(VALUES))
+    assert fields(template) == {name for _, name in parts}
+    if template != f"{{{parts[0][1]}}}":
+        words = {name: "" if value is None else str(value) for name, value in VALUES.items()}
+        assert fill(template, VALUES) == "".join(text + words[name] for text, name in parts) + end
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_quoted_value_never_leaves_its_place_in_an_address(value: str) -> None:
+    found = fill("/orders/{id}/end", {"id": value}, lambda text: quote(text, safe=""))
+    _, orders, inner, end = found.split("/")
+    assert (orders, unquote(inner), end) == ("orders", value, "end")

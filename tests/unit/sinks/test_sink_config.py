@@ -1,0 +1,87 @@
+"""What the sinks' options refuse, in which words, and that secrets are not among them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from sinks.historian.config import HistorianConfig
+from sinks.rest.config import Auth, RestConfig
+
+CREATE = {"url": "/orders", "body": {"id": "{natural_id}"}}
+
+
+def rest(**more: Any) -> dict[str, Any]:
+    return {"base_url": "https://mes.example.com/api/", "requests": [{"class": "oee", "create": CREATE}], **more}
+
+
+def mapping(**more: Any) -> dict[str, Any]:
+    return rest(requests=[{"class": "oee", "create": CREATE, **more}])
+
+
+def test_a_trailing_slash_does_not_double() -> None:
+    assert RestConfig.model_validate(rest()).base_url == "https://mes.example.com/api"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (rest(base_url="mes.example.com"), "no address"),
+        (rest(base_url="ftp://mes.example.com"), "no address"),
+        (rest(base_url="https://uns:hunter2@mes.example.com"), "use auth"),
+        (rest(requests=[]), "at least 1"),
+        (rest(timeout_s=0), "greater than 0"),
+        (mapping(**{"class": "oeee"}), "class 'oeee' has no records; there are state, production"),
+        (mapping(**{"class": "raw"}), "class 'raw' has no records"),
+        (mapping(when={"windov": "hour"}), "Oee has no field windov; there are"),
+        (mapping(create={"url": "/x/{remote_id}"}), "no field remote_id"),
+        (mapping(create={"url": "/x", "body": {"a": ["{goood}"]}}), "no field goood"),
+        (mapping(create={"url": "/x", "body": {"a": "{Good}"}}), "brace"),
+        (mapping(update={"url": "/x/{remote}"}), "no field remote;"),
+        (mapping(lookup={"url": "/x?id={remote_id}"}), "no field remote_id"),
+        (mapping(create={**CREATE, "method": "GET"}), "'POST', 'PUT' or 'PATCH'"),
+        (rest(auth={"kind": "basic", "secret": "hunter2"}), "needs a username"),
+        (rest(auth={"kind": "bearer"}), "give secret_file, or secret"),
+        (rest(auth={"kind": "bearer", "secret": "hunter2", "secret_file": "/x"}), "give secret_file, or secret"),
+    ],
+)
+def test_rest_refuses(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RestConfig.model_validate(config)
+    assert words in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"dsn": ""}, "is empty; e.g. postgresql://"),
+        ({"dsn": "  "}, "is empty"),
+        ({"dsn": "password hunter2"}, "no connection string"),
+        ({"dsn": "postgresql://a", "schema_name": 'x"; DROP'}, "pattern"),
+        ({"dsn": "postgresql://a", "schema_name": "Uns"}, "pattern"),
+        ({"dsn": "postgresql://a", "chunk_days": 0}, "greater than or equal to 1"),
+        ({"dns": "postgresql://uns:hunter2@a"}, "dns"),
+    ],
+)
+def test_historian_refuses(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        HistorianConfig.model_validate(config)
+    assert words in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    historian = HistorianConfig.model_validate({"dsn": "postgresql://uns:hunter2@a/b"})
+    target = RestConfig.model_validate(rest(auth={"kind": "bearer", "secret": "hunter2"}))
+    assert "hunter2" not in f"{historian} {historian!r} {target} {target!r} {target.model_dump_json()}"
+
+
+def test_a_secret_comes_from_its_file_without_the_newline(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    auth = Auth.model_validate({"kind": "bearer", "secret_file": str(file)})
+    with pytest.raises(OSError, match="secret"):
+        auth.value()
+    file.write_text("hunter2\n", encoding="utf-8")
+    assert auth.value() == "hunter2"
