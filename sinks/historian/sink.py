@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
+from psycopg.conninfo import conninfo_to_dict
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.historian.config import HistorianConfig
@@ -28,12 +29,14 @@ class Historian:
     async def open(self) -> None:
         """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
         await self.close()
+        dsn = self._config.dsn.get_secret_value()
+        theirs = conninfo_to_dict(dsn).get("options") or ""
         try:
             self._connection = connection = await AsyncConnection.connect(
-                self._config.dsn.get_secret_value(),
+                dsn,
                 connect_timeout=max(2, int(self._config.connect_timeout_s)),
                 application_name=f"uns-sink-{self._name}",
-                options=f"-c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
+                options=f"{theirs} -c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
             )
             await self._lock(connection)
             async with connection.transaction():
