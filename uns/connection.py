@@ -45,6 +45,7 @@ def connection() -> Settings:
         raise UserError("no Kafka: set UNS_BOOTSTRAP (and UNS_REGISTRY), or start `uns demo` in another terminal")
     for name, value in environ.items():
         os.environ.setdefault(name, value)
+    os.environ["UNS_STATE_DIR"] = environ.get("UNS_STATE_DIR", str(given.state_dir))  # the run's own, below ours
     settings.cache_clear()
     return settings()
 
