@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from argparse import ArgumentTypeError
 from collections import Counter, defaultdict
 from functools import lru_cache
 from itertools import pairwise
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import uns.demo.plant
+from uns.demo.plant.__main__ import clock
 from uns.demo.plant.events import HOUR, MINUTE, SECOND, Event, Fact, Said, Truth
 from uns.demo.plant.machine import PRODUCTION
 from uns.demo.plant.simulation import LINES, Simulation
@@ -306,3 +308,13 @@ def test_the_plant_imports_nothing_of_ours() -> None:
                 names = [node.module or ""]
             for name in names:
                 assert name.startswith("uns.demo.plant") or name.split(".")[0] in allowed, f"{file.name}: {name}"
+
+
+def test_a_clock_is_three_numbers_or_the_walls_own_time() -> None:
+    assert clock("10.5,20,60") == (10.5, 20.0, 60.0)
+    wall, plant, rate = clock("now")
+    assert (plant, rate) == (wall, 1.0)
+    assert wall.is_integer()
+    for wrong in ("", "1,2", "1,2,x", "1,2,0", "1,2,-1", "1,nan,1", "1,2,inf"):
+        with pytest.raises(ArgumentTypeError, match="is expected"):
+            clock(wrong)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterable
@@ -19,11 +20,29 @@ from uns.demo.plant.simulation import Simulation
 from uns.demo.plant.truth import TruthLog
 
 BEGIN = datetime.fromisoformat("2026-11-23T05:50:00+00:00").timestamp()
+LEAD_S = 6.0
+"""From its own start to the first event, where nobody says when that is: servers are up and clients there by then."""
 SLICE_S = 0.05
 OPCUA_LINES = {"acme/dallas/packaging/line-1": "opcua_dallas", "acme/leipzig/packaging/line-1": "opcua_leipzig"}
 FLUSH_S = 20.0
 STOP_S = 0.4
 """For the servers to say goodbye: what they wait for after their sockets are closed is of no use to anybody."""
+
+
+def clock(spec: str) -> tuple[float, float, float]:
+    """(wall epoch s, plant epoch s, rate): at `wall` it is `plant` in the plant, and goes on `rate` times as fast."""
+    if spec == "now":
+        begin = float(math.ceil(time.time() + LEAD_S))
+        return begin, begin, 1.0
+    try:
+        wall, plant, rate = (float(part) for part in spec.split(","))
+    except ValueError:
+        wall = plant = rate = math.nan
+    if not (math.isfinite(wall + plant + rate) and rate > 0):
+        raise argparse.ArgumentTypeError(
+            f"{spec!r}: <wall epoch s>,<plant epoch s>,<rate above 0> is expected, or `now` for the wall's own time"
+        )
+    return wall, plant, rate
 
 
 def arguments() -> argparse.Namespace:
@@ -33,10 +52,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--opcua-leipzig", type=int, default=4841, help="port of the OPC UA server in Leipzig")
     parser.add_argument("--mqtt", default="mqtt://127.0.0.1:1883", help="MQTT broker")
     parser.add_argument(
-        "--clock", help="<wall epoch s>,<plant epoch s>,<rate>; default: begins in 6 s, 60 times as fast"
+        "--clock",
+        type=clock,
+        default=f"{time.time() + LEAD_S},{BEGIN},60",
+        help="<wall epoch s>,<plant epoch s>,<rate>, or `now` for the wall's own time; default: 60 times as fast",
     )
     parser.add_argument(
-        "--clock-file", type=Path, help="the same, from a file: the plant serves and waits until it is there"
+        "--clock-file",
+        type=Path,
+        help="the same with the same plant epoch, read once it is there: the plant serves and waits until then",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of everything that happens")
     parser.add_argument("--truth", type=Path, required=True, help="file for what really happened")
@@ -45,8 +69,8 @@ def arguments() -> argparse.Namespace:
 
 
 async def run(given: argparse.Namespace) -> None:
-    clock = given.clock or f"{time.time() + 6},{BEGIN},60"
-    begin = int(float(clock.split(",")[1]) * 1_000_000)
+    wall, plant, rate = given.clock
+    begin = int(plant * 1_000_000)
     until = None if given.until is None else int(given.until * 1_000_000)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,10 +85,11 @@ async def run(given: argparse.Namespace) -> None:
     print(json.dumps({"ready": True, "begin_us": begin}), flush=True)
     while given.clock_file is not None and not stopping.is_set():
         if given.clock_file.exists():
-            clock = given.clock_file.read_text(encoding="ascii")
+            wall, file_plant, rate = clock(given.clock_file.read_text(encoding="ascii"))
+            if file_plant != plant:
+                raise SystemExit(f"{given.clock_file}: plant epoch {file_plant:.0f}, but the plant serves {plant:.0f}")
             break
         await asyncio.sleep(SLICE_S)
-    wall, _, rate = (float(part) for part in clock.split(","))
 
     now, ended = begin, False
     while not stopping.is_set():
