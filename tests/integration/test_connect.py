@@ -151,7 +151,12 @@ class Process:
         return found
 
     def ready(self) -> Self:
-        eventually(lambda: not self.reasons(), DEADLINE_S, f"{self.log()} ready")
+        def check() -> bool:
+            reasons = self.reasons()
+            assert not reasons, f"{reasons} {self.log()}"
+            return True
+
+        eventually(check, DEADLINE_S, "ready")
         return self
 
     def metrics(self) -> str:
