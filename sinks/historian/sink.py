@@ -17,6 +17,10 @@ log = structlog.get_logger()
 _OF_THE_RECORD = ("22", "23", "54")
 """Classes of SQLSTATE that a record provokes: data, constraints, limits. Whatever else goes wrong (connection, rights,
 disk, a table that is gone) would hit every record, and is tried again."""
+LOCK_WAIT_S = 2.0
+"""The server needs a moment to see that the connection before this one is closed."""
+_KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+"""A host that vanished does not hold the lock for hours."""
 
 
 class Historian:
@@ -36,7 +40,10 @@ class Historian:
                 dsn,
                 connect_timeout=max(2, int(self._config.connect_timeout_s)),
                 application_name=f"uns-sink-{self._name}",
-                options=f"{theirs} -c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                options=f"{theirs} {_KEEPALIVE} -c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
             )
             await self._lock(connection)
             async with connection.transaction():
@@ -50,11 +57,15 @@ class Historian:
             raise
 
     async def _lock(self, connection: AsyncConnection[Row]) -> None:
-        query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-        row = await (await connection.execute(query, (f"{self._config.schema_name}/{self._name}",))).fetchone()
-        await connection.commit()
-        if row is None or not row[0]:
-            raise Taken(f"historian {self._name}: another instance of this sink writes to this database")
+        query = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    "SELECT set_config('lock_timeout', %s, true)", (f"{int(LOCK_WAIT_S * 1000)}ms",)
+                )
+                await connection.execute(query, (f"{self._config.schema_name}/{self._name}",))
+        except psycopg.errors.LockNotAvailable:
+            raise Taken(f"historian {self._name}: another instance of this sink writes to this database") from None
 
     async def _create(self, connection: AsyncConnection[Row]) -> None:
         schema = sql.Identifier(self._config.schema_name)
