@@ -55,11 +55,13 @@ def delivery(record: Downtime, offset: int) -> Delivery:
 class Target(Protocol):
     """What the suite needs of a target."""
 
-    config: dict[str, Any]
     refused: str
     """A reason text that the target refuses."""
     words: str
     """What it says then."""
+
+    @property
+    def config(self) -> dict[str, Any]: ...
 
     def content(self) -> Any:
         """All that is in it, to be compared; with nothing of the attempts in it."""
@@ -113,8 +115,8 @@ class RestServer:
     """Of requests, answered 503 and not done."""
     lost_share: float = 0.0
     """Of requests, done, and then the answer is a 500 or is cut off."""
-    answer: Callable[[], Response] | None = None
-    """Instead of doing anything."""
+    answer: Callable[[], Response | None] | None = None
+    """Instead of doing anything; None: do it."""
     refused = "refuse me"
     words = "not with that reason"
     chance: random.Random = field(default_factory=lambda: random.Random(11))
@@ -154,8 +156,8 @@ class RestServer:
 
     async def _do(self, request: Request, what: Callable[[Request, Any], Response]) -> Response:
         self.requests.append((request.method, request.url.path, dict(request.headers)))
-        if self.answer is not None:
-            return self.answer()
+        if self.answer is not None and (instead := self.answer()) is not None:
+            return instead
         if self.chance.random() < self.busy_share:
             return PlainTextResponse("busy", 503)
         body = json.loads(await request.body() or b"null")

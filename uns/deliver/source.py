@@ -51,6 +51,8 @@ class Source:
             settings.kafka(
                 **{
                     "group.id": group,
+                    # One process reads for a sink: its successor after a crash goes on at once, and of two the older ends.
+                    "group.instance.id": name,
                     "enable.auto.commit": False,
                     "isolation.level": "read_committed",
                     "auto.offset.reset": "earliest",
@@ -90,11 +92,10 @@ class Source:
         fetched = Fetched()
         for message in self._consumer.consume(most, timeout_s):
             if (error := message.error()) is not None:
-                if error.fatal() or error.code() in (
-                    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-                    KafkaError.GROUP_AUTHORIZATION_FAILED,
-                ):
+                if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
+                if error.fatal():
+                    raise SourceLost(f"{error.str()}; does another process run this sink?")
                 if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     log.warning(
                         "topic missing", sink=self._name, error=error.str(), hint="uns apply creates the plant's topics"
