@@ -17,7 +17,7 @@ log = structlog.get_logger()
 _OF_THE_RECORD = ("22", "23", "54")
 """Classes of SQLSTATE that a record provokes: data, constraints, limits. Whatever else goes wrong (connection, rights,
 disk, a table that is gone) would hit every record, and is tried again."""
-LOCK_WAIT_S = 2.0
+LOCK_WAIT_S = 1.0
 """The server needs a moment to see that the connection before this one is closed."""
 _KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """A host that vanished does not hold the lock for hours."""

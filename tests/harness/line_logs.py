@@ -6,7 +6,7 @@ from typing import Any
 
 from processors.base import Input, Rejection
 from processors.line import LineFold
-from schemas.records import Derived, Production, Raw, Sample, Samples, Tick, Value
+from schemas.records import Derived, Oee, Production, Raw, Sample, Samples, Tick, Value
 from topology.plant import Plant
 
 TOPIC = "uns.acme.dallas.packaging.raw"
@@ -155,8 +155,8 @@ def final_numbers(run: Run) -> dict[str, tuple[object, ...]]:
     left_out = ("id", "status", "revision", "inputs")
     found: dict[str, tuple[object, ...]] = {}
     for record in run.records:
-        if record.message_class == "current":
-            continue
+        if record.message_class == "current" or (isinstance(record, Oee) and record.ended_at is None):
+            continue  # an open window has no final numbers: what it shows depends on when it was last published
         withdrawn = record.ended_at == record.started_at and record.message_class != "quality"
         empty = isinstance(record, Production) and not (record.good or record.scrap or record.resets)
         if withdrawn or empty:

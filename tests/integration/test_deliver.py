@@ -344,7 +344,7 @@ def test_a_flaky_target_has_every_object_once_at_its_newest_revision(orders: Sit
     chance = random.Random(5)
     server.busy_share, server.lost_share = 0.03, 0.03
     wanted: dict[str, tuple[str, int]] = {}
-    for n in range(200):
+    for n in range(150):
         for cell in orders.cells:
             for revision in range(chance.choice((1, 1, 1, 2, 3))):
                 record = downtime(n, revision, f"reason {n}.{revision}", str(cell))

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +31,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "--summary",
         str(file),
     ]
-    given = {name: value for name, value in os.environ.items() if not name.startswith("UNS_")}
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("UNS_", "PYTEST_"))}
     with (folder / "output").open("w") as output:
         subprocess.run(
             command,

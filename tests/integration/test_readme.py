@@ -32,7 +32,7 @@ def commands(chapter: int) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    given = {name: value for name, value in os.environ.items() if not name.startswith("UNS_")}
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("UNS_", "PYTEST_"))}
     return {
         **given,
         "UNS_STATE_DIR": str(folder / "state"),
