@@ -14,8 +14,8 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 demo: $(BIN)/.installed ## run the demo plant end to end; ARGS="--for 90s --summary summary.json --chaos"
 	$(BIN)/uns demo $(ARGS)
 
-test: $(BIN)/.installed ## all tests; they start what they need
-	$(BIN)/python -m pytest $(ARGS)
+test: $(BIN)/.installed ## all tests, two files at a time; they start what they need
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(BIN)/.installed ## lint, types, import contracts
 	$(BIN)/ruff check .

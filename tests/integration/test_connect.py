@@ -37,7 +37,7 @@ from uns.registry.client import Registry
 from uns.settings import Settings
 
 T0 = sources.T0
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NAME = "plc"
 
 
@@ -156,7 +156,11 @@ class Process:
             assert not reasons, f"{reasons} {self.log()}"
             return True
 
-        eventually(check, DEADLINE_S, "ready")
+        try:
+            eventually(check, DEADLINE_S, "ready")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def metrics(self) -> str:
