@@ -59,7 +59,8 @@ class MqttConnector:
         client.loop_start()
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
-                while len(self._granted) < len(self._config.subscriptions):
+                # A broker sends what waited for us first, and that may be more than we take before somebody reads it.
+                while len(self._granted) < len(self._config.subscriptions) and len(self._waiting) < WAITING_MAX:
                     self._check()
                     await self._news.wait()
                     self._news.clear()
@@ -172,6 +173,7 @@ class MqttConnector:
     def _on_message(self, client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         with self._room:
             while len(self._waiting) >= WAITING_MAX and client is self._client:
+                self._tell()
                 self._room.wait(1)
             was_empty = not self._waiting
             self._waiting.append(message)
