@@ -19,23 +19,16 @@ def main() -> None:
     given = parser.parse_args()
     runs = [measure(given.paths) for _ in range(given.runs)]
     figures = []
+    table = Table("what", "median", "unit", "reach", "holds")
     for name, (_, unit, reach) in runs[0].items():
-        value = statistics.median(run[name][0] for run in runs)
+        value = round(statistics.median(run[name][0] for run in runs), 3)
         figures.append(
-            {
-                "name": name,
-                "value": round(value, 3),
-                "unit": unit,
-                "reach": reach,
-                "holds": reach is None or value >= reach,
-            }
+            {"name": name, "value": value, "unit": unit, "reach": reach, "holds": reach is None or value >= reach}
         )
+        said = ("", "") if reach is None else (f"{reach:,g}", "yes" if value >= reach else "no")
+        table.add_row(name, f"{value:,}", unit, *said)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    table = Table("what", "median", "unit", "reach", "holds")
-    for one in figures:
-        reach = "–" if one["reach"] is None else f"{one['reach']:g}"
-        table.add_row(str(one["name"]), f"{one['value']:,}", str(one["unit"]), reach, "yes" if one["holds"] else "no")
     Console().print(table)
 
 
