@@ -70,6 +70,14 @@ def configure_logs(settings: Settings) -> None:
     logging.captureWarnings(True)
 
 
+def quiet() -> None:
+    """For a command that tells its user itself what happens: only what it did not expect is logged."""
+    from uns.settings import settings
+
+    given = settings()
+    configure_logs(given if given.log_level == "debug" else given.model_copy(update={"log_level": "critical"}))
+
+
 def masked(logger: Any, method: str, event: Any) -> Any:
     """A structlog processor that keeps secrets out of every log line."""
     return {key: MASK if _SECRET_KEY.search(key) and value else _mask(value) for key, value in event.items()}

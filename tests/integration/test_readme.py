@@ -75,7 +75,7 @@ def running(command: str, folder: Path, until: str) -> Iterator[Path]:
             process.kill()
             process.wait()
     assert "Traceback" not in output.read_text()
-    assert "delete them: rm -r" in output.read_text()
+    assert "rm -r" in output.read_text()
     eventually(lambda: not left_over(folder), timeout_s=10)
 
 

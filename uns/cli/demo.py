@@ -30,7 +30,9 @@ def demo(
     from uns.demo.run import Demo, Options
     from uns.demo.summary import box, collect
     from uns.settings import settings
+    from uns.telemetry import quiet
 
+    quiet()
     duration_s = _seconds(for_) if for_ else None
     if duration_s is None and (summary or chaos):
         raise UserError("--summary and --chaos need an end: add --for 90s")
@@ -58,7 +60,9 @@ def demo(
         typer.echo("\nstopping")
     finally:
         run.close()
-        typer.echo(f"data and logs: {place}   delete them: rm -r {place}")
+        typer.echo(
+            f"data and logs: {place}\n  look at it again: UNS_STATE_DIR={place} uns up --plant {place}/plant\n  delete it: rm -r {place}"
+        )
     if found is not None and not found["ok"]:
         raise typer.Exit(1)
 

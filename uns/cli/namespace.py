@@ -20,27 +20,23 @@ def _subscribe(filters: list[str], classes: list[str], begin: str, follow: bool)
     from datetime import UTC, datetime
 
     from confluent_kafka import KafkaException
-    from topology.filters import Filter
 
     from topology.classes import MessageClass
+    from topology.filters import Filter
     from uns.connection import codec, connection
     from uns.subscribe import NothingMatches, Subscription, begin_at
 
-    settings = connection()
     try:
         wanted = [MessageClass(name) for name in classes]
+        places = [Filter.parse(text) for text in filters]
+        start = begin_at(begin, datetime.now(UTC))
     except ValueError as error:
-        raise UserError(f"{error}; there are {', '.join(MessageClass)}") from error
+        hint = f"; there are {', '.join(MessageClass)}" if "MessageClass" in str(error) else ""
+        raise UserError(f"{error}{hint}") from error
+    settings = connection()
     try:
-        return Subscription(
-            settings,
-            codec(settings),
-            [Filter.parse(text) for text in filters],
-            wanted,
-            begin_at(begin, datetime.now(UTC)),
-            follow,
-        )
-    except (ValueError, NothingMatches) as error:
+        return Subscription(settings, codec(settings), places, wanted, start, follow)
+    except NothingMatches as error:
         raise UserError(str(error)) from error
     except KafkaException as error:
         raise UserError(

@@ -19,9 +19,11 @@ def up(
     import threading
 
     from uns.settings import settings
+    from uns.telemetry import quiet
     from uns.up import Up
 
     given = settings()
+    quiet()
     running = Up(given, plant or given.plant, port, typer.echo)
     try:
         running.start()

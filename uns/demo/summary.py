@@ -1,5 +1,8 @@
 """`summary.json` and the closing box: what ran, what arrived, and whether it is true."""
 
+import os
+import shutil
+import sys
 from typing import Any
 
 import psycopg
@@ -147,13 +150,14 @@ def box(demo: Demo, found: dict[str, Any] | None) -> None:
 
 
 def _rows(demo: Demo, found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    uns = "uns" if shutil.which("uns") else os.path.relpath(sys.argv[0])  # as it can be typed here
     rows = [
         ("page", demo.page_url),
         ("kafka", str(demo.settings.bootstrap)),
         ("registry", str(demo.settings.registry)),
-        ("next", "uns tail 'acme/dallas/#' --class downtime --from beginning"),
-        ("", "uns tree"),
-        ("", "uns get acme/dallas/packaging/line-1/filler"),
+        ("next", f"{uns} tail 'acme/dallas/#' --class downtime --from beginning"),
+        ("", f"{uns} tree"),
+        ("", f"{uns} get acme/dallas/packaging/line-1/filler"),
     ]
     if found is None:
         return rows

@@ -27,6 +27,9 @@ def serve(settings: Settings, port: int, topic: str = TOPIC) -> None:
             schemas.open()
         except KafkaException as error:
             raise UserError(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}") from error
+        telemetry.serve(
+            settings.bind, settings.metrics_port, ready=lambda: (schemas.problem,) if schemas.problem else ()
+        )
         server = uvicorn.Server(uvicorn.Config(create(schemas), log_level="warning", lifespan="off"))
         ended = threading.Event()
 
