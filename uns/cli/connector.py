@@ -16,24 +16,40 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 @run.command("connector")
 def run_connector(
-    name: Annotated[str, typer.Argument(help="connector of the plant model")], plant: PlantOption = None
+    name: Annotated[str, typer.Argument(help="connector of the plant model")],
+    plant: PlantOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="show what the source says first, and publish nothing; needs no Kafka")
+    ] = False,
+    count: Annotated[int, typer.Option(min=1, help="values to show with --dry-run")] = 10,
+    wait_s: Annotated[float, typer.Option(min=0.1, help="longest wait for them, in seconds")] = 10.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Publish what one source says, until SIGTERM."""
     import difflib
 
+    from uns.connect.preview import preview
     from uns.connect.service import serve
     from uns.connection import connection
     from uns.lint import check_connector
     from uns.plant import load_plant
+    from uns.settings import settings as of_environment
 
-    settings = connection()
+    settings = of_environment() if dry_run else connection()
     model = load_plant(plant or settings.plant)
     if name not in model.connectors:
         near = difflib.get_close_matches(name, list(model.connectors), 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(model.connectors) or 'none'}"
         raise UserError(f"connector {name!r} is not in the plant model; {hint}")
     check_connector(model, name)
-    serve(settings, model, name)
+    if not dry_run:
+        serve(settings, model, name)
+        return
+    found = preview(settings, model, name, count, wait_s)
+    if as_json:
+        emit(found)
+    for one in found if not as_json else ():
+        typer.echo("  ".join(f"{field}={value}" for field, value in one.items()))
 
 
 @connector.command("list")
