@@ -12,7 +12,7 @@ from topology.classes import MessageClass
 from topology.path import Path
 from topology.plant import Plant, Suppress
 from topology.topics import key, partition, topic
-from uns.connect.spool import Entry, Headers
+from uns.connect.spool import PLACES_MAX, Entry, Headers
 
 SAMPLES_MAX = 500
 """Samples in one record."""
@@ -87,6 +87,8 @@ class Packer:
                 return UNCHANGED
             if band is not None and _number(last[0]) and _number(sample.value) and abs(sample.value - last[0]) < band:  # type: ignore[operator]
                 return DEADBAND
+        if len(self._last) >= PLACES_MAX:
+            self._last.clear()  # a source that invents tags must not fill the memory; some values are published once more
         self._last[place] = (sample.value, sample.quality)
         return None
 

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, PRI
 """
 
 Headers = list[tuple[str, bytes]]
+PLACES_MAX = 200_000
+"""Tags whose newest time is remembered: a source that invents tags must fill neither memory nor disk."""
 ROW_BYTES = 100
 """What an entry takes beside its value and headers, about: key, topic, indexes."""
 _SIZE = f"length(value) + length(headers) + {ROW_BYTES}"
@@ -104,7 +106,12 @@ class Spool:
     ) -> list[int]:
         """Keeps entries, their sequences and their ledger entries, all or nothing; returns the entries' ids in order."""
         counts = Counter({(READ, ""): read, **{(SUPPRESSED, reason): units for reason, units in suppressed.items()}})
-        later = {place: at for place, at in newest.items() if at > self._newest.get(place, -1)}
+        room = PLACES_MAX - len(self._newest)
+        later = {
+            place: at
+            for place, at in newest.items()
+            if at > self._newest.get(place, -1) and (place in self._newest or (room := room - 1) >= 0)
+        }
         packed = [
             (e.topic, e.partition, e.key, e.value, msgspec.msgpack.encode(e.headers), e.units, e.quarantine)
             for e in entries

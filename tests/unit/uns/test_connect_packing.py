@@ -297,3 +297,12 @@ def changes(told: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
         if one != before:
             yield one
         before = one
+
+
+def test_with_more_tags_than_are_remembered_values_are_published_once_more_not_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("uns.connect.packing.PLACES_MAX", 2)
+    one = packer(unchanged=True)
+    assert values(one.pack(readings(*(reading(1, tag) for tag in "ABC")))) == [1, 1, 1]
+    assert values(one.pack(readings(reading(1, "C"), reading(1, "A")))) == [1], "C is remembered, A no more"

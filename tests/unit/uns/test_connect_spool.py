@@ -96,6 +96,14 @@ def test_newest_times_only_rise(folder: Path) -> None:
     second.close()
 
 
+def test_a_source_that_invents_tags_is_remembered_up_to_a_bound(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uns.connect.spool.PLACES_MAX", 3)
+    spool.append([], 0, {}, {(A, "1"): 1, (A, "2"): 1})
+    spool.append([], 0, {}, {(A, "2"): 2, (A, "3"): 1, (A, "4"): 1})
+    spool.append([], 0, {}, {(A, "5"): 1, (A, "1"): 9})
+    assert spool.newest() == {(PlantPath.parse(A), tag): at for tag, at in (("1", 9), ("2", 2), ("3", 1))}
+
+
 def test_one_process_at_a_time(spool: Spool, folder: Path) -> None:
     with pytest.raises(ServiceError, match="in use by another running instance"):
         Spool(folder, 1000)
