@@ -153,7 +153,9 @@ class Time(_Model):
     horizon_h: float = Field(48.0, gt=0, description="how far back a late record still corrects results")
     future_s: float = Field(300.0, gt=0, description="a sample further ahead of the tick is quarantined")
     production_s: int = Field(60, ge=1, description="length of a production record")
-    provisional_s: float = Field(300.0, gt=0, description="how often an open window is published")
+    provisional_s: float = Field(
+        60.0, gt=0, description="how often an open window and each snapshot are published, changed or not"
+    )
     tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks")
 
     @model_validator(mode="after")

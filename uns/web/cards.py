@@ -9,7 +9,7 @@ from uns.web.charts import clock, percent, span
 from uns.web.theme import ALERT_COLORS, UNKNOWN, Look, look
 
 STALE_US = 15 * 60 * 1_000_000
-"""A snapshot older than this against the plant's clock is shown as no data; the fold refreshes each at least every 5 min."""
+"""A snapshot older than this against the plant's clock is shown as no data; the fold refreshes each every `provisional_s`."""
 
 
 def cell_look(board: Board, cell: Cell, live: bool) -> Look:

@@ -25,10 +25,14 @@ REOPEN_S = 2.0
 
 
 class Feed:
-    """Applies every committed derived record to `board`. Read `lock`-ed; `silent_s` says how long nothing has come."""
+    """Applies every committed derived record to `board`. Read `lock`-ed; `silent_s` says how long nothing has come.
 
-    def __init__(self, board: Board, open_subscription: Callable[[], Subscription]) -> None:
-        self.board = board
+    Each snapshot is published at least every `provisional_s`, so a feed without any for clearly longer, `limit_s`, is
+    not live, whatever the plant does.
+    """
+
+    def __init__(self, board: Board, open_subscription: Callable[[], Subscription], limit_s: float) -> None:
+        self.board, self.limit_s = board, limit_s
         self.lock = threading.Lock()
         self.problem: str | None = "connecting"
         self._open = open_subscription
@@ -39,6 +43,12 @@ class Feed:
     @property
     def silent_s(self) -> float:
         return time.monotonic() - self._heard
+
+    def trouble(self) -> str | None:
+        """Why what the board shows is not live; None when it is."""
+        if self.problem is not None:
+            return self.problem
+        return f"no data for {self.silent_s:.0f} s: what is shown is not live" if self.silent_s > self.limit_s else None
 
     def start(self) -> None:
         self._thread.start()

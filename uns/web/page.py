@@ -10,9 +10,6 @@ from uns.web import cards, charts
 from uns.web.feed import Feed
 
 REFRESH_S = 1.0
-SILENT_S = 10.0
-"""A feed that brings nothing for so long is no longer live: ticks alone make every line speak once a second."""
-
 ALERTS_MAX = 12
 
 STYLE = """
@@ -78,7 +75,7 @@ class LineView:
 
     def refresh(self) -> None:
         """Draws what has changed since the last call. The board is read under the feed's lock, the browser told outside it."""
-        live = self._feed.problem is None and self._feed.silent_s < SILENT_S
+        live = self._feed.trouble() is None
         with self._feed.lock:
             board = self._feed.board
             cells = board.cells_of(self._line)
@@ -169,9 +166,7 @@ def build(feed: Feed, acknowledge: Acknowledge) -> None:
         body = ui.column().classes("w-full")
 
         def refresh() -> None:
-            problem = feed.problem or (
-                f"no data for {feed.silent_s:.0f} s: what is shown is not live" if feed.silent_s > SILENT_S else None
-            )
+            problem = feed.trouble()
             banner.set_text(problem or "")
             banner.set_visibility(problem is not None)
             with feed.lock:

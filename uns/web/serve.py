@@ -11,6 +11,7 @@ from topology.classes import MessageClass
 from topology.filters import Filter
 from topology.loader import PlantError, load
 from topology.path import Path
+from topology.plant import Plant, Time
 from uns import clock, telemetry
 from uns.publish import NotPublished, publish
 from uns.settings import Settings
@@ -21,6 +22,8 @@ from uns.web.page import serve as serve_page
 
 log = structlog.get_logger()
 
+MARGIN_S = 15.0
+"""Beyond the longest pause between two snapshots."""
 RECENT_US = 24 * 3600 * 1_000_000
 LASTING = (MessageClass.CURRENT, MessageClass.ALERT)
 
@@ -28,7 +31,8 @@ LASTING = (MessageClass.CURRENT, MessageClass.ALERT)
 def serve(settings: Settings, codec: Codec, port: int) -> None:
     """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
     telemetry.configure_logs(settings)
-    board = Board(order=_order(settings))
+    plant = _plant(settings)
+    board = Board(order=tuple(str(path) for path in plant.cells()) if plant else ())
     now = clock.from_spec(settings.clock)
 
     def subscription() -> Subscription:
@@ -37,7 +41,8 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
         begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in CLASSES}
         return Subscription(settings, codec, [Filter.parse("#")], CLASSES, begin)
 
-    feed = Feed(board, subscription)
+    provisional_s = (plant.time if plant else Time()).provisional_s
+    feed = Feed(board, subscription, limit_s=provisional_s / clock.rate_of(settings.clock) + MARGIN_S)
 
     async def acknowledge(alert: Alert) -> str | None:
         fact = Acknowledge(alert=alert.natural_id, at=now(), by="page")
@@ -51,16 +56,16 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
         settings.bind,
         settings.metrics_port,
         live=lambda: [] if feed.alive() else ["the feed has ended"],
-        ready=lambda: [feed.problem] if feed.problem else [],
+        ready=lambda: [found] if (found := feed.trouble()) else [],
     )
     serve_page(feed, acknowledge, settings.bind, port)
 
 
-def _order(settings: Settings) -> tuple[str, ...]:
+def _plant(settings: Settings) -> Plant | None:
     try:
-        return tuple(str(path) for path in load(settings.plant, os.environ).cells())
+        return load(settings.plant, os.environ)
     except (PlantError, OSError) as error:
         log.warning(
             "cells are shown by name: the plant model cannot be read", folder=str(settings.plant), error=str(error)
         )
-        return ()
+        return None
