@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
-from topology.filters import Filter
 
 from schemas.codec import Codec, Undecodable
 from schemas.records import Record
 from topology.classes import MessageClass
+from topology.filters import Filter
 from topology.path import BadPath, Path
 from topology.topics import parse_topic
 from uns.settings import Settings
