@@ -1,0 +1,35 @@
+"""What the pages say is there, is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for folder in (".", "docs", "connectors", "sinks")
+    for page in ((ROOT / folder).glob("*.md") if folder == "." else (ROOT / folder).rglob("*.md"))
+)
+SETTING = re.compile(r"`(UNS_[A-Z_]+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_settings_on_the_operations_page_exist() -> None:
+    from uns.settings import Settings
+
+    known = {f"UNS_{name.upper()}" for name in Settings.model_fields}
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    for name in SETTING.findall((ROOT / "docs" / "operations.md").read_text(encoding="utf-8")):
+        assert name in known or name in compose or name == "UNS_ENGINE_", name
+
+
+def test_paths_on_the_architecture_page_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/]+)`", text):
+        assert (ROOT / path).exists(), path
