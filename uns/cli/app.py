@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import signal
 import sys
 from typing import Any, NoReturn
 
@@ -37,6 +38,15 @@ def fail(message: str) -> NoReturn:
 def emit(value: Any) -> None:
     """Prints one JSON document, the form of every `--json`."""
     typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def stop_on_sigterm() -> None:
+    """SIGTERM ends this command as Ctrl-C does: in order, and with everything it started."""
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
 def main() -> None:

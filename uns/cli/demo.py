@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uns.cli.app import UserError, app
+from uns.cli.app import UserError, app, stop_on_sigterm
 
 
 @app.command()
@@ -33,6 +33,7 @@ def demo(
     from uns.telemetry import quiet
 
     quiet()
+    stop_on_sigterm()
     duration_s = _seconds(for_) if for_ else None
     if duration_s is None and (summary or chaos):
         raise UserError("--summary and --chaos need an end: add --for 90s")

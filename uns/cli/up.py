@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from uns.cli.app import app
+from uns.cli.app import app, stop_on_sigterm
 
 
 @app.command()
@@ -24,6 +24,7 @@ def up(
 
     given = settings()
     quiet()
+    stop_on_sigterm()
     running = Up(given, plant or given.plant, port, typer.echo)
     try:
         running.start()
