@@ -150,7 +150,9 @@ def box(demo: Demo, found: dict[str, Any] | None) -> None:
 
 
 def _rows(demo: Demo, found: dict[str, Any] | None) -> list[tuple[str, str]]:
-    uns = "uns" if shutil.which("uns") else os.path.relpath(sys.argv[0])  # as it can be typed here
+    uns = (
+        "uns" if shutil.which("uns") else min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
+    )  # as it can be typed
     rows = [
         ("page", demo.page_url),
         ("kafka", str(demo.settings.bootstrap)),

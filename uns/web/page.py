@@ -103,10 +103,9 @@ class LineView:
 
     def _draw_control(self, points: dict[str, list[Quality]]) -> None:
         if list(points) != list(self._characteristic.options):
-            flagged = next((name for name, shown in points.items() if any(point.rules for point in shown)), None)
-            self._characteristic.set_options(
-                list(points), value=self._characteristic.value or flagged or next(iter(points), None)
-            )
+            # To begin with, the one with most to look at.
+            flagged = max(points, key=lambda name: sum(bool(point.rules) for point in points[name]), default=None)
+            self._characteristic.set_options(list(points), value=self._characteristic.value or flagged)
         self._draw(self._control, charts.control_chart(points.get(self._characteristic.value or "", [])))
 
     def _draw_alerts(self, alerts: list[Alert], now: int) -> None:
