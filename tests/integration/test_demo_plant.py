@@ -24,16 +24,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.harness.brokers import MqttBroker
 from tests.harness.waiting import eventually
+from tests.integration.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
 from uns.demo.mes import received
 from uns.demo.plant.events import MINUTE, SECOND, Fact, Said
 from uns.demo.plant.simulation import Simulation
 from uns.demo.plant.truth import Truth
 from uns.embedded.ports import free_port
 
-BEGIN_S = 1_795_413_000
 BEGIN, END = BEGIN_S * SECOND, BEGIN_S * SECOND + 25 * MINUTE
-RATE, SEED = 300, 1
-SITES = ("dallas", "leipzig")
+RATE = 300
 OVER_MQTT = "acme/dallas/packaging/line-2"
 CELLS = ("filler", "capper", "labeler", "packer")
 GOOD = 0
@@ -47,36 +46,6 @@ def moment(at: int) -> str:
 def micros(at: datetime) -> int:
     aware = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(microseconds=1)
-
-
-@dataclass
-class Plant:
-    """The process, and what a client needs to find it."""
-
-    process: "subprocess.Popen[str]"
-    ports: dict[str, int]
-    truth: Path
-
-    def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        told = json.loads(self.process.stdout.readline())
-        assert isinstance(told, dict)
-        return told
-
-
-@contextmanager
-def plant(folder: Path, broker: str, *arguments: str) -> Iterator[Plant]:
-    ports = {site: free_port() for site in SITES}
-    truth = folder / "truth.jsonl"
-    command = [sys.executable, "-m", "uns.demo.plant", "--mqtt", broker, "--seed", str(SEED), "--truth", str(truth)]
-    for site, port in ports.items():
-        command += [f"--opcua-{site}", str(port)]
-    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        yield Plant(process, ports, truth)
-    finally:
-        process.kill()
-        process.wait()
 
 
 @dataclass

@@ -2,10 +2,13 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import math
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,8 +16,8 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-from uns.demo.plant.events import Event, Fact, Said, Truth
-from uns.demo.plant.mqtt import Publisher
+from uns.demo.plant.events import MINUTE, Event, Fact, Said, Truth
+from uns.demo.plant.mqtt import WAITING_MAX, Publisher
 from uns.demo.plant.opcua import MachineServer
 from uns.demo.plant.simulation import Simulation
 from uns.demo.plant.truth import TruthLog
@@ -23,8 +26,11 @@ BEGIN = datetime.fromisoformat("2026-11-23T05:50:00+00:00").timestamp()
 LEAD_S = 6.0
 """From its own start to the first event, where nobody says when that is: servers are up and clients there by then."""
 SLICE_S = 0.05
+STEP = MINUTE
+"""A plant that is behind catches up in steps of plant time, and answers its clients and its signals between them."""
 OPCUA_LINES = {"acme/dallas/packaging/line-1": "opcua_dallas", "acme/leipzig/packaging/line-1": "opcua_leipzig"}
-FLUSH_S = 20.0
+FLUSH_S, GOODBYE_S = 20.0, 0.2
+"""For the broker to acknowledge what is left: at the end of the plant's time, and when it is told to stop."""
 STOP_S = 0.4
 """For the servers to say goodbye: what they wait for after their sockets are closed is of no use to anybody."""
 
@@ -52,6 +58,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--opcua-leipzig", type=int, default=4841, help="port of the OPC UA server in Leipzig")
     parser.add_argument("--mqtt", default="mqtt://127.0.0.1:1883", help="MQTT broker")
     parser.add_argument(
+        "--mqtt-waiting-max",
+        type=int,
+        default=WAITING_MAX,
+        help="messages kept for a broker that is away; the plant stands still beyond it",
+    )
+    parser.add_argument(
         "--clock",
         type=clock,
         default=f"{time.time() + LEAD_S},{BEGIN},60",
@@ -76,42 +88,90 @@ async def run(given: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
-    servers = {line: MachineServer(given.host, getattr(given, name), begin) for line, name in OPCUA_LINES.items()}
-    for server in servers.values():
-        await server.start()
-    publisher = Publisher(given.mqtt, "demo-plant")
+    servers = {}
+    for line, name in OPCUA_LINES.items():
+        port = getattr(given, name)
+        servers[line] = MachineServer(given.host, port, begin)
+        try:
+            await servers[line].start()
+        except OSError as error:
+            option = f"--{name.replace('_', '-')}"
+            why = os.strerror(error.errno) if error.errno else error
+            raise SystemExit(f"{option}: cannot serve OPC UA on {given.host}:{port}: {why}") from None
+    publisher = Publisher(given.mqtt, "demo-plant", given.mqtt_waiting_max)
     truth = TruthLog(given.truth, begin)
     simulation = Simulation(given.seed, begin)
     print(json.dumps({"ready": True, "begin_us": begin}), flush=True)
     while given.clock_file is not None and not stopping.is_set():
         if given.clock_file.exists():
-            wall, file_plant, rate = clock(given.clock_file.read_text(encoding="ascii"))
+            try:
+                wall, file_plant, rate = clock(given.clock_file.read_text(encoding="ascii"))
+            except argparse.ArgumentTypeError as error:
+                raise SystemExit(f"{given.clock_file}: {error}") from None
             if file_plant != plant:
                 raise SystemExit(f"{given.clock_file}: plant epoch {file_plant:.0f}, but the plant serves {plant:.0f}")
             break
         await asyncio.sleep(SLICE_S)
 
-    now, ended = begin, False
+    told, ended = begin, False
     while not stopping.is_set():
-        now = max(now, begin + int((time.time() - wall) * rate * 1_000_000))
-        limit = now if until is None else min(now, until)
-        await _tell_all(simulation.events(limit), servers, publisher, truth)
-        truth.flush()
-        if until is not None and now >= until and not ended:
+        now = begin + int((time.time() - wall) * rate * 1_000_000)
+        due = now if until is None else min(now, until)
+        while told < due and not stopping.is_set():
+            if not await _room(publisher, stopping):
+                break
+            told = min(due, told + STEP)
+            await _tell_all(simulation.events(told), servers, publisher, truth)
+            truth.flush()
+            await asyncio.sleep(0)
+        if told == until and not ended:
             ended = True
             await _tell_all(simulation.farewell(until - 1), servers, publisher, truth)
-            left = await asyncio.to_thread(publisher.flush, FLUSH_S)
             truth.end(until)
+            left = await _left_over(publisher, FLUSH_S, stopping)
             print(json.dumps({"ended": True, "not_acknowledged": left}), flush=True)
-        with_timeout = asyncio.create_task(stopping.wait())
-        await asyncio.wait({with_timeout}, timeout=SLICE_S)
-        with_timeout.cancel()
-    truth.end(min(now, until) if until is not None else now)
+        await _pause(stopping)
+    truth.end(told)
     truth.close()
-    await asyncio.to_thread(publisher.flush, 0.2)
-    publisher.close()
+    await asyncio.gather(_stop(servers.values()), _say_goodbye(publisher))
+
+
+async def _stop(servers: Iterable[MachineServer]) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*(server.stop() for server in servers.values())), STOP_S)
+        await asyncio.wait_for(asyncio.gather(*(server.stop() for server in servers)), STOP_S)
+
+
+async def _say_goodbye(publisher: Publisher) -> None:
+    await _left_over(publisher, GOODBYE_S)
+    await asyncio.to_thread(publisher.close)
+
+
+async def _pause(stopping: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), SLICE_S)
+
+
+async def _room(publisher: Publisher, stopping: asyncio.Event) -> bool:
+    """Waits for room for more messages; False when the plant is told to stop before there is any."""
+    if not publisher.full:
+        return True
+    print(
+        f"the plant stands still: {publisher.waiting} messages wait for the MQTT broker at {publisher.address}",
+        file=sys.stderr,
+        flush=True,
+    )
+    while not publisher.roomy and not stopping.is_set():
+        await _pause(stopping)
+    return publisher.roomy
+
+
+async def _left_over(publisher: Publisher, timeout_s: float, stopping: asyncio.Event | None = None) -> int:
+    """Waits until the broker has everything; returns how many messages it has not."""
+    deadline = time.monotonic() + timeout_s
+    stop = stopping or asyncio.Event()
+    while publisher.waiting and time.monotonic() < deadline and not stop.is_set():
+        await _pause(stop)
+    return publisher.waiting
 
 
 async def _tell_all(
@@ -143,7 +203,9 @@ async def _tell(events: list[Event], servers: dict[str, MachineServer], publishe
 
 def main() -> None:
     logging.getLogger("asyncua").setLevel(logging.ERROR)
+    logging.getLogger("asyncua.server.server").setLevel(logging.CRITICAL)  # why it does not start is said here
     asyncio.run(run(arguments()))
+    gc.freeze()  # what the servers held takes Python half a second to take apart, for nothing
 
 
 if __name__ == "__main__":

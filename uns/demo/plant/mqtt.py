@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,10 @@ from uns.demo.plant.events import Fact, moment
 
 IN_FLIGHT_MAX = 1_000
 WAITING_MAX = 50_000
-"""Messages the broker has not acknowledged; the plant stands still beyond it rather than forget one."""
+"""Messages the broker has not acknowledged; the plant stands still beyond it rather than forget one.
+
+It ends a step that it has begun: at most those few messages come on top.
+"""
 CLOSE_S = 0.2
 _TIMES = frozenset({"started_at", "ended_at"})
 
@@ -26,9 +28,11 @@ def iso(at: int) -> str:
 class Publisher:
     """Connects in the background and reconnects by itself; messages wait meanwhile."""
 
-    def __init__(self, url: str, client_id: str) -> None:
+    def __init__(self, url: str, client_id: str, waiting_max: int = WAITING_MAX) -> None:
         parts = urlsplit(url)
-        self._room = threading.Condition()
+        self.address = f"{parts.hostname or '127.0.0.1'}:{parts.port or 1883}"
+        self._waiting_max = waiting_max
+        self._changing = threading.Lock()
         self._waiting = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=True)
         self._client.max_inflight_messages_set(IN_FLIGHT_MAX)
@@ -44,25 +48,29 @@ class Publisher:
     def fact(self, fact: Fact) -> None:
         self._publish(f"{fact.line}/{fact.kind}", _with_times(fact.content))
 
+    @property
+    def waiting(self) -> int:
+        """How many messages the broker has not acknowledged."""
+        return self._waiting
+
+    @property
+    def full(self) -> bool:
+        """Whether to wait with more: nothing here ever blocks, since the servers of the plant share the thread."""
+        return self._waiting >= self._waiting_max
+
+    @property
+    def roomy(self) -> bool:
+        """Whether to go on after it was full: half of the room is free again."""
+        return self._waiting <= self._waiting_max // 2
+
     def _publish(self, topic: str, document: Mapping[str, Any]) -> None:
-        with self._room:
-            while self._waiting >= WAITING_MAX:
-                self._room.wait(1)
+        with self._changing:
             self._waiting += 1
         self._client.publish(topic, json.dumps(document), qos=1)
 
     def _acknowledged(self, *_: object) -> None:
-        with self._room:
+        with self._changing:
             self._waiting -= 1
-            self._room.notify_all()
-
-    def flush(self, timeout_s: float) -> int:
-        """Waits until the broker has everything; returns what it has not."""
-        deadline = time.monotonic() + timeout_s
-        with self._room:
-            while self._waiting and (left := deadline - time.monotonic()) > 0:
-                self._room.wait(left)
-            return self._waiting
 
     def close(self) -> None:
         """Says goodbye where there is somebody to hear it; a client that is about to try again is not waited for."""
