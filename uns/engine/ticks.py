@@ -46,7 +46,7 @@ class Ticker:
                     path.encode(),
                     tp.partition,
                     on_delivery=_delivered,
-                    headers=list(cloud_event(f"{path}#tick@{at}~{tp.partition}", path, record)),
+                    headers=[("ce_id", f"{path}#tick@{at}~{tp.partition}".encode()), *cloud_event(path, Tick)],
                 )
             except BufferError:
                 metrics.ticks_lost.inc()

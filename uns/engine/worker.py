@@ -170,12 +170,16 @@ class Worker:
             self._failure.set_exception(error)
 
     async def _work(self) -> None:
-        """Groups what has arrived and hands it to the transaction thread, one group at a time."""
+        """Groups what has arrived and hands it to the transaction thread, one group at a time.
+
+        Under light load it rests as long as the last transaction took: latency stays low, and at most half of the time
+        goes into small transactions. A group that took as long as `commit_interval_s` is followed by the next at once.
+        """
         loop = asyncio.get_running_loop()
-        began = -self._config.commit_interval_s
+        rested = 0.0
         while True:
             await self._arrived.wait()
-            if (wait_s := began + self._config.commit_interval_s - loop.time()) > 0:
+            if not self._full() and (wait_s := rested - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             self._arrived.clear()
             began = loop.time()
@@ -195,9 +199,14 @@ class Worker:
                 self._confirmed_at = time.monotonic()
             finally:
                 self._idle.set()
+            took = loop.time() - began
+            rested = began + min(2 * took, self._config.commit_interval_s)
             if membership is self._membership:
                 self._transport.budget.give(sum(batch.size for batch in group))
                 metrics.in_flight.set(self._transport.budget.used)
+
+    def _full(self) -> bool:
+        return sum(len(batch.records) for batch in self._pending) >= self._config.group_records
 
     def _group_of(self, membership: Membership | None) -> list[Batch]:
         group, records = [], 0
