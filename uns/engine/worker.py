@@ -206,16 +206,21 @@ class Worker:
                 metrics.in_flight.set(self._transport.budget.used)
 
     def _full(self) -> bool:
-        return sum(len(batch.records) for batch in self._pending) >= self._config.group_records
+        """Whether what waits makes a whole group."""
+        return (
+            sum(len(batch.records) for batch in self._pending) >= self._config.group_records
+            or sum(batch.size for batch in self._pending) >= self._config.group_mb * 1e6
+        )
 
     def _group_of(self, membership: Membership | None) -> list[Batch]:
-        group, records = [], 0
-        while self._pending and records < self._config.group_records:
+        group, records, size = [], 0, 0
+        while self._pending and records < self._config.group_records and size < self._config.group_mb * 1e6:
             batch = self._pending.popleft()
             # Batches of an earlier generation are read again by whoever has the partition now.
             if batch.membership is membership and batch.tp in self._partitions:
                 group.append(batch)
                 records += len(batch.records)
+                size += batch.size
         if self._pending:
             self._arrived.set()
         return group
