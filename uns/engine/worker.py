@@ -26,7 +26,7 @@ from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
 from uns.engine.restore import Cancelled, Restored, Restorer
 from uns.engine.step import Place
-from uns.engine.ticks import Ticker
+from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Batch, BatchTransport, Membership
 from uns.settings import Settings
@@ -76,13 +76,14 @@ class Worker:
         clock: Clock = system,
         tick_s: float = 1.0,
         retry_on: tuple[type[Exception], ...] = (),
+        shifts: Shifts = no_shifts,
         prefix: str = PREFIX,
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self.name = f"{group}-{slot}"
         self._places = {topic: Place(topic, prefix) for topic in topics}
         self._tick_s = tick_s
-        self._ticker = Ticker(settings, clock, codec, self.name)
+        self._ticker = Ticker(settings, clock, codec, self.name, shifts)
         self._restorer = Restorer(settings, config, group, fold, codec, self._places)
         self._processor = Processor(
             Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
