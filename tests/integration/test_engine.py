@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
@@ -163,6 +164,36 @@ def test_a_new_worker_shares_and_a_stopped_one_hands_over(kafka: str, tmp_path: 
             plant.processed()
             assert time.monotonic() - began < 6.0, "it left the group: nobody waited for its session to end"
     assert plant.same_as_oracle() > 500
+
+
+def test_a_rebalance_restores_only_what_moves(kafka: str, tmp_path: Path) -> None:
+    plant = Plant(kafka, partitions=6)
+    plant.load(200)
+
+    def shares(*workers: Process) -> list[tuple[int, int]]:
+        """(partitions, of them kept) of each worker's last assignment, once all are at work on all six."""
+
+        def settled() -> list[dict[str, Any]] | None:
+            last = [worker.restored() for worker in workers]
+            same = len({line["generation"] for line in last}) == 1
+            return last if same and sum(line["partitions"] for line in last) == 6 else None
+
+        found = until(settled, 60, lambda: [worker.restored() for worker in workers])
+        return [(line["partitions"], line["kept"]) for line in found]
+
+    with Process(plant, tmp_path, slot=0) as first, Process(plant, tmp_path, slot=1) as second:
+        assert [n for n, _ in shares(first, second)] == [3, 3]
+        plant.processed()
+        with Process(plant, tmp_path, slot=2) as third:
+            assert shares(first, second, third) == [(2, 2), (2, 2), (2, 0)]
+            plant.load(200, seed=2)
+            plant.processed()
+            third.send(signal.SIGTERM)
+            third.ended()
+            assert shares(first, second) == [(3, 2), (3, 2)]
+        plant.load(200, seed=3)
+        plant.processed()
+    assert plant.same_as_oracle() > 0
 
 
 def test_a_zombie_writes_nothing(plant: Plant, tmp_path: Path) -> None:

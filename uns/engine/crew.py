@@ -39,11 +39,14 @@ class Crew:
         registry = CollectorRegistry()
         registry.register(Gathered(self.addresses))
         address = telemetry.serve(self._settings.bind, self._settings.metrics_port, self.live, self.ready, registry)
-        self._supervisor.start()
-        log.info(
-            "workers run", workers=len(self.addresses), metrics=f"{address}/metrics", logs=str(self._supervisor.logs)
-        )
         try:
+            self._supervisor.start()
+            log.info(
+                "workers run",
+                workers=len(self.addresses),
+                metrics=f"{address}/metrics",
+                logs=str(self._supervisor.logs),
+            )
             self._given_up.wait()
         except KeyboardInterrupt:
             return Exit.STOPPED
