@@ -50,8 +50,8 @@ def exposed() -> set[str]:
             found.update(family.name + suffix for suffix in suffixes)
 
     take(metric for metric in REGISTRY.collect() if metric.name.startswith("uns_"))
-    take(ConnectorMetrics(cast(Any, _Connector())).collect())
-    take(SinkMetrics(SinkRunner("mes", cast(Any, None), cast(Any, None))).collect())
+    take(ConnectorMetrics(cast("Any", _Connector())).collect())
+    take(SinkMetrics(SinkRunner("mes", cast("Any", None), cast("Any", None))).collect())
     return found
 
 
