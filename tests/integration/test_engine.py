@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -335,6 +336,30 @@ def test_ticks_come_from_the_owner_after_its_restore(kafka: str, tmp_path: Path)
         assert [t.at for t in settled] == sorted(t.at for t in settled)
     assert {t.worker for n in (0, 1) for t in ticks(n) if t.at > latest[n]} == {f"{plant.group}-0", f"{plant.group}-1"}
     assert fences(plant)[-1].watermark > 0
+
+
+def test_a_backlog_costs_time_and_not_memory(plant: Plant, tmp_path: Path) -> None:
+    records, batch = 300_000, [plant.samples("same", path=plant.path(number)) for number in range(100)]
+    for number in range(records):
+        plant.put(*batch[number % 100])
+        if number % 10_000 == 0:
+            plant.flush()
+    plant.flush()
+    end = plant.end(plant.raw)
+    assert end == records
+    with Process(plant, tmp_path, in_flight_mb=4, group_mb=1) as worker:
+        worker.restored()
+        process = psutil.Process(worker.pid)
+        begun, peak = process.memory_info().rss, 0
+
+        def drained() -> bool:
+            nonlocal peak
+            peak = max(peak, process.memory_info().rss)
+            return plant.committed()[0] >= end
+
+        until(drained, 120, worker.text)
+    # All of them decoded at once would be some 500 MB; the budget is 4 MB of bytes, some twenty times as much as objects.
+    assert (peak - begun) / 1e6 < 120
 
 
 def test_a_bug_in_the_fold_ends_the_process_and_commits_nothing_of_it(plant: Plant, tmp_path: Path) -> None:
