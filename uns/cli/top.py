@@ -112,7 +112,7 @@ def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
             f"{row.transactions_s:.1f}",
             _number(row.transaction_ms_p50, ".0f"),
             _number(row.transaction_ms_p99, ".0f"),
-            f"{sum(row.busy.values()):.0%}",
+            f"{sum(share for stage, share in row.busy.items() if stage != 'commit'):.0%}",  # that is mostly waiting
             f"{row.in_flight_mb:.0f}/{row.in_flight_limit_mb:.0f} MB",
         )
     partitions = Table("partition", box=None, pad_edge=False, header_style="bold")
