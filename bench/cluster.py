@@ -16,7 +16,6 @@ from topology.topics import parse_topic, topic
 from uns.settings import Settings
 
 POLL_S = 0.02
-REPLACED_BY = (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE)
 
 
 class Failed(Exception):
@@ -84,7 +83,7 @@ class Cluster:
         found = self.admin.list_topics(timeout=10).topics.get(name)
         return len(found.partitions) if found is not None else 0
 
-    def prepare_area(self, raw: str, classes: Sequence[MessageClass] = REPLACED_BY) -> None:
+    def prepare_area(self, raw: str, classes: Sequence[MessageClass]) -> None:
         """What our engine writes for the raw topic's area, empty and co-partitioned."""
         area, _ = parse_topic(raw)
         for message_class in classes:

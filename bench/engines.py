@@ -20,6 +20,17 @@ from topology.topics import parse_topic, topic
 from uns.embedded.child import Child
 
 ROOT = Path(__file__).parents[1]
+OWN_CLASSES = (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE)
+LINE_CLASSES = (
+    MessageClass.STATE,
+    MessageClass.PRODUCTION,
+    MessageClass.DOWNTIME,
+    MessageClass.OEE,
+    MessageClass.QUALITY,
+    MessageClass.ALERT,
+    MessageClass.CURRENT,
+)
+"""What the line fold writes."""
 START_S = 90.0
 """Longest start-up of any engine."""
 LEAST_S, SAMPLES_S = 60.0, 5_000.0
@@ -73,15 +84,24 @@ def worker(
     return child(folder, f"worker-{slot}", [sys.executable, "-m", "bench.ours", *arguments], environ)
 
 
-def ours(task: Task, workers: int = 1, paths: int = 0, classes: Sequence[MessageClass] = ()) -> Result:
+def ours(task: Task, workers: int = 1) -> Result:
     """Our engine with its default settings; `workers` processes share the partitions."""
-    task.cluster.prepare_area(task.raw, (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE, *classes))
-    area, _ = parse_topic(task.raw)
+    task.cluster.prepare_area(task.raw, OWN_CLASSES)
 
     def start(folder: Path, group: str) -> list[Child]:
-        return [worker(task.cluster, folder, task.raw, group, slot, paths=paths) for slot in range(workers)]
+        return [worker(task.cluster, folder, task.raw, group, slot) for slot in range(workers)]
 
-    return _measured(task, "ours", start, topic(area, MessageClass.STATE), task.samples if not paths else None)
+    return _measured(task, "ours", start, topic(parse_topic(task.raw)[0], MessageClass.STATE), task.samples)
+
+
+def line(task: Task, paths: int) -> Result:
+    """Our engine with the whole line fold; visible is what `current`, its last word on each tick, shows."""
+    task.cluster.prepare_area(task.raw, (*LINE_CLASSES, MessageClass.CHANGELOG, MessageClass.QUARANTINE))
+
+    def start(folder: Path, group: str) -> list[Child]:
+        return [worker(task.cluster, folder, task.raw, group, paths=paths)]
+
+    return _measured(task, "line", start, topic(parse_topic(task.raw)[0], MessageClass.CURRENT), None)
 
 
 def quix_streams(task: Task) -> Result:
@@ -120,7 +140,7 @@ def streams(task: Task) -> Result:
 
 def bare_loop(task: Task) -> Result:
     """See `bench/bare_loop.py`: no output, so it ends with its last step."""
-    folder = _folder(task.cluster, "bare")
+    folder = folder_of(task.cluster, "bare")
     begun = folder / "begun-0"
     broker = task.cluster.broker_cpu_s()
     arguments = [task.cluster.bootstrap, task.raw, str(task.ends[0]), str(begun)]
@@ -143,7 +163,8 @@ def bare_loop(task: Task) -> Result:
     return Result(wall_s, used_s, task.cluster.broker_cpu_s() - broker, int(changed), "")
 
 
-def _folder(cluster: Cluster, name: str) -> Path:
+def folder_of(cluster: Cluster, name: str) -> Path:
+    """A fresh folder for one run."""
     folder = cluster.folder / f"{name}-{uuid.uuid4().hex[:6]}"
     folder.mkdir(parents=True)
     return folder
@@ -153,7 +174,7 @@ def _measured(
     task: Task, name: str, start: Callable[[Path, str], list[Child]], target: str, expected: int | None
 ) -> Result:
     """Runs an engine until the group has committed all input and no transaction is open, then judges its outputs."""
-    cluster, folder, group = task.cluster, _folder(task.cluster, name), f"bench-{name}-{uuid.uuid4().hex[:8]}"
+    cluster, folder, group = task.cluster, folder_of(task.cluster, name), f"bench-{name}-{uuid.uuid4().hex[:8]}"
     visible = Visible(cluster, target, len(task.ends))
     offsets = Consumer(cluster.settings.kafka(**{"group.id": group, "enable.auto.commit": False}))
     sources = [TopicPartition(task.raw, number) for number in range(len(task.ends))]
