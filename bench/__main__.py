@@ -21,14 +21,15 @@ from bench.figures import Bench, Figure, median, table, write
 
 PACKS = (5, 20, 50)
 FOLD_PATHS = 200
+WIDTH = 180
+"""Of the table where no terminal says."""
 
 
 def folded(bench: Bench) -> list[Figure]:
     """The fold in one thread, without Kafka."""
     runs = [fold.measure(FOLD_PATHS) for _ in range(bench.runs)]
     return [
-        Figure(name, median([run[name][0] for run in runs]), unit, reach)
-        for name, (_, unit, reach) in runs[0].items()
+        Figure(name, median([run[name][0] for run in runs]), unit, reach) for name, (_, unit, reach) in runs[0].items()
     ]
 
 
@@ -47,7 +48,10 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
         found[", ".join(peers)] = compared(peers), engines_s
     if not only or "packed" in only:
         for pack in PACKS:
-            found[f"packed {pack}"] = compared(list(speed.PEERS), pack), lambda b: 10 + b.runs * (30 + b.records / 9_000)
+            found[f"packed {pack}"] = (
+                compared(list(speed.PEERS), pack),
+                lambda b: 10 + b.runs * (30 + b.records / 9_000),
+            )
     rest: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {
         "fold": (folded, lambda bench: 20 + bench.runs * 15),
         "line": (line.measure, lambda bench: 20 + bench.runs * 20),
@@ -69,25 +73,27 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where to write the figures")
     given = parser.parse_args()
-    console = Console()
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - begun:6.0f} s  {line}", flush=True)
+
     folder = Path(tempfile.mkdtemp(prefix="uns-bench-"))
     figures: list[Figure] = []
     try:
-        with cluster(folder, console.log) as broker:
-            bench = Bench(broker, given.runs, given.records, given.seconds, console.log)
+        with cluster(folder, say) as broker:
+            bench = Bench(broker, given.runs, given.records, given.seconds, say)
             chosen = sections(given.only)
             estimate_s = sum(length(bench) for _, length in chosen.values())
-            console.log(f"about {estimate_s / 60:.0f} minutes; no engine may take longer than its deadline")
+            say(f"about {estimate_s / 60:.0f} minutes; no engine may take longer than its deadline")
             for name, (measured, _) in chosen.items():
-                begun = time.monotonic()
                 figures += _section(name, measured, bench)
                 write(figures, given.json)
-                console.log(f"{name}: {time.monotonic() - begun:.0f} s")
             runs = given.json.with_name(f"{given.json.stem}-runs.json")
             runs.write_text(json.dumps(bench.details, indent=2) + "\n", encoding="utf-8")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    console.print(table(figures))
+    Console(width=None if Console().is_terminal else WIDTH).print(table(figures))
 
 
 def _section(name: str, measured: Callable[[Bench], list[Figure]], bench: Bench) -> list[Figure]:

@@ -31,6 +31,21 @@ def cpu_s(pid: int) -> float:
     return float(times.user + times.system)
 
 
+class Machine:
+    """What the whole machine does from now on, other people's work included."""
+
+    def __init__(self) -> None:
+        self._before, self._begun = self._idle_s(), time.monotonic()
+
+    def idle_cores(self) -> float:
+        """Cores that were idle since, on average."""
+        return (self._idle_s() - self._before) / max(time.monotonic() - self._begun, 1e-9)
+
+    def _idle_s(self) -> float:
+        times = psutil.cpu_times()
+        return float(times.idle + getattr(times, "iowait", 0.0))
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A broker on this machine. `broker_pid` is None for one that runs elsewhere (`UNS_BOOTSTRAP`)."""

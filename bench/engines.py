@@ -14,7 +14,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 
 from bench import kafka_streams, quix
-from bench.cluster import Cluster, Failed, Visible, cpu_s
+from bench.cluster import Cluster, Failed, Machine, Visible, cpu_s
 from topology.classes import MessageClass
 from topology.topics import parse_topic, topic
 from uns.embedded.child import Child
@@ -59,6 +59,8 @@ class Result:
     cpu_s: float
     """Of the engine's processes."""
     broker_cpu_s: float
+    idle_cores: float
+    """Cores of the machine that nobody used meanwhile."""
     outputs: int
     digest: str
     """Over keys and values of all outputs in order; empty for an engine without output."""
@@ -142,7 +144,7 @@ def bare_loop(task: Task) -> Result:
     """See `bench/bare_loop.py`: no output, so it ends with its last step."""
     folder = folder_of(task.cluster, "bare")
     begun = folder / "begun-0"
-    broker = task.cluster.broker_cpu_s()
+    broker, machine = task.cluster.broker_cpu_s(), Machine()
     arguments = [task.cluster.bootstrap, task.raw, str(task.ends[0]), str(begun)]
     process = child(folder, "bare", [sys.executable, "-m", "bench.bare_loop", *arguments])
     try:
@@ -160,7 +162,7 @@ def bare_loop(task: Task) -> Result:
     if int(changed) != task.samples:
         raise Failed(f"the bare loop made {changed} changes of {task.samples} samples")
     wall_s, used_s = float(ended_s) - first["wall_s"], float(cpu) - first["cpu_s"]
-    return Result(wall_s, used_s, task.cluster.broker_cpu_s() - broker, int(changed), "")
+    return Result(wall_s, used_s, task.cluster.broker_cpu_s() - broker, machine.idle_cores(), int(changed), "")
 
 
 def folder_of(cluster: Cluster, name: str) -> Path:
@@ -189,7 +191,7 @@ def _measured(
         processes = start(folder, group)
         begun = [folder / f"begun-{slot}" for slot in range(len(processes))]
         visible.wait(lambda ends: all(file.exists() for file in begun), START_S, check)
-        broker = cluster.broker_cpu_s()
+        broker, machine = cluster.broker_cpu_s(), Machine()
         looked = 0.0
 
         def done(ends: list[int]) -> bool:
@@ -202,7 +204,7 @@ def _measured(
 
         visible.wait(done, task.deadline_s, check)
         used = [cpu_s(process.pid) for process in processes]
-        broker = cluster.broker_cpu_s() - broker
+        broker, idle = cluster.broker_cpu_s() - broker, machine.idle_cores()
         # The group's offsets may show a moment before the records of the same commit.
         settled = time.monotonic() + 1.0
         visible.wait(lambda ends: time.monotonic() > settled, 5.0, check)
@@ -213,12 +215,14 @@ def _measured(
             process.ask_to_stop()
         for process in processes:
             process.stop(10.0)
+        cluster.drop_internal(group)
         shutil.rmtree(folder / "state", ignore_errors=True)
     marks = [json.loads(file.read_text(encoding="utf-8")) for file in begun]
     outputs, digest, ended_s = 0, hashlib.blake2b(), 0.0
     for partition in range(len(task.ends)):
         last = -1
-        for last, key, value in cluster.messages(target, partition):
+        for offset, key, value in cluster.messages(target, partition):
+            last = offset
             outputs += 1
             digest.update(key)
             digest.update(value)
@@ -229,6 +233,7 @@ def _measured(
         ended_s - min(mark["wall_s"] for mark in marks),
         sum(used) - sum(mark["cpu_s"] for mark in marks),
         broker,
+        idle,
         outputs,
         digest.hexdigest(),
     )

@@ -64,8 +64,7 @@ def rounded(value: float | None) -> float | None:
 def write(figures: Sequence[Figure], file: Path) -> None:
     """The file of {name, value, unit, reach, holds}."""
     rows = [
-        {"name": f.name, "value": rounded(f.value), "unit": f.unit, "reach": f.reach, "holds": f.holds}
-        for f in figures
+        {"name": f.name, "value": rounded(f.value), "unit": f.unit, "reach": f.reach, "holds": f.holds} for f in figures
     ]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
