@@ -31,6 +31,7 @@ LINE_CLASSES = (
     MessageClass.CURRENT,
 )
 """What the line fold writes."""
+QUIX_CHECKPOINT_RECORDS = 100_000
 START_S = 90.0
 """Longest start-up of any engine."""
 LEAST_S, SAMPLES_S = 60.0, 5_000.0
@@ -110,11 +111,12 @@ def quix_streams(task: Task) -> Result:
     """See `bench/quix_streams.py` for its configuration."""
     python = quix.python(ROOT / "build")
     target = f"bench-quix-{uuid.uuid4().hex[:8]}"
+    checkpoint = -(-task.ends[0] // -(-task.ends[0] // QUIX_CHECKPOINT_RECORDS))
     task.cluster.make(target)
 
     def start(folder: Path, group: str) -> list[Child]:
         begun = str(folder / "begun-0")
-        arguments = [task.cluster.bootstrap, task.raw, target, group, str(folder / "state"), begun]
+        arguments = [task.cluster.bootstrap, task.raw, target, group, str(folder / "state"), begun, str(checkpoint)]
         return [child(folder, "quix", [str(python), "-m", "bench.quix_streams", *arguments])]
 
     try:

@@ -171,10 +171,7 @@ public final class StateChanges implements Processor<String, byte[], String, byt
                         "step", () -> new StateChanges(Path.of(args[5]), samples, samplesId, state, stateId), "raw")
                 .addStateStore(
                         Stores.keyValueStoreBuilder(
-                                        Boolean.getBoolean("bench.rocksdb")
-                                                ? Stores.persistentKeyValueStore(STORE)
-                                                : Stores.inMemoryKeyValueStore(STORE),
-                                        Serdes.String(), Serdes.String())
+                                        Stores.inMemoryKeyValueStore(STORE), Serdes.String(), Serdes.String())
                                 .withCachingEnabled(),
                         "step")
                 .addSink("states", args[2], new StringSerializer(), new ByteArraySerializer(), "step");
