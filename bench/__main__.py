@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import fold, latency, line, restart, speed, workers
+from bench import fold, latency, line, restart, scale, speed, workers
 from bench.cluster import Failed, cluster
 from bench.figures import Bench, Figure, median, table, write
 
@@ -54,6 +54,8 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
             )
     rest: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {
         "fold": (folded, lambda bench: 20 + bench.runs * 15),
+        "flat": (scale.measure_flat, lambda bench: bench.runs * 60),
+        "memory": (scale.measure_memory, lambda bench: 30),
         "line": (line.measure, lambda bench: 20 + bench.runs * 20),
         "workers": (workers.measure, lambda bench: 10 + bench.runs * (20 + bench.records / 12_000)),
         "latency": (latency.measure, lambda bench: bench.runs * 2 * (bench.seconds + 10)),
@@ -62,7 +64,7 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
     return found | {name: section for name, section in rest.items() if not only or name in only}
 
 
-NAMES = (*speed.PEERS, "packed", "fold", "line", "workers", "latency", "restart")
+NAMES = (*speed.PEERS, "packed", "fold", "flat", "memory", "line", "workers", "latency", "restart")
 
 
 def main() -> None:
