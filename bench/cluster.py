@@ -178,11 +178,11 @@ def cluster(folder: Path, progress: Callable[[str], None]) -> Iterator[Cluster]:
     folder.mkdir(parents=True, exist_ok=True)
     if address := os.environ.get("UNS_BOOTSTRAP"):
         settings = Settings(bootstrap=address)
-        yield Cluster(settings, folder, None, AdminClient(settings.kafka()))
+        yield Cluster(settings, folder, None, AdminClient(settings.kafka(log_level=0)))
         return
     from uns.embedded.kafka import Kafka
 
     with Kafka(folder / "kafka", progress=progress) as broker:
         assert broker.child is not None
         settings = Settings(bootstrap=broker.address)
-        yield Cluster(settings, folder, broker.child.pid, AdminClient(settings.kafka()))
+        yield Cluster(settings, folder, broker.child.pid, AdminClient(settings.kafka(log_level=0)))

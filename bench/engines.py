@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from confluent_kafka import Consumer, TopicPartition
 
 from bench import kafka_streams, quix
@@ -65,6 +66,12 @@ class Result:
     outputs: int
     digest: str
     """Over keys and values of all outputs in order; empty for an engine without output."""
+
+    @property
+    def others_cores(self) -> float:
+        """Cores that neither the engine nor the broker had and nobody left idle: what disturbed the wall time."""
+        used = (self.cpu_s + self.broker_cpu_s) / self.wall_s
+        return max(0.0, (psutil.cpu_count() or 1) - self.idle_cores - used)
 
 
 def child(task_folder: Path, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> Child:

@@ -99,8 +99,8 @@ def _speaks(cluster: Cluster, place: TopicPartition, process: Child) -> None:
     """Returns when a record can be read that is newer than what a worker before could have written."""
     reader = cluster.reader()
     try:
-        # What a dead worker's last transaction wrote is above no later end than this one; it shows as committed or not.
-        end = Consumer(cluster.settings.kafka(**{"group.id": "bench-ends"})).get_watermark_offsets(place, 10)[1]
+        # From the last stable offset on: what a dead worker left open there is aborted, and never read.
+        end = reader.get_watermark_offsets(place, 10)[1]
         reader.assign([TopicPartition(place.topic, place.partition, end)])
         deadline = time.monotonic() + BACK_S
         while True:

@@ -15,6 +15,8 @@ from bench.engines import Result, Task
 from bench.figures import Bench, Figure, median
 
 OURS = "ours"
+DISTURBED = 0.25
+"""Cores taken by others that are worth a word."""
 PEERS: dict[str, tuple[str, Callable[[Task], Result], float]] = {
     "quix": ("Quix Streams, exactly once", engines.quix_streams, 2.0),
     "bare": ("a bare loop without output", engines.bare_loop, 0.8),
@@ -58,6 +60,8 @@ def _report(bench: Bench, pack: int, name: str, samples: int, result: Result) ->
         wall_s=round(result.wall_s, 3),
         cpu_s=round(result.cpu_s, 3),
         broker_cpu_s=round(result.broker_cpu_s, 3),
+        idle_cores=round(result.idle_cores, 2),
+        others_cores=round(result.others_cores, 2),
         outputs=result.outputs,
     )
     bench.say(
@@ -82,10 +86,16 @@ def _figures(pack: int, samples: int, results: dict[str, list[Result]], faults: 
                 wall,
                 "ratio",
                 reach if pack == 1 else None,
-                note=fault or f"by CPU time {cpu:.2f}",
+                note=fault or f"by CPU time {cpu:.2f}{_disturbed(ours, theirs)}",
             )
         )
     return figures
+
+
+def _disturbed(ours: list[Result], theirs: list[Result]) -> str:
+    """Where other work on the machine was in the way, so that the wall times say little, and whose."""
+    a, b = (median([result.others_cores for result in results]) or 0.0 for results in (ours, theirs))
+    return f"; others took {a:.1f} cores from ours, {b:.1f} from the peer" if max(a, b) > DISTURBED else ""
 
 
 def _speed(pack: int, label: str, samples: int, results: list[Result], fault: str) -> Figure:
