@@ -22,6 +22,7 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    timestamp: int = 0
 
 
 def replay(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
@@ -82,7 +83,9 @@ def read(
                     return
                 deadline = time.monotonic() + timeout_s
                 headers = tuple(message.headers() or ())
-                yield LogRecord(topic, partition, message.offset(), message.key(), message.value(), headers)
+                yield LogRecord(
+                    topic, partition, message.offset(), message.key(), message.value(), headers, message.timestamp()[1]
+                )
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}[{partition}]: nothing read for {timeout_s} s")
     finally:
