@@ -46,6 +46,8 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
     found: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {}
     if peers := [name for name in speed.PEERS if not only or name in only]:
         found[", ".join(peers)] = compared(peers), engines_s
+    if not only or "state" in only:
+        found["state"] = speed.compare_state, lambda b: 10 + b.runs * (20 + b.records / 50_000)
     if not only or "packed" in only:
         for pack in PACKS:
             found[f"packed {pack}"] = (
@@ -64,7 +66,7 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
     return found | {name: section for name, section in rest.items() if not only or name in only}
 
 
-NAMES = (*speed.PEERS, "packed", "fold", "flat", "memory", "line", "workers", "latency", "restart")
+NAMES = (*speed.PEERS, "state", "packed", "fold", "flat", "memory", "line", "workers", "latency", "restart")
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
 """The bare loop: consume, decode one by one, step; no output, no commit, state in a dict. `python -m bench.bare_loop`.
 
 A plain confluent-kafka consumer of one partition with librdkafka's own defaults for fetching, which prefetches in its
-own thread; up to 10,000 records a call.
+own thread; up to 10,000 records a call. Python's collector is set as in our worker: the comparison is of engines.
 """
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.begun import mark
 from bench.step import IDS, NONE, Last, step
 from schemas.codec import Codec
 from schemas.records import Samples
+from uns.engine.service import YOUNG_MAX
 
 
 def main() -> None:
@@ -30,6 +32,8 @@ def main() -> None:
     )
     consumer.assign([TopicPartition(topic, 0, 0)])
     decode = Codec(IDS).decode
+    gc.freeze()
+    gc.set_threshold(YOUNG_MAX, 10, 10)
     state: dict[str, Last] = {}
     position, changed = 0, 0
     while position < end:

@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -32,6 +32,7 @@ LINE_CLASSES = (
     MessageClass.CURRENT,
 )
 """What the line fold writes."""
+STATE_ALONE = -1
 QUIX_CHECKPOINT_RECORDS = 100_000
 START_S = 90.0
 """Longest start-up of any engine."""
@@ -102,6 +103,17 @@ def ours(task: Task, workers: int = 1) -> Result:
         return [worker(task.cluster, folder, task.raw, group, slot) for slot in range(workers)]
 
     return _measured(task, "ours", start, topic(parse_topic(task.raw)[0], MessageClass.STATE), task.samples)
+
+
+def ours_state(task: Task) -> Result:
+    """Our engine with the same step and no output: visible is its state, in the changelog."""
+    task.cluster.prepare_area(task.raw, OWN_CLASSES)
+
+    def start(folder: Path, group: str) -> list[Child]:
+        return [worker(task.cluster, folder, task.raw, group, paths=STATE_ALONE)]
+
+    found = _measured(task, "state", start, topic(parse_topic(task.raw)[0], MessageClass.CHANGELOG), None)
+    return replace(found, digest="")
 
 
 def line(task: Task, paths: int) -> Result:

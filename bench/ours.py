@@ -17,14 +17,15 @@ from uns.settings import Settings
 
 
 def main() -> None:
-    """Raw topic, group, slot, file for the begin, tick seconds, and the line fold's paths (0: the bench's fold)."""
+    """Raw topic, group, slot, file for the begin, tick seconds, and the line fold's paths (0: the bench's fold;
+    -1: the bench's fold without output)."""
     raw, group, slot, begun, tick_s, paths = sys.argv[1:]
-    model = plant(int(paths)) if int(paths) else None
+    model = plant(int(paths)) if int(paths) > 0 else None
 
     def fold(topic: str, partition: int) -> Fold:
         if not Path(begun).exists():
             mark(Path(begun))  # the last step of a restore: nothing is fetched before it
-        return ChangeFold() if model is None else LineFold(model, topic, partition)
+        return ChangeFold(tells=int(paths) == 0) if model is None else LineFold(model, topic, partition)
 
     settings, config = Settings(), EngineConfig()
 

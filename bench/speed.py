@@ -52,6 +52,32 @@ def compare(bench: Bench, pack: int, peers: Sequence[str]) -> list[Figure]:
     return _figures(pack, task.samples, results, faults)
 
 
+def compare_state(bench: Bench) -> list[Figure]:
+    """The engine itself: the same step, its state committed exactly once, and no record told."""
+    raw, ends = workload.produce(bench.cluster, bench.records, 1)
+    task = Task(bench.cluster, raw, ends, sum(ends))
+    pairs = []
+    for _ in range(bench.runs):
+        pair = engines.ours_state(task), engines.bare_loop(task)
+        for name, result in zip(("ours, state alone", "bare"), pair, strict=True):
+            _report(bench, 1, name, task.samples, result)
+        pairs.append(pair)
+    bench.cluster.drop(raw)
+    ours, bare = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    wall = median([theirs.wall_s / own.wall_s for own, theirs in pairs])
+    cpu = median([theirs.cpu_s / own.cpu_s for own, theirs in pairs])
+    return [
+        _speed(1, "our engine, state alone", task.samples, ours, ""),
+        Figure(
+            "ours against a bare loop, both without output, 1 a record",
+            wall,
+            "ratio",
+            PEERS["bare"][2],
+            note=f"by CPU time {cpu:.2f}{_disturbed(ours, bare)}",
+        ),
+    ]
+
+
 def _report(bench: Bench, pack: int, name: str, samples: int, result: Result) -> None:
     bench.keep(
         f"{pack} a record, {name}",

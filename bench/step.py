@@ -47,11 +47,15 @@ def step(last: Last, record: Samples, path: str, topic: str, partition: int, off
 
 
 class ChangeFold:
-    """The step as a fold of our engine: state in memory, the keys that changed in each transaction's changelog."""
+    """The step as a fold of our engine: state in memory, the keys that changed in each transaction's changelog.
+
+    `tells=False`: state alone, no output, as of a fold that says something only when a window closes.
+    """
 
     watermark = 0
 
-    def __init__(self) -> None:
+    def __init__(self, tells: bool = True) -> None:
+        self._tells = tells
         self._last: dict[str, Last] = {}
         self._changed: set[str] = set()
 
@@ -64,7 +68,7 @@ class ChangeFold:
             self._last.get(path, NONE), record, path, item.topic, item.partition, item.offset
         )
         self._changed.add(path)
-        return changes  # type: ignore[return-value]
+        return changes if self._tells else []  # type: ignore[return-value]
 
     def changes(self) -> Mapping[str, bytes | None]:
         found: dict[str, bytes | None] = {path: msgspec.msgpack.encode(self._last[path]) for path in self._changed}
