@@ -172,6 +172,7 @@ class LineFold:
             inputs = Inputs(item.topic, item.partition, item.offset, item.offset)
             out += current.derive(cell, view, inputs)
         cell.fresh = False
+        cell.ledger.rest()
         return out
 
     # --- facts

@@ -7,7 +7,8 @@ Keys (path: of a cell, or of a line where facts are told):
   path|cell      what is small and changes with every sample: signs of life, newest values, what is not derived yet
   path|new|n     newest samples in order of arrival, chunk n
   path|hour|h    samples of hour h, packed, once it is past
-  path|out|h     what was published with a begin in hour h
+  path|out|h     what was published with a begin in hour h, packed
+  path|add|h     the same, what is newer than the packed
   path|chart|c   control chart of characteristic c
 """
 
@@ -64,12 +65,14 @@ def decode_told(data: bytes) -> tuple[bool, bool]:
 def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
     """Keys of a cell that changed since the last call; clears the marks."""
     path = cell.path
+    for key in cell.gone:  # first: what came back since then is given again below
+        yield f"{path}|{key}", None
+    cell.gone.clear()
     yield f"{path}|cell", _encode(_small(cell))
     for number, data in cell.journal.save().items():
         yield f"{path}|new|{number}", data
-    for hour in sorted(cell.ledger.changed):
-        yield f"{path}|out|{hour}", cell.ledger.encode(hour)
-    cell.ledger.changed.clear()
+    for key, value in cell.ledger.changes():
+        yield f"{path}|{key}", value
     for hour in sorted(cell.packed_hours):
         found = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
         yield f"{path}|hour|{hour}", _encode(found)
@@ -78,9 +81,6 @@ def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
         if chart.changed:
             chart.changed = False
             yield f"{path}|chart|{name}", _encode(chart.dump())
-    for key in sorted(cell.gone):
-        yield f"{path}|{key}", None
-    cell.gone.clear()
 
 
 def _small(cell: Cell) -> list[Any]:
@@ -116,7 +116,9 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
                 if tag in cell.series:
                     cell.series[tag].add(at, value, offset)
         elif key.startswith("out|"):
-            cell.ledger.restore(int(key[4:]), data)
+            cell.ledger.restore(int(key[4:]), data, parts.get(f"add|{key[4:]}"))
+        elif key.startswith("add|") and f"out|{key[4:]}" not in parts:
+            cell.ledger.restore(int(key[4:]), None, data)
         elif key.startswith("chart|"):
             cell.chart(key[6:]).load(_decode(data))
     if "cell" in parts:
