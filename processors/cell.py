@@ -345,6 +345,14 @@ class Cell:
         self.ledger.cool(before)
 
 
+    def condense(self) -> bool:
+        """Has the hours of full chunks saved packed in their place; True where there are any."""
+        hours, numbers = self.journal.condense()
+        self.packed_hours |= hours
+        self.gone.update(f"new|{number}" for number in numbers)
+        return bool(hours)
+
+
 def window_label(part: int, name: str) -> str:
     """Names a window in `carry`: an order (part 0 of a group) or a shift (part 1)."""
     return f"{('order', 'shift')[part]} {name}"

@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from processors.columns import FIELDS, Row, decode, encode
 from processors.identity import natural_id, revised
 from processors.series import HOUR, INF
@@ -20,8 +22,11 @@ from schemas.records import Derived, Inputs
 Key = tuple[str, int]
 """(kind, started_at)."""
 
-NEW_MAX = 16
-"""Records of an hour that are held unpacked, at least; in a busy hour up to a quarter of those packed."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+NEW_MAX = 8
+"""Records of an hour that are held unpacked, at most; in a busy hour an eighth of those packed."""
 
 
 class Segment:
@@ -186,7 +191,7 @@ class Ledger:
         self._thawed.clear()
         for hour in self._grown:
             segment = self._segments.get(hour)
-            if segment is not None and len(segment.new) >= max(NEW_MAX, segment.count // 4):
+            if segment is not None and len(segment.new) >= max(NEW_MAX, segment.count // 8):
                 self._pack(hour, segment)
         self._grown.clear()
 
@@ -228,32 +233,53 @@ class Ledger:
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """State keys (what follows `path|`) that differ from the last save; clears the marks."""
         for hour in sorted(self._repacked):
-            yield f"out|{hour}", self._segments[hour].packed
+            yield f"out|{hour}", self._index(hour)
         for hour in sorted(self._changed):
             new = self._segments[hour].new
             yield f"add|{hour}", self._encode(new) if new else None
         self._repacked.clear()
         self._changed.clear()
 
+    def _index(self, hour: int) -> bytes:
+        """A packed segment with what must be known of it unopened: the begins that were not withdrawn, the last ones."""
+        segment = self._segments[hour]
+        start, end = hour * HOUR, (hour + 1) * HOUR
+        begins = {kind: self.starts(kind, start, end) for kind in self._starts}
+        begins = {kind: [at - start for at in found] for kind, found in begins.items() if found}
+        newest = {kind: at for kind, at in self._newest.items() if start <= at < end}
+        return _encode((segment.packed, segment.count, begins, newest))
+
     def restore(self, hour: int, packed: bytes | None, new: bytes | None) -> None:
-        """Puts back an hour from its two keys, `out` and `add`."""
+        """Puts back an hour from its two keys, `out` and `add`. Packed records stay packed: none of them is open."""
         segment = self._segments[hour] = Segment()
-        records: dict[Key, Derived] = {}
         if packed is not None:
-            segment.packed = packed
-            records = self._decode(packed)
-            segment.count = len(records)
+            segment.packed, segment.count, begins, newest = _decode(packed)
+            for kind, found in begins.items():
+                for at in found:
+                    self._begin(kind, hour * HOUR + at)
+            for kind, at in newest.items():
+                self._newest[kind] = max(self._newest.get(kind, at), at)
         if new is not None:
             segment.new = self._decode(new)
-            records |= segment.new
-        for (kind, started_at), record in records.items():
-            if not _withdrawn(record):
-                insort(self._starts.setdefault(kind, array("q")), started_at)
+        for (kind, started_at), record in segment.new.items():
+            if _withdrawn(record):
+                starts = self._starts.get(kind, array("q"))
+                if (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
+                    del starts[i]
+            else:
+                self._begin(kind, started_at)
             self._newest[kind] = max(self._newest.get(kind, started_at), started_at)
             if record.status == "provisional":
                 self.open[kind, started_at] = record.ended_at
             if record.ended_at is None:
                 self.lasting.add((kind, started_at))
+
+    def _begin(self, kind: str, at: int) -> None:
+        starts = self._starts.setdefault(kind, array("q"))
+        if not starts or at > starts[-1]:
+            starts.append(at)
+        elif starts[i := bisect_left(starts, at)] != at:
+            starts.insert(i, at)
 
     def _thaw(self, hour: int, segment: Segment) -> dict[Key, Derived]:
         if segment.packed is None:

@@ -4,6 +4,7 @@ Equal times hold one value: the greater one wins, so the content never depends o
 Times are µs UTC, values int64, and each sample carries the raw offset it came from (for lineage).
 """
 
+import struct
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right, insort
@@ -14,8 +15,10 @@ from typing import NamedTuple
 
 HOUR = 3_600_000_000
 INF = 1 << 62
-OPEN_MAX, SEALED = 128, 96
-"""Of the newest hour so many samples stay open at most; then the oldest so many of them are sealed."""
+OPEN_MAX, SEALED, JOINED = 96, 64, 6
+"""Of the newest hour so many samples stay open at most; then the oldest so many are sealed; so many seals are joined."""
+_WIDTHS = "bhi"
+_HEAD = struct.Struct("<Iqqq")
 
 
 class Entry(NamedTuple):
@@ -27,13 +30,15 @@ class Entry(NamedTuple):
 class Block:
     """Samples of one hour: three arrays of equal length, in order of time, after those already sealed."""
 
-    __slots__ = ("offsets", "sealed", "times", "values")
+    __slots__ = ("offsets", "sealed", "small", "times", "values")
 
     def __init__(self) -> None:
         self.times = array("q")
         self.values = array("q")
         self.offsets = array("q")
         self.sealed: list[bytes] = []
+        self.small = 0
+        """How many of the last of them are not joined yet."""
 
     @property
     def last(self) -> Entry:
@@ -43,6 +48,13 @@ class Block:
         """Packs the oldest of the open samples."""
         self.sealed.append(_pack(self.times[:SEALED], self.values[:SEALED], self.offsets[:SEALED]))
         del self.times[:SEALED], self.values[:SEALED], self.offsets[:SEALED]
+        self.small += 1
+        if self.small == JOINED:
+            joined = Block()
+            for data in self.sealed[-JOINED:]:
+                joined._append(data)
+            self.sealed[-JOINED:] = [joined.pack()]
+            self.small = 0
 
     def whole(self) -> "Block":
         """The same samples, none of them sealed."""
@@ -67,35 +79,38 @@ class Block:
         return block
 
     def _append(self, data: bytes) -> None:
-        raw = array("q")
-        raw.frombytes(zlib.decompress(data))
-        n = len(raw) // 3
-        self.times.extend(_sums(raw[:n]))
-        self.values.extend(_sums(raw[n : 2 * n]))
-        self.offsets.extend(_sums(raw[2 * n :]))
+        raw = zlib.decompress(data)
+        n, *firsts = _HEAD.unpack_from(raw)
+        start = _HEAD.size
+        for column, first in zip((self.times, self.values, self.offsets), firsts, strict=True):
+            steps = array(chr(raw[start]))
+            end = start + 1 + n * steps.itemsize
+            steps.frombytes(raw[start + 1 : end])
+            if steps.typecode != "q":
+                column.extend(first + total for total in accumulate(steps))
+            else:
+                column.extend(steps)
+            start = end
 
 
 def _pack(*columns: "array[int]") -> bytes:
     """Differences compress well: sources are regular, counters climb slowly, offsets climb."""
-    return zlib.compress(b"".join(_differences(column).tobytes() for column in columns), 6)
+    parts = [_HEAD.pack(len(columns[0]), *(column[0] for column in columns))]
+    for column in columns:
+        steps = _narrow(column)
+        parts += [steps.typecode.encode(), steps.tobytes()]
+    return zlib.compress(b"".join(parts), 6)
 
 
-def _differences(column: "array[int]") -> "array[int]":
-    try:
-        return array("q", [column[0], *map(sub, column[1:], column)])
-    except OverflowError:  # far apart: the difference is told modulo 2^64
-        return array("q", [column[0], *map(_wrapped, map(sub, column[1:], column))])
-
-
-def _sums(differences: "array[int]") -> "array[int]":
-    try:
-        return array("q", accumulate(differences))
-    except OverflowError:
-        return array("q", accumulate(differences, lambda total, step: _wrapped(total + step)))
-
-
-def _wrapped(number: int) -> int:
-    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
+def _narrow(column: "array[int]") -> "array[int]":
+    """Differences in as few bytes as hold them all, or the numbers themselves where differences are as wide."""
+    steps = [0, *map(sub, column[1:], column)]
+    for width in _WIDTHS:
+        try:
+            return array(width, steps)
+        except OverflowError:
+            continue
+    return column
 
 
 class Packed(NamedTuple):
@@ -157,6 +172,9 @@ class Series:
             if packed is None:
                 block = Block()
                 insort(self._hours, hour)
+            elif at > packed.last.at:
+                block = Block()
+                block.sealed.append(packed.data)
             else:
                 block = Block.unpack(packed.data)
             self._hot[hour] = block

@@ -75,7 +75,8 @@ def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
         yield f"{path}|{key}", value
     for hour in sorted(cell.packed_hours):
         found = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
-        yield f"{path}|hour|{hour}", _encode(found)
+        if found:
+            yield f"{path}|hour|{hour}", _encode(found)
     cell.packed_hours.clear()
     for name, chart in cell.charts.items():
         if chart.changed:
