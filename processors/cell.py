@@ -344,7 +344,6 @@ class Cell:
         self.gone.update(f"new|{number}" for number in self.journal.drop(before))
         self.ledger.cool(before)
 
-
     def condense(self) -> bool:
         """Has the hours of full chunks saved packed in their place; True where there are any."""
         hours, numbers = self.journal.condense()

@@ -47,19 +47,19 @@ def _publish(
     rules: tuple[int, ...],
 ) -> list[Derived]:
     limits = chart.limits
-    content = dict(
-        characteristic=characteristic,
-        value=value,
-        moving_range=moving_range,
-        phase=phase,
-        mean=limits.mean if limits is not None else None,
-        lcl=limits.lcl if limits is not None else None,
-        ucl=limits.ucl if limits is not None else None,
-        range_ucl=limits.range_ucl if limits is not None else None,
-        lsl=chart.lsl,
-        usl=chart.usl,
-        rules=rules,
-    )
+    content = {
+        "characteristic": characteristic,
+        "value": value,
+        "moving_range": moving_range,
+        "phase": phase,
+        "mean": limits.mean if limits is not None else None,
+        "lcl": limits.lcl if limits is not None else None,
+        "ucl": limits.ucl if limits is not None else None,
+        "range_ucl": limits.range_ucl if limits is not None else None,
+        "lsl": chart.lsl,
+        "usl": chart.usl,
+        "rules": rules,
+    }
     inputs = (offset, offset)
     points = _points(cell, characteristic, kind)
     if points is None:

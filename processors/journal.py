@@ -10,7 +10,7 @@ import msgspec
 
 from processors.series import HOUR
 
-CHUNK = 64
+CHUNK = 32
 _LINES = struct.Struct(">BH")
 _encode = msgspec.msgpack.Encoder().encode
 
