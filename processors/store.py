@@ -101,6 +101,7 @@ def _small(cell: Cell) -> list[Any]:
         {tag: [s.at, s.value, s.quality] for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
         {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
         {label: _dump_groups(groups) for label, groups in cell.carry.items()},
+        None if (kept := cell.windows.newest) is None else [kept[0], kept[1], _dump_groups(kept[2])],
     ]
 
 
@@ -131,7 +132,10 @@ def _restore_small(cell: Cell, values: list[Any]) -> None:
     cell.born, cell.settled, cell.watermark, cell.floor, cell.silent_from = values[:5]
     cell.touched = [(start, end) for start, end in values[5]]
     cell.acknowledged = [(kind, started_at, by) for kind, started_at, by in values[6]]
-    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:]
+    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:14]
+    if values[14] is not None:
+        hour, done, rows = values[14]
+        cell.windows.restore(hour, done, _load_groups(rows))
     for tag, (at, value, quality) in newest.items():
         cell.slot(tag).newest = Sample(tag, at, value, quality)
     for tag, entry in carries.items():
