@@ -26,7 +26,7 @@ FACTS_MAX = 20_000
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
 
-SAVE = 600_000_000
+SAVE = 120_000_000
 """Event time (µs) after which the running hour's samples are saved packed, so that a restart reads few one by one."""
 
 IDEAL_CYCLE_MAX_S = 31 * 86_400
