@@ -13,12 +13,14 @@ Keys (path: of a cell, or of a line where facts are told):
 """
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
+from processors.journal import Line
 from processors.series import HOUR, Entry, Packed
 from processors.windows import Groups, Totals
 from schemas.records import Sample
@@ -112,17 +114,19 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
             for tag, (block, last) in _decode(data).items():
                 if tag in cell.series:
                     cell.series[tag].restore_hour(int(key[5:]), Packed(block, Entry(*last)))
+    lines: list[Line] = []
     for key, data in parts.items():
         if key.startswith("new|"):
-            for tag, at, value, offset in cell.journal.restore(int(key[4:]), data):
-                if tag in cell.series:
-                    cell.series[tag].add(at, value, offset)
+            lines += cell.journal.restore(int(key[4:]), data)
         elif key.startswith("out|"):
             cell.ledger.restore(int(key[4:]), data, parts.get(f"add|{key[4:]}"))
         elif key.startswith("add|") and f"out|{key[4:]}" not in parts:
             cell.ledger.restore(int(key[4:]), None, data)
         elif key.startswith("chart|"):
             cell.chart(key[6:]).load(_decode(data))
+    for tag, at, value, offset in sorted(lines, key=itemgetter(1)):  # in order of time little is unpacked
+        if tag in cell.series:
+            cell.series[tag].add(at, value, offset)
     if "cell" in parts:
         _restore_small(cell, _decode(parts["cell"]))
 
