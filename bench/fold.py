@@ -1,7 +1,10 @@
-"""The line fold on one core, against decoding alone: what the folds cost beyond what any consumer pays."""
+"""The line fold on one core: speed against decoding alone, flatness over paths, memory, restore and changelog."""
 
+import gc
 import json
+import random
 import time
+import tracemalloc
 from collections.abc import Iterable
 
 from processors.base import Input
@@ -43,10 +46,10 @@ def plant(paths: int) -> Plant:
     return build([read("bench", json.dumps(model), {})])[0]
 
 
-def log(model: Plant, codec: Codec) -> list[tuple[str, bytes]]:
+def log(model: Plant, codec: Codec, seconds: int = SECONDS) -> list[tuple[str, bytes]]:
     """Every path says twenty values a second, every one a change: states, counters, a measurement, and tags no fold reads."""
     found = []
-    for second in range(SECONDS):
+    for second in range(seconds):
         for number, path in enumerate(map(str, model.cells())):
             at = T0 + second * S
             samples = [
@@ -87,3 +90,97 @@ def measure(paths: int) -> Figures:
         "of the time, spent decoding": (decode_s / (decode_s + fold_s), "share", None),
         "derived records a sample": (outputs / samples, "records", None),
     }
+
+
+def flatness(counts: tuple[int, ...] = (100, 1_000, 10_000), samples: int = 2_000_000) -> Figures:
+    """CPU of the fold alone per sample, the same number of samples spread over few and many paths."""
+    codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
+    found: Figures = {}
+    costs = []
+    for paths in counts:
+        model = plant(paths)
+        raw = log(model, codec, max(10, samples // (paths * SAMPLES)))
+        records = decode(codec, raw)
+        done = sum(len(record.samples) for _, record in records if isinstance(record, Samples))
+        fold = LineFold(model, TOPIC, 0)
+        begun = time.process_time()
+        for offset, (path, record) in enumerate(records):
+            fold.step(Input(path, TOPIC, 0, offset, record))
+            if not offset % 1000:
+                fold.changes()
+        costs.append((time.process_time() - begun) / done * 1e6)
+        found[f"fold at {paths:,} paths"] = (costs[-1], "µs/sample", None)
+    found["cost per sample, dearest against cheapest"] = (max(costs) / min(costs), "ratio", None)
+    return found
+
+
+def life(fold: LineFold, model: Plant, hours: float, store: dict[str, bytes]) -> tuple[int, int]:
+    """A plant at its usual pace: counters at 0.5 Hz, a characteristic each 10 s, a state each minute; a tick and a save
+    each 10 s. Returns samples and bytes of changelog."""
+    chance, offset, samples, written = random.Random(1), 0, 0, 0
+    paths = [str(path) for path in model.cells()]
+    made = [0] * len(paths)
+    for second in range(0, round(hours * 3600), 2):
+        for number, path in enumerate(paths):
+            at = T0 + second * S + number
+            made[number] += chance.random() < 0.8
+            told = [Sample("Good", at, made[number]), Sample("Scrap", at, made[number] // 40)]
+            if (second + 2 * number) % 60 < 2:
+                told.append(Sample("State", at, chance.choice((6, 6, 6, 11, 5, 9))))
+            if (second + 2 * number) % 10 < 2:
+                told.append(Sample("Weight", at, round(chance.gauss(10, 0.1), 2)))
+            offset += chance.randrange(1, 3)
+            fold.step(Input(path, TOPIC, 0, offset, Samples("bench", second, tuple(told))))
+            samples += len(told)
+        if second % 10 == 0:
+            offset += 1
+            fold.step(Input(AREA, TOPIC, 0, offset, Tick(at=T0 + second * S, worker="bench")))
+            for key, value in fold.changes().items():
+                written += len(key) + len(value or b"")
+                if value is None:
+                    store.pop(key, None)
+                else:
+                    store[key] = value
+    return samples, written
+
+
+def memory(paths: int = 100, hours: float = 1.0) -> Figures:
+    """Heap of the fold per path after some plant hours, and what of it the changelog holds."""
+    model = plant(paths)
+    gc.collect()
+    tracemalloc.start()
+    fold, store = LineFold(model, TOPIC, 0), dict[str, bytes]()
+    samples, written = life(fold, model, hours, store)
+    kept = sum(len(key) + len(value) for key, value in store.items())
+    store.clear()
+    gc.collect()
+    heap = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return {
+        f"heap per path after {hours:g} h": (heap / paths / 1000, "kB", None),
+        f"state keys per path after {hours:g} h": (kept / paths / 1000, "kB", None),
+        "changelog a sample": (written / samples, "bytes", None),
+    }
+
+
+def restore(paths: int = 10_000, hours: float = 1.0, lived: int = 10) -> Figures:
+    """From all keys in hand to the first new output: `lived` paths live, the others get copies of their keys."""
+    store: dict[str, bytes] = {}
+    model = plant(lived)
+    life(LineFold(model, TOPIC, 0), model, hours, store)
+    by_path: dict[str, dict[str, bytes]] = {}
+    for key, value in store.items():
+        path, _, rest = key.partition("|")
+        by_path.setdefault(path, {})[rest] = value
+    sources = [by_path[str(path)] for path in model.cells()]
+    model = plant(paths)
+    fold = LineFold(model, TOPIC, 0)
+    begun = time.perf_counter()
+    fold.restore("#", store["#"])
+    for number, path in enumerate(map(str, model.cells())):
+        for rest, value in sources[number % lived].items():
+            fold.restore(f"{path}|{rest}", value)
+    out = fold.step(Input(AREA, TOPIC, 0, 1 << 40, Tick(at=T0 + round(hours * 3600) * S + 60 * S, worker="bench")))
+    assert out
+    name = f"restored keys of {paths:,} paths after {hours:g} h to first output"
+    return {name: (time.perf_counter() - begun, "s", None)}

@@ -63,6 +63,8 @@ class Cell:
         self.reasons = Series()
         self.series: dict[str, Series] = {}
         self.charts: dict[str, Chart] = {}
+        self.points: dict[str, Series] = {}
+        """Points published of characteristics that are tags: value as `quality.ordinal`, in place of the offset the revision."""
         self.tags: dict[str, TagSlot] = {}
         for tag, spec in equipment.tags.items():
             self.tags[tag] = TagSlot(self._handler(tag, spec))
@@ -187,7 +189,7 @@ class Cell:
         following = series.add(at, value, offset)
         if following is None:
             return
-        self.journal.lines.append((tag, at, value, offset))
+        self.journal.add(tag, at, value, offset)
         self.fresh = True
         if at < self.settled:
             self.touched.append((at, following))
@@ -207,6 +209,7 @@ class Cell:
                 return self._counted(tag, self.reasons, None)
             case "characteristic":
                 self.charts[tag] = Chart(baseline=spec.baseline, lsl=spec.lsl, usl=spec.usl)
+                self.series[tag] = self.points[tag] = Series()
                 return self._measured(tag)
             case _:
                 return None
@@ -320,7 +323,8 @@ class Cell:
             self.carry = {label: groups for label, groups in self.carry.items() if label in live}
         for series in self.series.values():
             self.gone.update(f"hour|{hour}" for hour in series.prune(before))
-        self.gone.update(f"out|{hour}" for hour in self.ledger.prune(before))
+        for hour in self.ledger.prune(before):
+            self.gone.update((f"out|{hour}", f"add|{hour}"))
         self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
         self.timeline.life.prune(floor)
         self.windows.forget(before)
@@ -339,6 +343,13 @@ class Cell:
             self.packed_hours.update(series.cool(before))
         self.gone.update(f"new|{number}" for number in self.journal.drop(before))
         self.ledger.cool(before)
+
+    def condense(self) -> bool:
+        """Has the hours of full chunks saved packed in their place; True where there are any."""
+        hours, numbers = self.journal.condense()
+        self.packed_hours |= hours
+        self.gone.update(f"new|{number}" for number in numbers)
+        return bool(hours)
 
 
 def window_label(part: int, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from processors import alert
 from processors.cell import Cell
-from processors.quality import Chart
+from processors.quality import Chart, ordinal
+from processors.series import Series
 from processors.view import View
 from schemas.records import Derived, Quality
 
@@ -46,34 +47,49 @@ def _publish(
     rules: tuple[int, ...],
 ) -> list[Derived]:
     limits = chart.limits
-    return cell.ledger.put(
-        Quality,
-        kind,
-        at,
-        at,
-        True,
-        (offset, offset),
-        characteristic=characteristic,
-        value=value,
-        moving_range=moving_range,
-        phase=phase,
-        mean=limits.mean if limits is not None else None,
-        lcl=limits.lcl if limits is not None else None,
-        ucl=limits.ucl if limits is not None else None,
-        range_ucl=limits.range_ucl if limits is not None else None,
-        lsl=chart.lsl,
-        usl=chart.usl,
-        rules=rules,
-    )
+    content = {
+        "characteristic": characteristic,
+        "value": value,
+        "moving_range": moving_range,
+        "phase": phase,
+        "mean": limits.mean if limits is not None else None,
+        "lcl": limits.lcl if limits is not None else None,
+        "ucl": limits.ucl if limits is not None else None,
+        "range_ucl": limits.range_ucl if limits is not None else None,
+        "lsl": chart.lsl,
+        "usl": chart.usl,
+        "rules": rules,
+    }
+    inputs = (offset, offset)
+    points = _points(cell, characteristic, kind)
+    if points is None:
+        return cell.ledger.put(Quality, kind, at, at, True, inputs, **content)
+    # thousands a day of each: what is kept of them is what a late one at the same time is compared with
+    known = points.at(at)
+    revision, status = (0, "final") if known is None else (known.offset + 1, "corrected")
+    if points.add(at, ordinal(value), revision) is not None:
+        cell.journal.add(characteristic, at, ordinal(value), revision)
+    return [cell.ledger.record(Quality, kind, at, at, status, revision, inputs, **content)]
+
+
+def _points(cell: Cell, characteristic: str, kind: str) -> Series | None:
+    """Where the points of a tag are kept; those of inspections are in the ledger."""
+    return cell.points.get(characteristic) if kind == f"{KIND}.{characteristic}" else None
 
 
 def _late(
     cell: Cell, chart: Chart, characteristic: str, kind: str, at: int, value: float, offset: int
 ) -> list[Derived]:
     """A point behind the watermark: told once more with a greater value it corrects, else it changes nothing."""
-    known = cell.ledger.get(kind, at)
-    if isinstance(known, Quality) and value <= known.value:
-        return []
+    points = _points(cell, characteristic, kind)
+    if points is not None:
+        told = points.at(at)
+        if told is not None and ordinal(value) <= told.value:
+            return []
+    else:
+        known = cell.ledger.get(kind, at)
+        if isinstance(known, Quality) and value <= known.value:
+            return []
     return _publish(cell, chart, characteristic, kind, at, value, offset, None, "late", ())
 
 

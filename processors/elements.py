@@ -16,11 +16,16 @@ class Elements:
 
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
+        self._names: dict[tuple[str, str, bool], str] = {}
         self._indices: dict[tuple[str, str, bool, str], int] = {}
 
     def name(self, state: str, mode: str, order: bool) -> str:
         """The element of planned busy time."""
-        return self._definition.element(state, mode, order)
+        key = (state, mode, order)
+        found = self._names.get(key)
+        if found is None:
+            found = self._names[key] = self._definition.element(state, mode, order)
+        return found
 
     def index(self, state: str, mode: str, order: bool, status: str) -> int:
         """Index into ELEMENTS; `status` as in processors.plan."""

@@ -1,13 +1,20 @@
 """Identities of derived records: deterministic, so that a replay gives the same ids and revisions replace each other."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def instant(at: int) -> str:
     """Microseconds UTC as `20261123T060000.000000Z`: sorts as text, holds none of the separators of an id."""
-    return (_EPOCH + timedelta(microseconds=at)).strftime("%Y%m%dT%H%M%S.%fZ")
+    second, micro = divmod(at, 1_000_000)
+    return f"{_second(second)}.{micro:06d}Z"
+
+
+@lru_cache(maxsize=1024)  # the cells of a partition speak of the same seconds
+def _second(at_s: int) -> str:
+    return (_EPOCH + timedelta(seconds=at_s)).strftime("%Y%m%dT%H%M%S")
 
 
 def natural_id(path: str, kind: str, started_at: int, definition: str) -> str:

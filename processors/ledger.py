@@ -3,39 +3,46 @@
 `put` compares content and gives the next revision: provisional while open, final the first time after closing,
 corrected for any change after that. A record that should never have been is withdrawn: a revision with
 `ended_at == started_at` and nothing in it.
+
+Records rest as bytes, an hour's together; only what is open or new is held as records, until there is enough to pack.
 """
 
-import zlib
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from processors.columns import FIELDS, Row, decode, encode
 from processors.identity import natural_id, revised
-from processors.series import HOUR
-from schemas.records import DERIVED_TYPES, Derived, Inputs
+from processors.series import HOUR, INF
+from schemas.records import Derived, Inputs
 
 Key = tuple[str, int]
 """(kind, started_at)."""
 
-_SHARED = ("id", "path", "definition", "inputs")
-_TYPES = list(DERIVED_TYPES)
-_FIELDS = {cls: tuple(name for name in cls.__struct_fields__ if name not in _SHARED) for cls in _TYPES}
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+NEW_MAX = 8
+"""Records of an hour that are held unpacked, at most; in a busy hour an eighth of those packed."""
 
 
-@dataclass(slots=True)
 class Segment:
-    """Records whose interval begins in one hour."""
+    """Records whose interval begins in one hour: `new` goes before what is packed."""
 
-    records: dict[Key, Derived] = field(default_factory=dict)
-    packed: bytes | None = None
-    """The records, zipped, while nobody asks for them."""
+    __slots__ = ("count", "new", "packed")
+
+    def __init__(self) -> None:
+        self.new: dict[Key, Derived] = {}
+        self.packed: bytes | None = None
+        self.count = 0
+        """Records packed."""
 
 
 class Ledger:
-    """Published records of one cell. `changed` holds the hours whose segment differs from the last saved one."""
+    """Published records of one cell."""
 
     def __init__(self, path: str, definition: str, topic: str, partition: int) -> None:
         self.path = path
@@ -44,18 +51,41 @@ class Ledger:
         self._partition = partition
         self._segments: dict[int, Segment] = {}
         self._starts: dict[str, array[int]] = {}
+        self._newest: dict[str, int] = {}
+        """The last begin of each kind, withdrawn ones too."""
+        self._recent: dict[str, Derived] = {}
+        """The record of each kind last put or asked for."""
+        self._thawed: dict[int, dict[Key, Derived]] = {}
+        """Hours unpacked since the last `rest`."""
         self.open: dict[Key, int | None] = {}
         """Records still provisional → their ended_at."""
         self.lasting: set[Key] = set()
         """Records without an end."""
-        self.changed: set[int] = set()
+        self._grown: set[int] = set()
+        """Hours with a record put since the last `rest`."""
+        self._changed: set[int] = set()
+        """Hours whose new records differ from those saved."""
+        self._repacked: set[int] = set()
+        """Hours whose packed records differ from those saved."""
 
     def natural_id(self, kind: str, started_at: int) -> str:
         return natural_id(self.path, kind, started_at, self.definition)
 
     def get(self, kind: str, started_at: int) -> Derived | None:
+        recent = self._recent.get(kind)
+        if recent is not None and recent.started_at == started_at:
+            return recent
+        if started_at > self._newest.get(kind, -INF):
+            return None
         segment = self._segments.get(started_at // HOUR)
-        return None if segment is None else self._records(segment).get((kind, started_at))
+        if segment is None:
+            return None
+        found = segment.new.get((kind, started_at))
+        if found is None and segment.packed is not None:
+            found = self._thaw(started_at // HOUR, segment).get((kind, started_at))
+        if found is not None:
+            self._recent[kind] = found
+        return found
 
     def put(
         self,
@@ -82,7 +112,24 @@ class Ledger:
                 return []
             revision = known.revision + 1
             status = ("final" if closed else "provisional") if was_open else "corrected"
-        record = cls(
+        record = self.record(cls, kind, started_at, ended_at, status, revision, inputs, **content)
+        self._store(kind, record)
+        return [record]
+
+    def record(
+        self,
+        cls: type[Derived],
+        kind: str,
+        started_at: int,
+        ended_at: int | None,
+        status: str,
+        revision: int,
+        inputs: tuple[int, int],
+        /,
+        **content: Any,
+    ) -> Derived:
+        """A record of this cell; nothing is noted."""
+        return cls(
             id=revised(self.natural_id(kind, started_at), revision),
             path=self.path,
             started_at=started_at,
@@ -93,15 +140,13 @@ class Ledger:
             inputs=Inputs(self._topic, self._partition, *inputs),
             **content,
         )
-        self._store(kind, record)
-        return [record]
 
     def withdraw(self, kind: str, started_at: int, /, **nothing: Any) -> list[Derived]:
         """Takes a record back; `nothing` are the fields that must not count any more."""
         known = self.get(kind, started_at)
         if known is None or _withdrawn(known):
             return []
-        content = {name: getattr(known, name) for name in _FIELDS[type(known)] if name not in _BASE} | nothing
+        content = {name: getattr(known, name) for name in FIELDS[type(known)] if name not in _BASE} | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
         found = self.put(type(known), kind, started_at, started_at, True, inputs, **content)
         starts = self._starts[kind]
@@ -116,8 +161,8 @@ class Ledger:
         found: list[Derived] = []
         for kind, started_at in sorted(due, key=lambda key: (key[1], key[0])):
             if kind.partition(".")[0] in kinds:
-                known = self._records(self._segments[started_at // HOUR])[kind, started_at]
-                content = {name: getattr(known, name) for name in _FIELDS[type(known)] if name not in _BASE}
+                known = self._segments[started_at // HOUR].new[kind, started_at]  # what is open is never packed
+                content = {name: getattr(known, name) for name in FIELDS[type(known)] if name not in _BASE}
                 inputs = (known.inputs.first_offset, known.inputs.last_offset)
                 found += self.put(type(known), kind, started_at, known.ended_at, True, inputs, **content)
         return found
@@ -141,84 +186,136 @@ class Ledger:
         i = bisect_right(starts, at) if starts else 0
         return starts[i] if starts and i < len(starts) else None
 
+    def rest(self) -> None:
+        """Packs what has piled up; once after each refresh of the cell."""
+        self._thawed.clear()
+        for hour in self._grown:
+            segment = self._segments.get(hour)
+            if segment is not None and len(segment.new) >= max(NEW_MAX, segment.count // 8):
+                self._pack(hour, segment)
+        self._grown.clear()
+
     def cool(self, before: int) -> None:
-        """Zips segments below the hour number `before` in which nothing is open."""
-        busy = {started_at // HOUR for _, started_at in self.open}
+        """Packs hours below the hour number `before`."""
         for hour, segment in self._segments.items():
-            if hour < before and hour not in busy and hour not in self.changed and segment.packed is None:
-                segment.packed = self.encode(hour)
-                segment.records = {}
+            if hour < before and segment.new:
+                self._pack(hour, segment)
+        self._thawed.clear()
 
     def prune(self, before: int) -> list[int]:
         """Forgets segments below the hour number `before` whose records all ended before it; returns their hours."""
         edge = before * HOUR
         gone = []
         for hour in sorted(hour for hour in self._segments if hour < before):
-            records = self._records(self._segments[hour])
+            segment = self._segments[hour]
+            records = self._thaw(hour, segment) | segment.new
             if all(
-                r.ended_at is not None and r.ended_at <= edge and (k, s) not in self.open
-                for (k, s), r in records.items()
+                r.ended_at is not None and r.ended_at <= edge and key not in self.open for key, r in records.items()
             ):
                 for kind, started_at in records:
                     starts = self._starts.get(kind)
                     if starts and (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
                         del starts[i]
+                    if self._newest.get(kind) == started_at:
+                        del self._newest[kind]
+                    recent = self._recent.get(kind)
+                    if recent is not None and recent.started_at == started_at:
+                        del self._recent[kind]
+                    if not starts:
+                        self._starts.pop(kind, None)
                 del self._segments[hour]
-                self.changed.discard(hour)
+                for marks in (self._changed, self._repacked, self._grown):
+                    marks.discard(hour)
                 gone.append(hour)
+        self._thawed.clear()
         return gone
 
-    def encode(self, hour: int) -> bytes:
-        """One segment as bytes, for the state store."""
-        segment = self._segments[hour]
-        if segment.packed is not None:
-            return segment.packed
-        rows = [
-            (
-                kind,
-                _TYPES.index(type(r)),
-                r.inputs.first_offset,
-                r.inputs.last_offset,
-                [getattr(r, f) for f in _FIELDS[type(r)]],
-            )
-            for (kind, _), r in segment.records.items()
-        ]
-        return zlib.compress(msgspec.msgpack.encode(rows), 1)
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """State keys (what follows `path|`) that differ from the last save; clears the marks."""
+        for hour in sorted(self._repacked):
+            yield f"out|{hour}", self._index(hour)
+        for hour in sorted(self._changed):
+            new = self._segments[hour].new
+            yield f"add|{hour}", self._encode(new) if new else None
+        self._repacked.clear()
+        self._changed.clear()
 
-    def restore(self, hour: int, data: bytes) -> None:
-        segment = self._segments[hour] = Segment(packed=data)
-        for (kind, started_at), record in self._records(segment).items():
-            if not _withdrawn(record):
-                starts = self._starts.setdefault(kind, array("q"))
-                insort(starts, started_at)
+    def _index(self, hour: int) -> bytes:
+        """A packed segment with what must be known of it unopened: the begins that were not withdrawn, the last ones."""
+        segment = self._segments[hour]
+        start, end = hour * HOUR, (hour + 1) * HOUR
+        begins = {kind: self.starts(kind, start, end) for kind in self._starts}
+        begins = {kind: [at - start for at in found] for kind, found in begins.items() if found}
+        newest = {kind: at for kind, at in self._newest.items() if start <= at < end}
+        return _encode((segment.packed, segment.count, begins, newest))
+
+    def restore(self, hour: int, packed: bytes | None, new: bytes | None) -> None:
+        """Puts back an hour from its two keys, `out` and `add`. Packed records stay packed: none of them is open."""
+        segment = self._segments[hour] = Segment()
+        if packed is not None:
+            segment.packed, segment.count, begins, newest = _decode(packed)
+            for kind, found in begins.items():
+                for at in found:
+                    self._begin(kind, hour * HOUR + at)
+            for kind, at in newest.items():
+                self._newest[kind] = max(self._newest.get(kind, at), at)
+        if new is not None:
+            segment.new = self._decode(new)
+        for (kind, started_at), record in segment.new.items():
+            if _withdrawn(record):
+                starts = self._starts.get(kind, array("q"))
+                if (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
+                    del starts[i]
+            else:
+                self._begin(kind, started_at)
+            self._newest[kind] = max(self._newest.get(kind, started_at), started_at)
             if record.status == "provisional":
                 self.open[kind, started_at] = record.ended_at
             if record.ended_at is None:
                 self.lasting.add((kind, started_at))
 
-    def _records(self, segment: Segment) -> dict[Key, Derived]:
-        if segment.packed is not None:
-            segment.records = self._decode(segment.packed)
-            segment.packed = None
-        return segment.records
+    def _begin(self, kind: str, at: int) -> None:
+        starts = self._starts.setdefault(kind, array("q"))
+        if not starts or at > starts[-1]:
+            starts.append(at)
+        elif starts[i := bisect_left(starts, at)] != at:
+            starts.insert(i, at)
+
+    def _thaw(self, hour: int, segment: Segment) -> dict[Key, Derived]:
+        if segment.packed is None:
+            return {}
+        if hour not in self._thawed:
+            self._thawed[hour] = self._decode(segment.packed)
+        return self._thawed[hour]
+
+    def _pack(self, hour: int, segment: Segment) -> None:
+        """Packs what is not open."""
+        closed = {key: record for key, record in segment.new.items() if key not in self.open}
+        if not closed:
+            return
+        records = (self._decode(segment.packed) if segment.packed is not None else {}) | closed
+        segment.new = {key: record for key, record in segment.new.items() if key in self.open}
+        segment.packed, segment.count = self._encode(records), len(records)
+        self._thawed.pop(hour, None)
+        self._repacked.add(hour)
+        self._changed.add(hour)
+
+    def _encode(self, records: dict[Key, Derived]) -> bytes:
+        return encode((kind, record) for (kind, _), record in records.items())
 
     def _decode(self, data: bytes) -> dict[Key, Derived]:
-        records: dict[Key, Derived] = {}
-        for kind, number, first, last, values in msgspec.msgpack.decode(zlib.decompress(data)):
-            cls = _TYPES[number]
-            content: dict[str, Any] = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in zip(_FIELDS[cls], values, strict=True)
-            }
-            natural = self.natural_id(kind, content["started_at"])
-            records[kind, content["started_at"]] = cls(
-                id=revised(natural, content["revision"]),
+        found: dict[Key, Derived] = {}
+        row: Row
+        for row in decode(data):
+            started_at, revision = row.content["started_at"], row.content["revision"]
+            found[row.kind, started_at] = row.cls(
+                id=revised(self.natural_id(row.kind, started_at), revision),
                 path=self.path,
                 definition=self.definition,
-                inputs=Inputs(self._topic, self._partition, first, last),
-                **content,
+                inputs=Inputs(self._topic, self._partition, row.first_offset, row.last_offset),
+                **row.content,
             )
-        return records
+        return found
 
     def _store(self, kind: str, record: Derived) -> None:
         hour = record.started_at // HOUR
@@ -226,11 +323,12 @@ class Ledger:
         if segment is None:
             segment = self._segments[hour] = Segment()
         key = (kind, record.started_at)
-        records = self._records(segment)
-        known = records.get(key)
+        known = self.get(kind, record.started_at)
         if known is None or (_withdrawn(known) and not _withdrawn(record)):
             insort(self._starts.setdefault(kind, array("q")), record.started_at)
-        records[key] = record
+        segment.new[key] = record
+        self._recent[kind] = record
+        self._newest[kind] = max(self._newest.get(kind, record.started_at), record.started_at)
         if record.status == "provisional":
             self.open[key] = record.ended_at
         else:
@@ -239,7 +337,8 @@ class Ledger:
             self.lasting.add(key)
         else:
             self.lasting.discard(key)
-        self.changed.add(hour)
+        self._grown.add(hour)
+        self._changed.add(hour)
 
 
 _BASE = ("started_at", "ended_at", "status", "revision")

@@ -26,6 +26,9 @@ FACTS_MAX = 20_000
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
 
+SAVE = 120_000_000
+"""Event time (µs) after which the running hour's samples are saved packed, so that a restart reads few one by one."""
+
 IDEAL_CYCLE_MAX_S = 31 * 86_400
 
 Output = Derived | Rejection
@@ -116,7 +119,11 @@ class LineFold:
             cell = self._cells[path]
             out += self._refresh(cell, flush, floor, item)
         if self.watermark // HOUR != before_watermark // HOUR:
-            self._pack(self.watermark // HOUR - 1)
+            self._pack(self.watermark // HOUR)
+        elif self.watermark // SAVE != before_watermark // SAVE:
+            for path, cell in self._cells.items():
+                if cell.condense():
+                    self._changed[path] = cell
         return out
 
     def _refresh(self, cell: Cell, flush: bool, floor: int, item: Input) -> list[Derived]:
@@ -172,6 +179,7 @@ class LineFold:
             inputs = Inputs(item.topic, item.partition, item.offset, item.offset)
             out += current.derive(cell, view, inputs)
         cell.fresh = False
+        cell.ledger.rest()
         return out
 
     # --- facts

@@ -6,6 +6,7 @@ order of source time when the watermark passes them. A point that comes later th
 they are, phase `late` and no rules, and moves nothing.
 """
 
+import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
@@ -41,6 +42,12 @@ class Limits:
     @property
     def range_ucl(self) -> float:
         return D4 * self.mean_range
+
+
+def ordinal(value: float) -> int:
+    """A double as an int64 of the same order."""
+    (bits,) = struct.unpack("<q", struct.pack("<d", value + 0.0))  # -0.0 is 0.0
+    return int(bits) if bits >= 0 else int(bits) ^ 0x7FFF_FFFF_FFFF_FFFF
 
 
 def learn(points: list[float]) -> Limits:

@@ -7,17 +7,20 @@ Keys (path: of a cell, or of a line where facts are told):
   path|cell      what is small and changes with every sample: signs of life, newest values, what is not derived yet
   path|new|n     newest samples in order of arrival, chunk n
   path|hour|h    samples of hour h, packed, once it is past
-  path|out|h     what was published with a begin in hour h
+  path|out|h     what was published with a begin in hour h, packed
+  path|add|h     the same, what is newer than the packed
   path|chart|c   control chart of characteristic c
 """
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
+from processors.journal import Line
 from processors.series import HOUR, Entry, Packed
 from processors.windows import Groups, Totals
 from schemas.records import Sample
@@ -64,23 +67,23 @@ def decode_told(data: bytes) -> tuple[bool, bool]:
 def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
     """Keys of a cell that changed since the last call; clears the marks."""
     path = cell.path
+    for key in cell.gone:  # first: what came back since then is given again below
+        yield f"{path}|{key}", None
+    cell.gone.clear()
     yield f"{path}|cell", _encode(_small(cell))
     for number, data in cell.journal.save().items():
         yield f"{path}|new|{number}", data
-    for hour in sorted(cell.ledger.changed):
-        yield f"{path}|out|{hour}", cell.ledger.encode(hour)
-    cell.ledger.changed.clear()
+    for key, value in cell.ledger.changes():
+        yield f"{path}|{key}", value
     for hour in sorted(cell.packed_hours):
         found = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
-        yield f"{path}|hour|{hour}", _encode(found)
+        if found:
+            yield f"{path}|hour|{hour}", _encode(found)
     cell.packed_hours.clear()
     for name, chart in cell.charts.items():
         if chart.changed:
             chart.changed = False
             yield f"{path}|chart|{name}", _encode(chart.dump())
-    for key in sorted(cell.gone):
-        yield f"{path}|{key}", None
-    cell.gone.clear()
 
 
 def _small(cell: Cell) -> list[Any]:
@@ -100,6 +103,7 @@ def _small(cell: Cell) -> list[Any]:
         {tag: [s.at, s.value, s.quality] for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
         {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
         {label: _dump_groups(groups) for label, groups in cell.carry.items()},
+        None if (kept := cell.windows.newest) is None else [kept[0], kept[1], _dump_groups(kept[2])],
     ]
 
 
@@ -110,15 +114,19 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
             for tag, (block, last) in _decode(data).items():
                 if tag in cell.series:
                     cell.series[tag].restore_hour(int(key[5:]), Packed(block, Entry(*last)))
+    lines: list[Line] = []
     for key, data in parts.items():
         if key.startswith("new|"):
-            for tag, at, value, offset in cell.journal.restore(int(key[4:]), data):
-                if tag in cell.series:
-                    cell.series[tag].add(at, value, offset)
+            lines += cell.journal.restore(int(key[4:]), data)
         elif key.startswith("out|"):
-            cell.ledger.restore(int(key[4:]), data)
+            cell.ledger.restore(int(key[4:]), data, parts.get(f"add|{key[4:]}"))
+        elif key.startswith("add|") and f"out|{key[4:]}" not in parts:
+            cell.ledger.restore(int(key[4:]), None, data)
         elif key.startswith("chart|"):
             cell.chart(key[6:]).load(_decode(data))
+    for tag, at, value, offset in sorted(lines, key=itemgetter(1)):  # in order of time little is unpacked
+        if tag in cell.series:
+            cell.series[tag].add(at, value, offset)
     if "cell" in parts:
         _restore_small(cell, _decode(parts["cell"]))
 
@@ -128,7 +136,10 @@ def _restore_small(cell: Cell, values: list[Any]) -> None:
     cell.born, cell.settled, cell.watermark, cell.floor, cell.silent_from = values[:5]
     cell.touched = [(start, end) for start, end in values[5]]
     cell.acknowledged = [(kind, started_at, by) for kind, started_at, by in values[6]]
-    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:]
+    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:14]
+    if values[14] is not None:
+        hour, done, rows = values[14]
+        cell.windows.restore(hour, done, _load_groups(rows))
     for tag, (at, value, quality) in newest.items():
         cell.slot(tag).newest = Sample(tag, at, value, quality)
     for tag, entry in carries.items():

@@ -124,6 +124,15 @@ class Windows:
         self._live[hour] = live_to, live
         return live
 
+    @property
+    def newest(self) -> tuple[int, int, Groups] | None:
+        """(hour, up to when, sums) of the newest kept hour behind the watermark, so that a restart need not sum it again."""
+        hour = max(self._closed, default=None)
+        return None if hour is None else (hour, *self._closed[hour])
+
+    def restore(self, hour: int, done: int, groups: Groups) -> None:
+        self._closed[hour] = done, groups
+
     def invalidate(self, start: int, end: int) -> None:
         """Forgets kept sums that [start, end) may have changed."""
         for kept in (self._closed, self._live):

@@ -12,7 +12,7 @@ from processors.base import Rejection
 from processors.counters import difference
 from schemas.codec import Codec
 from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
-from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, samples, tick, ticks
+from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, plant, samples, tick, ticks
 from tests.harness.line_scenarios import all_samples, delayed, scenario
 from topology.packml import CODE_MAPS
 
@@ -97,6 +97,33 @@ def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, cuts: int) -
         if chance.random() < 0.02:
             run.save()
         if n in marks:
+            run.restart(chance)
+    assert encoded(run.outputs) == encoded(whole.outputs)
+
+
+@some
+@given(seeds, st.sampled_from([3, 48]))
+def test_restored_fold_goes_on_over_packed_hours_that_late_samples_open_again(
+    chance: random.Random, horizon_h: int
+) -> None:
+    """Hours are packed, opened by late samples and let go, between saves as rare as a busy worker's."""
+    told = [samples(T0, State=6, Good=0)]
+    for minute in range(2, 6 * 60, 2):
+        at = T0 + minute * MINUTE
+        told.append(
+            samples(at, State=chance.choice((6, 2, 9)), Good=chance.randrange(1000), FillVolume=chance.gauss(0, 9))
+        )
+        if chance.random() < 0.3:
+            late = at - chance.randrange(5 * 60 * MINUTE)
+            told.append(samples(late, State=2, Good=chance.randrange(1000), FillVolume=chance.gauss(0, 9)))
+        told.append(tick(at + MINUTE))
+    model = plant(horizon_h=horizon_h)
+    whole, run = Run(model).feed(told), Run(model)
+    for item in told:
+        run.feed([item])
+        if chance.random() < 0.03:
+            run.save()
+        if chance.random() < 0.02:
             run.restart(chance)
     assert encoded(run.outputs) == encoded(whole.outputs)
 
