@@ -2,7 +2,8 @@
 
 import math
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from processors import alert, control, current, downtime, oee, production, state, store
 from processors.base import Input, Rejection
@@ -13,6 +14,7 @@ from processors.identity import parse
 from processors.ledger import Ledger
 from processors.plan import Plan
 from processors.series import HOUR, INF
+from processors.sleep import WOKEN_A_TICK, Asleep
 from processors.timeline import Names
 from processors.view import View, merged
 from schemas.records import Acknowledge, Derived, Inputs, Inspection, Lot, Order, Raw, Reason, Samples, Shift, Tick
@@ -67,12 +69,14 @@ class LineFold:
         self._names = Names()
         self._cells: dict[str, Cell] = {}
         self._order: list[str] = []
-        """Paths of the open cells, sorted: a restored fold must speak in the same order."""
+        """Paths of the cells heard of, sorted: a restored fold must speak in the same order."""
         self._now = 0
         self._oldest, self._newest = EARLIEST, LATEST
         self._changed: dict[str, Cell] = {}
         self._keys: dict[str, bytes | None] = {}
         self._restored: dict[str, bytes] = {}
+        self._asleep: dict[str, Asleep] = {}
+        """Cells restored and not opened yet; their paths are in `_order`."""
 
     @property
     def watermark(self) -> int:
@@ -86,11 +90,9 @@ class LineFold:
             self._put_back()
         record = item.record
         if type(record) is Samples:
-            cell = self._cells.get(item.path)
+            cell = self._cells.get(item.path) or self._cell(item.path)
             if cell is None:
-                cell = self._open(item.path)
-                if cell is None:
-                    return [self._unknown(item.path, record)]
+                return [self._unknown(item.path, record)]
             self._changed[item.path] = cell
             refused = cell.take(record.samples, item.offset, self._oldest, self._newest)
             return list(refused) if refused else []
@@ -115,9 +117,12 @@ class LineFold:
             self._forget(floor)
         out: list[Output] = []
         flush = now // self._flush != before // self._flush
+        if self._asleep:
+            self._wake_some(flush)
         for path in self._order:
-            cell = self._cells[path]
-            out += self._refresh(cell, flush, floor, item)
+            cell = self._cells.get(path)
+            if cell is not None:
+                out += self._refresh(cell, flush, floor, item)
         if self.watermark // HOUR != before_watermark // HOUR:
             self._pack(self.watermark // HOUR)
         elif self.watermark // SAVE != before_watermark // SAVE:
@@ -192,9 +197,11 @@ class LineFold:
         if not isinstance(fact, Order | Shift | Lot | Reason):
             return [Rejection("wrong_type", f"{path}: {type(fact).__name__} is no raw record")]
         line = self._lines.get(path)
-        cell = self._cells.get(path) or self._open(path) if line is None else None
+        cell = self._cell(path) if line is None else None
         if line is None and cell is None:
             return [self._unknown(path, fact)]
+        if self._asleep:
+            self._wake([other for other in self._asleep if other.startswith(f"{path}/")])
         if fault := self._fault(path, fact):
             return [fault]
         facts = line.facts if line is not None else cell.facts if cell is not None else Facts()
@@ -248,7 +255,7 @@ class LineFold:
         return None
 
     def _inspection(self, path: str, fact: Inspection, offset: int) -> list[Output]:
-        cell = self._cells.get(path) or self._open(path)
+        cell = self._cell(path)
         if cell is None:
             return [self._unknown(path, fact)]
         what = f"{path}: Inspection {fact.id} of {fact.characteristic}"
@@ -274,7 +281,8 @@ class LineFold:
             kind, started_at = parse(fact.alert)
         except ValueError:
             return [Rejection("unknown_alert", f"{fact.alert!r} is no id of an alert (without its revision)")]
-        cell = self._cells.get(fact.alert.partition("#")[0])
+        path = fact.alert.partition("#")[0]
+        cell = self._cell(path) if path in self._asleep else self._cells.get(path)
         if cell is None or not kind.startswith("alert.") or cell.ledger.get(kind, started_at) is None:
             return [Rejection("unknown_alert", f"alert {fact.alert!r} is not known here, or older than the horizon")]
         cell.acknowledged.append((kind, started_at, fact.by))
@@ -283,15 +291,22 @@ class LineFold:
 
     # --- cells and memory
 
-    def _open(self, path: str) -> Cell | None:
+    def _cell(self, path: str) -> Cell | None:
         """The cell's state, from its first record on; None where the plant has no such cell."""
-        equipment = self._types.get(path)
-        if equipment is None:
-            return None
+        found = self._cells.get(path)
+        if found is None and path in self._asleep:
+            self._wake([path])
+            found = self._cells[path]
+        elif found is None and path in self._types:
+            insort(self._order, path)
+            found = self._open(path)
+        return found
+
+    def _open(self, path: str) -> Cell:
+        equipment = self._types[path]
         line = self._lines[path.rpartition("/")[0]]
         ledger = Ledger(path, self._label, self._topic, self._partition)
         cell = self._cells[path] = Cell(path, line.path, equipment, ledger, self._names, self._elements)
-        insort(self._order, path)
         line.cells.append(cell)
         cell.replan(line.facts, line.shifts_told, line.orders_told)
         return cell
@@ -304,6 +319,7 @@ class LineFold:
 
     def _forget(self, floor: int) -> None:
         """Lets go of what no record inside the horizon can need."""
+        self._wake(list(self._asleep))
         for cell in self._cells.values():
             cell.let_go(floor, self._now, self.watermark)
             self._changed[cell.path] = cell
@@ -368,10 +384,28 @@ class LineFold:
             if told := parts.get(path, {}).pop("told", None):
                 line.shifts_told, line.orders_told = store.decode_told(told)
             store.restore_facts(line.facts, parts.get(path, {}))
-        for path, values in parts.items():
+        self._asleep = {path: Asleep.of(values) for path, values in parts.items() if path in self._types}
+        self._order = sorted(self._asleep)
+
+    def _wake_some(self, flush: bool) -> None:
+        """Opens the cells of which this tick may have something to say, and some besides."""
+        now, watermark, bucket = self._now, self.watermark, self._bucket
+        self._wake(
+            list(self._asleep)
+            if flush
+            else [
+                path
+                for path, cell in self._asleep.items()
+                if cell.stirs(now, watermark, bucket, self._types[path].silent_after_s)
+            ]
+        )
+        self._wake(list(islice(self._asleep, WOKEN_A_TICK)))
+
+    def _wake(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            parts = self._asleep.pop(path).parts
             cell = self._open(path)
-            if cell is not None:
-                store.restore_facts(cell.facts, values)
-                store.restore_cell(cell, values)
-                line = self._lines[cell.line]
-                cell.replan(line.facts, line.shifts_told, line.orders_told)
+            store.restore_facts(cell.facts, parts)
+            store.restore_cell(cell, parts)
+            line = self._lines[cell.line]
+            cell.replan(line.facts, line.shifts_told, line.orders_told)

@@ -23,7 +23,7 @@ from processors.facts import KINDS, Fact, Facts
 from processors.journal import Line
 from processors.series import HOUR, Entry, Packed
 from processors.windows import Groups, Totals
-from schemas.records import Sample
+from schemas.records import Sample, Value
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.decode
@@ -86,9 +86,33 @@ def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
             yield f"{path}|chart|{name}", _encode(chart.dump())
 
 
-def _small(cell: Cell) -> list[Any]:
+class Small(msgspec.Struct, array_like=True, gc=False):
+    """What of a cell is small and changes with every sample."""
+
+    born: int | None
+    settled: int
+    watermark: int
+    floor: int
+    silent_from: int | None
+    touched: list[tuple[int, int]]
+    acknowledged: list[tuple[str, int, str]]
+    replanned: bool
+    fresh: bool
+    starts: list[int]
+    ends: list[int]
+    newest: dict[str, tuple[int, Value, int]]
+    """Tag → at, value, quality."""
+    carries: dict[str, Entry]
+    carry: dict[str, list[Any]]
+    sums: tuple[int, int, list[Any]] | None
+
+
+decode_small = msgspec.msgpack.Decoder(Small).decode
+
+
+def _small(cell: Cell) -> Small:
     life = cell.timeline.life
-    return [
+    return Small(
         cell.born,
         cell.settled,
         cell.watermark,
@@ -100,11 +124,11 @@ def _small(cell: Cell) -> list[Any]:
         cell.fresh,
         life.starts,
         life.ends,
-        {tag: [s.at, s.value, s.quality] for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
+        {tag: (s.at, s.value, s.quality) for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
         {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
         {label: _dump_groups(groups) for label, groups in cell.carry.items()},
-        None if (kept := cell.windows.newest) is None else [kept[0], kept[1], _dump_groups(kept[2])],
-    ]
+        None if (kept := cell.windows.newest) is None else (kept[0], kept[1], _dump_groups(kept[2])),
+    )
 
 
 def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
@@ -128,26 +152,25 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
         if tag in cell.series:
             cell.series[tag].add(at, value, offset)
     if "cell" in parts:
-        _restore_small(cell, _decode(parts["cell"]))
+        _restore_small(cell, decode_small(parts["cell"]))
 
 
-def _restore_small(cell: Cell, values: list[Any]) -> None:
+def _restore_small(cell: Cell, small: Small) -> None:
     life = cell.timeline.life
-    cell.born, cell.settled, cell.watermark, cell.floor, cell.silent_from = values[:5]
-    cell.touched = [(start, end) for start, end in values[5]]
-    cell.acknowledged = [(kind, started_at, by) for kind, started_at, by in values[6]]
-    cell.replanned, cell.fresh, life.starts, life.ends, newest, carries, carry = values[7:14]
-    if values[14] is not None:
-        hour, done, rows = values[14]
+    cell.born, cell.settled, cell.watermark, cell.floor = small.born, small.settled, small.watermark, small.floor
+    cell.silent_from, cell.touched, cell.acknowledged = small.silent_from, small.touched, small.acknowledged
+    cell.replanned, cell.fresh, life.starts, life.ends = small.replanned, small.fresh, small.starts, small.ends
+    if small.sums is not None:
+        hour, done, rows = small.sums
         cell.windows.restore(hour, done, _load_groups(rows))
-    for tag, (at, value, quality) in newest.items():
+    for tag, (at, value, quality) in small.newest.items():
         cell.slot(tag).newest = Sample(tag, at, value, quality)
-    for tag, entry in carries.items():
+    for tag, entry in small.carries.items():
         if tag in cell.series:
-            cell.series[tag].carry = Entry(*entry)
+            cell.series[tag].carry = entry
     for series in cell.series.values():
         series.prune(cell.floor // HOUR)
-    cell.carry = {label: _load_groups(rows) for label, rows in carry.items()}
+    cell.carry = {label: _load_groups(rows) for label, rows in small.carry.items()}
 
 
 def _dump_groups(groups: Groups) -> list[Any]:
