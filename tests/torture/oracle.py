@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -54,14 +54,27 @@ class Verdict:
         assert self.ok, f"lost {self.lost}, duplicate {self.duplicate}: " + "; ".join(self.differences[:3])
 
 
-def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None) -> Verdict:
+Logs = Mapping[int, Sequence[LogRecord]]
+"""Partition → its raw records."""
+
+
+def fences(area: Area, partition: int) -> list[Fence]:
+    """Every fence that was committed and is still on the log, in order."""
+    key = Place(area.raw).fence_key
+    log = area.written(MessageClass.CHANGELOG, partition)
+    return [msgspec.msgpack.decode(record.value or b"", type=Fence) for record in log if record.key == key]
+
+
+def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None, logs: Logs | None = None) -> Verdict:
     """Compares all that was committed with the oracle's. No worker may be running.
 
-    `said`: how many numbered records the load has been acknowledged.
+    `said`: how many numbered records the load has been acknowledged. `logs`: the raw log where the topic no longer has
+    it all.
     """
     verdict = Verdict()
     for partition in range(area.partitions):
-        _Partition(area, plant, codec, partition, verdict).judge()
+        raw = logs[partition] if logs is not None else area.written(MessageClass.RAW, partition)
+        _Partition(area, plant, codec, partition, verdict).judge(raw)
     if said is not None:
         seen: Counter[bytes] = Counter()
         for partition in range(area.partitions):
@@ -85,18 +98,13 @@ class _Partition:
     def _fresh(self) -> Step:
         return Step(LineFold(self._plant, self._area.raw, self._number), self._codec, self._place, self._number)
 
-    def judge(self) -> None:
+    def judge(self, raw: Sequence[LogRecord]) -> None:
         where, verdict = f"{self._area.raw}[{self._number}]", self._verdict
         changelog = self._area.written(MessageClass.CHANGELOG, self._number)
-        fences = [
-            msgspec.msgpack.decode(record.value or b"", type=Fence)
-            for record in changelog
-            if record.key == self._place.fence_key
-        ]
-        end = fences[-1].next_offset if fences else 0
-        if [f.next_offset for f in fences] != sorted(f.next_offset for f in fences):
-            verdict.differs(f"{where}: a fence went back: {[f.next_offset for f in fences]}")
-        raw = self._area.written(MessageClass.RAW, self._number)
+        marks = fences(self._area, self._number)
+        end = marks[-1].next_offset if marks else 0
+        if [f.next_offset for f in marks] != sorted(f.next_offset for f in marks):
+            verdict.differs(f"{where}: a fence went back: {[f.next_offset for f in marks]}")
         log = [record for record in raw if record.offset < end]
         self._rest(raw[len(log) :], end)
         verdict.records += len(log)

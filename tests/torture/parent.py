@@ -91,8 +91,8 @@ def _become_worker(command: dict[str, Any], parent: int) -> NoReturn:
         sys.argv = ["uns", *command["argv"]]
         from tests.torture.points import Plan, Point, install
 
-        point, nth, delay_s = command["plan"]
-        install(Plan(Point(point), nth, delay_s))
+        point, *rest = command["plan"]
+        install(Plan(Point(point), *rest))
         uns = importlib.import_module("uns.cli")
         uns.main()
         code = 0

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from enum import StrEnum
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import confluent_kafka
 
@@ -40,6 +40,8 @@ class Plan(NamedTuple):
     """At which transaction (or read of the changelog) it happens."""
     delay_s: float = 0.0
     """RANDOM: after so long. COMMITTING: so long into the commit."""
+    action: int = signal.SIGKILL
+    """SIGSTOP: it stands there until SIGCONT, and goes on."""
 
 
 def draw(chance: random.Random) -> Plan:
@@ -52,10 +54,11 @@ def draw(chance: random.Random) -> Plan:
     return Plan(point, nth, chance.random() * 0.01)
 
 
-def die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    while True:
-        time.sleep(1)
+def _signal_self(number: int) -> None:
+    os.kill(os.getpid(), number)
+    if number == signal.SIGKILL:
+        while True:  # it takes a moment
+            time.sleep(1)
 
 
 class _Producer(confluent_kafka.Producer):  # type: ignore[misc]
@@ -63,45 +66,46 @@ class _Producer(confluent_kafka.Producer):  # type: ignore[misc]
 
     plan: Plan
     _transaction = 0
-    _written = 0
+    _stood = False
 
     def _at(self, *points: Point) -> bool:
         return self.plan.point in points and self._transaction == self.plan.nth
 
     def init_transactions(self, *args: Any) -> Any:
         if self.plan.point is Point.OPEN:
-            die()
+            _signal_self(self.plan.action)
         return super().init_transactions(*args)
 
     def begin_transaction(self, *args: Any) -> Any:
-        self._transaction, self._written = self._transaction + 1, 0
+        self._transaction += 1
         result = super().begin_transaction(*args)
         if self._at(Point.BEGIN):
-            die()
+            _signal_self(self.plan.action)
         return result
 
     def produce(self, topic: str, *args: Any, **options: Any) -> Any:
         if self._at(Point.OUTPUTS, Point.FENCE) and topic.endswith(".changelog"):
             key = options.get("key", args[1] if len(args) > 1 else b"")
-            if self.plan.point is Point.OUTPUTS or key.endswith(b"/fence"):
+            if not self._stood and (self.plan.point is Point.OUTPUTS or key.endswith(b"/fence")):
+                self._stood = True
                 self.flush(FLUSH_S)
-                die()
+                _signal_self(self.plan.action)
         return super().produce(topic, *args, **options)
 
     def send_offsets_to_transaction(self, *args: Any) -> Any:
         if self._at(Point.OFFSETS):
             self.flush(FLUSH_S)
-            die()
+            _signal_self(self.plan.action)
         return super().send_offsets_to_transaction(*args)
 
     def commit_transaction(self, *args: Any) -> Any:
         if self._at(Point.COMMIT):
-            die()
+            _signal_self(self.plan.action)
         if self._at(Point.COMMITTING):
-            threading.Timer(self.plan.delay_s, die).start()
+            threading.Timer(self.plan.delay_s, _signal_self, [self.plan.action]).start()
         result = super().commit_transaction(*args)
         if self._at(Point.ACK):
-            die()
+            _signal_self(self.plan.action)
         return result
 
 
@@ -113,7 +117,7 @@ class _Consumer(confluent_kafka.Consumer):  # type: ignore[misc]
     def consume(self, *args: Any) -> Any:
         found = super().consume(*args)
         if found and self.plan.point is Point.RESTORE:
-            die()
+            _signal_self(self.plan.action)
         return found
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
+
 from tests.harness.waiting import eventually
 from tests.torture.points import Plan, Point
 
@@ -46,6 +48,10 @@ class Worker:
     @property
     def running(self) -> bool:
         return not self.over.is_set()
+
+    def stopped(self) -> bool:
+        """Whether SIGSTOP holds it."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     @property
     def code(self) -> int | None:
