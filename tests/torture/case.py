@@ -1,5 +1,6 @@
 """A named fault: what happens, and what must hold after it. Any of them runs alone."""
 
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Stage:
 
     def folder(self, name: str) -> Path:
         """A new folder of the case's own."""
-        found = self.services.folder / name
+        found = self.services.folder / f"{name}-{secrets.token_hex(2)}"
         found.mkdir(parents=True)
         return found
 

@@ -122,7 +122,7 @@ class Machines:
             case 6:  # three days old: beyond the correction horizon
                 return self.put(path, Samples("plc", 0, (Sample("Good", now - 72 * 60 * MINUTE, 1),)))
             case _:
-                return self.put(path, Samples("plc", 0, (Sample("Good", now + 60 * MINUTE, 1),)))
+                return self.put(path, Samples("plc", 0, (Sample("Good", now + 180 * MINUTE, 1),)))
 
 
 class Load:
@@ -193,7 +193,7 @@ class Load:
         return self.said
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()

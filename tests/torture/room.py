@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -49,12 +51,20 @@ types:
       201: {{name: drive fault, category: breakdown}}
 time: {time}
 """
-TIME: Mapping[str, float] = {"tick_s": 0.1, "lateness_s": 10, "horizon_h": 2, "production_s": 60, "provisional_s": 60}
+TIME: Mapping[str, float] = {
+    "tick_s": 0.1,
+    "lateness_s": 10,
+    "horizon_h": 2,
+    "production_s": 60,
+    "provisional_s": 60,
+    "future_s": 3600,
+}
 RATE = 60.0
 """Plant time runs so much faster than ours: hours close while we look."""
 PLANT_BEGIN_S = 1_795_413_600
 SESSION_S = 6.0
 """The shortest that a broker takes."""
+RESTART_S = 0.5
 SAFE = frozenset({Exit.STOPPED, Exit.TRANSACTION, Exit.FENCED, Exit.CONSUMER, Exit.RESTORE})
 """Ends that a fault may bring about. Any other is a bug."""
 
@@ -121,7 +131,6 @@ class Room:
     rate: float = RATE
     """Plant seconds a second."""
     poison: float = 0.02
-    parent: Parent | None = None
 
     def __post_init__(self) -> None:
         self.enterprise = f"acme-{secrets.token_hex(4)}"
@@ -141,7 +150,7 @@ class Room:
         self.model = loader.load(self.folder / "plant", {})
         apply_plant(self.model, self.settings)
         self.admin = AdminClient(self.settings.kafka())
-        self.codec = Registry(self.registry, self.folder / "schemas").codec()
+        self.codec = Registry(self.registry, self.folder / "state" / "schemas").codec()
         self.clock_spec = f"{time.time()},{PLANT_BEGIN_S},{self.rate}"
         self.clock = from_spec(self.clock_spec)
         classes = (MessageClass.RAW, *PRODUCED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
@@ -172,9 +181,9 @@ class Room:
         found |= {f"UNS_ENGINE_{name.upper()}": f"{value:g}" for name, value in {**engine, **self.engine}.items()}
         return found | more
 
-    def worker(self, slot: int = 0, plan: Plan = AT_ANY_TIME, **environ: str) -> Worker:
+    def worker(self, slot: int = 0, plan: Plan = AT_ANY_TIME, parent: Parent | None = None, **environ: str) -> Worker:
         """Starts `uns run processors --slot SLOT`; it dies by itself where `plan` names a step."""
-        worker = (self.parent or self.services.parent).start(
+        worker = (parent or self.services.parent).start(
             f"worker {slot}",
             ["run", "processors", "--slot", str(slot)],
             self.environ(**environ),
@@ -183,6 +192,28 @@ class Room:
         )
         self.workers.append(worker)
         return worker
+
+    @contextmanager
+    def supervised(self, slot: int = 0, parent: Parent | None = None, **environ: str) -> Iterator[None]:
+        """A worker that is started again whenever it ends, as an orchestrator does it."""
+        stop = threading.Event()
+
+        def keep() -> None:
+            while not stop.is_set():
+                worker = self.worker(slot, AT_ANY_TIME, parent, **environ)
+                while worker.running and not stop.is_set():
+                    worker.over.wait(0.2)
+                if worker.running:
+                    worker.stop()
+                stop.wait(RESTART_S)
+
+        thread = threading.Thread(target=keep)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
     def load(self, rate: float = 200.0) -> Load:
         """Machines that say `rate` records a second from now on."""
@@ -205,7 +236,7 @@ class Room:
 
     def drained(self, deadline_s: float = 120.0) -> None:
         """Waits until everything on the log now is folded, then stops the workers that still run."""
-        self.area.processed_but_for_ticks(deadline_s)
+        self.area.passed(deadline_s)
         for worker in self.workers:
             if worker.running:
                 worker.stop()
@@ -216,13 +247,15 @@ class Room:
         said = sum(load.acknowledged for load in self._loads)
         verdict = judge(self.area, self.model, self.codec, said)
         for worker in self.workers:
-            if worker.code is not None and worker.code >= 0 and worker.code not in SAFE:
+            away = worker.code == 1 and "does not answer" in worker.text()
+            if worker.code is not None and worker.code >= 0 and worker.code not in SAFE and not away:
                 verdict.differences.append(f"{worker.name} ended with {worker.code}:\n{worker.tail()}")
         return verdict
 
     def exact(self, deadline_s: float = 120.0) -> Verdict:
         """Drains, stops and judges; raises AssertionError with the first difference."""
-        self.drained(deadline_s)
+        if any(worker.running for worker in self.workers):
+            self.drained(deadline_s)
         verdict = self.judged()
         verdict.assert_ok()
         assert verdict.effect + verdict.quarantined + verdict.late == verdict.records

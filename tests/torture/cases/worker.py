@@ -25,7 +25,7 @@ def kill_steps(stage: Stage) -> None:
     with Room(stage.services, lines=2, partitions=1, seed=stage.seed) as room:
         with room.load(300) as load:
             room.worker()
-            room.area.processed_but_for_ticks()
+            room.area.passed()
             room.workers[0].kill()
             for point in EXACT:
                 worker = room.worker(plan=Plan(point, 1 if point in (Point.OPEN, Point.RESTORE) else 2))
@@ -41,12 +41,12 @@ def sigstop_zombie(stage: Stage) -> None:
     with Room(stage.services, lines=4, partitions=2, seed=stage.seed) as room:
         with room.load() as load:
             zombie = room.worker(0)
-            room.area.processed_but_for_ticks()
+            room.area.passed()
             zombie.send(signal.SIGSTOP)
             _inherited(room, heir := room.worker(1))
             zombie.send(signal.SIGCONT)
             _learnt(zombie)
-            room.area.processed_but_for_ticks()
+            room.area.passed()
             assert heir.running
             load.stop()
         _no_old_generation(room)
@@ -106,11 +106,11 @@ def same_slot_twice(stage: Stage) -> None:
     with Room(stage.services, seed=stage.seed) as room:
         with room.load() as load:
             older = room.worker()
-            room.area.processed_but_for_ticks()
+            room.area.passed()
             newer = room.worker()
             newer.restored()
             _learnt(older)
-            room.area.processed_but_for_ticks()
+            room.area.passed()
             load.stop()
         room.exact()
 
@@ -118,7 +118,7 @@ def same_slot_twice(stage: Stage) -> None:
 def _inherited(room: Room, heir: Worker) -> None:
     """Waits until one worker has everything."""
     eventually(lambda: heir.restored()["partitions"] == room.area.partitions, 90, f"{heir.name} has inherited all")
-    room.area.processed_but_for_ticks()
+    room.area.passed()
 
 
 def _shared(room: Room, *workers: Worker) -> None:
@@ -126,10 +126,10 @@ def _shared(room: Room, *workers: Worker) -> None:
 
     def shares() -> bool:
         held = [worker.restored()["partitions"] for worker in workers]
-        return sum(held) == room.area.partitions and max(held) - min(held) <= 1
+        return bool(sum(held) == room.area.partitions and max(held) - min(held) <= 1)
 
     eventually(shares, 90, "equal shares")
-    room.area.processed_but_for_ticks()
+    room.area.passed()
 
 
 def _learnt(worker: Worker) -> None:
