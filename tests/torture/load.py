@@ -20,6 +20,8 @@ from uns.settings import Settings
 Put = tuple[bytes | None, bytes | None, int]
 """Key, value, partition."""
 NUMBER = "torture.number"
+MESSAGE_MAX_BYTES = 4_000_000
+"""Above the topics' limit, which is theirs to hold."""
 S, MINUTE = 1_000_000, 60_000_000
 UNKNOWN_ID = 987_654
 STATES = (6, 6, 6, 6, 2, 9, 11, 5, 4)
@@ -140,7 +142,15 @@ class Load:
         self._resumed.set()
         # A broker that is away is waited for; what it took, it took once and in order.
         self._producer = Producer(
-            settings.kafka(**{"enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 0, "log_level": 0})
+            settings.kafka(
+                **{
+                    "enable.idempotence": True,
+                    "linger.ms": 5,
+                    "message.timeout.ms": 0,
+                    "message.max.bytes": MESSAGE_MAX_BYTES,
+                    "log_level": 0,
+                }
+            )
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
 

@@ -209,10 +209,10 @@ class _Partition:
             )
 
     def _suffix(self, log: Sequence[LogRecord]) -> Iterator[Input]:
-        """What would come next: time goes on by hours and a day, so that everything kept is told once more."""
+        """What would come next: time goes on until all windows have closed and the horizon has passed what is kept."""
         offset = log[-1].offset + 1 if log else 0
         now = self._step.fold.watermark + HOUR
-        for hours in (0, 1, 2, 25):
+        for hours in (0, 1, 3):
             tick = Tick(at=now + hours * HOUR, worker="oracle")
             yield Input(str(self._area.area), self._area.raw, self._number, offset + hours, tick)
 

@@ -44,7 +44,7 @@ types:
       Heartbeat: {{role: heartbeat}}
       FillVolume: {{role: characteristic, lsl: 490, usl: 510, baseline: 10}}
     ideal_cycle_s: 6.0
-    silent_after_s: 60
+    silent_after_s: {silent_after_s}
     micro_stop_s: 120
     reasons:
       101: {{name: bottle jam, category: micro}}
@@ -131,6 +131,7 @@ class Room:
     rate: float = RATE
     """Plant seconds a second."""
     poison: float = 0.02
+    silent_after_s: float = 60.0
 
     def __post_init__(self) -> None:
         self.enterprise = f"acme-{secrets.token_hex(4)}"
@@ -141,6 +142,7 @@ class Room:
             enterprise=self.enterprise,
             partitions=self.partitions,
             lines=lines,
+            silent_after_s=self.silent_after_s,
             time="{" + ", ".join(f"{k}: {v}" for k, v in {**TIME, **self.time}.items()) + "}",
         )
         (self.folder / "plant" / "plant.yaml").write_text(text, encoding="utf-8")
@@ -149,7 +151,7 @@ class Room:
         self.settings = Settings(bootstrap=self.bootstrap, registry=self.registry)
         self.model = loader.load(self.folder / "plant", {})
         apply_plant(self.model, self.settings)
-        self.admin = AdminClient(self.settings.kafka())
+        self.admin = AdminClient(self.settings.kafka(log_level=0))
         self.codec = Registry(self.registry, self.folder / "state" / "schemas").codec()
         self.clock_spec = f"{time.time()},{PLANT_BEGIN_S},{self.rate}"
         self.clock = from_spec(self.clock_spec)

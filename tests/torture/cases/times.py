@@ -59,7 +59,9 @@ def clock_worker(stage: Stage) -> None:
 @case("idle-machines")
 def idle_machines(stage: Stage) -> None:
     """One machine is silent, then all are: states become unknown once, and every window closes."""
-    with Room(stage.services, lines=1, partitions=1, seed=stage.seed, poison=0.0, rate=600.0) as room:
+    with Room(
+        stage.services, lines=1, partitions=1, seed=stage.seed, poison=0.0, rate=600.0, silent_after_s=1800
+    ) as room:
         room.worker()
         alive, idle = room.machines.cells
         load = room.quiet_load()
