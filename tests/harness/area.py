@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
 from topology.classes import MessageClass
 from topology.path import Path
@@ -29,6 +30,16 @@ class Area:
 
     def written(self, message_class: MessageClass, partition: int, end: int | None = None) -> list[LogRecord]:
         return list(read(self.settings, self.topic(message_class), partition, end=end))
+
+    def snapshot(self, deadline_s: float = 300.0) -> dict[tuple[str, int], list[LogRecord]]:
+        """Everything that is committed in every topic, by topic and partition, read in one go."""
+        names = [self.topic(c) for c in self.classes]
+        found: dict[tuple[str, int], list[LogRecord]] = {(n, p): [] for n in names for p in range(self.partitions)}
+        for m in consume_all(str(self.settings.bootstrap), names, timeout_s=deadline_s):
+            headers = tuple(m.headers() or ())
+            record = LogRecord(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers)
+            found[record.topic, record.partition].append(record)
+        return found
 
     def end(self, name: str, partition: int = 0, isolation: str = "read_committed") -> int:
         return self._ends([(name, partition)], isolation)[name, partition]

@@ -56,13 +56,17 @@ class Verdict:
 
 Logs = Mapping[int, Sequence[LogRecord]]
 """Partition → its raw records."""
+Written = Mapping[tuple[str, int], list[LogRecord]]
+"""Topic and partition → its committed records."""
 
 
 def fences(area: Area, partition: int) -> list[Fence]:
     """Every fence that was committed and is still on the log, in order."""
-    key = Place(area.raw).fence_key
-    log = area.written(MessageClass.CHANGELOG, partition)
-    return [msgspec.msgpack.decode(record.value or b"", type=Fence) for record in log if record.key == key]
+    return _fences(Place(area.raw), area.written(MessageClass.CHANGELOG, partition))
+
+
+def _fences(place: Place, changelog: Iterable[LogRecord]) -> list[Fence]:
+    return [msgspec.msgpack.decode(r.value or b"", type=Fence) for r in changelog if r.key == place.fence_key]
 
 
 def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None, logs: Logs | None = None) -> Verdict:
@@ -72,36 +76,43 @@ def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None, logs:
     it all.
     """
     verdict = Verdict()
+    written = area.snapshot()
     for partition in range(area.partitions):
-        raw = logs[partition] if logs is not None else area.written(MessageClass.RAW, partition)
-        _Partition(area, plant, codec, partition, verdict).judge(raw)
+        if logs is not None:
+            written[area.raw, partition] = list(logs[partition])
+        _Partition(area, plant, codec, partition, verdict, written).judge()
     if said is not None:
-        seen: Counter[bytes] = Counter()
-        for partition in range(area.partitions):
-            for record in area.written(MessageClass.RAW, partition):
-                seen.update(value for name, value in record.headers if name == NUMBER)
-        if missing := said - len(seen):
+        numbers = Counter(
+            value
+            for partition in range(area.partitions)
+            for record in written[area.raw, partition]
+            for name, value in record.headers
+            if name == NUMBER
+        )
+        if missing := said - len(numbers):
             verdict.lost += missing
             verdict.differences.append(f"{missing} acknowledged raw records are not on the log")
-        if twice := sum(seen.values()) - len(seen):
+        if twice := numbers.total() - len(numbers):
             verdict.duplicate += twice
             verdict.differences.append(f"{twice} raw records are on the log more than once")
     return verdict
 
 
 class _Partition:
-    def __init__(self, area: Area, plant: Plant, codec: Codec, number: int, verdict: Verdict) -> None:
+    def __init__(self, area: Area, plant: Plant, codec: Codec, number: int, verdict: Verdict, written: Written) -> None:
         self._area, self._plant, self._codec, self._number, self._verdict = area, plant, codec, number, verdict
+        self._written = written
         self._place = Place(area.raw)
         self._step = self._fresh()
 
     def _fresh(self) -> Step:
         return Step(LineFold(self._plant, self._area.raw, self._number), self._codec, self._place, self._number)
 
-    def judge(self, raw: Sequence[LogRecord]) -> None:
+    def judge(self) -> None:
         where, verdict = f"{self._area.raw}[{self._number}]", self._verdict
-        changelog = self._area.written(MessageClass.CHANGELOG, self._number)
-        marks = fences(self._area, self._number)
+        raw = self._written[self._area.raw, self._number]
+        changelog = self._written[self._place.changelog, self._number]
+        marks = _fences(self._place, changelog)
         end = marks[-1].next_offset if marks else 0
         if [f.next_offset for f in marks] != sorted(f.next_offset for f in marks):
             verdict.differs(f"{where}: a fence went back: {[f.next_offset for f in marks]}")
@@ -116,7 +127,7 @@ class _Partition:
             if message_class not in self._area.classes:
                 assert not ours
                 continue
-            theirs = self._area.written(message_class, self._number)
+            theirs = self._written[name, self._number]
             self._compare(name, theirs, ours)
             if message_class is MessageClass.QUARANTINE:
                 quarantine = theirs

@@ -66,7 +66,7 @@ def three_times(stage: Stage) -> None:
     """Every record three times, some of them late: the same derived records, but for the offsets they name."""
     # Under the same ticks all that may differ is `inputs`: offsets count the repetitions.
     with script.room(stage.services, stage.seed) as once, script.room(stage.services, stage.seed) as thrice:
-        entries = list(script.with_ticks(script.life(once, 40)))
+        entries = list(script.with_ticks(script.life(once, 20)))
         script.play(once, entries)
         tripled: list[script.Entry] = []
         again: list[script.Told] = []
