@@ -63,6 +63,8 @@ def _far(stage: Stage, name: str) -> Iterator[tuple[BadLine, Room, Parent, str]]
 
 def _held(room: Room, slot: int) -> int:
     """Partitions of the slot's latest life."""
-    worker = next(worker for worker in reversed(room.workers) if worker.name == f"worker {slot}")
+    worker = next((worker for worker in reversed(room.workers) if worker.name == f"worker {slot}"), None)
+    if worker is None or not worker.running:
+        return 0
     restored = [line for line in worker.lines() if line.get("event") == "partitions restored"]
-    return int(restored[-1]["partitions"]) if worker.running and restored else 0
+    return int(restored[-1]["partitions"]) if restored else 0
