@@ -50,9 +50,14 @@ class Plan:
         shifts_told: bool,
         orders_told: bool,
     ) -> None:
-        """Orders and shifts come sorted by begin; `*_told`: whether any was ever told, also one since forgotten."""
+        """Orders and shifts come sorted by begin; `*_told`: whether any was ever told, also one since forgotten.
+
+        One that ends where it begins has been taken back: it cuts nothing short.
+        """
         self.shifts_told = shifts_told or bool(shifts)
         self.orders_told = orders_told or bool(orders)
+        orders = [pair for pair in orders if pair[0].ended_at is None or pair[0].started_at < pair[0].ended_at]
+        shifts = [pair for pair in shifts if pair[0].started_at < pair[0].ended_at]
         self.orders: dict[str, OrderSpan] = {}
         for n, (order, offset) in enumerate(orders):
             following = orders[n + 1][0].started_at if n + 1 < len(orders) else INF

@@ -51,11 +51,12 @@ class Codec:
         buffer = io.BytesIO()
         buffer.write(self._header[name])
         try:
+            value = _to_avro(record)
             for field in self._int_fields[name]:
                 # fastavro writes any integer as an Avro int, and other readers fail on it
-                if not _INT_MIN <= getattr(record, field) <= _INT_MAX:
-                    raise ValueError(f"{field} = {getattr(record, field)} does not fit 32 bits")
-            fastavro.schemaless_writer(buffer, self._schema[name], _to_avro(record))
+                if not _INT_MIN <= value[field] <= _INT_MAX:
+                    raise ValueError(f"{field} = {value[field]} does not fit 32 bits")
+            fastavro.schemaless_writer(buffer, self._schema[name], value)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{name} does not fit its schema: {error}") from error
         return buffer.getvalue()

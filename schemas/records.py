@@ -24,7 +24,7 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     quality: int = GOOD
 
 
-class Samples(msgspec.Struct, frozen=True):
+class Samples(msgspec.Struct, frozen=True, gc=False):
     """Values of one path over one publish interval; `sequence` has no gap per source and path."""
 
     source: str
@@ -32,7 +32,7 @@ class Samples(msgspec.Struct, frozen=True):
     samples: tuple[Sample, ...]
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: str
     product: str
     started_at: int
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ideal_cycle_s: float | None = None
 
 
-class Lot(msgspec.Struct, frozen=True, kw_only=True):
+class Lot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: str
     material: str
     supplier: str | None = None
@@ -49,12 +49,12 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
 
 
-class Break(msgspec.Struct, frozen=True):
+class Break(msgspec.Struct, frozen=True, gc=False):
     started_at: int
     ended_at: int
 
 
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
+class Shift(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: str
     name: str
     started_at: int
@@ -62,7 +62,7 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     breaks: tuple[Break, ...] = ()
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: str
     code: int
     started_at: int
@@ -71,7 +71,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     comment: str | None = None
 
 
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+class Inspection(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: str
     characteristic: str
     at: int
@@ -79,14 +79,14 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     by: str | None = None
 
 
-class Acknowledge(msgspec.Struct, frozen=True, kw_only=True):
+class Acknowledge(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     alert: str
     at: int
     by: str
     comment: str | None = None
 
 
-class Tick(msgspec.Struct, frozen=True, kw_only=True):
+class Tick(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     at: int
     worker: str
 
@@ -95,7 +95,7 @@ Fact = Order | Lot | Shift | Reason | Inspection | Acknowledge
 Raw = Samples | Fact | Tick
 
 
-class Inputs(msgspec.Struct, frozen=True):
+class Inputs(msgspec.Struct, frozen=True, gc=False):
     """The raw records a number rests on."""
 
     topic: str
@@ -104,7 +104,7 @@ class Inputs(msgspec.Struct, frozen=True):
     last_offset: int
 
 
-class Derived(msgspec.Struct, frozen=True, kw_only=True):
+class Derived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What every derived record carries. `id` minus its revision (`natural_id`) names the fact; revisions replace each other."""
 
     message_class: ClassVar[str]
@@ -123,7 +123,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
         return self.id.rpartition(":")[0]
 
 
-class State(Derived, frozen=True, kw_only=True):
+class State(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "state"
 
     state: str
@@ -131,7 +131,7 @@ class State(Derived, frozen=True, kw_only=True):
     element: str
 
 
-class Production(Derived, frozen=True, kw_only=True):
+class Production(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "production"
 
     good: int
@@ -141,7 +141,7 @@ class Production(Derived, frozen=True, kw_only=True):
     product: str | None
 
 
-class Downtime(Derived, frozen=True, kw_only=True):
+class Downtime(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "downtime"
 
     kind: str
@@ -152,7 +152,7 @@ class Downtime(Derived, frozen=True, kw_only=True):
     order: str | None
 
 
-class Oee(Derived, frozen=True, kw_only=True):
+class Oee(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "oee"
 
     window: str
@@ -170,7 +170,7 @@ class Oee(Derived, frozen=True, kw_only=True):
     product: str | None
 
 
-class Quality(Derived, frozen=True, kw_only=True):
+class Quality(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "quality"
 
     characteristic: str
@@ -186,7 +186,7 @@ class Quality(Derived, frozen=True, kw_only=True):
     rules: tuple[int, ...]
 
 
-class Alert(Derived, frozen=True, kw_only=True):
+class Alert(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "alert"
 
     kind: str
@@ -198,14 +198,14 @@ class Alert(Derived, frozen=True, kw_only=True):
     cause: str
 
 
-class CurrentTag(msgspec.Struct, frozen=True):
+class CurrentTag(msgspec.Struct, frozen=True, gc=False):
     tag: str
     at: int
     value: Value
     quality: int
 
 
-class Current(Derived, frozen=True, kw_only=True):
+class Current(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "current"
 
     at: int

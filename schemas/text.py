@@ -15,17 +15,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def moment(micros: int) -> datetime:
+    """The time of microseconds UTC; exact, no floats on the way."""
+    return _EPOCH + micros * _MICROSECOND
+
+
+def micros_of(moment: datetime) -> int:
+    """Microseconds UTC of a time with a zone."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def iso(micros: int) -> str:
-    """`2026-11-23T06:00:00.000000+00:00`; exact, no floats on the way."""
-    return (_EPOCH + micros * _MICROSECOND).isoformat(timespec="microseconds")
+    """`2026-11-23T06:00:00.000000+00:00`."""
+    return moment(micros).isoformat(timespec="microseconds")
 
 
 def micros(text: str) -> int:
     """Microseconds UTC of an ISO 8601 time. Raises `ValueError` without an offset: a time without one is a guess."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
         raise ValueError(f"time {text!r} has no offset; write e.g. {text}Z or {text}+01:00")
-    return (moment - _EPOCH) // _MICROSECOND
+    return micros_of(found)
 
 
 def to_plain(record: Record) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from pydantic_core import ErrorDetails
 
 from topology.document import Document, Problem, Where, read
 from topology.kpi import shipped
+from topology.path import Level
 from topology.plant import Plant
 
-SHARED = ("namespace", "types", "connectors", "sinks")
+SHARED = ("namespace", "types", "shifts", "connectors", "sinks")
 """Top-level keys that several files may add to; to `namespace` down to the cells, so that a site can have its own file."""
 _CELLS = len(("namespace", "sites", "site", "areas", "area", "lines", "line", "cells"))
 
@@ -89,7 +90,7 @@ def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
         problems = list(explain(error, (), sources, Plant))
         problems += _references(merged, sources)
         raise PlantError(sorted(set(problems))) from None
-    if problems := _references(merged, sources):
+    if problems := _references(merged, sources) or _calendars(plant, sources):
         raise PlantError(sorted(problems))
     return plant, sources
 
@@ -241,6 +242,22 @@ def _references(merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
                 ("kpi", "definition"), f"kpi.definition: {label!r} is not known; there are {', '.join(shipped())}"
             )
         )
+    return problems
+
+
+def _calendars(plant: Plant, sources: Sources) -> list[Problem]:
+    """A line has one calendar at most, and a calendar at least one line."""
+    problems, used = [], set()
+    for line in dict.fromkeys(path.at(Level.LINE) for path in plant.cells()):
+        names = plant.calendars_of(line)
+        used.update(names)
+        if len(names) > 1:
+            message = f"{line} is in the calendars {' and '.join(names)}; narrow a filter: a line has one"
+            problems.append(sources.problem(("shifts", names[1], "filter"), message))
+    for name in plant.shifts.keys() - used:
+        text = plant.shifts[name].filter
+        message = f"shifts.{name}.filter: {text!r} names no line; a filter over lines looks like acme/dallas/#"
+        problems.append(sources.problem(("shifts", name, "filter"), message))
     return problems
 
 

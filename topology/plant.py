@@ -11,6 +11,7 @@ from topology.classes import DERIVED, MessageClass
 from topology.filters import REST, Filter
 from topology.packml import CODE_MAPS, STATES
 from topology.path import Level, Path
+from topology.shifts import Calendar
 
 
 def _segment(text: str) -> str:
@@ -235,6 +236,7 @@ class Plant(_Model):
     types: dict[str, EquipmentType] = Field(description="equipment types")
     time: Time = Field(default_factory=Time, description="when things close")
     kpi: Kpi = Field(default_factory=Kpi, description="shared KPI definition")
+    shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
     connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")
     sinks: dict[Segment, Sink] = Field(default_factory=dict, description="who receives")
@@ -262,6 +264,18 @@ class Plant(_Model):
     def cells(self) -> Mapping[Path, EquipmentType]:
         """Every work unit and its type, in the order of the model."""
         return self._cells
+
+    @cached_property
+    def calendars(self) -> Mapping[Path, str]:
+        """Lines for which a calendar holds, and its name."""
+        lines = dict.fromkeys(path.at(Level.LINE) for path in self._cells)
+        return MappingProxyType(
+            {line: names[0] for line in lines if (names := self.calendars_of(line))},
+        )
+
+    def calendars_of(self, line: Path) -> list[str]:
+        """Names of the calendars whose filter names a line; the loader refuses more than one."""
+        return [name for name, one in self.shifts.items() if Filter.parse(one.filter).matches(line)]
 
     def areas(self) -> Mapping[Path, int]:
         """Every area and its number of partitions."""

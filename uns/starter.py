@@ -16,6 +16,15 @@ namespace:
             line-1:
               cells:
                 machine-1: machine # cell name: equipment type, defined in types.yaml
+
+# Who works when; time outside is not planned and costs no OEE. Without a calendar all time is planned.
+# shifts:
+#   my-site:
+#     filter: my-company/my-site/#
+#     zone: Europe/Berlin
+#     shifts:
+#       early: {begin: "06:00", end: "14:00", days: [mon, tue, wed, thu, fri], breaks: [{begin: "09:00", end: "09:30"}]}
+#     exceptions: [{day: 2026-12-24, until: 2026-12-26, name: Christmas}]
 """
 TYPES = """\
 # What machines of a kind share. List the tags that the folds shall read; every other tag is carried on as it is.

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.line import LineFold
-from schemas.records import Sample, Samples
+from schemas.records import Oee, Sample, Samples, Shift
 from tests.integration.engine_harness import until
 from topology.classes import DERIVED, MessageClass
 from topology.loader import load
@@ -32,6 +32,8 @@ types:
   filler:
     tags: {{State: {{role: state, map: packml}}, Good: {{role: good_count}}, Scrap: {{role: scrap_count}}}}
     ideal_cycle_s: 6.0
+shifts:
+  always: {{filter: "{enterprise}/#", zone: Europe/Berlin, shifts: {{whole-day: {{begin: "06:00", end: "06:00"}}}}}}
 time: {{tick_s: 0.1, production_s: 10, provisional_s: 30, lateness_s: 1}}
 """
 ROOT = Path(__file__).parents[2]
@@ -102,6 +104,11 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
     group.close()
     fold = LineFold(load(folder, {}), raw, 0)
     log = list(read(settings, raw, 0, end=committed_end(settings, raw, enterprise)))
+    told = [shift for shift in map(codec.decode, (record.value for record in log)) if isinstance(shift, Shift)]
+    days = {shift.id for shift in told}
+    # Each worker tells the calendar when it takes over: two days back, today, and the days to come.
+    assert len(told) % len(days) == 0
+    assert 10 <= len(days) <= 12, days
     expected = list(replay_log(Step(fold, codec, TopicPlace(raw), 0), log))
     total = {}
     for message_class in (*DERIVED, MessageClass.QUARANTINE):
@@ -111,6 +118,8 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
         assert theirs == ours, f"{name}: {len(theirs)} records, the oracle has {len(ours)}"
         total[message_class] = len(ours)
     assert min(total[c] for c in (MessageClass.STATE, MessageClass.PRODUCTION, MessageClass.QUARANTINE)) > 0, total
+    oee = [codec.decode(m.value) for m in expected if m.topic == topic(area, MessageClass.OEE)]
+    assert {record.window_name for record in oee if isinstance(record, Oee) and record.window == "shift"} & days
 
 
 def committed_end(settings: Settings, raw: str, enterprise: str) -> int:

@@ -20,6 +20,7 @@ def processors(
     from uns.cli.app import fail
     from uns.clock import from_spec
     from uns.connection import codec, connection
+    from uns.engine.calendar import ShiftPlan
     from uns.engine.config import EngineConfig
     from uns.engine.service import serve
     from uns.engine.worker import Worker, check_topics
@@ -47,5 +48,6 @@ def processors(
             clock=from_spec(settings.clock),
             tick_s=model.time.tick_s,
             retry_on=(RegistryUnavailable,),
+            shifts=ShiftPlan(model).shifts,
         ),
     )

@@ -20,9 +20,12 @@ class EngineConfig(BaseSettings):
         12.0, gt=0, description="the broker aborts a dead worker's transaction after this; a takeover waits for it"
     )
     commit_interval_s: float = Field(
-        0.05, ge=0, description="shortest time between two transactions under light load; a lone record never waits"
+        0.05,
+        ge=0,
+        description="a transaction that took less is followed by a rest as long as itself, up to so long from its begin",
     )
     group_records: int = Field(20_000, ge=1, description="records in one transaction, give or take a fetch")
+    group_mb: float = Field(2.0, gt=0, description="bytes folded in one transaction, give or take a fetch (MB)")
     fetch_records: int = Field(5_000, ge=1, description="records in one fetched batch")
     fetch_kb: int = Field(1024, ge=1, description="bytes asked of one partition in one fetch (kB)")
     fetch_wait_s: float = Field(

@@ -71,9 +71,9 @@ class Processor:
         counts = {batch.tp: Counts() for batch in group}
         messages: list[tuple[int, Message]] = []
         for tp, decoded_records in items:
-            step = partitions[tp].step
+            step, count = partitions[tp].step, counts[tp]
             for item in decoded_records:
-                messages.extend((tp.partition, message) for message in self._step(step, item, counts[tp]))
+                messages += [(tp.partition, message) for message in self._step(step, item, count)]
         for tp in counts:
             partition = partitions[tp]
             fence = Fence(partition.next_offset, partition.step.fold.watermark, membership.generation, self._worker)
@@ -154,7 +154,7 @@ class Processor:
 
     def _step(self, step: Step, item: Decoded, counts: Counts) -> list[Message]:
         try:
-            return list(step.step(item, counts))
+            return step.step(item, counts)
         except Exception as error:
             source = item.source
             log.exception("the fold raised", topic=source.topic, partition=source.partition, offset=source.offset)

@@ -1,6 +1,7 @@
 """The worker as a process: signals, health, and an end that says why."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,8 @@ from uns.engine.worker import Worker, use_uvloop
 from uns.settings import Settings
 
 log = structlog.get_logger()
+YOUNG_MAX = 100_000
+"""Objects between two collections: a group holds hundreds of thousands, all of which die with it and none in a cycle."""
 
 
 def serve(settings: Settings, make: Callable[[], Worker]) -> NoReturn:
@@ -24,6 +27,8 @@ def serve(settings: Settings, make: Callable[[], Worker]) -> NoReturn:
     # Rebalances are daily work: aiokafka warns of each, and the worker says itself what it owns.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.ERROR)
     use_uvloop()
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(YOUNG_MAX, 10, 10)
     asyncio.run(_serve(settings, make))
     raise AssertionError("unreachable: the worker ends the process")
 

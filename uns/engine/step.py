@@ -111,7 +111,7 @@ class Step:
         self.place = place
         self.partition = partition
         self._codec = codec
-        self._topics: dict[tuple[str, str], str] = {}
+        self._where = lru_cache(maxsize=65_536)(self._place_of)
         self._fold_name = f"{type(fold).__module__}.{type(fold).__qualname__}"
         self._path = lru_cache(maxsize=65_536)(self._check_path)
 
@@ -130,25 +130,29 @@ class Step:
             return Decoded(source, path, Refused("not_raw", "VALUE_CONVERTER", "", message))
         return Decoded(source, path, record)
 
-    def step(self, item: Decoded, counts: Counts) -> Iterator[Message]:
+    def step(self, item: Decoded, counts: Counts) -> list[Message]:
         """Outputs and quarantine records of one input, in order. Whatever the fold raises comes through."""
         source, path, record = item
         counts.records += 1
         if isinstance(record, Refused):
-            yield self._quarantine(source, record, counts)
-            return
-        if isinstance(record, Samples):
+            return [self._quarantine(source, record, counts)]
+        if type(record) is Samples:
             counts.samples += len(record.samples)
-        trace = tuple(header for header in source.headers if header[0] == "traceparent")
-        for result in self.fold.step(Input(path, source.topic, source.partition, source.offset, record)):
+        results = self.fold.step(Input(path, source.topic, source.partition, source.offset, record))
+        if not results:
+            return []
+        trace = tuple(header for header in source.headers if header[0] == "traceparent") if source.headers else ()
+        found = []
+        for result in results:
             if isinstance(result, Rejection):
                 refusal = Refused(
                     result.reason, "TRANSFORMATION", "processors.base.Rejection", result.message, result.tag
                 )
-                yield self._quarantine(source, refusal, counts)
+                found.append(self._quarantine(source, refusal, counts))
             else:
                 counts.outputs[result.message_class] = counts.outputs.get(result.message_class, 0) + 1
-                yield self._output(result, trace)
+                found.append(self._output(result, trace))
+        return found
 
     def changes(self) -> Iterator[Message]:
         """State changed since the last call, for the changelog; a null value is a tombstone."""
@@ -169,14 +173,13 @@ class Step:
         return text
 
     def _output(self, record: Derived, trace: Headers) -> Message:
-        where = (record.path, record.message_class)
-        name = self._topics.get(where)
-        if name is None:
-            name = topic(Path.parse(record.path), MessageClass(record.message_class), self.place.prefix)
-            self._topics[where] = name
-        return Message(
-            name, record.path.encode(), self._codec.encode(record), cloud_event(record.id, record.path, record) + trace
-        )
+        name, key, event = self._where(record.path, type(record))
+        return Message(name, key, self._codec.encode(record), (("ce_id", record.id.encode()), *event, *trace))
+
+    def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
+        """Topic, key, and the headers that all records of one kind and path share."""
+        name = topic(Path.parse(path), MessageClass(kind.message_class), self.place.prefix)
+        return name, path.encode(), cloud_event(path, kind)
 
     def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
         counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1
@@ -197,13 +200,12 @@ class Step:
         return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
 
 
-def cloud_event(id_: str, path: str, record: Record) -> Headers:
-    """CloudEvents binary mode; nothing in it but what follows from the record, so that a replay says the same."""
+def cloud_event(path: str, kind: type[Record]) -> Headers:
+    """CloudEvents binary mode but for `ce_id`; nothing in it but what follows from the record: a replay says the same."""
     return (
         ("ce_specversion", b"1.0"),
-        ("ce_id", id_.encode()),
         ("ce_source", path.encode()),
-        ("ce_type", f"uns.{type(record).__name__}".encode()),
+        ("ce_type", f"uns.{kind.__name__}".encode()),
         ("content-type", CONTENT_TYPE),
     )
 

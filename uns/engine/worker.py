@@ -26,7 +26,7 @@ from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
 from uns.engine.restore import Cancelled, Restored, Restorer
 from uns.engine.step import Place
-from uns.engine.ticks import Ticker
+from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Batch, BatchTransport, Membership
 from uns.settings import Settings
@@ -76,13 +76,14 @@ class Worker:
         clock: Clock = system,
         tick_s: float = 1.0,
         retry_on: tuple[type[Exception], ...] = (),
+        shifts: Shifts = no_shifts,
         prefix: str = PREFIX,
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self.name = f"{group}-{slot}"
         self._places = {topic: Place(topic, prefix) for topic in topics}
         self._tick_s = tick_s
-        self._ticker = Ticker(settings, clock, codec, self.name)
+        self._ticker = Ticker(settings, clock, codec, self.name, shifts)
         self._restorer = Restorer(settings, config, group, fold, codec, self._places)
         self._processor = Processor(
             Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
@@ -170,12 +171,16 @@ class Worker:
             self._failure.set_exception(error)
 
     async def _work(self) -> None:
-        """Groups what has arrived and hands it to the transaction thread, one group at a time."""
+        """Groups what has arrived and hands it to the transaction thread, one group at a time.
+
+        Under light load it rests as long as the last transaction took: latency stays low, and at most half of the time
+        goes into small transactions. A group that took as long as `commit_interval_s` is followed by the next at once.
+        """
         loop = asyncio.get_running_loop()
-        began = -self._config.commit_interval_s
+        rested = 0.0
         while True:
             await self._arrived.wait()
-            if (wait_s := began + self._config.commit_interval_s - loop.time()) > 0:
+            if not self._full() and (wait_s := rested - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             self._arrived.clear()
             began = loop.time()
@@ -195,18 +200,28 @@ class Worker:
                 self._confirmed_at = time.monotonic()
             finally:
                 self._idle.set()
+            took = loop.time() - began
+            rested = began + min(2 * took, self._config.commit_interval_s)
             if membership is self._membership:
                 self._transport.budget.give(sum(batch.size for batch in group))
                 metrics.in_flight.set(self._transport.budget.used)
 
+    def _full(self) -> bool:
+        """Whether what waits makes a whole group."""
+        return (
+            sum(len(batch.records) for batch in self._pending) >= self._config.group_records
+            or sum(batch.size for batch in self._pending) >= self._config.group_mb * 1e6
+        )
+
     def _group_of(self, membership: Membership | None) -> list[Batch]:
-        group, records = [], 0
-        while self._pending and records < self._config.group_records:
+        group, records, size = [], 0, 0
+        while self._pending and records < self._config.group_records and size < self._config.group_mb * 1e6:
             batch = self._pending.popleft()
             # Batches of an earlier generation are read again by whoever has the partition now.
             if batch.membership is membership and batch.tp in self._partitions:
                 group.append(batch)
                 records += len(batch.records)
+                size += batch.size
         if self._pending:
             self._arrived.set()
         return group

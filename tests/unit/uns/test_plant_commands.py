@@ -185,3 +185,31 @@ def test_apply_without_a_cluster_says_what_to_set(uns: Uns, tmp_path: Path, monk
     code, _, err = uns("apply", folder_with(tmp_path, PLANT))
     assert code == 1
     assert "UNS_BOOTSTRAP" in err
+
+
+def test_shifts_show_a_night_at_its_true_length(uns: Uns, tmp_path: Path) -> None:
+    calendar = """
+shifts:
+  dallas:
+    filter: acme/dallas/#
+    zone: America/Chicago
+    shifts: {night: {begin: "22:00", end: "06:00", breaks: [{begin: "03:30", end: "04:00"}]}}
+"""
+    (tmp_path / "plant.yaml").write_text(PLANT + calendar)
+    line = "acme/dallas/packaging/line-1"
+    code, out, _ = uns("shifts", line, "--plant", tmp_path, "--from", "2026-10-31", "--days", "2")
+    assert code == 0
+    assert out.splitlines() == [
+        "Sat 2026-10-31 22:00 CDT to Sun 06:00 CST   9.00 h, breaks 30 min  2026-10-31-night",
+        "Sun 2026-11-01 22:00 CST to Mon 06:00 CST   8.00 h, breaks 30 min  2026-11-01-night",
+    ]
+    code, out, _ = uns("shifts", line, "--plant", tmp_path, "--days", "3", "--json")
+    assert [shift["name"] for shift in json.loads(out)] == ["night"] * 3
+    code, _, err = uns("shifts", "acme/dallas/packaging/line-2", "--plant", tmp_path)
+    assert (code, err) == (
+        1,
+        "uns: acme/dallas/packaging/line-2: no calendar holds for it; lines with one: " + line + "\n",
+    )
+    code, _, err = uns("shifts", line, "--plant", tmp_path, "--from", "tomorrow")
+    assert code == 1
+    assert "is no date" in err
