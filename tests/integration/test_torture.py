@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from tests.torture.case import Skipped, Stage
 from tests.torture.cases import CASES
+from tests.torture.load import NUMBER
 from tests.torture.oracle import Verdict, fences
 from tests.torture.room import Room, Services
 from topology.classes import MessageClass
@@ -58,7 +59,7 @@ def test_the_judge_sees_what_is_wrong(room: Room) -> None:
     assert (twice.lost, twice.duplicate, twice.byte_equal) == (0, 1, False)
     assert f"{name}[0] offset" in twice.differences[0]
     _, value, _ = room.machines.put(*room.machines.sampled(room.clock()))
-    unread = forged(room, room.area.raw, room.machines.cells[0].encode(), value)
+    unread = forged(room, room.area.raw, room.machines.cells[0].encode(), value, [(NUMBER, b"1")])
     assert unread.lost == 1, "a raw record that nobody folded"
     fence = fences(room.area, 0)[-1]
     place = Place(room.area.raw)

@@ -10,7 +10,7 @@ import msgspec
 from processors.base import Input
 from processors.line import LineFold
 from schemas.codec import Codec, Undecodable
-from schemas.records import Samples, Tick
+from schemas.records import Samples, Shift, Tick
 from tests.harness.area import Area
 from tests.torture.load import NUMBER
 from topology.classes import DERIVED, MessageClass
@@ -83,13 +83,12 @@ def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None, logs:
         _Partition(area, plant, codec, partition, verdict, written).judge()
     if said is not None:
         numbers = Counter(
-            value
+            number
             for partition in range(area.partitions)
             for record in written[area.raw, partition]
-            for name, value in record.headers
-            if name == NUMBER
+            if (number := _number(record)) is not None
         )
-        if missing := said - len(numbers):
+        if (missing := said - len(numbers)) > 0:
             verdict.lost += missing
             verdict.differences.append(f"{missing} acknowledged raw records are not on the log")
         if twice := numbers.total() - len(numbers):
@@ -137,8 +136,8 @@ class _Partition:
         self._state(changelog, log)
 
     def _rest(self, rest: Sequence[LogRecord], end: int) -> None:
-        """Beyond the last fence may only be ticks of a worker's last moment."""
-        left = [record for record in rest if not isinstance(self._decode(record), Tick)]
+        """Beyond the last fence may only be what a worker wrote itself in its last moment."""
+        left = [r for r in rest if _number(r) is not None or not isinstance(self._decode(r), Tick | Shift)]
         if left:
             self._verdict.lost += len(left)
             self._verdict.differs(
@@ -232,6 +231,11 @@ class _Partition:
             return self._codec.decode(record.value)
         except Undecodable:
             return None
+
+
+def _number(record: LogRecord) -> bytes | None:
+    """The load's own number; None for what a worker wrote."""
+    return next((value for name, value in record.headers if name == NUMBER), None)
 
 
 def _say(step: Step, inputs: Iterable[Input]) -> Iterator[object]:

@@ -49,6 +49,8 @@ types:
     reasons:
       101: {{name: bottle jam, category: micro}}
       201: {{name: drive fault, category: breakdown}}
+shifts:
+  always: {{filter: "{enterprise}/#", zone: Europe/Berlin, shifts: {{day: {{begin: "06:00", end: "06:00"}}}}}}
 time: {time}
 """
 TIME: Mapping[str, float] = {

@@ -61,7 +61,7 @@ def poison(stage: Stage) -> None:
         assert verdict.derived[MessageClass.STATE] > 0
 
 
-@case("three-times", fast=True)
+@case("three-times")
 def three_times(stage: Stage) -> None:
     """Every record three times, some of them late: the same derived records, but for the offsets they name."""
     # Under the same ticks all that may differ is `inputs`: offsets count the repetitions.

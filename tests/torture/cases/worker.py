@@ -14,7 +14,7 @@ from tests.torture.workers import Worker
 @case("kill-random", fast=True)
 def kill_random(stage: Stage) -> None:
     """kill -9 at random times and steps, two workers, all the time under load."""
-    result = kill(stage.services, 60 if stage.full else 10, stage.seed)
+    result = kill(stage.services, 60 if stage.full else 6, stage.seed)
     result.verdict.assert_ok()
     assert result.verdict.records > 100
 
