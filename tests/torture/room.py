@@ -219,6 +219,11 @@ class Room:
             stop.set()
             thread.join()
 
+    def latest(self, slot: int) -> Worker | None:
+        """The running worker of a slot."""
+        found = next((worker for worker in reversed(self.workers) if worker.name == f"worker {slot}"), None)
+        return found if found is not None and found.running else None
+
     def load(self, rate: float = 200.0) -> Load:
         """Machines that say `rate` records a second from now on."""
         found = Load(self.settings, self.area.raw, self.clock, self.machines.next, rate).start()

@@ -63,8 +63,7 @@ def _far(stage: Stage, name: str) -> Iterator[tuple[BadLine, Room, Parent, str]]
 
 def _held(room: Room, slot: int) -> int:
     """Partitions of the slot's latest life."""
-    worker = next((worker for worker in reversed(room.workers) if worker.name == f"worker {slot}"), None)
-    if worker is None or not worker.running:
+    if (worker := room.latest(slot)) is None:
         return 0
     restored = [line for line in worker.lines() if line.get("event") == "partitions restored"]
     return int(restored[-1]["partitions"]) if restored else 0
