@@ -1,19 +1,25 @@
 """Workers are killed again and again, at any time and between any two steps, while machines talk on."""
 
 import random
+import signal
 import statistics
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.torture.oracle import Verdict
 from tests.torture.points import Plan, Point, draw
-from tests.torture.room import SESSION_S, Room, Services
+from tests.torture.room import SAFE, SESSION_S, Room, Services
 
 PATIENCE_S = 20.0
 """A step that a worker has not come to by then is given up: it is killed where it is."""
+ENDS_MAX = 20
+"""A worker may end by itself, and start again; not for ever."""
+DRAIN_S = 300.0
+IN_TRANSACTION = (Point.BEGIN, Point.OUTPUTS, Point.FENCE, Point.OFFSETS, Point.COMMIT, Point.COMMITTING, Point.ACK)
 ABSENCE = 0.03
 """Share of deaths after which a slot stays away beyond the session: another worker takes over and hands back."""
 
@@ -32,7 +38,7 @@ class Result:
     ends: Counter[str] = field(default_factory=Counter)
     """Exit codes of workers that ended by themselves."""
     restart_s: float | None = None
-    """Median from start to the end of the first transaction of a life."""
+    """Median from the start of a process to its first transaction."""
     seconds: float = 0.0
     judged_s: float = 0.0
     verdict: Verdict = field(default_factory=Verdict)
@@ -70,27 +76,27 @@ class _Killer:
 
     def _one_life(self, plan: Plan) -> Point:
         """One worker up to its death by us; one that ends by itself does not count and is started again."""
-        while True:
+        for _ in range(ENDS_MAX):
             worker = self._room.worker(self._slot, plan)
-            if not worker.over.wait(plan.delay_s if plan.point is Point.RANDOM else PATIENCE_S):
-                code = worker.kill()
-                point = Point.RANDOM
+            if worker.over.wait(plan.delay_s if plan.point is Point.RANDOM else PATIENCE_S):
+                code, point = worker.ended(), plan.point
             else:
-                code = worker.ended()
-                point = plan.point
-            if code == -9:
-                if plan.point is Point.ACK and plan.nth == 1 and point is plan.point:
+                code, point = worker.kill(), Point.RANDOM
+            if code == -signal.SIGKILL:
+                if point in IN_TRANSACTION and plan.nth == 1:
                     self.restarts_s.append(worker.ended_at - worker.begun)
                 return point
             self._result.ends[str(code)] += 1
+            if code not in SAFE:
+                raise AssertionError(f"{worker.name} ended with {code}:\n{worker.tail(3)}")
+        raise AssertionError(f"{worker.name} ended {ENDS_MAX} times by itself, with {code} at last:\n{worker.tail(3)}")
 
 
 def kill(services: Services, kills: int, seed: int, workers: int = 2, rate: float = 200.0) -> Result:
-    """Kills `workers` slots `kills` times in all, drains, stops and judges."""
+    """Kills `workers` slots `kills` times in all, drains, stops and judges. A worker that cannot go on is a difference."""
     begun = time.monotonic()
-    result = Result(seed, kills, workers)
-    room = Room(services, lines=6, partitions=max(3, workers), seed=seed)
-    with room:
+    result = Result(seed, workers=workers)
+    with Room(services, lines=6, partitions=max(3, workers), seed=seed) as room:
         load = room.load(rate)
         budget = threading.Semaphore(kills)
         killers = [_Killer(room, slot, result, budget, seed) for slot in range(workers)]
@@ -98,20 +104,26 @@ def kill(services: Services, kills: int, seed: int, workers: int = 2, rate: floa
             killer.thread.start()
         for killer in killers:
             killer.thread.join()
-        for killer in killers:
-            if killer.error is not None:
-                raise killer.error
         load.stop()
-        for slot in range(workers):
-            room.worker(slot)
-        room.drained(deadline_s=300)
+        failures = [killer.error for killer in killers if killer.error is not None]
+        if not failures:
+            try:
+                with ExitStack() as last:
+                    for slot in range(workers):
+                        last.enter_context(room.supervised(slot))
+                    room.area.passed(DRAIN_S)
+            except AssertionError as error:
+                failures.append(error)
+        room.area.settled()
         judging = time.monotonic()
         result.verdict = room.judged()
         result.judged_s = round(time.monotonic() - judging, 1)
+        for failure in failures:
+            result.verdict.differs(str(failure))
+        result.kills = result.by_point.total()
         result.restarts = len(room.workers) - workers
-        for slot in range(workers):
-            text = (room.folder / f"worker-{slot}.log").read_text(encoding="utf-8", errors="replace")
-            result.fenced += text.count("partitions are another worker's") + text.count('"exit": "72')
+        said = [worker.text() for worker in room.workers]
+        result.fenced = sum("partitions are another worker's" in text or '"exit": "72' in text for text in said)
     if times := [t for killer in killers for t in killer.restarts_s]:
         result.restart_s = round(statistics.median(times), 2)
     result.seconds = round(time.monotonic() - begun, 1)

@@ -1,5 +1,6 @@
 """A tortured plant of its own: topics as `uns apply` makes them, real workers, a load, and the judge."""
 
+import itertools
 import os
 import secrets
 import threading
@@ -162,6 +163,7 @@ class Room:
         self.area = Area(self.settings, place, self.partitions, f"uns-processors-{self.enterprise}", classes)
         self.machines = Machines(place, self.lines, self.partitions, self.codec, self.seed, self.poison)
         self.workers: list[Worker] = []
+        self._lives = itertools.count(1)
         self._loads: list[Load] = []
 
     def environ(self, **more: str) -> dict[str, str]:
@@ -191,7 +193,7 @@ class Room:
             f"worker {slot}",
             ["run", "processors", "--slot", str(slot)],
             self.environ(**environ),
-            self.folder / f"worker-{slot}.log",
+            self.folder / f"worker-{slot}-{next(self._lives)}.log",
             plan,
         )
         self.workers.append(worker)
@@ -255,10 +257,7 @@ class Room:
         """What became of it all; the load has ended, the workers have drained it."""
         said = sum(load.acknowledged for load in self._loads)
         verdict = judge(self.area, self.model, self.codec, said)
-        for worker in self.workers:
-            away = worker.code == 1 and "does not answer" in worker.text()
-            if worker.code is not None and worker.code >= 0 and worker.code not in SAFE and not away:
-                verdict.differences.append(f"{worker.name} ended with {worker.code}:\n{worker.tail()}")
+        verdict.differences += [fault for worker in self.workers if (fault := _fault(worker)) is not None]
         return verdict
 
     def exact(self, deadline_s: float = 120.0) -> Verdict:
@@ -279,3 +278,13 @@ class Room:
         for worker in self.workers:
             if worker.running:
                 worker.kill()
+
+
+def _fault(worker: Worker) -> str | None:
+    """An end that no fault from outside explains."""
+    if worker.code is None or worker.code < 0:
+        return None
+    away = worker.code == 1 and "does not answer" in worker.text()  # it started while the broker was gone
+    if (worker.code in SAFE or away) and "ends by a bug" not in worker.text():
+        return None
+    return f"{worker.name} ended with {worker.code}:\n{worker.tail()}"

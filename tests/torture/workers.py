@@ -31,7 +31,6 @@ class Worker:
         self.begun = time.monotonic()
         self.ended_at = 0.0
         self._parent = parent
-        self._log_start = log.stat().st_size if log.exists() else 0
         self._pid = 0
         self._code: int | None = None
         self.started, self.over = threading.Event(), threading.Event()
@@ -74,12 +73,10 @@ class Worker:
         return self.ended()
 
     def text(self) -> str:
-        """What this life has logged."""
+        """What it has logged."""
         if not self.log.exists():
             return ""
-        with self.log.open("rb") as file:
-            file.seek(self._log_start)
-            return file.read().decode(errors="replace")
+        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def tail(self, lines: int = 12) -> str:
         return "\n".join(self.text().splitlines()[-lines:])
