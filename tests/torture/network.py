@@ -38,10 +38,19 @@ class BadLine:
         self._name = f"uns-{number}"
         network = f"10.200.{number // 64}"
         self.here, self.there = f"{network}.{number % 64 * 4 + 1}", f"{network}.{number % 64 * 4 + 2}"
-        self.delay_s, self.loss, self.cut = 0.0, 0.0, False
+        self.delay_s, self.loss = 0.0, 0.0
+        self.cut_out = self.cut_back = False
+        """Nothing from there arrives here; nothing from here arrives there."""
         self.carried = self.lost = 0
         self._chance = random.Random(seed)
         self._stop = threading.Event()
+
+    def cut(self, out: bool = True, back: bool = True) -> None:
+        """Cuts one way or both; `mend` ends it."""
+        self.cut_out, self.cut_back = out, back
+
+    def mend(self) -> None:
+        self.cut_out = self.cut_back = False
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -82,7 +91,8 @@ class BadLine:
             wait_s = min(0.1, max(0.0, waiting[0][0] - time.monotonic())) if waiting else 0.1
             for end in select.select([here, there], [], [], wait_s)[0]:
                 packet = os.read(end, PACKET_BYTES)
-                if self.cut or self._chance.random() < self.loss or len(waiting) >= QUEUE_MAX:
+                cut = self.cut_back if end == here else self.cut_out
+                if cut or self._chance.random() < self.loss or len(waiting) >= QUEUE_MAX:
                     self.lost += 1
                     continue
                 due = time.monotonic() + self.delay_s

@@ -1,5 +1,6 @@
 """A bad network between a worker and the broker."""
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,11 @@ from tests.harness.waiting import eventually
 from tests.torture.broker import Broker
 from tests.torture.case import Stage, case
 from tests.torture.network import BadLine
+from tests.torture.points import Plan, Point
 from tests.torture.room import SESSION_S, Room
-from tests.torture.workers import Parent
+from tests.torture.workers import AT_ANY_TIME, Parent
 from uns.embedded.ports import free_port
+from uns.engine.failure import Exit
 
 
 @case("network-delay-loss")
@@ -36,14 +39,31 @@ def network_partition(stage: Stage) -> None:
         with room.load(100) as load, room.supervised(0, parent, UNS_BOOTSTRAP=far), room.supervised(1):
             eventually(lambda: _held(room, 0) == _held(room, 1) == 1, 120, "both have a share")
             room.area.passed()
-            line.cut = True
+            line.cut()
             time.sleep(2 * SESSION_S)  # the fault itself
             eventually(lambda: _held(room, 1) == 2, 120, "the near worker has inherited")
             room.area.passed()
-            line.cut = False
+            line.mend()
             eventually(lambda: _held(room, 0) == _held(room, 1) == 1, 180, "both have a share again")
             load.stop()
             room.area.passed(180)
+        room.exact()
+
+
+@case("commit-unanswered")
+def commit_unanswered(stage: Stage) -> None:
+    """The line is cut in a commit, before it arrives or before its answer does: who does not know ends, and starts anew."""
+    with _far(stage, "commit-unanswered") as (line, room, parent, far):
+        with room.load(100) as load:
+            for arrives in (False, True):
+                worker = room.worker(0, Plan(Point.COMMIT, 5, action=signal.SIGSTOP), parent, UNS_BOOTSTRAP=far)
+                eventually(worker.stopped, 60, "it stands before its commit")
+                line.cut(out=not arrives, back=True)
+                worker.send(signal.SIGCONT)
+                assert worker.ended() == Exit.TRANSACTION, worker.tail()
+                line.mend()
+            room.worker(0, AT_ANY_TIME, parent, UNS_BOOTSTRAP=far)
+            load.stop()
         room.exact()
 
 
