@@ -1,5 +1,6 @@
 """A named fault: what happens, and what must hold after it. Any of them runs alone."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -54,8 +55,6 @@ def case(name: str, fast: bool = False) -> Callable[[Callable[[Stage], None]], C
 
 def needs(*programs: str) -> None:
     """Raises `Skipped` without root or one of the programs."""
-    import os
-
     if os.geteuid() != 0:
         raise Skipped("needs root: it makes namespaces or mounts")
     if missing := [name for name in programs if shutil.which(name) is None]:

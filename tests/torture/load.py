@@ -138,8 +138,6 @@ class Load:
         self.failed: KafkaError | None = None
         self.said = 0
         self._stop = threading.Event()
-        self._resumed = threading.Event()
-        self._resumed.set()
         # A broker that is away is waited for; what it took, it took once and in order.
         self._producer = Producer(
             settings.kafka(
@@ -156,7 +154,6 @@ class Load:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._resumed.wait()
             for _ in range(max(1, round(self._rate * 0.02))):
                 self.put(*self._say(self._clock()))
             self._producer.poll(0)
@@ -180,12 +177,6 @@ class Load:
         else:
             self.failed = error
 
-    def pause(self) -> None:
-        self._resumed.clear()
-
-    def resume(self) -> None:
-        self._resumed.set()
-
     def start(self) -> Self:
         self._thread.start()
         return self
@@ -193,7 +184,6 @@ class Load:
     def stop(self, deadline_s: float = 120.0) -> int:
         """Everything said is on the log now; how many records."""
         self._stop.set()
-        self._resumed.set()
         if self._thread.is_alive():
             self._thread.join()
         if left := self._producer.flush(deadline_s):
@@ -207,4 +197,3 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._resumed.set()

@@ -8,15 +8,14 @@ import ctypes
 import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
 import traceback
 from typing import Any, NoReturn
 
-PRELOADED = (
-    "uns.cli",
-    "uns.cli.processors",
+PRELOADED = (  # what `uns run processors` imports when it runs, and all commands
     "processors.line",
     "uns.connection",
     "uns.engine.service",
@@ -27,9 +26,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    for name in PRELOADED:
+    commands = importlib.import_module("uns.cli")
+    for name in (*PRELOADED, *(f"uns.cli.{module.name}" for module in pkgutil.iter_modules(commands.__path__))):
         importlib.import_module(name)
-    _preload_commands()
     wake, woken = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -103,14 +102,6 @@ def _become_worker(command: dict[str, Any], parent: int) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(code)
-
-
-def _preload_commands() -> None:
-    import pkgutil
-
-    package = importlib.import_module("uns.cli")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
 
 
 def _say(what: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import httpx2
 import psutil
 
 from tests.harness.waiting import eventually
@@ -102,8 +103,6 @@ class Worker:
 
     def metrics(self) -> str:
         """Its /metrics page."""
-        import httpx2
-
         address = next(line["metrics"] for line in self.lines() if line.get("event") == "processors run")
         return str(httpx2.get(address, timeout=10).text)
 

@@ -1,11 +1,12 @@
 """State that must be found again: from a compacted changelog, over a gap, against what the group says."""
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.harness.waiting import eventually
 from tests.torture.broker import Broker
 from tests.torture.case import Stage, case
-from tests.torture.oracle import fences
+from tests.torture.oracle import fences, judge
 from tests.torture.room import Room
 from topology.classes import MessageClass
 from topology.topics import topic
@@ -100,14 +101,10 @@ def _reset(room: Room, offset: int) -> None:
 
 def _judged(room: Room, log: list[LogRecord]) -> None:
     """Judges by the log as the worker found it: what retention took, it never saw."""
-    from tests.torture.oracle import judge
-
     judge(room.area, room.model, room.codec, logs={0: log}).assert_ok()
 
 
 def _compact_eagerly(room: Room) -> None:
-    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
-
     name = topic(room.area.area, MessageClass.CHANGELOG)
     changes = {"min.cleanable.dirty.ratio": "0.001", "segment.ms": "1000", "min.compaction.lag.ms": "0"}
     entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in changes.items()]
