@@ -52,7 +52,8 @@ class Area:
             consumer.close()
 
     def committed(self) -> dict[int, int]:
-        consumer = Consumer(self.settings.kafka(**{"group.id": self.group}))
+        """The group's offsets; those of a transaction that is open do not count, and are not waited for."""
+        consumer = Consumer(self.settings.kafka(**{"group.id": self.group, "isolation.level": "read_uncommitted"}))
         try:
             found = consumer.committed([TopicPartition(self.raw, n) for n in range(self.partitions)], 10)
             return {p.partition: p.offset for p in found}

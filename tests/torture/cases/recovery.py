@@ -1,6 +1,6 @@
 """State that must be found again: from a compacted changelog, over a gap, against what the group says."""
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.harness.waiting import eventually
@@ -82,6 +82,29 @@ def group_ahead(stage: Stage) -> None:
             room.area.passed()
             assert worker.metric("uns_engine_group_ahead_total") == ahead
             room.drained()
+        room.exact()
+
+
+@case("offsets-pending", fast=True)
+def offsets_pending(stage: Stage) -> None:
+    """Offsets of the group hang in a transaction that never ends: the fence decides, and nobody waits for them."""
+    # As Kafka leaves them when a broker restarts in a commit and loses the marker of `__consumer_offsets`.
+    with Room(stage.services, partitions=1, seed=stage.seed) as room:
+        room.say(*(room.machines.next(room.clock()) for _ in range(100)))
+        room.worker()
+        room.drained()
+        other = Producer(
+            room.settings.kafka(**{"transactional.id": room.area.group + "-gone", "transaction.timeout.ms": 600_000})
+        )
+        other.init_transactions(10)
+        other.begin_transaction()
+        group = Consumer(room.settings.kafka(**{"group.id": room.area.group}))
+        other.send_offsets_to_transaction([TopicPartition(room.area.raw, 0, 50)], group.consumer_group_metadata(), 10)
+        group.close()
+        room.say(*(room.machines.next(room.clock()) for _ in range(100)))
+        room.worker().restored()
+        room.area.passed()
+        other.abort_transaction(10)
         room.exact()
 
 
