@@ -10,6 +10,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
@@ -162,7 +163,10 @@ class Worker:
         return app
 
     async def _faust_ends(self) -> None:
-        await self._app.start()
+        try:
+            await self._app.start()
+        except KafkaConnectionError as error:
+            raise Fatal(Exit.CONSUMER, f"Kafka at {self._settings.bootstrap} does not answer ({error})") from error
         await self._app.wait_until_stopped()
         raise Fatal(Exit.CONSUMER, f"Faust ended: {self._app.crash_reason!r}")
 
