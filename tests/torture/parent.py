@@ -5,6 +5,7 @@ and all workers with it. A worker is the command line's own `uns run processors`
 """
 
 import ctypes
+import faulthandler
 import importlib
 import json
 import os
@@ -85,6 +86,7 @@ def _become_worker(command: dict[str, Any], parent: int) -> NoReturn:
         nothing = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
+        faulthandler.register(signal.SIGUSR1)  # into its log: where it stands
         os.environ.clear()
         os.environ.update(command["environ"])
         sys.argv = ["uns", *command["argv"]]

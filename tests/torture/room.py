@@ -3,6 +3,7 @@
 import itertools
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -217,6 +218,11 @@ class Room:
         thread.start()
         try:
             yield
+        except BaseException:
+            if (worker := self.latest(slot)) is not None:
+                worker.send(signal.SIGUSR1)  # its log shows where it stands
+                worker.over.wait(1.0)
+            raise
         finally:
             stop.set()
             thread.join()
