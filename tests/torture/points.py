@@ -32,6 +32,7 @@ class Point(StrEnum):
 
 EXACT = tuple(point for point in Point if point is not Point.RANDOM)
 FLUSH_S = 10.0
+HANG = 0
 
 
 class Plan(NamedTuple):
@@ -41,7 +42,7 @@ class Plan(NamedTuple):
     delay_s: float = 0.0
     """RANDOM: after so long. COMMITTING: so long into the commit."""
     action: int = signal.SIGKILL
-    """SIGSTOP: it stands there until SIGCONT, and goes on."""
+    """SIGSTOP: it stands there until SIGCONT, and goes on. HANG: the call never returns, the process goes on."""
 
 
 def draw(chance: random.Random) -> Plan:
@@ -56,8 +57,8 @@ def draw(chance: random.Random) -> Plan:
 
 def _signal_self(number: int) -> None:
     os.kill(os.getpid(), number)
-    if number == signal.SIGKILL:
-        while True:  # it takes a moment
+    if number in (signal.SIGKILL, HANG):
+        while True:  # a kill takes a moment
             time.sleep(1)
 
 

@@ -53,6 +53,8 @@ class Processor:
     ) -> None:
         self._transactions, self._config, self._clock = transactions, config, clock
         self._worker, self._retry_on, self._stopping = worker, retry_on, stopping
+        self.committing_since: float | None = None
+        """Monotonic time; another thread may look."""
 
     def open(self) -> None:
         self._transactions.open()
@@ -81,6 +83,7 @@ class Processor:
             messages.append((tp.partition, partition.step.fence(fence)))
         folded = time.perf_counter()
         offsets = {tp: partitions[tp].next_offset for tp in (counts or partitions)}
+        self.committing_since = time.monotonic()
         try:
             self._transactions.commit(messages, offsets, membership)
         except Fenced:
@@ -89,6 +92,8 @@ class Processor:
         except Fatal:
             metrics.transactions.labels("failed").inc()
             raise
+        finally:
+            self.committing_since = None
         metrics.transactions.labels("committed").inc()
         metrics.transaction_seconds.observe(time.perf_counter() - folded)
         metrics.decode_seconds.observe(decoded - began)

@@ -37,6 +37,8 @@ FoldFactory = Callable[[str, int], Fold]
 """From a raw topic and a partition number to that partition's fresh fold."""
 BEAT_S = 0.5
 LIVE_S = 30.0
+COMMIT_STEPS = 6
+"""Timeouts that a commit may take one after another, and one to spare."""
 
 
 class _Boot(BootStrategy):  # type: ignore[misc]
@@ -351,6 +353,15 @@ class Worker:
     async def _beats(self) -> None:
         while True:
             self._beat = time.monotonic()
+            since, limit_s = self._processor.committing_since, COMMIT_STEPS * self._config.transaction_timeout_s
+            if since is not None and self._beat - since > limit_s:
+                # Every step of a commit has its own timeout; a client that keeps none of them will not come back.
+                self._fail(
+                    Fatal(
+                        Exit.TRANSACTION,
+                        f"{self.name}: a commit has stood still for {limit_s:g} s, its outcome unknown",
+                    )
+                )
             await asyncio.sleep(BEAT_S)
 
     async def _leave(self) -> None:

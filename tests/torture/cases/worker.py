@@ -6,9 +6,10 @@ from tests.harness.waiting import eventually
 from tests.torture.case import Stage, case
 from tests.torture.kills import kill
 from tests.torture.oracle import fences
-from tests.torture.points import EXACT, Plan, Point
+from tests.torture.points import EXACT, HANG, Plan, Point
 from tests.torture.room import Room
 from tests.torture.workers import Worker
+from uns.engine.failure import Exit
 
 
 @case("kill-random", fast=True)
@@ -97,6 +98,18 @@ def workers_come_and_go(stage: Stage) -> None:
             third.stop()
             _shared(room, first, second)
             load.stop()
+        room.exact()
+
+
+@case("commit-hangs")
+def commit_hangs(stage: Stage) -> None:
+    """A client's call never returns from a commit: the worker ends by itself, and the next goes on."""
+    with Room(stage.services, lines=2, partitions=1, seed=stage.seed) as room:
+        with room.load(100) as load:
+            worker = room.worker(plan=Plan(Point.COMMIT, 5, action=HANG))
+            assert worker.ended(120) == Exit.TRANSACTION, worker.tail()
+            load.stop()
+        room.worker()
         room.exact()
 
 
