@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test torture check bench format clean
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ demo: $(BIN)/.installed ## run the demo plant end to end; ARGS="--for 90s --summ
 
 test: $(BIN)/.installed ## all tests, two files at a time; they start what they need
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+torture: $(BIN)/.installed ## kill workers at 200 points and compare with the oracle; ARGS="--kills 200 --seed 1 --json out.json"
+	$(BIN)/python -m tests.torture $(ARGS)
 
 check: $(BIN)/.installed ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -52,6 +52,7 @@ class ChangeFold:
     `tells=False`: state alone, no output, as of a fold that says something only when a window closes.
     """
 
+    state_version = 1
     watermark = 0
 
     def __init__(self, tells: bool = True) -> None:

@@ -33,6 +33,9 @@ class Rejection:
 class Fold(Protocol):
     """State of one raw partition and the step over it. `step` never raises for bad input: it returns a `Rejection`."""
 
+    state_version: int
+    """Of what `changes` gives; a fold restores its own version only."""
+
     def step(self, item: Input) -> list[Derived | Rejection]: ...
 
     @property

@@ -53,6 +53,8 @@ class LineFold:
     Samples and facts update sets; the next tick derives what changed and returns the differences to what was published.
     """
 
+    state_version = 2
+
     def __init__(self, plant: Plant, topic: str, partition: int) -> None:
         time = plant.time
         self._topic = topic

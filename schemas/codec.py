@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from schemas.catalog import NAMESPACE, parsed, source
 from schemas.records import TYPES, Current, Record, Samples
 
 MAGIC = 0
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _HEADER = struct.Struct(">bI")
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
@@ -84,7 +86,9 @@ class Codec:
         except Undecodable:
             raise
         except Exception as error:  # fastavro raises whatever the bytes provoke: EOFError, UnicodeDecodeError, …
-            raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {error}") from error
+            # No object's address in the words: they go into a header that every replay must say again, byte for byte.
+            words = _ADDRESS.sub("", str(error))
+            raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {words}") from error
 
     def _resolve(self, id_: int) -> tuple[str, Any]:
         """Record name and writer schema of an id that is not among ours."""

@@ -19,8 +19,9 @@ BACKOFF_S = (0.5, 30.0)
 """Wait before the first and the longest before any restart; it doubles in between."""
 STEADY_S = 60.0
 """A child that ran this long starts again with the first wait."""
-CEILING = (8, 300.0)
-"""More restarts than this within so many seconds: the supervisor gives up."""
+CEILING = (8, 120.0)
+"""More restarts than this within so many seconds: the supervisor gives up. Who waits for a broker that is away lives
+for some seconds each time, and is not given up."""
 
 
 class State(StrEnum):

@@ -151,10 +151,15 @@ class Run:
 
 
 def final_numbers(run: Run) -> dict[str, tuple[object, ...]]:
+    """`final_content` of a run."""
+    return final_content(run.records)
+
+
+def final_content(records: Iterable[Derived]) -> dict[str, tuple[object, ...]]:
     """What a consumer ends up with, but for revisions, statuses and offsets: content by natural id."""
     left_out = ("id", "status", "revision", "inputs")
     found: dict[str, tuple[object, ...]] = {}
-    for record in run.records:
+    for record in records:
         if record.message_class == "current" or (isinstance(record, Oee) and record.ended_at is None):
             continue  # an open window has no final numbers: what it shows depends on when it was last published
         withdrawn = record.ended_at == record.started_at and record.message_class != "quality"

@@ -9,21 +9,20 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.base import Input, Rejection
 from schemas.codec import Codec, is_finite
 from schemas.records import TYPES, Derived, Inputs, Sample, Samples, State, Tick, Value
+from tests.harness.area import Area
 from topology.classes import MessageClass
 from topology.path import Path as Place
-from topology.topics import topic
-from uns.engine.replay import LogRecord, read, replay_log
+from uns.engine.replay import replay_log
 from uns.engine.step import Message, Step
 from uns.engine.step import Place as TopicPlace
 from uns.settings import Settings
@@ -41,6 +40,8 @@ def codec() -> Codec:
 
 class CountFold:
     """Counts the samples of each path and tells each change of its value as a State."""
+
+    state_version = 1
 
     def __init__(self) -> None:
         self._paths: dict[str, tuple[int, Value]] = {}
@@ -102,19 +103,14 @@ class CountFold:
             self._paths[key.removeprefix("path/")] = count, last
 
 
-@dataclass
-class Plant:
+class Plant(Area):
     """One area of its own on the shared broker: nothing of another test is in it."""
 
-    bootstrap: str
-    partitions: int = 1
-    area: Place = field(default_factory=lambda: Place.parse(f"acme/t{uuid.uuid4().hex[:12]}/area"))
-    offsets: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.settings = Settings(bootstrap=self.bootstrap)
+    def __init__(self, bootstrap: str, partitions: int = 1) -> None:
+        self.bootstrap = bootstrap
         self.codec = codec()
-        self.group = f"uns-processors-{self.area.segments[1]}"
+        area = Place.parse(f"acme/t{uuid.uuid4().hex[:12]}/area")
+        super().__init__(Settings(bootstrap=bootstrap), area, partitions, f"uns-processors-{area.segments[1]}", CLASSES)
         self.admin = AdminClient(self.settings.kafka())
         compact = {"cleanup.policy": "compact"}
         made = self.admin.create_topics(
@@ -124,13 +120,6 @@ class Plant:
             future.result()
         self._producer = Producer(self.settings.kafka(**{"enable.idempotence": True, "linger.ms": 5}))
         self._number = 0
-
-    def topic(self, message_class: MessageClass) -> str:
-        return topic(self.area, message_class)
-
-    @property
-    def raw(self) -> str:
-        return self.topic(MessageClass.RAW)
 
     def path(self, number: int = 0) -> str:
         return f"{self.area}/line-{number}/cell"
@@ -155,44 +144,6 @@ class Plant:
             values = [chance.randrange(3) for _ in range(chance.randrange(1, 4))]
             self.put(*self.samples(*values, path=self.path(number)), partition=number % self.partitions)
         self.flush()
-
-    def written(self, message_class: MessageClass, partition: int) -> list[LogRecord]:
-        return list(read(self.settings, self.topic(message_class), partition))
-
-    def end(self, name: str, partition: int = 0, isolation: str = "read_committed") -> int:
-        consumer = Consumer(self.settings.kafka(**{"group.id": "ends", "isolation.level": isolation}))
-        try:
-            return int(consumer.get_watermark_offsets(TopicPartition(name, partition), 10)[1])
-        finally:
-            consumer.close()
-
-    def committed(self) -> dict[int, int]:
-        consumer = Consumer(self.settings.kafka(**{"group.id": self.group}))
-        try:
-            found = consumer.committed([TopicPartition(self.raw, n) for n in range(self.partitions)], 10)
-            return {p.partition: p.offset for p in found}
-        finally:
-            consumer.close()
-
-    def lag(self) -> int:
-        committed = self.committed()
-        return sum(self.end(self.raw, n) - max(0, committed[n]) for n in range(self.partitions))
-
-    def processed(self, deadline_s: float = DEADLINE_S) -> None:
-        """Waits until the group has committed the end of every partition."""
-        until(lambda: self.lag() == 0, deadline_s, lambda: f"lag {self.lag()}, committed {self.committed()}")
-        self.settled(deadline_s)
-
-    def settled(self, deadline_s: float = DEADLINE_S) -> None:
-        """Waits until no transaction is open: a group's offsets show a moment before the records of the same commit."""
-        places = [(self.topic(c), n) for c in CLASSES for n in range(self.partitions)]
-        until(lambda: all(self.end(*p) == self.end(*p, "read_uncommitted") for p in places), deadline_s)
-
-    def processed_but_for_ticks(self, deadline_s: float = DEADLINE_S) -> None:
-        """Waits until the group has committed what is in the log now."""
-        ends = {n: self.end(self.raw, n) for n in range(self.partitions)}
-        until(lambda: all(self.committed()[n] >= end for n, end in ends.items()), deadline_s, lambda: self.committed())
-        self.settled(deadline_s)
 
     def same_as_oracle(self) -> int:
         """Asserts that derived and quarantined records equal the oracle's, byte for byte and in order; returns how many."""

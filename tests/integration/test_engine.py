@@ -1,9 +1,7 @@
 """The engine on real Kafka: whatever dies, the derived topics equal the oracle's, record for record."""
 
-import random
 import signal
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +11,10 @@ import httpx2
 import msgspec
 import psutil
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import Producer
 
 from schemas.records import Order, Tick
-from tests.integration.engine_harness import Plant, Process, until
+from tests.integration.engine_harness import CountFold, Plant, Process, until
 from topology.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place
@@ -49,35 +46,6 @@ def test_outputs_equal_the_oracle_and_sigterm_ends_at_once(plant: Plant, tmp_pat
         assert worker.ended() == Exit.STOPPED
     assert plant.same_as_oracle() > 500
     assert fences(plant)[-1].next_offset == plant.end(plant.raw) == 700
-
-
-def test_kill_9_at_random_points_loses_and_doubles_nothing(plant: Plant, tmp_path: Path) -> None:
-    chance = random.Random(7)
-    plant.load(300)
-    stop = threading.Event()
-
-    def produce() -> None:
-        seed = 100
-        while not stop.is_set():
-            plant.load(40, seed=seed)
-            seed += 1
-            stop.wait(0.01)
-
-    producer = threading.Thread(target=produce)
-    producer.start()
-    try:
-        for _ in range(4):
-            with Process(plant, tmp_path, fetch_records=25, group_records=25, commit_interval_s=0) as worker:
-                worker.restored()
-                time.sleep(chance.uniform(0.0, 0.4))  # the random point, not a wait
-                worker.kill()
-    finally:
-        stop.set()
-        producer.join()
-    with Process(plant, tmp_path) as worker:
-        plant.processed()
-        assert worker.running()
-    assert plant.same_as_oracle() > 1000
 
 
 def test_poison_goes_to_quarantine_as_it_is_and_the_rest_goes_on(plant: Plant, tmp_path: Path) -> None:
@@ -197,90 +165,6 @@ def test_a_rebalance_restores_only_what_moves(kafka: str, tmp_path: Path) -> Non
     assert plant.same_as_oracle() > 0
 
 
-def test_a_zombie_writes_nothing(plant: Plant, tmp_path: Path) -> None:
-    plant.load(100)
-    with Process(plant, tmp_path, slot=0, tick_s=0.2) as zombie:
-        zombie.restored()
-        plant.processed_but_for_ticks()
-        zombie.send(signal.SIGSTOP)
-        plant.load(200, seed=2)
-        with Process(plant, tmp_path, slot=1) as heir:
-            heir.restored()
-            plant.processed()
-            before = plant.end(plant.topic(MessageClass.STATE))
-            zombie.send(signal.SIGCONT)
-            # The zombie learns of it: it ends, or joins as a member without partitions.
-            until(lambda: not zombie.running() or zombie.left_behind(), 40, zombie.text)
-            plant.load(200, seed=3)
-            plant.processed_but_for_ticks()
-            assert plant.end(plant.topic(MessageClass.STATE)) > before
-    assert plant.same_as_oracle() > 0
-    assert [f.next_offset for f in fences(plant)] == sorted(f.next_offset for f in fences(plant))
-
-
-def test_the_same_slot_twice_ends_the_older(plant: Plant, tmp_path: Path) -> None:
-    plant.load(50)
-    with Process(plant, tmp_path) as older:
-        plant.processed()
-        with Process(plant, tmp_path) as newer:
-            newer.restored()
-            plant.load(300, seed=2)
-            plant.processed()
-            until(lambda: not older.running() or older.left_behind(), 40, older.text)
-    assert plant.same_as_oracle() > 0
-
-
-def reset_group(plant: Plant, offset: int) -> None:
-    admin = AdminClient(plant.settings.kafka())
-    request = ConsumerGroupTopicPartitions(plant.group, [TopicPartition(plant.raw, 0, offset)])
-
-    def done() -> bool:
-        try:
-            for future in admin.alter_consumer_group_offsets([request]).values():
-                future.result()
-        except Exception:
-            return False  # the group still has a member; it leaves when its session ends
-        return True
-
-    until(done, 30)
-
-
-def test_the_fence_is_the_truth_not_the_group(plant: Plant, tmp_path: Path) -> None:
-    plant.load(100)
-    with Process(plant, tmp_path) as worker:
-        plant.processed()
-        worker.send(signal.SIGTERM)
-        worker.ended()
-    for seed, offset, ahead in ((2, 180, True), (3, 20, False)):
-        plant.load(100, seed=seed)
-        reset_group(plant, offset)
-        with Process(plant, tmp_path) as worker:
-            worker.restored()
-            plant.processed()
-            assert ("above the fence" in worker.text()) is ahead
-            worker.send(signal.SIGTERM)
-            worker.ended()
-    assert plant.same_as_oracle() > 0
-
-
-def test_a_gap_by_retention_is_said_and_passed(plant: Plant, tmp_path: Path) -> None:
-    plant.load(100)
-    with Process(plant, tmp_path) as worker:
-        plant.processed()
-        worker.send(signal.SIGTERM)
-        worker.ended()
-    plant.load(100, seed=2)
-    admin = AdminClient(plant.settings.kafka())
-    for future in admin.delete_records([TopicPartition(plant.raw, 0, 150)]).values():
-        future.result()
-    with Process(plant, tmp_path) as worker:
-        worker.restored()
-        plant.processed()
-        said = [line for line in worker.log() if "retention removed" in line["event"]]
-        assert [(line["first"], line["count"]) for line in said] == [(100, 50)]
-    assert fences(plant)[-1].next_offset == 200
-
-
 def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path) -> None:
     producer = Producer(plant.settings.kafka())
     fence = Place(plant.raw)
@@ -291,6 +175,18 @@ def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path)
         assert worker.ended() == Exit.TRUNCATED
         assert "below the fence 1000" in worker.text()
     assert plant.written(MessageClass.STATE, 0) == []
+
+
+def test_state_of_another_release_is_not_taken_for_ours(plant: Plant, tmp_path: Path) -> None:
+    producer = Producer(plant.settings.kafka())
+    fence = Place(plant.raw)
+    other = Fence(10, 0, state_version=CountFold.state_version + 1)
+    producer.produce(fence.changelog, msgspec.msgpack.encode(other), fence.fence_key, 0)
+    producer.flush(10)
+    plant.load(20)
+    with Process(plant, tmp_path) as worker:
+        assert worker.ended() == Exit.RESTORE
+        assert "holds state of version 2, this release reads version 1" in worker.text()
 
 
 def test_aborted_records_are_never_seen_and_lag_is_zero_when_idle(plant: Plant, tmp_path: Path) -> None:

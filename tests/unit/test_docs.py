@@ -35,3 +35,12 @@ def test_paths_on_the_architecture_page_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for path in re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_guarantees_page_names_every_torture_case() -> None:
+    from tests.torture.cases import CASES
+
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").partition("| What happens | Cases |")[2]
+    table = text.partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z-]+)`", table)) == set(CASES)
+    assert set(re.findall(r"`([a-z-]+)`°", table)) == {name for name, case in CASES.items() if case.fast}

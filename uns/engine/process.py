@@ -56,6 +56,8 @@ class Processor:
     ) -> None:
         self._transactions, self._config, self._clock = transactions, config, clock
         self._worker, self._retry_on, self._stopping = worker, retry_on, stopping
+        self.committing_since: float | None = None
+        """Monotonic time; another thread may look."""
 
     def open(self) -> None:
         self._transactions.open()
@@ -87,11 +89,15 @@ class Processor:
         stepped = time.perf_counter()
         for tp in counts:
             partition = partitions[tp]
-            fence = Fence(partition.next_offset, partition.step.fold.watermark, membership.generation, self._worker)
+            fold = partition.step.fold
+            fence = Fence(
+                partition.next_offset, fold.watermark, membership.generation, self._worker, fold.state_version
+            )
             messages.extend((tp.partition, message) for message in partition.step.changes())
             messages.append((tp.partition, partition.step.fence(fence)))
         folded = time.perf_counter()
         offsets = {tp: partitions[tp].next_offset for tp in (counts or partitions)}
+        self.committing_since = time.monotonic()
         try:
             self._transactions.commit(messages, offsets, membership)
         except Fenced:
@@ -100,6 +106,8 @@ class Processor:
         except Fatal:
             metrics.transactions.labels("failed").inc()
             raise
+        finally:
+            self.committing_since = None
         metrics.transactions.labels("committed").inc()
         metrics.transaction_seconds.observe(time.perf_counter() - folded)
         metrics.decode_seconds.observe(decoded - began)

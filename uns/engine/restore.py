@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.types import TP
 
@@ -61,7 +68,7 @@ class Restorer:
         consumer = Consumer(
             self._settings.kafka(
                 **{
-                    "group.id": self._group,  # only to read its offsets: this consumer never joins
+                    "group.id": self._group,  # this consumer never joins
                     "isolation.level": "read_committed",
                     "enable.auto.commit": False,
                     "enable.partition.eof": True,
@@ -74,19 +81,24 @@ class Restorer:
         admin = AdminClient(self._settings.kafka())
         try:
             check = _Check(partitions, cancelled, deadline)
-            group = self._stable_offsets(consumer, partitions, check)
+            group = self._group_offsets(admin, partitions, check)
             ends = self._stable_ends(admin, partitions, check)
             kept = self._read(consumer, ends, check)
             return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
         finally:
             consumer.close()
 
-    def _stable_offsets(self, consumer: Consumer, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
-        """The group's offsets, once no transaction with offsets of these partitions is open."""
-        wanted = [TopicPartition(*tp) for tp in partitions]
+    def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
+        """The group's offsets as they are. They only tell whether somebody has reset the group.
+
+        Not once they are stable: a broker that restarts in a commit can leave offsets pending that only the next
+        commit of the same producer settles, and that one comes after this restore.
+        """
+        wanted = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in partitions])
         while True:
             try:
-                found = consumer.committed(wanted, 2.0)
+                answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=2.0)
+                found = answer[self._group].result().topic_partitions
                 return {TP(p.topic, p.partition): p.offset for p in found}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
@@ -143,6 +155,13 @@ class Restorer:
         step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
         mark = kept.pop(place.fence_key, None)
         fence = msgspec.msgpack.decode(mark, type=Fence) if mark is not None else None
+        if fence is not None and fence.state_version != step.fold.state_version:
+            raise Fatal(
+                Exit.RESTORE,
+                f"{place.changelog}[{tp.partition}] holds state of version {fence.state_version}, this release reads "
+                f"version {step.fold.state_version}: go back to the release before, or empty the partition: then all "
+                "that raw still holds is folded again, to the same ids",
+            )
         keys = 0
         for key, value in kept.items():
             if (name := place.state_name(key)) is not None:

@@ -74,6 +74,7 @@ class Fence(msgspec.Struct, frozen=True):
     watermark: int
     generation: int = -1
     worker: str = ""
+    state_version: int = 1
 
 
 class Place:

@@ -10,6 +10,7 @@ from typing import Any
 
 import faust
 import structlog
+from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
@@ -36,6 +37,8 @@ FoldFactory = Callable[[str, int], Fold]
 """From a raw topic and a partition number to that partition's fresh fold."""
 BEAT_S = 0.5
 LIVE_S = 30.0
+COMMIT_STEPS = 6
+"""Timeouts that a commit may take one after another, and one to spare."""
 
 
 class _Boot(BootStrategy):  # type: ignore[misc]
@@ -163,7 +166,10 @@ class Worker:
         return app
 
     async def _faust_ends(self) -> None:
-        await self._app.start()
+        try:
+            await self._app.start()
+        except KafkaConnectionError as error:
+            raise Fatal(Exit.CONSUMER, f"Kafka at {self._settings.bootstrap} does not answer ({error})") from error
         await self._app.wait_until_stopped()
         raise Fatal(Exit.CONSUMER, f"Faust ended: {self._app.crash_reason!r}")
 
@@ -353,6 +359,15 @@ class Worker:
     async def _beats(self) -> None:
         while True:
             self._beat = time.monotonic()
+            since, limit_s = self._processor.committing_since, COMMIT_STEPS * self._config.transaction_timeout_s
+            if since is not None and self._beat - since > limit_s:
+                # Every step of a commit has its own timeout; a client that keeps none of them will not come back.
+                self._fail(
+                    Fatal(
+                        Exit.TRANSACTION,
+                        f"{self.name}: a commit has stood still for {limit_s:g} s, its outcome unknown",
+                    )
+                )
             await asyncio.sleep(BEAT_S)
 
     async def _leave(self) -> None:

@@ -167,6 +167,15 @@ def test_reasons_tell_the_kinds_apart() -> None:
     assert _reason(CODEC, data[:-1]) == "bad_avro"
 
 
+def test_what_is_wrong_is_said_in_the_same_words_each_time() -> None:
+    # The words go into a quarantine header, and a replay must say the same bytes: no address of an object in them.
+    data = CODEC.encode(Samples("plc", 1, (Sample("Weight", 1, 1.5, 0), Sample("State", 1, "run", 0))))
+    for cut in range(5, len(data)):
+        with pytest.raises(Undecodable) as refused:
+            CODEC.decode(data[:cut])
+        assert "0x" not in str(refused.value)
+
+
 def test_a_length_that_lies_costs_no_memory() -> None:
     huge = struct.pack(">bI", 0, IDS["Tick"]) + b"\x02" + b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"
     assert _reason(CODEC, huge) == "bad_avro"
