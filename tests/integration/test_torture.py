@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer
 
+from tests.harness import eventually
 from tests.torture.case import Skipped, Stage
 from tests.torture.cases import CASES
 from tests.torture.load import NUMBER
@@ -39,6 +40,7 @@ def room(services: Services) -> Iterator[Room]:
     with Room(services, lines=1, partitions=1) as found:
         found.worker()
         found.say(*(found.machines.next(found.clock()) for _ in range(50)))
+        eventually(lambda: found.area.written(MessageClass.STATE, 0), what="a tick after the samples")
         found.exact()
         yield found
 
