@@ -100,7 +100,8 @@ def _names(definition: Definition, where: Where, text: str, known: set[str]) -> 
 
 def _nearest(name: str, known: set[str]) -> str:
     folded = {one.lower(): one for one in sorted(known)}
-    near = difflib.get_close_matches(name.lower(), folded, 1)
+    swapped = [one for one in folded if sorted(one) == sorted(name.lower())]
+    near = swapped or difflib.get_close_matches(name.lower(), folded, 1)
     return f"did you mean {folded[near[0]]!r}?" if near else f"there are {', '.join(sorted(known))}"
 
 

@@ -3,6 +3,7 @@
 An enterprise definition binds all sites; a site may only add.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from topology.document import Where
 from topology.kpi import Definition, KpiFormula, KpiId, shipped
 from topology.kpi_check import Fault, changed_as_shipped, faults, not_honoured, site_faults
 
+_LABEL = re.compile(r"([^@]+)@([0-9]{1,9})")
 _ADDED: TypeAdapter[dict[str, KpiFormula]] = TypeAdapter(dict[KpiId, KpiFormula])
 
 
@@ -28,6 +30,9 @@ def invalid(merged: Mapping[str, Any]) -> list[tuple[str, ValidationError]]:
 def plant_faults(merged: Mapping[str, Any], stands: Callable[[Where], str]) -> Iterator[Fault]:
     """Everything wrong with KPIs in a plant; `stands` says in which file and line a place is."""
     definitions = own(merged)
+    for label, _ in _entries(merged.get("kpi_definitions")):
+        if _LABEL.fullmatch(str(label)) is None:
+            yield ("kpi_definitions", label), "a key name@version is expected, e.g. acme@1"
     for label, definition in definitions.items():
         top = ("kpi_definitions", label)
         if label != definition.label:
@@ -74,24 +79,14 @@ def _of_sites(merged: Mapping[str, Any], definition: Definition, stands: Callabl
 
 def _read(merged: Mapping[str, Any]) -> Iterator[tuple[str, Definition | ValidationError]]:
     for label, written in _entries(merged.get("kpi_definitions")):
-        if not isinstance(written, dict):
+        if not isinstance(written, dict) or (parts := _LABEL.fullmatch(str(label))) is None:
             continue
-        name, _, version = str(label).partition("@")
         try:
             # Name and version stand in the key; a copy of a shipped file says them again.
-            yield str(label), Definition.model_validate({"name": name, "version": int(version or 0), **written})
+            named = {"name": parts[1], "version": int(parts[2])}
+            yield str(label), Definition.model_validate({**named, **written})
         except ValidationError as error:
             yield str(label), error
-        except ValueError:
-            yield str(label), _no_version(written, name)
-
-
-def _no_version(written: Mapping[str, Any], name: str) -> ValidationError:
-    try:
-        Definition.model_validate({"name": name, **written, "version": "none"})
-    except ValidationError as error:
-        return error
-    raise AssertionError("a version that is no number is refused")
 
 
 def _entries(value: Any) -> list[tuple[Any, Any]]:

@@ -112,7 +112,15 @@ def values(
         return known[name]
 
     found = {name: resolve(name) for name in kpis}
-    return {name: None if value is None else float(value) for name, value in found.items()}
+    return {name: None if value is None else _rounded(value) for name, value in found.items()}
+
+
+def _rounded(value: Fraction) -> float | None:
+    """The nearest float; None beyond what a float can hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def presented(definition: Definition, found: Mapping[str, float | None]) -> dict[str, float | None]:
