@@ -11,11 +11,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from topology.document import Document, Problem, Where, read
-from topology.kpi import shipped
+from topology.kpi import Definition
+from topology.kpi_check import changed_as_shipped, faults
+from topology.kpi_plant import invalid, own, plant_faults
 from topology.path import Level
 from topology.plant import Plant
 
-SHARED = ("namespace", "types", "shifts", "connectors", "sinks")
+SHARED = ("namespace", "types", "shifts", "connectors", "sinks", "kpi_definitions")
 """Top-level keys that several files may add to; to `namespace` down to the cells, so that a site can have its own file."""
 _CELLS = len(("namespace", "sites", "site", "areas", "area", "lines", "line", "cells"))
 
@@ -59,14 +61,28 @@ def load(folder: FilePath, environ: Mapping[str, str]) -> Plant:
     return load_with_sources(folder, environ)[0]
 
 
+def load_definitions(folder: FilePath, environ: Mapping[str, str]) -> tuple[dict[str, Definition], Sources]:
+    """Label → the plant's own KPI definitions that can be read, whatever else is wrong. Raises `PlantError`: no YAML."""
+    problems: list[Problem] = []
+    documents = _documents(folder, environ)
+    merged, sources = _merge(documents, problems)
+    if unreadable := [problem for document in documents for problem in document.problems]:
+        raise PlantError(sorted(unreadable))
+    return own(merged), sources
+
+
 def load_with_sources(folder: FilePath, environ: Mapping[str, str]) -> tuple[Plant, Sources]:
     """Also says where things stand, for checks that need more than the model, such as a connector's own options."""
+    return build(_documents(folder, environ))
+
+
+def _documents(folder: FilePath, environ: Mapping[str, str]) -> list[Document]:
     files = [folder] if folder.is_file() else sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
     if not files:
         raise PlantError(
             [Problem(str(folder), 1, "no plant model: no *.yaml file is here; `uns init` writes one to begin with")]
         )
-    return build([_read_file(file, environ) for file in files])
+    return [_read_file(file, environ) for file in files]
 
 
 def _read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
@@ -76,6 +92,24 @@ def _read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
         return Document(str(file), problems=[Problem(str(file), 1, "not UTF-8 text; save it as UTF-8")])
     except OSError as error:
         return Document(str(file), problems=[Problem(str(file), 1, f"cannot be read: {error.strerror}")])
+
+
+def build_definition(document: Document) -> Definition:
+    """The KPI definition that a file of its own holds. Raises `PlantError`."""
+    sources = Sources((document,), {})
+    if document.problems:
+        raise PlantError(sorted(document.problems))
+    try:
+        found = Definition.model_validate(document.value)
+    except ValidationError as error:
+        raise PlantError(sorted(set(explain(error, (), sources, Definition)))) from None
+    wrong = [sources.problem(where, f"{'.'.join(map(str, where))}: {words}") for where, words in faults(found)]
+    if changed_as_shipped(found):
+        words = f"{found.label} is shipped with other content; give a changed definition a name or version of its own"
+        wrong.append(sources.problem(("version",), words))
+    if wrong:
+        raise PlantError(sorted(wrong))
+    return found
 
 
 def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
@@ -234,14 +268,12 @@ def _references(merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
         if isinstance(name, str) and name not in known:
             message = f"{'.'.join(map(str, where))}: equipment type {name!r} is not defined; {_nearest(name, known)}"
             problems.append(sources.problem(where, message))
-    kpi = merged.get("kpi")
-    label = kpi.get("definition") if isinstance(kpi, dict) else None
-    if isinstance(label, str) and label not in shipped():
-        problems.append(
-            sources.problem(
-                ("kpi", "definition"), f"kpi.definition: {label!r} is not known; there are {', '.join(shipped())}"
-            )
-        )
+    problems += [
+        sources.problem(where, f"{'.'.join(map(str, where))}: {words}")
+        for where, words in plant_faults(merged, lambda where: _stands(where, sources))
+    ]
+    for label, error in invalid(merged):
+        problems += explain(error, ("kpi_definitions", label), sources, Definition)
     return problems
 
 
@@ -259,6 +291,11 @@ def _calendars(plant: Plant, sources: Sources) -> list[Problem]:
         message = f"shifts.{name}.filter: {text!r} names no line; a filter over lines looks like acme/dallas/#"
         problems.append(sources.problem(("shifts", name, "filter"), message))
     return problems
+
+
+def _stands(where: Where, sources: Sources) -> str:
+    problem = sources.problem(where, "")
+    return f"{problem.file}:{problem.line}"
 
 
 def _cells(namespace: Any) -> Iterable[tuple[Where, Any]]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from topology.classes import DERIVED, MessageClass
 from topology.filters import REST, Filter
+from topology.kpi import KpiFormula, KpiId
 from topology.packml import CODE_MAPS, STATES
 from topology.path import Level, Path
 from topology.shifts import Calendar
@@ -140,6 +141,9 @@ class Area(_Model):
 
 class Site(_Model):
     areas: dict[Segment, Area] = Field(description="areas")
+    kpis: dict[KpiId, KpiFormula] = Field(
+        default_factory=dict, description="KPIs that the site adds to the shared ones"
+    )
 
 
 class Namespace(_Model):
@@ -237,6 +241,9 @@ class Plant(_Model):
     time: Time = Field(default_factory=Time, description="when things close")
     kpi: Kpi = Field(default_factory=Kpi, description="shared KPI definition")
     shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
+    kpi_definitions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="the enterprise's own definitions: name@version → definition"
+    )
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
     connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")
     sinks: dict[Segment, Sink] = Field(default_factory=dict, description="who receives")

@@ -1,0 +1,28 @@
+"""iso22400@2 gives, to the last bit, what the folds publish by iso22400@1."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.elements import ELEMENTS
+from processors.oee import measures
+from processors.plan import Plan
+from processors.windows import Totals
+from topology.kpi import definition
+from topology.kpi_values import Facts, Pieces, values
+
+
+@given(
+    st.lists(st.integers(0, 10**11), min_size=7, max_size=7),
+    st.integers(0, 10**6),
+    st.integers(0, 10**6),
+    st.integers(1, 3600),
+)
+def test_the_published_ratios_are_those_of_the_formulas(us: list[int], good: int, scrap: int, cycle_s: int) -> None:
+    totals = Totals()
+    totals.element_us[:] = us
+    totals.good, totals.scrap = good, scrap
+    published = measures({(None, None): totals}, Plan([], [], False, False), float(cycle_s))
+    facts = Facts(dict(zip(ELEMENTS, us, strict=True)), (Pieces(cycle_s * 1_000_000, good, scrap),))
+    found = values(definition("iso22400@2"), facts)
+    for name in ("availability", "performance", "quality", "oee"):
+        assert getattr(published, name) == found[name]
