@@ -99,7 +99,7 @@ class Ledger:
     def withdraw(self, kind: str, started_at: int, /, **nothing: Any) -> list[Derived]:
         """Takes a record back; `nothing` are the fields that must not count any more."""
         known = self.get(kind, started_at)
-        if known is None or _withdrawn(known):
+        if known is None or withdrawn(known):
             return []
         content = {name: getattr(known, name) for name in _FIELDS[type(known)] if name not in _BASE} | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
@@ -188,7 +188,7 @@ class Ledger:
     def restore(self, hour: int, data: bytes) -> None:
         segment = self._segments[hour] = Segment(packed=data)
         for (kind, started_at), record in self._records(segment).items():
-            if not _withdrawn(record):
+            if not withdrawn(record):
                 starts = self._starts.setdefault(kind, array("q"))
                 insort(starts, started_at)
             if record.status == "provisional":
@@ -228,7 +228,7 @@ class Ledger:
         key = (kind, record.started_at)
         records = self._records(segment)
         known = records.get(key)
-        if known is None or (_withdrawn(known) and not _withdrawn(record)):
+        if known is None or (withdrawn(known) and not withdrawn(record)):
             insort(self._starts.setdefault(kind, array("q")), record.started_at)
         records[key] = record
         if record.status == "provisional":
@@ -245,6 +245,6 @@ class Ledger:
 _BASE = ("started_at", "ended_at", "status", "revision")
 
 
-def _withdrawn(record: Derived) -> bool:
+def withdrawn(record: Derived) -> bool:
     """Taken back; a quality point lasts no time either, but is never taken back."""
     return record.ended_at == record.started_at and record.message_class != "quality"

@@ -1,7 +1,7 @@
 """The same fold over a log, offline: the oracle of the engine's tests and the way to recompute history."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -22,6 +22,8 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    at_ms: int = 0
+    """When it was ingested."""
 
 
 def replay(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
@@ -44,7 +46,7 @@ def read(
     start: int | None = None,
     end: int | None = None,
     timeout_s: float = 30.0,
-) -> Iterator[LogRecord]:
+) -> Generator[LogRecord, None, None]:
     """Committed records of one partition from `start` (default: the first there is) to before `end` (default: the
     last stable offset now). Raises `TimeoutError` when nothing comes for `timeout_s`.
     """
@@ -82,7 +84,10 @@ def read(
                     return
                 deadline = time.monotonic() + timeout_s
                 headers = tuple(message.headers() or ())
-                yield LogRecord(topic, partition, message.offset(), message.key(), message.value(), headers)
+                ingested_ms = message.timestamp()[1]
+                yield LogRecord(
+                    topic, partition, message.offset(), message.key(), message.value(), headers, ingested_ms
+                )
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}[{partition}]: nothing read for {timeout_s} s")
     finally:
