@@ -162,7 +162,8 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
 def test_the_replay_says_what_a_running_worker_published(history: History) -> None:
     code, summary, differences = history.replay()
     assert (code, differences) == (0, []), summary
-    assert summary["equal"] and summary["corrections"] == 0 and not summary["notes"]
+    assert summary["equal"] and summary["corrections"] == 0
+    assert [note for note in summary["notes"] if "2 raw records too late" in note] == summary["notes"] != []
     for name in CLASSES:
         counts = dict(summary["classes"][name])
         assert counts.pop("same") > 0, name
@@ -172,3 +173,163 @@ def test_the_replay_says_what_a_running_worker_published(history: History) -> No
     hours = [r for r in history.records(MessageClass.OEE) if begin <= r.started_at < end]
     assert code == 0
     assert narrow["classes"] == {"oee": summary["classes"]["oee"] | {"same": len({r.natural_id for r in hours})}}
+
+
+def test_late_records_are_folded_in_and_published_as_corrections_once(history: History) -> None:
+    before = {name: history.records(MessageClass(name)) for name in CLASSES}
+    code, summary, differences = history.replay("--horizon", "30d")
+    assert code == 1
+    assert summary["published"] is None and summary["corrections"] == len(differences) > 0
+    hour = next(d for d in differences if d["class"] == "oee" and d["started_at"] == iso(T0))
+    assert hour["kind"] == "changed" and set(hour["fields"]) >= {"element_us", "oee"}
+    assert {name: history.records(MessageClass(name)) for name in CLASSES} == before  # a dry run writes nothing
+
+    code, summary, differences = history.replay("--horizon", "30d", "--publish")
+    assert (code, summary["published"]) == (0, len(differences)), summary
+    written: list[Derived] = []
+    for name in CLASSES:
+        found = history.records(MessageClass(name))
+        fresh = found[len(before[name]) :]
+        written += [r for r in fresh if r.ended_at is not None and r.ended_at < T0 + 2 * HOUR]
+    assert {r.id for r in written} == {d["correction"] for d in differences}
+    known = {r.natural_id: r for name in CLASSES for r in before[name]}
+    for record in written:
+        last = known.get(record.natural_id)
+        assert record.revision == (0 if last is None else last.revision + 1)
+        assert record.status == ("final" if last is None else "corrected")
+        assert record.id == revised(record.natural_id, record.revision)
+    corrected = next(r for r in written if isinstance(r, Oee) and r.started_at == T0 and r.path.endswith("filler"))
+    lies = [r for r in read(history.settings, topic(history.area, MessageClass.OEE), 0)]
+    assert dict(next(r.headers for r in lies if history.codec.decode(r.value) == corrected)) == {
+        "ce_id": corrected.id.encode(),
+        "ce_specversion": b"1.0",
+        "ce_source": corrected.path.encode(),
+        "ce_type": b"uns.Oee",
+        "content-type": b"application/avro",
+    }
+    code, summary, differences = history.replay("--horizon", "30d", "--publish")
+    assert (code, differences, summary["published"]) == (0, [], 0)
+
+
+def test_what_nobody_should_have_written_is_put_right_but_for_what_the_worker_owns(history: History) -> None:
+    cell = CELL.replace("acme", history.enterprise, 1)
+    made = [r for r in history.records(MessageClass.PRODUCTION) if r.path == cell]
+    old = max((r for r in made if r.started_at == min(m.started_at for m in made)), key=lambda r: r.revision)
+    strange = old.started_at - 10 * MINUTE
+    extra = Production(
+        id=old.id.partition("@")[0] + f"@20261123T010000.000000Z~{old.definition}:0",
+        path=cell,
+        started_at=strange,
+        ended_at=strange + MINUTE,
+        definition=old.definition,
+        status="final",
+        revision=0,
+        inputs=old.inputs,
+        good=7,
+        scrap=0,
+        resets=0,
+        order=None,
+        product=None,
+    )
+    wrong = msgspec.structs.replace(
+        old, good=old.good + 40, revision=old.revision + 1, id=revised(old.natural_id, old.revision + 1)
+    )
+    history.write(extra)
+    history.write(wrong)
+    states = [r for r in history.records(MessageClass.STATE) if r.path == cell]
+    open_now = [r for r in {r.natural_id: r for r in states}.values() if r.ended_at is None][-1]
+    history.write(msgspec.structs.replace(open_now, mode="manual"))  # the very revision the worker wrote, but wrong
+
+    code, summary, differences = history.replay("--horizon", "30d", "--publish")
+    assert code == 1
+    assert {(d["kind"], d["class"], d.get("skipped")) for d in differences} == {
+        ("extra", "production", None),
+        ("changed", "production", None),
+        ("changed", "state", "owned"),
+    }
+    assert summary["published"] == 2 and summary["skipped"] == {"owned": 1}
+    last = {r.natural_id: r for r in history.records(MessageClass.PRODUCTION)}
+    mended, withdrawn = last[old.natural_id], last[extra.natural_id]
+    assert (mended.good, mended.revision, mended.status) == (old.good, old.revision + 2, "corrected")
+    assert (withdrawn.good, withdrawn.ended_at, withdrawn.revision) == (0, strange, 1)
+    history.write(open_now)
+    assert history.replay("--horizon", "30d")[0] == 0
+
+
+def test_another_definition_gets_a_history_of_its_own(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = kpi.shipped()
+    base = shipped["iso22400@1"]
+    setup, *rest = [rule for rule in base.time_model if rule.element == "AUST"], *base.time_model
+    assert setup
+    rules = [
+        rule.model_copy(update={"element": "PDOT"}) if rule.element == "AUST" else rule for rule in base.time_model
+    ]
+    second = base.model_copy(update={"version": 2, "time_model": tuple(rules)})
+    second = kpi.Definition.model_validate(second.model_dump())
+    monkeypatch.setattr(kpi, "shipped", lambda: shipped | {second.label: second})
+    options = ("--horizon", "30d", "--definition", "iso22400@2", "-c", "oee", "-c", "state")
+
+    code, summary, differences = history.replay(*options)
+    assert code == 1
+    assert {d["kind"] for d in differences} == {"changed"}
+    change = next(d for d in differences if d["class"] == "oee")
+    assert change["published"]["definition"] == "iso22400@1" and change["replayed"]["definition"] == "iso22400@2"
+    old, new = change["fields"]["element_us"]
+    assert old["AUST"] > 0 == new["AUST"] and new["PDOT"] == old["PDOT"] + old["AUST"]
+    assert summary["classes"]["oee"]["same"] > 0 and summary["classes"]["state"]["open"] > 0
+
+    before = {r.natural_id for r in history.records(MessageClass.OEE)}
+    code, summary, _ = history.replay(*options, "--publish")
+    assert code == 0
+    assert summary["published"] == summary["corrections"] > len(differences)  # a definition's history is whole
+    fresh = [r for r in history.records(MessageClass.OEE) if r.natural_id not in before]
+    assert {(r.definition, r.revision, r.status) for r in fresh if r.definition != "iso22400@1"} == {
+        ("iso22400@2", 0, "final")
+    }
+    code, summary, differences = history.replay(*options, "--publish")
+    assert (code, differences, summary["published"]) == (0, [], 0)
+    assert history.replay("--horizon", "30d")[0] == 0  # the running definition's is as it was
+
+
+def test_what_rests_on_removed_records_is_not_compared(history: History) -> None:
+    code, whole, _ = history.replay("--horizon", "30d")
+    assert code == 0
+    admin = AdminClient(history.settings.kafka())
+    cut = history.committed() // 2
+    admin.delete_records([TopicPartition(history.raw, 0, cut)])[TopicPartition(history.raw, 0)].result()
+    code, summary, differences = history.replay()
+    assert {d["kind"] for d in differences} == {"not_reproducible"}, [
+        d for d in differences if d["kind"] != "not_reproducible"
+    ]
+    assert code == 0 and summary["corrections"] == 0
+    assert summary["skipped"] == {"not_reproducible": len(differences)}
+    assert any(f"the first {cut} raw offsets" in note for note in summary["notes"])
+    for name in ("state", "production"):
+        counts = summary["classes"][name]
+        assert counts["not_reproducible"] > 0 and counts["same"] > 0
+        assert counts["same"] + counts["not_reproducible"] >= whole["classes"][name]["same"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("acme//x",), "segment"),
+        (("nowhere/#",), "no machine of the plant model"),
+        (("#", "--from", "2026-11-23T06:00:00"), "has no offset"),
+        (("#", "--to", "yesterday"), "expected beginning, now"),
+        (("#", "--from", "now", "--to", "2d"), "is not before"),
+        (("#", "--class", "raw"), "nothing to compare"),
+        (("#", "--class", "oe"), "there are state"),
+        (("#", "--definition", "mine@1"), "is not known"),
+        (("#", "--horizon", "10m"), "below the plant's correction horizon"),
+        (("#", "--horizon", "long"), "expected a span"),
+    ],
+)
+def test_a_mistake_is_said_in_words(history: History, arguments: tuple[str, ...], words: str) -> None:
+    settings.cache_clear()
+    try:
+        result = CliRunner().invoke(app, ["replay", *arguments], env=history.environ)
+    finally:
+        settings.cache_clear()
+    assert result.exit_code == 2
+    assert words in result.output and "Traceback" not in result.output
