@@ -65,7 +65,7 @@ def replay(
         records = codec(settings)
         with _progress() as progress:
             found = recompute(settings, records, request, progress)
-        console = Console()
+        console = Console(highlight=False)
         if as_json:
             for document in documents(found):
                 emit(document)
@@ -81,7 +81,7 @@ def replay(
     elif found.corrections:
         console.print(f"{len(found.corrections)} corrections; --publish sends them")
     elif found.equal:
-        console.print(f"published is what the replay of {found.records} raw records says")
+        console.print(f"{found.records} raw records folded; what was published is what they say")
     left = _left(found) if done is not None and done == len(found.corrections) else not found.equal
     if left:
         raise typer.Exit(DIFFERENT)

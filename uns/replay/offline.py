@@ -27,7 +27,7 @@ from uns.settings import Settings
 COMPARED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)
 """`current` is left out: a snapshot of a moment, and its topic keeps the newest only."""
 
-TIMEOUT_S = 30.0
+TIMEOUT_S, METADATA_S = 30.0, 10.0
 POLL_S = 0.1
 SAVE_RECORDS = 20_000
 """The fold lets go of what it would have saved at least so often."""
@@ -95,6 +95,11 @@ def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: f
     )
     try:
         where = TopicPartition(raw.topic, partition)
+        known = consumer.list_topics(raw.topic, timeout=METADATA_S).topics[raw.topic]
+        if known.error is not None:
+            raise KafkaException(known.error)
+        if partition not in known.partitions:
+            raise NotFolded(f"{raw.topic} has no partition {partition} yet; `uns apply` makes it")
         deadline = time.monotonic() + timeout_s
         first = consumer.get_watermark_offsets(where, timeout_s)[0]
         earliest = _committed(consumer, where, deadline)
@@ -125,10 +130,11 @@ def _ends(
 ) -> tuple[dict[MessageClass, int], dict[MessageClass, int]]:
     """(ends, first offsets kept) of the derived topics; each end once no transaction is open below it."""
     admin = AdminClient(settings.kafka())
+    there = admin.list_topics(timeout=METADATA_S).topics
     parts: dict[MessageClass, TopicPartition] = {
         name: TopicPartition(topic(raw.area, name, raw.prefix), partition)
         for name in COMPARED
-        if topic(raw.area, name, raw.prefix) in admin.list_topics(timeout=TIMEOUT_S).topics
+        if topic(raw.area, name, raw.prefix) in there
     }
 
     def offsets(spec: OffsetSpec, level: IsolationLevel) -> dict[MessageClass, int]:

@@ -61,22 +61,23 @@ def summary(found: Found, published: int | None) -> dict[str, Any]:
 
 
 def show(found: Found, console: Console, most: int) -> None:
-    """Differences (at most so many), then what each class came to."""
-    if found.differences:
+    """Differences (at most so many), then what each class came to. What is not reproducible is counted only."""
+    differences = [pair for pair in found.differences if pair[0].kind is not Kind.NOT_REPRODUCIBLE]
+    if differences:
         rows = Table("path", "record", "begins", "what", "published", "replayed", box=None, pad_edge=False)
-        for verdict, outcome in found.differences[:most]:
+        for verdict, outcome in differences[:most]:
             record = verdict.record
             kind = fact(record).rpartition("@")[0].partition("#")[2]
             fields = _texts(verdict)
             old = "\n".join(f"{name} {pair[0]}" for name, pair in fields.items())
             new = "\n".join(f"{name} {pair[1]}" for name, pair in fields.items())
             what = str(verdict.kind).replace("_", " ")
-            if isinstance(outcome, Skip) and outcome is not Skip.NOT_REPRODUCIBLE:
+            if isinstance(outcome, Skip):
                 what += f" ({outcome})".replace("_", " ")
             rows.add_row(record.path, kind, iso(record.started_at)[:19] + "Z", what, old, new)
         console.print(rows)
-        if len(found.differences) > most:
-            console.print(f"… and {len(found.differences) - most} more; --json shows all")
+        if len(differences) > most:
+            console.print(f"… and {len(differences) - most} more; --json shows all", highlight=False)
         console.print()
     kinds = [kind for kind in Kind if any(counts[kind] for counts in found.counts.values())]
     table = Table("class", *(str(kind).replace("_", " ") for kind in kinds), box=None, pad_edge=False)
@@ -85,9 +86,9 @@ def show(found: Found, console: Console, most: int) -> None:
     if found.counts:
         console.print(table)
     for note in found.notes:
-        console.print(f"! {note}", markup=False)
+        console.print(f"! {note}", markup=False, highlight=False, soft_wrap=True)
     for reason, count in sorted(found.skipped.items()):
-        console.print(f"! {count} not for publishing: {ADVICE[reason]}", markup=False)
+        console.print(f"! {count} not for publishing: {ADVICE[reason]}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _texts(verdict: Verdict) -> dict[str, tuple[Any, Any]]:

@@ -1,6 +1,7 @@
 """The verdicts of a replay and the corrections that follow, without Kafka."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -87,7 +88,13 @@ def test_an_extra_record_is_withdrawn_and_may_come_back() -> None:
 
 
 def test_withdrawing_leaves_nothing_to_count() -> None:
-    base = {"path": CELL, "started_at": T0, "ended_at": T0 + HOUR, "definition": LABEL, "status": "final"}
+    base: dict[str, Any] = {
+        "path": CELL,
+        "started_at": T0,
+        "ended_at": T0 + HOUR,
+        "definition": LABEL,
+        "status": "final",
+    }
     base |= {"revision": 0, "inputs": Inputs("raw", 0, 0, 9)}
     hour = Oee(
         id=revised(natural_id(CELL, "oee.hour", T0, LABEL), 0), **base, window="hour", window_name=None,
