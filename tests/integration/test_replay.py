@@ -33,6 +33,7 @@ from topology.topics import topic
 from uns.cli.app import app
 from uns.engine.replay import read
 from uns.registry.client import Registry
+from uns.replay.publish import NotPublished, publish
 from uns.settings import Settings, settings
 
 PLANT = """\
@@ -301,10 +302,44 @@ def test_another_definition_gets_a_history_of_its_own(history: History, monkeypa
     assert history.replay("--horizon", "30d")[0] == 0  # the running definition's is as it was
 
 
+def test_a_batch_goes_out_whole_or_not_at_all(history: History) -> None:
+    made = [r for r in history.records(MessageClass.PRODUCTION) if r.definition == "iso22400@1"][:5]
+    lost = [msgspec.structs.replace(r, definition="lost@1", id=r.id.replace("iso22400@1", "lost@1")) for r in made]
+    lost[3] = msgspec.structs.replace(lost[3], revision=1 << 40)  # no schema holds it
+    with pytest.raises(NotPublished, match="2 of 5 corrections published, then: .*does not fit"):
+        list(publish(history.settings, history.codec, [(0, r) for r in lost], history.enterprise, batch=2))
+    found = [r for r in history.records(MessageClass.PRODUCTION) if r.definition == "lost@1"]
+    assert found == lost[:2]
+
+
+def test_people_see_a_table(history: History) -> None:
+    settings.cache_clear()
+    try:
+        arguments = ["replay", f"{history.enterprise}/#", "-c", "oee", "-c", "state"]  # what --horizon put right
+        result = CliRunner().invoke(app, arguments, env=history.environ | {"COLUMNS": "160"})
+    finally:
+        settings.cache_clear()
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert f"{history.enterprise}/dallas/packaging/line-1/filler" in lines
+    assert any(line.split()[:3] == ["oee.hour", "2026-11-23T06:00:00Z", "changed"] for line in lines)
+    assert any(line.split() == ["class", "same", "changed", "extra"] for line in lines)
+    assert any("--publish sends them" in line for line in lines)
+    assert any("late" in line and "--horizon" in line for line in lines)
+
+
 def test_what_rests_on_removed_records_is_not_compared(history: History) -> None:
     code, whole, _ = history.replay("--horizon", "30d")
     assert code == 0
     admin = AdminClient(history.settings.kafka())
+    name = topic(history.area, MessageClass.PRODUCTION)
+    old = TopicPartition(name, 0, len(history.records(MessageClass.PRODUCTION)) // 2)
+    admin.delete_records([old])[old].result()
+    code, summary, differences = history.replay("--horizon", "30d")
+    assert code == 0
+    assert {(d["kind"], d["class"], d["published"]) for d in differences} == {("not_reproducible", "production", None)}
+    assert f"{history.raw}[0]: retention has removed published records of production" in summary["notes"]
+
     cut = history.committed() // 2
     admin.delete_records([TopicPartition(history.raw, 0, cut)])[TopicPartition(history.raw, 0)].result()
     code, summary, differences = history.replay()

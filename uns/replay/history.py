@@ -11,7 +11,7 @@ from schemas.text import iso
 from topology.classes import MessageClass
 from topology.filters import Filter
 from topology.kpi import definition
-from topology.plant import Kpi, Plant
+from topology.plant import Plant
 from topology.topics import partition, topic
 from uns.engine.step import Place
 from uns.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction
@@ -41,8 +41,9 @@ class Request:
     def folded(self) -> Plant:
         """The plant as the replay folds it. Raises `LookupError` for a definition that is not known."""
         definition(self.definition)
+        kpi = self.plant.kpi.model_copy(update={"definition": self.definition})
         time = self.plant.time.model_copy(update={"horizon_h": self.horizon_h})
-        return self.plant.model_copy(update={"kpi": Kpi(definition=self.definition), "time": time})
+        return self.plant.model_copy(update={"kpi": kpi, "time": time})
 
 
 @dataclass(frozen=True)

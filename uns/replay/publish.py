@@ -62,6 +62,8 @@ def publish(
             _commit(producer, codec, part)
             done += len(part)
             yield done
+    except ValueError as error:  # a value that its schema cannot hold
+        raise NotPublished(f"{done} of {len(corrections)} corrections published, then: {error}") from error
     except KafkaException as error:
         failure: KafkaError = error.args[0]
         fenced = failure.code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)

@@ -1,6 +1,7 @@
 """How the outcome of a replay looks: a table for people, JSON documents for machines."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -35,7 +36,7 @@ def documents(found: Found) -> Iterator[dict[str, Any]]:
             "started_at": iso(record.started_at),
             "published": to_plain(verdict.published) if verdict.published is not None else None,
             "replayed": to_plain(verdict.replayed) if verdict.replayed is not None else None,
-            "fields": {name: list(pair) for name, pair in _texts(verdict).items()},
+            "fields": {name: [_text(name, value) for value in pair] for name, pair in verdict.fields().items()},
         }
         if verdict.why:
             document["why"] = verdict.why
@@ -63,22 +64,15 @@ def summary(found: Found, published: int | None) -> dict[str, Any]:
 def show(found: Found, console: Console, most: int) -> None:
     """Differences (at most so many), then what each class came to. What is not reproducible is counted only."""
     differences = [pair for pair in found.differences if pair[0].kind is not Kind.NOT_REPRODUCIBLE]
-    if differences:
-        rows = Table("path", "record", "begins", "what", "published", "replayed", box=None, pad_edge=False)
-        for verdict, outcome in differences[:most]:
-            record = verdict.record
-            kind = fact(record).rpartition("@")[0].partition("#")[2]
-            fields = _texts(verdict)
-            old = "\n".join(f"{name} {pair[0]}" for name, pair in fields.items())
-            new = "\n".join(f"{name} {pair[1]}" for name, pair in fields.items())
-            what = str(verdict.kind).replace("_", " ")
-            if isinstance(outcome, Skip):
-                what += f" ({outcome})".replace("_", " ")
-            rows.add_row(record.path, kind, iso(record.started_at)[:19] + "Z", what, old, new)
-        console.print(rows)
-        if len(differences) > most:
-            console.print(f"… and {len(differences) - most} more; --json shows all", highlight=False)
+    for path, rows in groupby(differences[:most], key=lambda pair: pair[0].record.path):
+        table = Table("record", "begins", "what", "field", "published", "replayed", box=None, pad_edge=False)
+        for verdict, outcome in rows:
+            table.add_row(*_row(verdict, outcome))
+        console.print(path, style="bold")
+        console.print(table)
         console.print()
+    if differences and len(differences) > most:
+        console.print(f"… and {len(differences) - most} more; --json shows all", highlight=False)
     kinds = [kind for kind in Kind if any(counts[kind] for counts in found.counts.values())]
     table = Table("class", *(str(kind).replace("_", " ") for kind in kinds), box=None, pad_edge=False)
     for name, counts in sorted(found.counts.items()):
@@ -91,9 +85,24 @@ def show(found: Found, console: Console, most: int) -> None:
         console.print(f"! {count} not for publishing: {ADVICE[reason]}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _texts(verdict: Verdict) -> dict[str, tuple[Any, Any]]:
-    """Fields that differ, times as text."""
-    return {name: (_text(name, old), _text(name, new)) for name, (old, new) in verdict.fields().items()}
+def _row(verdict: Verdict, outcome: Derived | Skip) -> tuple[str, ...]:
+    record = verdict.record
+    kind = fact(record).rpartition("@")[0].partition("#")[2]
+    what = str(verdict.kind) + (f" ({outcome})" if isinstance(outcome, Skip) else "")
+    fields = verdict.fields() if verdict.kind is Kind.CHANGED else {}
+    names = "\n".join(fields)
+    old, new = ("\n".join(_short(name, pair[n]) for name, pair in fields.items()) for n in (0, 1))
+    return kind, _short("_at", record.started_at), what.replace("_", " "), names, old, new
+
+
+def _short(name: str, value: Any) -> str:
+    if name.endswith("_at") and isinstance(value, int):
+        return iso(value)[:19] + "Z"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return " ".join(f"{key}:{micros / 60e6:.1f}min" for key, micros in value.items() if micros)
+    return "–" if value is None else str(value)
 
 
 def _text(name: str, value: Any) -> Any:

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from processors.identity import natural_id, revised
 from processors.ledger import withdrawn
 from schemas.records import Alert, Derived, Inputs, Oee, Order, Production, Quality, Sample, Samples, Tick
-from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0
+from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, plant
+from topology.filters import Filter
+from topology.path import Path
+from topology.plant import Plant
+from topology.topics import partition
 from uns.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
+from uns.replay.history import parts
 from uns.replay.retention import Kept
 
 LABEL, OTHER = "iso22400@1", "iso22400@2"
@@ -262,3 +267,19 @@ def test_a_doubt_makes_a_difference_no_difference_but_equal_stays_equal() -> Non
     found = list(compare(records, told(made(0), made(1)), LABEL, LABEL, never))
     assert [(v.kind, v.why) for v in found] == [(Kind.SAME, ""), (Kind.NOT_REPRODUCIBLE, "never")]
     assert correction(found[1], LABEL, LABEL, FLOOR) is Skip.NOT_REPRODUCIBLE
+
+
+def test_only_partitions_with_machines_of_the_filter_are_read() -> None:
+    model = plant().model_dump()
+    areas = model["namespace"]["sites"]["dallas"]["areas"]
+    lines = {f"line-{n}": {"cells": {"filler": {"type": "filler"}}} for n in range(6)}
+    areas["packaging"] = {"partitions": 3, "lines": lines}
+    areas["stamping"] = {"lines": {"press-1": {"cells": {"press": {"type": "filler"}}}}}
+    two = Plant.model_validate(model)
+    everything = parts(two, Filter.parse("#"))
+    assert {(p.raw.topic.split(".")[3], p.partition) for p in everything} >= {("stamping", 0), ("packaging", 0)}
+    assert sorted(path for p in everything for path in p.paths) == sorted(map(str, two.cells()))
+    (one,) = parts(two, Filter.parse("acme/+/packaging/line-4/#"))
+    assert one.paths == {"acme/dallas/packaging/line-4/filler"}
+    assert one.partition == partition(Path.parse("acme/dallas/packaging/line-4"), 3)
+    assert parts(two, Filter.parse("acme/dallas/welding/#")) == []
