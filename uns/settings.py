@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     )
     bind: str = Field("127.0.0.1", description="address that metrics, registry and page listen on")
     metrics_port: int = Field(0, description="port of /metrics and /health; 0: a free one")
+    metrics: str | None = Field(
+        None, description="addresses of the processors' metrics for `uns top`, comma-separated; none: what runs here"
+    )
     log_format: str = Field("auto", description="console | json | auto (json when not a terminal)")
     log_level: str = Field("info", description="debug | info | warning | error")
     security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL")

@@ -36,6 +36,11 @@ class Parts:
         port = self.health[name] = free_port()
         self.supervisor.add(name, [sys.executable, *arguments], {**self.environ, "UNS_METRICS_PORT": str(port)})
 
+    @property
+    def metrics(self) -> str:
+        """Where the processors' metrics are, for `uns top`."""
+        return f"http://127.0.0.1:{self.health['processors']}"
+
     def add_connectors(self, plant: Plant) -> list[str]:
         for name in plant.connectors:
             self.add(f"connector-{name}", "-m", "uns", "run", "connector", name)
@@ -84,12 +89,12 @@ class Up:
         self.settings = Settings()
         model = load_plant(self._plant)
         apply_model(self.settings, model, self._say)
-        announce(self._settings.state_dir, environ)
-        self._closing.callback(withdraw, self._settings.state_dir)
         parts = Parts(environ, self._settings.state_dir / "logs", self._ended)
-        self._closing.callback(parts.supervisor.stop, 1.5)
         parts.add_connectors(model)
         parts.add_rest(model, self._page)
+        announce(self._settings.state_dir, {**environ, "UNS_METRICS": parts.metrics})
+        self._closing.callback(withdraw, self._settings.state_dir)
+        self._closing.callback(parts.supervisor.stop, 1.5)
         parts.supervisor.start()
         self._say(f"✓ {len(parts.health)} parts started; logs: {self._settings.state_dir / 'logs'}")
 

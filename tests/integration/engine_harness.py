@@ -258,6 +258,10 @@ class Process:
         self._child.kill()
         self._child.wait()
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def running(self) -> bool:
         return self._child.poll() is None
 

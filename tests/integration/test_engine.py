@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import msgspec
+import psutil
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -165,6 +167,36 @@ def test_a_new_worker_shares_and_a_stopped_one_hands_over(kafka: str, tmp_path: 
     assert plant.same_as_oracle() > 500
 
 
+def test_a_rebalance_restores_only_what_moves(kafka: str, tmp_path: Path) -> None:
+    plant = Plant(kafka, partitions=6)
+    plant.load(200)
+
+    def shares(*workers: Process) -> list[tuple[int, int]]:
+        """(partitions, of them kept) of each worker's last assignment, once all are at work on all six."""
+
+        def settled() -> list[dict[str, Any]] | None:
+            last = [worker.restored() for worker in workers]
+            same = len({line["generation"] for line in last}) == 1
+            return last if same and sum(line["partitions"] for line in last) == 6 else None
+
+        found = until(settled, 60, lambda: [worker.restored() for worker in workers])
+        return [(line["partitions"], line["kept"]) for line in found]
+
+    with Process(plant, tmp_path, slot=0) as first, Process(plant, tmp_path, slot=1) as second:
+        assert [n for n, _ in shares(first, second)] == [3, 3]
+        plant.processed()
+        with Process(plant, tmp_path, slot=2) as third:
+            assert shares(first, second, third) == [(2, 2), (2, 2), (2, 0)]
+            plant.load(200, seed=2)
+            plant.processed()
+            third.send(signal.SIGTERM)
+            third.ended()
+            assert shares(first, second) == [(3, 2), (3, 2)]
+        plant.load(200, seed=3)
+        plant.processed()
+    assert plant.same_as_oracle() > 0
+
+
 def test_a_zombie_writes_nothing(plant: Plant, tmp_path: Path) -> None:
     plant.load(100)
     with Process(plant, tmp_path, slot=0, tick_s=0.2) as zombie:
@@ -304,6 +336,30 @@ def test_ticks_come_from_the_owner_after_its_restore(kafka: str, tmp_path: Path)
         assert [t.at for t in settled] == sorted(t.at for t in settled)
     assert {t.worker for n in (0, 1) for t in ticks(n) if t.at > latest[n]} == {f"{plant.group}-0", f"{plant.group}-1"}
     assert fences(plant)[-1].watermark > 0
+
+
+def test_a_backlog_costs_time_and_not_memory(plant: Plant, tmp_path: Path) -> None:
+    records, batch = 300_000, [plant.samples("same", path=plant.path(number)) for number in range(100)]
+    for number in range(records):
+        plant.put(*batch[number % 100])
+        if number % 10_000 == 0:
+            plant.flush()
+    plant.flush()
+    end = plant.end(plant.raw)
+    assert end == records
+    with Process(plant, tmp_path, in_flight_mb=4, group_mb=1) as worker:
+        worker.restored()
+        process = psutil.Process(worker.pid)
+        begun, peak = process.memory_info().rss, 0
+
+        def drained() -> bool:
+            nonlocal peak
+            peak = max(peak, process.memory_info().rss)
+            return plant.committed()[0] >= end
+
+        until(drained, 120, worker.text)
+    # All of them decoded at once would be some 500 MB; the budget is 4 MB of bytes, some twenty times as much as objects.
+    assert (peak - begun) / 1e6 < 120
 
 
 def test_a_bug_in_the_fold_ends_the_process_and_commits_nothing_of_it(plant: Plant, tmp_path: Path) -> None:

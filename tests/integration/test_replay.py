@@ -272,17 +272,17 @@ def test_another_definition_gets_a_history_of_its_own(history: History, monkeypa
     rules = [
         rule.model_copy(update={"element": "PDOT"}) if rule.element == "AUST" else rule for rule in base.time_model
     ]
-    second = base.model_copy(update={"version": 2, "time_model": tuple(rules)})
+    second = base.model_copy(update={"version": 9, "time_model": tuple(rules)})
     second = kpi.Definition.model_validate(second.model_dump())
     monkeypatch.setattr(kpi, "shipped", lambda: shipped | {second.label: second})
-    options = ("--horizon", "30d", "--definition", "iso22400@2", "-c", "oee", "-c", "state")
+    options = ("--horizon", "30d", "--definition", "iso22400@9", "-c", "oee", "-c", "state")
 
     code, summary, differences = history.replay(*options)
     assert code == 1
     assert {d["kind"] for d in differences} == {"changed"}
     change = next(d for d in differences if d["class"] == "oee")
     assert change["published"]["definition"] == "iso22400@1"
-    assert change["replayed"]["definition"] == "iso22400@2"
+    assert change["replayed"]["definition"] == "iso22400@9"
     old, new = change["fields"]["element_us"]
     assert old["AUST"] > 0 == new["AUST"]
     assert new["PDOT"] == old["PDOT"] + old["AUST"]
@@ -295,7 +295,7 @@ def test_another_definition_gets_a_history_of_its_own(history: History, monkeypa
     assert summary["published"] == summary["corrections"] > len(differences)  # a definition's history is whole
     fresh = [r for r in history.records(MessageClass.OEE) if r.natural_id not in before]
     assert {(r.definition, r.revision, r.status) for r in fresh if r.definition != "iso22400@1"} == {
-        ("iso22400@2", 0, "final")
+        ("iso22400@9", 0, "final")
     }
     code, summary, differences = history.replay(*options, "--publish")
     assert (code, differences, summary["published"]) == (0, [], 0)

@@ -21,9 +21,11 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_settings_on_the_operations_page_exist() -> None:
+    from uns.engine.config import EngineConfig
     from uns.settings import Settings
 
     known = {f"UNS_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"UNS_ENGINE_{name.upper()}" for name in EngineConfig.model_fields}
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     for name in SETTING.findall((ROOT / "docs" / "operations.md").read_text(encoding="utf-8")):
         assert name in known or name in compose or name == "UNS_ENGINE_", name

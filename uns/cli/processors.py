@@ -1,17 +1,24 @@
 """`uns run processors`: one worker slot of the engine over all lines of the plant."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from uns.cli.app import run
+
+if TYPE_CHECKING:
+    from uns.settings import Settings
 
 
 @run.command()
 def processors(
     plant: Annotated[Path | None, typer.Option(help="Folder of the plant model (default: UNS_PLANT).")] = None,
     slot: Annotated[int, typer.Option(min=0, help="Number of this worker; each running worker needs its own.")] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=64, help="How many workers, a process and a slot each: at most one a partition works."),
+    ] = 1,
 ) -> None:
     """Folds raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold
@@ -34,6 +41,8 @@ def processors(
         fail(f"{plant or settings.plant}: the plant has no areas, there is nothing to process")
     if problems := check_topics(settings, topics):
         fail("\n".join(problems))
+    if workers > 1:
+        _crew(settings, plant or settings.plant, slot, workers, sum(model.areas().values()))
     records = codec(settings)
     serve(
         settings,
@@ -51,3 +60,22 @@ def processors(
             shifts=ShiftPlan(model).shifts,
         ),
     )
+
+
+def _crew(settings: "Settings", plant: Path, first: int, workers: int, partitions: int) -> NoReturn:
+    import structlog
+
+    from uns import telemetry
+    from uns.cli.app import stop_on_sigterm
+    from uns.engine.crew import Crew
+
+    telemetry.configure_logs(settings)
+    if workers > partitions:
+        structlog.get_logger().warning(
+            "some workers will have nothing to do",
+            workers=workers,
+            partitions=partitions,
+            do="raise `partitions` of an area in the plant model; a line stays in one",
+        )
+    stop_on_sigterm()
+    raise typer.Exit(Crew(settings, plant, first, workers).run())

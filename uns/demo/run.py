@@ -144,9 +144,9 @@ class Demo:
         draft.write_text(clock, encoding="ascii")
         draft.replace(clock_file)
         self.plant_end_s = begin + (self.options.duration_s or 0.0)
-        announce(self._home, self.environ)
-        self._closing.callback(withdraw, self._home)
         self.parts.add_rest(self.plant, page)
+        announce(self._home, {**self.environ, "UNS_METRICS": self.parts.metrics})
+        self._closing.callback(withdraw, self._home)
         self.say(
             f"✓ {len(self.parts.health)} parts started; the plant's clock runs {self.options.rate:g} times as fast as yours"
         )

@@ -16,21 +16,38 @@ transactions = Counter("uns_engine_transactions", "transactions by outcome", ["o
 transaction_seconds = Histogram("uns_engine_transaction_seconds", "begin to commit", buckets=_SECONDS)
 decode_seconds = Histogram("uns_engine_decode_seconds", "decoding one group of batches", buckets=_SECONDS)
 fold_seconds = Histogram("uns_engine_fold_seconds", "folding one group of batches", buckets=_SECONDS)
+stage_seconds = Counter(
+    "uns_engine_stage_seconds",
+    "time by stage: decode, fold.samples, fold.tick (all that is derived), fold.fact, state, commit",
+    ["stage"],
+)
 group_records = Histogram(
     "uns_engine_group_records", "records in one transaction", buckets=(1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)
 )
 restore_seconds = Histogram("uns_engine_restore_seconds", "assignment to open partitions", buckets=_SECONDS)
+restored_seconds = Gauge("uns_engine_restored_seconds", "how long the last restore took, assignment to open partitions")
+restored_partitions = Counter("uns_engine_restored_partitions", "partitions read back from their changelog")
+kept_partitions = Counter("uns_engine_kept_partitions", "partitions that went on over a rebalance without a restore")
+generation = Gauge("uns_engine_generation", "the consumer group's generation as this worker joined it")
+partitions = Gauge("uns_engine_partitions", "partitions that this worker owns and has restored")
 restored_keys = Gauge("uns_engine_restored_keys", "state keys read at the last restore", _PARTITION)
 lag = Gauge("uns_engine_lag", "offsets between the fence and the last stable offset", _PARTITION)
 fence = Gauge("uns_engine_fence_offset", "next offset to read, as committed", _PARTITION)
 watermark = Gauge("uns_engine_watermark_seconds", "event time up to which windows have closed, epoch", _PARTITION)
 watermark_age = Gauge("uns_engine_watermark_age_seconds", "plant clock minus watermark", _PARTITION)
 committed_at = Gauge("uns_engine_committed_at_seconds", "wall time of the last commit, epoch", _PARTITION)
+delay = Gauge(
+    "uns_engine_delay_seconds", "from Kafka's ingest of the newest committed record to its commit", _PARTITION
+)
+state_keys = Gauge("uns_engine_state_keys", "keys of state in the changelog", _PARTITION)
+state_bytes = Gauge("uns_engine_state_bytes", "bytes of state in the changelog, after compaction", _PARTITION)
+changelog_bytes = Counter("uns_engine_changelog_bytes", "bytes of changed state committed", ["topic"])
 in_flight = Gauge("uns_engine_in_flight_bytes", "fetched and not yet committed")
+in_flight_limit = Gauge("uns_engine_in_flight_limit_bytes", "fetching pauses above it (UNS_ENGINE_IN_FLIGHT_MB)")
 registry_retries = Counter("uns_engine_registry_retries", "waits for an absent registry")
 ticks = Counter("uns_engine_ticks", "ticks written")
 ticks_lost = Counter("uns_engine_ticks_lost", "ticks that could not be written")
-PER_PARTITION = (restored_keys, lag, fence, watermark, watermark_age, committed_at)
+PER_PARTITION = (restored_keys, lag, fence, watermark, watermark_age, committed_at, delay, state_keys, state_bytes)
 
 
 def forget(topic: str, partition: int) -> None:

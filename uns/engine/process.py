@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 from faust.types import TP
 
+from schemas.records import FACT_TYPES, Tick
 from uns.clock import Clock
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
@@ -17,6 +18,8 @@ from uns.engine.transport import Batch, Membership
 
 log = structlog.get_logger()
 BACKOFF_S = (0.2, 5.0)
+_STAGES: dict[type, str] = {Tick: "fold.tick", **dict.fromkeys(FACT_TYPES, "fold.fact")}
+"""Records whose fold is timed one by one; samples are too many, they are the rest."""
 
 
 @dataclass(slots=True)
@@ -70,10 +73,18 @@ class Processor:
         decoded = time.perf_counter()
         counts = {batch.tp: Counts() for batch in group}
         messages: list[tuple[int, Message]] = []
+        stages = dict.fromkeys(("fold.tick", "fold.fact"), 0.0)
         for tp, decoded_records in items:
             step, count = partitions[tp].step, counts[tp]
             for item in decoded_records:
-                messages += [(tp.partition, message) for message in self._step(step, item, count)]
+                stage = _STAGES.get(type(item.record))
+                if stage is None:
+                    messages += [(tp.partition, message) for message in self._step(step, item, count)]
+                else:
+                    start = time.perf_counter()
+                    messages += [(tp.partition, message) for message in self._step(step, item, count)]
+                    stages[stage] += time.perf_counter() - start
+        stepped = time.perf_counter()
         for tp in counts:
             partition = partitions[tp]
             fence = Fence(partition.next_offset, partition.step.fold.watermark, membership.generation, self._worker)
@@ -94,8 +105,18 @@ class Processor:
         metrics.decode_seconds.observe(decoded - began)
         metrics.fold_seconds.observe(folded - decoded)
         metrics.group_records.observe(sum(c.records for c in counts.values()))
+        stages |= {
+            "decode": decoded - began,
+            "fold.samples": stepped - decoded - sum(stages.values()),
+            "state": folded - stepped,
+            "commit": time.perf_counter() - folded,
+        }
+        for stage, seconds in stages.items():
+            metrics.stage_seconds.labels(stage).inc(seconds)
         for batch in group:
             metrics.lag.labels(*_label(batch.tp)).set(max(0, batch.end_offset - batch.next_offset))
+            if batch.records:
+                metrics.delay.labels(*_label(batch.tp)).set(time.time() - batch.records[-1].timestamp / 1000)
         for tp, count in counts.items():
             self._count(tp, count, partitions[tp])
 
@@ -174,6 +195,11 @@ class Processor:
             metrics.quarantined.labels(name).inc(n)
         metrics.fence.labels(*labels).set(partition.next_offset)
         metrics.committed_at.labels(*labels).set_to_current_time()
+        state = partition.step.state
+        metrics.state_keys.labels(*labels).set(state.keys)
+        metrics.state_bytes.labels(*labels).set(state.bytes)
+        metrics.changelog_bytes.labels(tp.topic).inc(state.changed_bytes)
+        state.changed_bytes = 0
         if watermark := partition.step.fold.watermark:
             metrics.watermark.labels(*labels).set(watermark / 1e6)
             metrics.watermark_age.labels(*labels).set((self._clock() - watermark) / 1e6)

@@ -22,8 +22,7 @@ class LogRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    at_ms: int = 0
-    """When it was ingested."""
+    timestamp: int = 0
 
 
 def replay(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
@@ -84,9 +83,8 @@ def read(
                     return
                 deadline = time.monotonic() + timeout_s
                 headers = tuple(message.headers() or ())
-                ingested_ms = message.timestamp()[1]
                 yield LogRecord(
-                    topic, partition, message.offset(), message.key(), message.value(), headers, ingested_ms
+                    topic, partition, message.offset(), message.key(), message.value(), headers, message.timestamp()[1]
                 )
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{topic}[{partition}]: nothing read for {timeout_s} s")

@@ -146,8 +146,9 @@ class Restorer:
         keys = 0
         for key, value in kept.items():
             if (name := place.state_name(key)) is not None:
-                step.fold.restore(name, value)
+                step.restore(name, value)
                 keys += 1
+        step.state.changed_bytes = 0
         low, high = self._watermarks(consumer, tp, check)
         if fence is None:
             return Restored(step, low, None, keys, 0, 0)

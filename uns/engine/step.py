@@ -36,6 +36,10 @@ class Source(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    @property
+    def timestamp(self) -> int:
+        """Kafka's: when it was ingested, ms."""
+        ...
 
 
 class Message(NamedTuple):
@@ -103,6 +107,29 @@ class Counts:
         self.quarantined: dict[str, int] = {}
 
 
+class StateSize:
+    """How much state a partition has in its changelog once that is compacted."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}
+        self.bytes = 0
+        self.changed_bytes = 0
+        """Written since the last look; whoever looks sets it to zero."""
+
+    def put(self, key: str, value: bytes | None) -> None:
+        size = 0 if value is None else len(value)
+        self.bytes += size - self._sizes.get(key, 0)
+        self.changed_bytes += size
+        if value is None:
+            self._sizes.pop(key, None)
+        else:
+            self._sizes[key] = size
+
+    @property
+    def keys(self) -> int:
+        return len(self._sizes)
+
+
 class Step:
     """The fold of one raw partition with its codec. Not thread-safe: one thread at a time."""
 
@@ -110,6 +137,7 @@ class Step:
         self.fold = fold
         self.place = place
         self.partition = partition
+        self.state = StateSize()
         self._codec = codec
         self._where = lru_cache(maxsize=65_536)(self._place_of)
         self._fold_name = f"{type(fold).__module__}.{type(fold).__qualname__}"
@@ -157,7 +185,13 @@ class Step:
     def changes(self) -> Iterator[Message]:
         """State changed since the last call, for the changelog; a null value is a tombstone."""
         for key, value in self.fold.changes().items():
+            self.state.put(key, value)
             yield Message(self.place.changelog, self.place.state_key(key), value)
+
+    def restore(self, key: str, value: bytes) -> None:
+        """Puts back one key of the fold's state; before the first step."""
+        self.state.put(key, value)
+        self.fold.restore(key, value)
 
     def fence(self, fence: Fence) -> Message:
         return Message(self.place.changelog, self.place.fence_key, msgspec.msgpack.encode(fence))

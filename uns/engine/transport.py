@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiokafka
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.protocol.group import LeaveGroupRequest
@@ -118,7 +118,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             group_id=group,
             # A slot that restarts takes its old member's place at once, where a new member waits for the session.
             group_instance_id=instance,
-            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            # What can stay where it is stays: a partition that moves has to be restored.
+            partition_assignment_strategy=[StickyPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="none",  # where to begin is never aiokafka's to say
             isolation_level="read_committed",

@@ -149,6 +149,7 @@ class Worker:
         )
         app.transport = BatchTransport(app, self._settings, self._config, self.name, self._fail)
         self._transport = app.transport
+        metrics.in_flight_limit.set(self._transport.budget.limit)
         raw = app.topic(*self._places, key_type=None, value_type=None, value_serializer="raw", acks=False)
 
         @app.agent(raw, name="raw", concurrency=1)  # type: ignore[untyped-decorator]
@@ -291,6 +292,11 @@ class Worker:
         self._restoring = False
         seconds = time.perf_counter() - began
         metrics.restore_seconds.observe(seconds)
+        metrics.restored_seconds.set(seconds)
+        metrics.restored_partitions.inc(len(need))
+        metrics.kept_partitions.inc(len(partitions) - len(need))
+        metrics.generation.set(membership.generation)
+        metrics.partitions.set(len(partitions))
         log.info(
             "partitions restored",
             worker=self.name,

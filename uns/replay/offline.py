@@ -195,7 +195,7 @@ def compared(
                     else:
                         replayed[name] = (*replayed.get(name, (None,)), result)
                     if since:
-                        emitted[name] = source.at_ms
+                        emitted[name] = source.timestamp
             if source.offset < at.earliest and isinstance(record, Tick):
                 watermark = fold.watermark
             if count % SAVE_RECORDS == 0:
@@ -228,7 +228,7 @@ def _published(
         with closing(read(settings, topic(raw.area, name, raw.prefix), partition, end=end)) as log:
             for source in log:
                 if name in at.trimmed:
-                    since[name] = min(since[name], source.at_ms)
+                    since[name] = min(since[name], source.timestamp)
                 if (source.key or b"").decode(errors="replace") not in scope.paths:
                     continue
                 try:

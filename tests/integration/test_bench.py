@@ -1,0 +1,57 @@
+"""The bench does not rot: a tiny run of our engine against the bare loop, end to end on the test's broker."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.figures import Figure, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_our_engine_and_the_bare_loop_are_measured_and_written_down(kafka: str, tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--runs", "1", "--records", "4000", "--only", "bare", "--json", str(file)],
+        cwd=ROOT,
+        env=os.environ | {"UNS_BOOTSTRAP": kafka},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = {figure["name"]: figure for figure in json.loads(file.read_text(encoding="utf-8"))}
+    assert set(figures) == {
+        "our engine, 1 a record",
+        "a bare loop without output, 1 a record",
+        "ours against a bare loop without output, 1 a record",
+    }
+    assert all(set(figure) == {"name", "value", "unit", "reach", "holds"} for figure in figures.values())
+    ratio = figures.pop("ours against a bare loop without output, 1 a record")
+    assert all(figure["value"] > 0 and figure["holds"] is None for figure in figures.values()), done.stdout
+    assert ratio["reach"] == 0.8
+    assert ratio["holds"] is (ratio["value"] >= 0.8)
+    runs = json.loads(file.with_name("bench-runs.json").read_text(encoding="utf-8"))
+    assert runs["1 a record, ours"][0]["outputs"] == 4000
+    assert runs["1 a record, bare"][0]["outputs"] == 4000
+
+
+def test_a_figure_that_could_not_be_measured_does_not_hold(tmp_path: Path) -> None:
+    file = tmp_path / "build" / "bench.json"
+    write(
+        [
+            Figure("none", None, "ratio", 2.0, note="no network"),
+            Figure("floor", 2.0, "ratio", 2.0),
+            Figure("ceiling", 251.0, "ms", 250.0, at_most=True),
+            Figure("not here", 1.1, "ratio", 1.7, judged=False),
+        ],
+        file,
+    )
+    assert {row["name"]: row["holds"] for row in json.loads(file.read_text(encoding="utf-8"))} == {
+        "none": False,
+        "floor": True,
+        "ceiling": False,
+        "not here": None,
+    }

@@ -1,0 +1,90 @@
+"""The Grafana dashboard and the alerting rules speak of metrics that there are."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from prometheus_client import REGISTRY, Metric
+
+from uns.connect.ledger import Ledger
+from uns.connect.service import _PUBLISH
+from uns.connect.service import _Metrics as ConnectorMetrics
+from uns.deliver.runner import Runner as SinkRunner
+from uns.deliver.service import _Metrics as SinkMetrics
+from uns.engine import metrics as engine
+
+ROOT = Path(__file__).parents[3] / "docs" / "grafana"
+DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
+ALERTS = yaml.safe_load((ROOT / "alerts.yaml").read_text(encoding="utf-8"))
+
+
+class _Spool:
+    """What the connector's metrics ask of a spool."""
+
+    bytes, max_bytes = 0, 0
+
+    def ledger(self) -> Ledger:
+        return Ledger()
+
+
+class _Connector:
+    name, last_read, reopened, spool = "plc", 0.0, 0, _Spool()
+
+    def source_up(self) -> bool:
+        return True
+
+
+def exposed() -> set[str]:
+    """Series that our parts expose."""
+    assert engine.lag
+    assert _PUBLISH
+    found: set[str] = set()
+
+    def take(families: Iterable[Metric]) -> None:
+        for family in families:
+            suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+            found.update(family.name + suffix for suffix in suffixes)
+
+    take(metric for metric in REGISTRY.collect() if metric.name.startswith("uns_"))
+    take(ConnectorMetrics(cast("Any", _Connector())).collect())
+    take(SinkMetrics(SinkRunner("mes", cast("Any", None), cast("Any", None))).collect())
+    return found
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for panel in DASHBOARD["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"]
+    for group in ALERTS["groups"]:
+        for rule in group["rules"]:
+            yield rule["alert"], rule["expr"]
+
+
+@pytest.mark.parametrize(("title", "expression"), list(expressions()))
+def test_every_metric_it_shows_exists(title: str, expression: str) -> None:
+    named = set(re.findall(r"\buns_[a-z_]+", expression))
+    assert named
+    assert named <= exposed(), f"{title}: {sorted(named - exposed())} is exposed by nobody"
+
+
+def test_panels_lie_beside_each_other_and_each_says_what_it_means() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = [
+        (p["gridPos"]["x"] + dx, p["gridPos"]["y"] + dy)
+        for p in panels
+        for dx in range(p["gridPos"]["w"])
+        for dy in range(p["gridPos"]["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert all(panel["description"] for panel in panels if panel["type"] != "row")
+
+
+def test_every_alert_says_what_to_do() -> None:
+    rules = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+    assert all(rule["annotations"]["summary"] and rule["annotations"]["do"] for rule in rules)
+    assert all(rule["labels"]["severity"] in ("warning", "critical") for rule in rules)

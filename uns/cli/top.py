@@ -1,0 +1,178 @@
+"""`uns top`: what the processors do, live."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from uns.cli.app import UserError, app, emit
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from uns.top import Look, WorkerRow
+
+GROUPS = "uns-processors-"
+
+
+@app.command()
+def top(
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metrics", help="address of one worker, or of the parent of several; again for more"),
+    ] = None,
+    every_s: Annotated[float, typer.Option("--every", min=0.2, help="seconds between two looks")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="look once and end, as where the output is no terminal")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document a look")] = False,
+) -> None:
+    """Show the processors' lag, rates, transaction times, busy stages, ages and quarantine.
+
+    Addresses: --metrics, else UNS_METRICS, else what runs on this machine, else lag alone, from Kafka.
+    """
+    import sys
+    import time
+    from contextlib import nullcontext
+
+    from rich.console import Console
+    from rich.live import Live
+
+    from uns.top import rows
+
+    addresses = metrics or _known()
+    if not addresses:
+        _lag_alone(as_json)
+        return
+    single, console = once or not (as_json or sys.stdout.isatty()), Console()
+    live = None if single or as_json else Live(console=console, auto_refresh=False)
+    with live or nullcontext():
+        before, _ = _look(addresses)
+        while True:
+            time.sleep(every_s)
+            now, away = _look(addresses)
+            found = [
+                row
+                for address, look in now.items()
+                for row in rows(before.get(address, look._replace(values={})), look, time.time())
+            ]
+            if as_json:
+                emit({"workers": [_plain(row) for row in found], "away": away})
+            elif live is not None:
+                live.update(_table(found, away), refresh=True)
+            else:
+                console.print(_table(found, away))
+            if single:
+                raise typer.Exit(1 if away else 0)
+            before |= now
+
+
+def _known() -> list[str]:
+    """Where the workers' metrics are; none where nobody says."""
+    from uns.connection import connection
+    from uns.settings import settings
+
+    if settings().metrics is None:
+        connection()  # takes over what a running `uns up` or `uns demo` has announced
+    return [address.strip() for address in (settings().metrics or "").split(",") if address.strip()]
+
+
+def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:
+    """Address → look, and address → why there is none."""
+    import time
+
+    from uns.scrape import Unreachable, families
+    from uns.top import Look
+
+    looks, away = {}, {}
+    for address in addresses:
+        try:
+            looks[address] = Look.of(families(address), time.monotonic())
+        except Unreachable as error:
+            away[address] = str(error)
+    return looks, away
+
+
+def _plain(row: "WorkerRow") -> dict[str, Any]:
+    return row._asdict() | {"partitions": [partition._asdict() for partition in row.partitions]}
+
+
+def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    workers = Table("worker", box=None, pad_edge=False, header_style="bold")
+    for name in ("records/s", "samples/s", "outputs/s", "batch", "tx/s", "p50 ms", "p99 ms", "busy", "in flight"):
+        workers.add_column(name, justify="right")
+    for row in found:
+        workers.add_row(
+            row.worker or f"generation {row.generation}",
+            f"{row.records_s:,.0f}",
+            f"{row.samples_s:,.0f}",
+            f"{row.outputs_s:,.0f}",
+            _number(row.batch_records, ",.0f"),
+            f"{row.transactions_s:.1f}",
+            _number(row.transaction_ms_p50, ".0f"),
+            _number(row.transaction_ms_p99, ".0f"),
+            f"{sum(share for stage, share in row.busy.items() if stage != 'commit'):.0%}",  # that is mostly waiting
+            f"{row.in_flight_mb:.0f}/{row.in_flight_limit_mb:.0f} MB",
+        )
+    partitions = Table("partition", box=None, pad_edge=False, header_style="bold")
+    for name in ("lag", "delay s", "fence", "age s", "watermark s", "state keys", "state MB"):
+        partitions.add_column(name, justify="right")
+    for row in found:
+        for one in row.partitions:
+            partitions.add_row(
+                f"{one.topic}[{one.partition}]",
+                f"{one.lag:,}",
+                _number(one.delay_s, ".2f"),
+                str(one.fence),
+                _number(one.fence_age_s, ".1f"),
+                _number(one.watermark_age_s, ",.0f"),
+                f"{one.state_keys:,}",
+                f"{one.state_bytes / 1e6:.1f}",
+            )
+    lines = [Text(f"away: {why}", style="red") for why in away.values()]
+    for row in found:
+        stages = "  ".join(f"{stage} {share:.0%}" for stage, share in row.busy.items())
+        reasons = "  ".join(f"{reason} {count:,}" for reason, count in row.quarantined.items()) or "nothing"
+        lines.append(Text(f"{row.worker} {stages}  restored in {row.restored_s:.2f} s".strip(), style="dim"))
+        lines.append(Text(f"{row.worker} quarantined: {reasons}".strip(), style="yellow" if row.quarantined else "dim"))
+    return Group(workers, Text(), partitions, Text(), *lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
+def _lag_alone(as_json: bool) -> None:
+    """Without metrics: how far each group of processors is behind, by Kafka's own account."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    from uns.connection import connection
+    from uns.lag import by_partition
+
+    settings = connection()
+    try:
+        admin = AdminClient(settings.kafka())
+        groups = [
+            one.group_id
+            for one in admin.list_consumer_groups(request_timeout=10).result().valid
+            if one.group_id.startswith(GROUPS)
+        ]
+        found = {group: by_partition(settings, group) for group in groups}
+    except KafkaException as error:
+        raise UserError(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}") from error
+    rows = [
+        {"group": group, "topic": topic, "partition": partition, "lag": lag}
+        for group, partitions in found.items()
+        for (topic, partition), lag in sorted(partitions.items())
+    ]
+    if as_json:
+        emit({"lag": rows})
+        return
+    for row in rows:
+        typer.echo(f"{row['lag']:>10,}  {row['topic']}[{row['partition']}]  {row['group']}")
+    typer.echo(
+        "lag alone, from Kafka; for more give the workers' addresses: --metrics http://host:port, or UNS_METRICS",
+        err=True,
+    )

@@ -1,0 +1,70 @@
+"""Reading what other processes of ours tell on their /metrics and /health endpoints."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import Metric
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+TIMEOUT_S = 2.0
+
+
+class Unreachable(OSError):
+    """An endpoint that does not answer as ours do; the message says which and why."""
+
+
+def families(address: str) -> list[Metric]:
+    """The metric families of one process; `address` is `http://host:port`. Raises `Unreachable`."""
+    url = f"{address.rstrip('/').removesuffix('/metrics')}/metrics"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            return list(text_string_to_metric_families(answer.read().decode()))
+    except (OSError, ValueError) as error:
+        raise Unreachable(f"{url}: {_why(error)}") from error
+
+
+def reasons(address: str, check: str) -> list[str]:
+    """Why a process is not `live` or not `ready`, in its own words; empty when it is."""
+    try:
+        with urllib.request.urlopen(f"{address}/health/{check}", timeout=TIMEOUT_S):
+            return []
+    except urllib.error.HTTPError as error:
+        try:
+            return [str(reason) for reason in json.load(error)["reasons"]]
+        except (ValueError, KeyError, OSError):
+            return [f"answers {error.code}"]
+    except (OSError, ValueError) as error:
+        return [f"does not answer: {_why(error)}"]
+
+
+class Gathered(Collector):
+    """The metrics of several processes as one exposition, each sample with the label `worker`."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        """Name → address."""
+        self._addresses = addresses
+
+    def collect(self) -> Iterator[Metric]:
+        merged: dict[str, Metric] = {}
+        up = GaugeMetricFamily("uns_worker_up", "whether a worker's metrics could be read", labels=["worker"])
+        for worker, address in self._addresses.items():
+            try:
+                found: Iterable[Metric] = families(address)
+            except Unreachable:
+                up.add_metric([worker], 0)
+                continue
+            up.add_metric([worker], 1)
+            for family in found:
+                whole = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                for sample in family.samples:
+                    whole.samples.append(sample._replace(labels={**sample.labels, "worker": worker}))
+        yield up
+        yield from merged.values()
+
+
+def _why(error: BaseException) -> str:
+    return str(getattr(error, "reason", None) or error)
