@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import uns.cli.replay  # noqa: F401  (registers the command)
 from processors.identity import revised
+from processors.line import LineFold
 from schemas.codec import Codec
 from schemas.records import Derived, Oee, Production
 from schemas.text import iso
@@ -28,11 +29,15 @@ from tests.harness.line_scenarios import scenario
 from tests.integration.engine_harness import until
 from topology import kpi
 from topology.classes import MessageClass
+from topology.filters import Filter
+from topology.loader import load
 from topology.path import Path as Place
 from topology.topics import topic
 from uns.cli.app import app
 from uns.engine.replay import read
 from uns.registry.client import Registry
+from uns.replay import offline
+from uns.replay.history import parts
 from uns.replay.publish import NotPublished, publish
 from uns.settings import Settings, settings
 
@@ -350,6 +355,14 @@ def test_what_rests_on_removed_records_is_not_compared(history: History) -> None
     assert summary["corrections"] == 0
     assert summary["skipped"] == {"not_reproducible": len(differences)}
     assert any(f"the first {cut} raw offsets" in note for note in summary["notes"])
+    part = parts(load(history.folder / "plant", {}), Filter.parse("#"))[0]
+    at = offline.cut(history.settings, f"uns-processors-{history.enterprise}", part.raw, 0)
+    assert at.first == cut
+    stale = at._replace(first=cut - 10)  # as if retention had gone on after the cut
+    fold = LineFold(load(history.folder / "plant", {}), part.raw.topic, 0)
+    scope = offline.Scope(part.paths, frozenset(), 0, 1)
+    with pytest.raises(offline.Overtaken, match="run it again"):
+        offline.compared(history.settings, history.codec, fold, part.raw, 0, stale, scope, HOUR)
     for name in ("state", "production"):
         counts = summary["classes"][name]
         assert counts["not_reproducible"] > 0

@@ -206,13 +206,14 @@ def _trouble() -> Iterator[None]:
     from confluent_kafka import KafkaException
 
     from uns.registry.client import RegistryUnavailable
+    from uns.replay.offline import Overtaken
     from uns.replay.publish import NotPublished
 
     try:
         yield
     except KafkaException as error:
         text = f"Kafka: {error.args[0].str()}; `uns doctor` looks closer, `uns apply` makes the plant's topics"
-    except (UserError, RegistryUnavailable, NotPublished, TimeoutError) as error:
+    except (UserError, RegistryUnavailable, NotPublished, Overtaken, TimeoutError) as error:
         text = str(error)
     else:
         return

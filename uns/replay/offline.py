@@ -40,6 +40,10 @@ class NotFolded(LookupError):
     """The processors have never committed anything of this partition: there is nothing to compare with."""
 
 
+class Overtaken(RuntimeError):
+    """Retention removed raw records between the cut and the fold: another run begins with what is left."""
+
+
 class Scope(NamedTuple):
     """Which records are asked for: their machines, classes and begins (µs, end excluded)."""
 
@@ -110,6 +114,15 @@ def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: f
         consumer.close()
 
 
+def _first(settings: Settings, raw: Place, partition: int) -> int:
+    """The first raw record that retention has kept."""
+    consumer = Consumer(settings.kafka(**{"group.id": "uns-replay"}))
+    try:
+        return int(consumer.get_watermark_offsets(TopicPartition(raw.topic, partition), TIMEOUT_S)[0])
+    finally:
+        consumer.close()
+
+
 def _committed(consumer: Consumer, where: TopicPartition, deadline: float) -> int:
     """The group's position, once no transaction that moves it is open."""
     while True:
@@ -168,7 +181,8 @@ def compared(
 ) -> Compared:
     """Folds the partition from the first record kept to the cut. `horizon_us`: the running processors'.
 
-    Raises what a registry client raises when it cannot be asked, and `TimeoutError` when Kafka stops answering.
+    Raises `Overtaken`, what a registry client raises when it cannot be asked, and `TimeoutError` when Kafka stops
+    answering.
     """
     published, since, windows = _published(settings, codec, raw, partition, at, scope)
     kept = Kept(at.first, horizon_us)
@@ -177,8 +191,12 @@ def compared(
     emitted: dict[str, int] = {}
     refused: dict[str, int] = {}
     watermark = count = 0
+    expected, hole = at.first, None
     with closing(read(settings, raw.topic, partition, end=at.latest)) as log:
         for count, source in enumerate(log, start=1):
+            if source.offset > expected and hole is None:
+                hole = expected  # a transaction's mark, or something is gone
+            expected = source.offset + 1
             _, path, record = step.decode(source)
             if isinstance(record, Refused):
                 refused[record.reason] = refused.get(record.reason, 0) + 1
@@ -201,6 +219,8 @@ def compared(
             if count % SAVE_RECORDS == 0:
                 fold.changes()
                 progress(source.offset - at.first, at.latest - at.first)
+    if hole is not None and _first(settings, raw, partition) > hole:
+        raise Overtaken(f"{raw.topic}[{partition}]: retention removed records while they were read; run it again")
     kept.look(windows)
 
     def doubt(ours: Derived | None, theirs: Derived | None) -> str | None:
