@@ -94,8 +94,13 @@ def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: f
     """Raises `NotFolded`, `TimeoutError`, and `KafkaException` where a topic is missing or no broker answers."""
     consumer = Consumer(
         settings.kafka(
-            **{"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
-        )  # only to read the group's offsets: it never joins
+            **{
+                "group.id": group,  # only to read its offsets: this consumer never joins
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "log_level": 2,  # the first to ask Kafka: that it is away is said once, by us
+            }
+        )
     )
     try:
         where = TopicPartition(raw.topic, partition)
