@@ -144,7 +144,7 @@ class Ledger:
     def withdraw(self, kind: str, started_at: int, /, **nothing: Any) -> list[Derived]:
         """Takes a record back; `nothing` are the fields that must not count any more."""
         known = self.get(kind, started_at)
-        if known is None or _withdrawn(known):
+        if known is None or withdrawn(known):
             return []
         content = {name: getattr(known, name) for name in FIELDS[type(known)] if name not in _BASE} | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
@@ -262,7 +262,7 @@ class Ledger:
         if new is not None:
             segment.new = self._decode(new)
         for (kind, started_at), record in segment.new.items():
-            if _withdrawn(record):
+            if withdrawn(record):
                 starts = self._starts.get(kind, array("q"))
                 if (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
                     del starts[i]
@@ -324,7 +324,7 @@ class Ledger:
             segment = self._segments[hour] = Segment()
         key = (kind, record.started_at)
         known = self.get(kind, record.started_at)
-        if known is None or (_withdrawn(known) and not _withdrawn(record)):
+        if known is None or (withdrawn(known) and not withdrawn(record)):
             insort(self._starts.setdefault(kind, array("q")), record.started_at)
         segment.new[key] = record
         self._recent[kind] = record
@@ -344,6 +344,6 @@ class Ledger:
 _BASE = ("started_at", "ended_at", "status", "revision")
 
 
-def _withdrawn(record: Derived) -> bool:
+def withdrawn(record: Derived) -> bool:
     """Taken back; a quality point lasts no time either, but is never taken back."""
     return record.ended_at == record.started_at and record.message_class != "quality"

@@ -1,7 +1,7 @@
 """The same fold over a log, offline: the oracle of the engine's tests and the way to recompute history."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -45,7 +45,7 @@ def read(
     start: int | None = None,
     end: int | None = None,
     timeout_s: float = 30.0,
-) -> Iterator[LogRecord]:
+) -> Generator[LogRecord, None, None]:
     """Committed records of one partition from `start` (default: the first there is) to before `end` (default: the
     last stable offset now). Raises `TimeoutError` when nothing comes for `timeout_s`.
     """

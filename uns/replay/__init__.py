@@ -1,0 +1,1 @@
+"""Recomputing history: the fold over the raw log again, its differences to what was published, and their correction."""
