@@ -81,7 +81,8 @@ def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:
     from uns.scrape import Unreachable, families
     from uns.top import Look
 
-    looks, away = {}, {}
+    looks: dict[str, Look] = {}
+    away: dict[str, str] = {}
     for address in addresses:
         try:
             looks[address] = look = Look.of(families(address), time.monotonic())
