@@ -37,6 +37,10 @@ class Look(NamedTuple):
             found.pop("", None)  # the parent's own
         return {worker: Look(self.at_s, values) for worker, values in found.items()}
 
+    def away(self) -> list[str]:
+        """Workers of a parent that do not answer it."""
+        return sorted(dict(labels)["worker"] for labels, up in self.values.get("uns_worker_up", {}).items() if not up)
+
     def total(self, name: str) -> float:
         return sum(self.values.get(name, {}).values())
 

@@ -81,10 +81,12 @@ def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:
     from uns.scrape import Unreachable, families
     from uns.top import Look
 
-    looks, away = {}, {}
+    looks: dict[str, Look] = {}
+    away: dict[str, str] = {}
     for address in addresses:
         try:
-            looks[address] = Look.of(families(address), time.monotonic())
+            looks[address] = look = Look.of(families(address), time.monotonic())
+            away |= {f"{address} {worker}": f"{worker}, says {address}" for worker in look.away()}
         except Unreachable as error:
             away[address] = str(error)
     return looks, away
@@ -99,9 +101,19 @@ def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    workers = Table("worker", box=None, pad_edge=False, header_style="bold")
-    for name in ("records/s", "samples/s", "outputs/s", "batch", "tx/s", "p50 ms", "p99 ms", "busy", "in flight"):
-        workers.add_column(name, justify="right")
+    def table(what: str, *columns: str) -> Table:
+        """Fits 80 columns. A name that is too long goes on in the next line: cut off, two partitions look the same."""
+        made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        made.add_column(what, overflow="fold")
+        for column in columns:
+            made.add_column(column, justify="right", no_wrap=True)
+        return made
+
+    workers = table(
+        "worker",
+        *("records\n/s", "samples\n/s", "outputs\n/s", "batch", "tx\n/s", "p50\nms", "p99\nms", "busy"),
+        "in\nflight",
+    )
     for row in found:
         workers.add_row(
             row.worker or f"generation {row.generation}",
@@ -115,13 +127,11 @@ def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
             f"{sum(share for stage, share in row.busy.items() if stage != 'commit'):.0%}",  # that is mostly waiting
             f"{row.in_flight_mb:.0f}/{row.in_flight_limit_mb:.0f} MB",
         )
-    partitions = Table("partition", box=None, pad_edge=False, header_style="bold")
-    for name in ("lag", "delay s", "fence", "age s", "watermark s", "state keys", "state MB"):
-        partitions.add_column(name, justify="right")
+    partitions = table("partition", "lag", "delay\ns", "fence", "age\ns", "water-\nmark s", "state\nkeys", "state\nMB")
     for row in found:
         for one in row.partitions:
             partitions.add_row(
-                f"{one.topic}[{one.partition}]",
+                f"{one.topic.rpartition('.')[0]}[{one.partition}]",  # all are raw
                 f"{one.lag:,}",
                 _number(one.delay_s, ".2f"),
                 str(one.fence),

@@ -1,14 +1,18 @@
 """Two looks at a worker's metrics: rates, percentiles, ages, and several workers behind one parent."""
 
+from io import StringIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
 
 from uns import telemetry
+from uns.cli.top import _look, _table
 from uns.scrape import Gathered, Unreachable, families, reasons
-from uns.top import Look, quantile, rows
+from uns.top import STAGES, Look, PartitionRow, WorkerRow, quantile, rows
 
 
 class Worker:
@@ -75,6 +79,10 @@ def test_a_parent_speaks_for_all_and_says_who_is_away() -> None:
     parent = telemetry.serve(registry=registry, ready=lambda: ["w9: does not answer"])
     look = Look.of(families(parent), 10.0)
     assert look.by("uns_worker_up", "worker") == {"w0": 1.0, "w1": 1.0, "w9": 0.0}
+    assert look.away() == ["w9"]
+    looks, away = _look([parent])
+    assert list(looks) == [parent]
+    assert away == {f"{parent} w9": f"w9, says {parent}"}
     found = rows(Look(0.0, {}), look, 0.0)
     assert [(row.worker, row.records_s) for row in found] == [("w0", 1.0), ("w1", 2.0)]
     assert reasons(parent, "ready") == ["w9: does not answer"]
@@ -82,6 +90,39 @@ def test_a_parent_speaks_for_all_and_says_who_is_away() -> None:
     assert "does not answer" in reasons("http://127.0.0.1:9", "live")[0]
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9/metrics"):
         families("http://127.0.0.1:9")
+
+
+def test_partitions_can_be_told_apart_in_80_columns() -> None:
+    row = WorkerRow(
+        worker="processors-0",
+        generation=12,
+        partitions=[
+            PartitionRow(
+                "uns.acme.dallas.packaging.raw", number, 12_345, 0.12, 123_456_789, 0.2, 11.0, 30_100, 4_100_000
+            )
+            for number in (0, 11)
+        ],
+        records_s=21_034,
+        samples_s=420_000,
+        outputs_s=3_120,
+        batch_records=1_870,
+        transactions_s=11.2,
+        transaction_ms_p50=21,
+        transaction_ms_p99=148,
+        busy=dict.fromkeys(STAGES, 0.1),
+        restored_s=0.6,
+        in_flight_mb=12,
+        in_flight_limit_mb=64,
+        quarantined={"late": 12},
+    )
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(_table([row], {}))
+    said = console.export_text()
+    assert "…" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    assert "uns.acme.dallas.packaging[0]" in said
+    assert "uns.acme.dallas.packaging[11]" in said
+    assert all(number in said for number in ("12,345", "123456789", "30,100", "420,000", "processors-0", "12/64 MB"))
 
 
 def test_no_observation_has_no_quantile() -> None:
