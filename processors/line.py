@@ -285,7 +285,8 @@ class LineFold:
             return [Rejection("unknown_alert", f"{fact.alert!r} is no id of an alert (without its revision)")]
         path = fact.alert.partition("#")[0]
         cell = self._cell(path) if path in self._asleep else self._cells.get(path)
-        if cell is None or not kind.startswith("alert.") or cell.ledger.get(kind, started_at) is None:
+        known = cell.ledger.get(kind, started_at) if cell is not None and kind.startswith("alert.") else None
+        if cell is None or known is None or (known.ended_at is not None and known.ended_at < self._oldest):
             return [Rejection("unknown_alert", f"alert {fact.alert!r} is not known here, or older than the horizon")]
         cell.acknowledged.append((kind, started_at, fact.by))
         self._changed[cell.path] = cell

@@ -13,6 +13,7 @@ from topology.path import Level
 from topology.plant import Access, Plant, Retention
 from topology.topics import INTERNAL_SUFFIX, PREFIX, parse_topic, topic
 
+SEGMENT_BYTES = 64 * 1024 * 1024
 HOUR_MS = 3_600_000
 MESSAGE_MAX_BYTES = 2_000_000
 COMPATIBILITY = "BACKWARD_TRANSITIVE"
@@ -105,7 +106,13 @@ def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[st
     config = {"max.message.bytes": str(MESSAGE_MAX_BYTES)}
     if message_class.compacted:
         # A worker restores from the changelog, a screen from the snapshots: little dead weight keeps both quick.
-        config |= {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.2", "segment.ms": str(HOUR_MS)}
+        # The newest segment is never compacted, so it may not grow long.
+        config |= {
+            "cleanup.policy": "compact",
+            "min.cleanable.dirty.ratio": "0.2",
+            "segment.bytes": str(SEGMENT_BYTES),
+            "segment.ms": str(HOUR_MS),
+        }
     else:
         hours = {MessageClass.RAW: retention.raw_h, MessageClass.QUARANTINE: retention.quarantine_h}.get(
             message_class, retention.derived_h

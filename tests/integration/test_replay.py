@@ -279,7 +279,7 @@ def test_another_definition_gets_a_history_of_its_own(history: History, monkeypa
     ]
     second = base.model_copy(update={"version": 9, "time_model": tuple(rules)})
     second = kpi.Definition.model_validate(second.model_dump())
-    monkeypatch.setattr(kpi, "shipped", lambda: shipped | {second.label: second})
+    monkeypatch.setattr(kpi, "shipped", lambda: {**shipped, second.label: second})
     options = ("--horizon", "30d", "--definition", "iso22400@9", "-c", "oee", "-c", "state")
 
     code, summary, differences = history.replay(*options)
@@ -395,3 +395,15 @@ def test_a_mistake_is_said_in_words(history: History, arguments: tuple[str, ...]
     assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_group_that_folded_nothing_is_trouble_and_not_equality(history: History) -> None:
+    environ = history.environ | {"UNS_ENGINE_GROUP": "a-group-of-nobody"}
+    settings.cache_clear()
+    try:
+        result = CliRunner().invoke(app, ["replay", f"{history.enterprise}/#", "--json"], env=environ)
+    finally:
+        settings.cache_clear()
+    assert result.exit_code == 2
+    assert "group a-group-of-nobody: nothing could be compared" in result.stderr
+    assert '"equal": true' not in result.stdout

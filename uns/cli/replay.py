@@ -71,6 +71,8 @@ def replay(
                 emit(document)
         else:
             show(found, console, most)
+        if not found.compared:
+            raise UserError(f"group {request.group}: nothing could be compared: {'; '.join(found.notes)}")
         done: int | None = None
         if publish:
             done = _publish(settings, records, request, found, yes)

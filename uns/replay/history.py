@@ -71,12 +71,15 @@ class Found:
     """All that would be published, in order of time: more than the differences where a definition is new."""
     skipped: Counter[Skip] = field(default_factory=Counter)
     records: int = 0
+    compared: int = 0
+    """Partitions that could be compared."""
     notes: list[str] = field(default_factory=list)
     """What is incomplete, in words."""
 
     @property
     def equal(self) -> bool:
-        return not any(verdict.kind in DIFFERENCES for verdict, _ in self.differences)
+        """False also where nothing could be compared: nobody knows."""
+        return self.compared > 0 and not any(verdict.kind in DIFFERENCES for verdict, _ in self.differences)
 
 
 def parts(plant: Plant, wanted: Filter) -> list[Part]:
@@ -118,6 +121,7 @@ def recompute(settings: Settings, codec: Codec, request: Request, progress: Prog
 def _judge(found: Found, part: Part, request: Request, result: Compared) -> None:
     running = request.plant.kpi.definition
     found.records += result.records
+    found.compared += 1
     found.notes += _notes(part, result)
     for verdict in compare(result.replayed, result.published, request.definition, running, result.doubt):
         found.counts.setdefault(verdict.record.message_class, Counter())[verdict.kind] += 1

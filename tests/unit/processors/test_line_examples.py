@@ -2,7 +2,8 @@
 
 import pytest
 
-from schemas.records import Alert, Break, Current, Downtime, Oee, Order, Reason, Shift
+from processors.identity import parse
+from schemas.records import Acknowledge, Alert, Break, Current, Downtime, Oee, Order, Reason, Shift
 from tests.harness.line_logs import (
     ABORTED,
     BAD,
@@ -21,6 +22,7 @@ from tests.harness.line_logs import (
     Told,
     beats,
     ordered,
+    plant,
     samples,
     spans,
     tick,
@@ -294,3 +296,23 @@ def test_a_moved_order_takes_its_old_window_back() -> None:
     run.feed([(LINE, Order(id="o1", product="water", started_at=at(10))), *ticks(at(52), at(56))])
     orders = [r for r in run.newest("oee") if r.window == "order"]
     assert [(r.started_at, r.good) for r in orders] == [(at(10), 50)]
+
+
+def test_an_alert_that_ended_before_the_horizon_is_not_acknowledged_any_more() -> None:
+    """Its hour is still kept, for an order that began in it; a replay may have corrected the alert since."""
+    run = Run(plant(horizon_h=1)).feed(
+        [
+            (LINE, Order(id="o1", product="p", started_at=T0)),
+            samples(T0, {"State": ABORTED}),
+            tick(T0 + 60 * S),
+            samples(T0 + 120 * S, {"State": EXECUTE}),
+            tick(T0 + 180 * S),
+        ]
+    )
+    alert = next(r for r in run.records if isinstance(r, Alert) and r.kind == "breakdown")
+    for minutes in range(4, 200, 4):
+        run.feed([samples(T0 + minutes * MINUTE, {"State": EXECUTE}), tick(T0 + minutes * MINUTE + S)])
+    kind, started_at = parse(alert.natural_id)
+    assert run.fold._cells[CELL].ledger.get(kind, started_at) is not None
+    run.feed([(CELL, Acknowledge(alert=alert.natural_id, at=T0 + HOUR, by="anna"))])
+    assert [rejection.reason for rejection in run.rejections] == ["unknown_alert"]
