@@ -57,7 +57,7 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
     rest: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {
         "fold": (folded, lambda bench: 20 + bench.runs * 15),
         "flat": (scale.measure_flat, lambda bench: bench.runs * 60),
-        "memory": (scale.measure_memory, lambda bench: 30),
+        "memory": (scale.measure_memory, lambda bench: 120),
         "line": (line.measure, lambda bench: 20 + bench.runs * 20),
         "workers": (workers.measure, lambda bench: 10 + bench.runs * (20 + bench.records / 12_000)),
         "latency": (latency.measure, lambda bench: bench.runs * 2 * (bench.seconds + 10)),

@@ -1,10 +1,8 @@
 """The line fold on one core: speed against decoding alone, flatness over paths, memory, restore and changelog."""
 
-import gc
 import json
 import random
 import time
-import tracemalloc
 from collections.abc import Iterable
 
 from processors.base import Input
@@ -92,28 +90,6 @@ def measure(paths: int) -> Figures:
     }
 
 
-def flatness(counts: tuple[int, ...] = (100, 1_000, 10_000), samples: int = 2_000_000) -> Figures:
-    """CPU of the fold alone per sample, the same number of samples spread over few and many paths."""
-    codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
-    found: Figures = {}
-    costs = []
-    for paths in counts:
-        model = plant(paths)
-        raw = log(model, codec, max(10, samples // (paths * SAMPLES)))
-        records = decode(codec, raw)
-        done = sum(len(record.samples) for _, record in records if isinstance(record, Samples))
-        fold = LineFold(model, TOPIC, 0)
-        begun = time.process_time()
-        for offset, (path, record) in enumerate(records):
-            fold.step(Input(path, TOPIC, 0, offset, record))
-            if not offset % 1000:
-                fold.changes()
-        costs.append((time.process_time() - begun) / done * 1e6)
-        found[f"fold at {paths:,} paths"] = (costs[-1], "µs/sample", None)
-    found["cost per sample, dearest against cheapest"] = (max(costs) / min(costs), "ratio", None)
-    return found
-
-
 def life(fold: LineFold, model: Plant, hours: float, store: dict[str, bytes]) -> tuple[int, int]:
     """A plant at its usual pace: counters at 0.5 Hz, a characteristic each 10 s, a state each minute; a tick and a save
     each 10 s. Returns samples and bytes of changelog."""
@@ -142,45 +118,3 @@ def life(fold: LineFold, model: Plant, hours: float, store: dict[str, bytes]) ->
                 else:
                     store[key] = value
     return samples, written
-
-
-def memory(paths: int = 100, hours: float = 1.0) -> Figures:
-    """Heap of the fold per path after some plant hours, and what of it the changelog holds."""
-    model = plant(paths)
-    gc.collect()
-    tracemalloc.start()
-    fold, store = LineFold(model, TOPIC, 0), dict[str, bytes]()
-    samples, written = life(fold, model, hours, store)
-    kept = sum(len(key) + len(value) for key, value in store.items())
-    store.clear()
-    gc.collect()
-    heap = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    return {
-        f"heap per path after {hours:g} h": (heap / paths / 1000, "kB", None),
-        f"state keys per path after {hours:g} h": (kept / paths / 1000, "kB", None),
-        "changelog a sample": (written / samples, "bytes", None),
-    }
-
-
-def restore(paths: int = 10_000, hours: float = 1.0, lived: int = 10) -> Figures:
-    """From all keys in hand to the first new output: `lived` paths live, the others get copies of their keys."""
-    store: dict[str, bytes] = {}
-    model = plant(lived)
-    life(LineFold(model, TOPIC, 0), model, hours, store)
-    by_path: dict[str, dict[str, bytes]] = {}
-    for key, value in store.items():
-        path, _, rest = key.partition("|")
-        by_path.setdefault(path, {})[rest] = value
-    sources = [by_path[str(path)] for path in model.cells()]
-    model = plant(paths)
-    fold = LineFold(model, TOPIC, 0)
-    begun = time.perf_counter()
-    fold.restore("#", store["#"])
-    for number, path in enumerate(map(str, model.cells())):
-        for rest, value in sources[number % lived].items():
-            fold.restore(f"{path}|{rest}", value)
-    out = fold.step(Input(AREA, TOPIC, 0, 1 << 40, Tick(at=T0 + round(hours * 3600) * S + 60 * S, worker="bench")))
-    assert out
-    name = f"restored keys of {paths:,} paths after {hours:g} h to first output"
-    return {name: (time.perf_counter() - begun, "s", None)}
