@@ -92,8 +92,3 @@ class Area:
             return all(committed[n] >= end for n, end in ends.items())
 
         eventually(reached, deadline_s, f"{self.raw} committed up to where it ends now", every_s=0.1)
-
-    def processed_but_for_ticks(self, deadline_s: float = DEADLINE_S) -> None:
-        """As `passed`, and no transaction is open. Only where ticks alone go on."""
-        self.passed(deadline_s)
-        self.settled(deadline_s)

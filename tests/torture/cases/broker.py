@@ -3,6 +3,7 @@
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from tests.harness.waiting import eventually
@@ -16,40 +17,33 @@ AWAY_S, FULL_AWAY_S = 25.0, 300.0
 """Longer than session and transaction last; and minutes."""
 
 
-@case("broker-kill")
-def broker_kill(stage: Stage) -> None:
-    """kill -9 of the broker under load, three times, same data: no acknowledged record is lost, none doubled."""
+def under_load(stage: Stage, name: str, times: int, end: Callable[[Broker], object]) -> None:
+    """The broker ends and starts again on the same data, while machines talk and two workers fold."""
     with (
-        Broker(stage.folder("broker-kill")) as broker,
+        Broker(stage.folder(name)) as broker,
         Room(stage.services, seed=stage.seed, bootstrap=broker.address) as room,
     ):
         with room.load() as load, room.supervised(0), room.supervised(1):
-            for _ in range(3):
+            for _ in range(times):
                 room.area.passed()
-                broker.kill()
+                end(broker)
                 broker.start()
             room.area.passed()
             load.stop()
             room.area.passed()
         room.exact()
+
+
+@case("broker-kill")
+def broker_kill(stage: Stage) -> None:
+    """kill -9 of the broker under load, three times, same data: no acknowledged record is lost, none doubled."""
+    under_load(stage, "broker-kill", 3, Broker.kill)
 
 
 @case("broker-restart")
 def broker_restart(stage: Stage) -> None:
     """A clean restart of the broker under load, as in an upgrade, twice."""
-    with (
-        Broker(stage.folder("broker-restart")) as broker,
-        Room(stage.services, seed=stage.seed, bootstrap=broker.address) as room,
-    ):
-        with room.load() as load, room.supervised(0), room.supervised(1):
-            for _ in range(2):
-                room.area.passed()
-                broker.stop()
-                broker.start()
-            room.area.passed()
-            load.stop()
-            room.area.passed()
-        room.exact()
+    under_load(stage, "broker-restart", 2, Broker.stop)
 
 
 @case("broker-away")
