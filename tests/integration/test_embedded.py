@@ -248,3 +248,17 @@ def test_doctor_is_content_with_services_that_answer(postgres: str, mqtt_broker:
     found = {f.check: f for f in examine(Settings(postgres=postgres, mqtt=mqtt_broker.url, registry=registry), {})}
     for check in ("postgres", "clock of postgres", "mqtt", "registry"):
         assert found[check].verdict is Verdict.OK, found[check]
+
+
+def test_several_processes_may_fetch_the_jars_at_once(kafka: str, tmp_path: Path) -> None:
+    code = "from uns.embedded import jars, kafka; print(jars.fetch(kafka.COORDINATES[\"Kafka's logging\"], 'logging'))"
+    environment = os.environ | {"JGO_CACHE_DIR": str(tmp_path)}  # the jars are there already, their folder is not
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    ends = [(*process.communicate(timeout=120), process.returncode) for process in processes]
+    assert [code for _, _, code in ends] == [0, 0, 0, 0], ends
+    assert len({out for out, _, _ in ends}) == 1

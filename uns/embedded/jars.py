@@ -1,5 +1,6 @@
 """Java libraries from Maven Central by jgo: fetched once, checked, cached."""
 
+import fcntl
 import importlib.util
 import shutil
 import warnings
@@ -29,12 +30,14 @@ def fetch(coordinates: str, label: str, progress: Progress = lambda line: None) 
         import jgo
         from jgo.config import GlobalSettings
         from jgo.maven import PythonResolver
-    cache = Path(GlobalSettings.load().repo_cache)
+    settings = GlobalSettings.load()
+    cache = Path(settings.repo_cache)
     for _ in range(2):
         try:
-            folder = Path(
-                jgo.build(coordinates, resolver=PythonResolver(progress_callback=_counter(label, progress))).path
-            )
+            with _alone(Path(settings.cache_dir)):
+                folder = Path(
+                    jgo.build(coordinates, resolver=PythonResolver(progress_callback=_counter(label, progress))).path
+                )
         except (OSError, RuntimeError) as error:
             raise ServiceError(
                 f"{label} is not on this machine yet and cannot be fetched ({type(error).__name__}: {str(error)[:200]}). "
@@ -51,6 +54,15 @@ def fetch(coordinates: str, label: str, progress: Progress = lambda line: None) 
                 copy.unlink()
         shutil.rmtree(folder)
     raise ServiceError(f"{label}: these jars arrive damaged: {', '.join(jar.name for jar in broken)}. Try again later")
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Waits until no other process links jars into this cache: two at once trip over each other's files."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "uns-backbone.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel frees it with its owner
+        yield
 
 
 def _counter(label: str, progress: Progress) -> Callable[[str, int], object]:
