@@ -226,8 +226,41 @@ class Current(Derived, frozen=True, gc=False, kw_only=True):
     tags: tuple[CurrentTag, ...]
 
 
+class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    product: str | None
+    ideal_cycle_us: int
+    good: int
+    scrap: int
+    rework: int
+
+
+class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    reason_code: int | None
+    reason: str | None
+    category: str | None
+    count: int
+    stopped_us: int
+
+
+class Kpi(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    window: str
+    window_name: str | None
+    order: str | None
+    product: str | None
+    element_us: dict[str, int]
+    pieces: tuple[KpiPieces, ...]
+    quantities: dict[str, float]
+    loss_us: dict[str, int]
+    stops: tuple[KpiStops, ...]
+    values: dict[str, float | None]
+    parts: tuple[str, ...]
+    rule: str | None
+
+
 Record = Raw | Derived
 RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Inspection, Acknowledge, Tick)
 FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Inspection, Acknowledge)
-DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current)
+DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current, Kpi)
 TYPES: dict[str, type[Record]] = {t.__name__: t for t in (*RAW_TYPES, *DERIVED_TYPES)}
