@@ -22,9 +22,10 @@ from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
 from processors.journal import Line
 from processors.series import HOUR, Entry, Packed
-from processors.windows import Groups, Totals
+from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
 
+TOTALS = ("element_us", "good", "scrap", "rework", "energy", "resets", "first_offset", "last_offset")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.decode
 
@@ -174,11 +175,8 @@ def _restore_small(cell: Cell, small: Small) -> None:
 
 
 def _dump_groups(groups: Groups) -> list[Any]:
-    return [
-        [order, shift, t.element_us, t.good, t.scrap, t.resets, t.first_offset, t.last_offset]
-        for (order, shift), t in groups.items()
-    ]
+    return [[*group, *(getattr(totals, name) for name in TOTALS)] for group, totals in groups.items()]
 
 
 def _load_groups(rows: list[Any]) -> Groups:
-    return {(order, shift): Totals(*values) for order, shift, *values in rows}
+    return {Group(*row[:3]): Totals(*row[3:]) for row in rows}
