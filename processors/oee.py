@@ -74,18 +74,18 @@ def ideal_cycle_us(plan: Plan, order: str | None, ideal_cycle_s: float) -> int:
 
 def pieces(groups: Groups, plan: Plan, ideal_cycle_s: float) -> tuple[Pieces, ...]:
     """What was made, by product and ideal cycle."""
-    found: dict[tuple[str, int], list[int]] = {}
+    found: dict[tuple[str | None, int], list[int]] = {}
     for group, part in groups.items():
         if part.made:
             span = plan.orders.get(group.order) if group.order is not None else None
-            key = "" if span is None else span.order.product, ideal_cycle_us(plan, group.order, ideal_cycle_s)
+            key = None if span is None else span.order.product, ideal_cycle_us(plan, group.order, ideal_cycle_s)
             counts = found.setdefault(key, [0, 0, 0])
             counts[0] += part.good
             counts[1] += part.scrap
             counts[2] += part.rework
     return tuple(
-        Pieces(cycle_us, good, scrap, rework, product or None)
-        for (product, cycle_us), (good, scrap, rework) in sorted(found.items())
+        Pieces(cycle_us, good, scrap, rework, product)
+        for (product, cycle_us), (good, scrap, rework) in sorted(found.items(), key=lambda item: str(item[0]))
     )
 
 
