@@ -172,15 +172,13 @@ class LineFold:
         self._changed[cell.path] = cell
         out: list[Derived] = []
         begin = max(cell.born, floor) if cell.born is not None else INF
-        margin = self._elements.margin_us  # as far as the noise floor looks, a change may be felt
-        changed = [(start - margin, end + margin) for start, end in cell.touched]
         view = View(
             now=now,
             watermark=watermark,
             previous_watermark=cell.watermark,
             begin=begin,
             floor=floor,
-            spans=merged([*changed, (cell.settled - margin, now)], begin, now),
+            spans=merged([*cell.touched, (cell.settled - self._elements.margin_us, now)], begin, now),
             flush=flush,
             flush_kpi=flush_kpi,
             offset=item.offset,
@@ -188,7 +186,7 @@ class LineFold:
         if begin <= now:
             if cell.settled == -INF:
                 cell.floor = floor
-            for start, end in changed:
+            for start, end in cell.touched:
                 cell.windows.invalidate(start, end)
             reasons = self._lines[cell.line].facts.of(Reason) + cell.facts.of(Reason)
             reasons.sort(key=lambda pair: (pair[0].started_at, pair[0].id))
