@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from processors.base import Rejection
-from processors.counters import Counter
+from processors.counters import MADE_BEFORE, Counter
 from processors.elements import Elements
 from processors.facts import Facts
 from processors.journal import Journal
@@ -203,8 +203,9 @@ class Cell:
             case "good_count" | "scrap_count":
                 series = Series()
                 cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
-                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus, cycle_us))
-                return self._counted(tag, series, spec.modulus)
+                added = spec.counts == "increments"
+                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus, cycle_us, added))
+                return self._counted(tag, series, spec.modulus, 0 if added else MADE_BEFORE)
             case "reason":
                 return self._counted(tag, self.reasons, None)
             case "characteristic":
@@ -241,8 +242,11 @@ class Cell:
 
         return handle
 
-    def _counted(self, tag: str, series: Series, modulus: int | None) -> Handler:
-        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing."""
+    def _counted(self, tag: str, series: Series, modulus: int | None, before: int = 0) -> Handler:
+        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing.
+
+        `before`: µs by which what a sample says lies before it.
+        """
         self.series[tag] = series
         put = self.put
         limit = COUNT_MAX if modulus is None else min(modulus, COUNT_MAX)
@@ -261,7 +265,7 @@ class Cell:
                 value = int(value)
             if not 0 <= value < limit:
                 return self._refuse("out_of_range", sample, f"0 to {limit - 1} is possible; check the tag's modulus")
-            put(tag, series, sample.at, value, offset)
+            put(tag, series, sample.at - before, value, offset)
             return None
 
         return handle
