@@ -51,6 +51,9 @@ class Tag(_Model):
     modulus: int | None = Field(
         None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
     )
+    counts: Literal["cumulative", "increments"] = Field(
+        "cumulative", description="for a counter: what a sample gives, the sum so far or what was added since the last"
+    )
     unit: str | None = Field(None, description="unit of measure")
     target: float | None = Field(None, description="target value of a characteristic")
     lsl: float | None = Field(None, description="lower specification limit")
@@ -63,6 +66,10 @@ class Tag(_Model):
             raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
         if self.modulus is not None and self.role not in COUNTERS:
             raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.role not in COUNTERS:
+            raise ValueError(f"counts belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.modulus is not None:
+            raise ValueError("modulus belongs to a cumulative counter; increments do not roll over")
         if self.map is not None and self.role not in ("state", "mode"):
             raise ValueError("map belongs to role state or mode")
         if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
