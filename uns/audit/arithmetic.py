@@ -2,11 +2,11 @@
 
 import ast
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from schemas.records import Derived, Kpi, Oee
+from schemas.records import Derived, Kpi, KpiPieces, Oee
 from topology.formula import Formula, parse
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import CONSTANTS, COUNTS, PER_PRODUCT, QUANTITIES, TIMES, Facts, Pieces
@@ -30,12 +30,16 @@ class Worked:
     published: float | None = None
     """What the record says; for a KPI only."""
     kpi: bool = True
+    open: bool = False
+    """Rests on pieces by product that this record does not have."""
 
     @property
     def agrees(self) -> bool:
         """Whether the record says what comes out here: within 1e-12, for formulas may sum in another order."""
-        if not self.kpi or self.value is None or self.published is None:
-            return not self.kpi or self.value is self.published
+        if not self.kpi or self.open:
+            return True
+        if self.value is None or self.published is None:
+            return self.value is self.published
         return abs(self.value - self.published) <= 1e-12 * max(1.0, abs(self.value))
 
 
@@ -45,7 +49,8 @@ class Numbers:
 
     definition: Definition
     facts: Facts
-    products: tuple[Product, ...]
+    products: tuple[Product, ...] | None
+    """None: not known; what sums over them has no value here."""
     extra: Mapping[str, KpiFormula] = field(default_factory=dict)
     _known: dict[str, Fraction | None] = field(default_factory=dict)
 
@@ -57,15 +62,29 @@ class Numbers:
         for name, classes in left_out.items():
             known[name] = Fraction(sum(us.get(one, 0) for one in elements if elements[one].loss not in classes))
         known |= {name: Fraction(one) for name, one in self.facts.quantities.items() if name in QUANTITIES}
-        known |= {name: sum((product[name] for product in self.products), Fraction(0)) for name in COUNTS}
+        known |= {name: sum((product[name] for product in self.products or ()), Fraction(0)) for name in COUNTS}
         self._known = known
+
+    def put(self, counts: Mapping[str, Fraction]) -> None:
+        """What is known of the pieces without their products."""
+        self._known |= counts
 
     def value(self, name: str) -> Fraction | None:
         """Exact; None where a denominator is zero or a quantity is not known."""
         if name not in self._known:
             text = self.formula(name)
-            self._known[name] = None if text is None else parse(text).value(self.value, self.products)
+            self._known[name] = (
+                None if text is None or self.open(name) else parse(text).value(self.value, self.products or ())
+            )
         return self._known[name]
+
+    def open(self, name: str) -> bool:
+        """Whether it rests on products that are not known."""
+        text = self.formula(name)
+        if self.products is not None or text is None:
+            return False
+        formula = parse(text)
+        return bool(formula.summed) or any(self.open(used) for used in formula.names)
 
     def formula(self, name: str) -> str | None:
         """The text behind a total or a KPI."""
@@ -78,18 +97,25 @@ class Numbers:
         return _dimension(self, name, frozenset()) == 1
 
 
-def worked(definition: Definition, record: Derived, extra: Mapping[str, KpiFormula] | None = None) -> list[Worked]:
-    """Totals and KPIs of an Oee or Kpi record, each total before what uses it; nothing for other records."""
+def worked(
+    definition: Definition,
+    record: Derived,
+    extra: Mapping[str, KpiFormula] | None = None,
+    made: Sequence[KpiPieces] | None = None,
+) -> list[Worked]:
+    """Totals and KPIs of an Oee or Kpi record, each total before what uses it; nothing for other records.
+
+    `made`: the pieces by product behind an Oee record, where its Kpi record is at hand: it has their sums only.
+    """
     if isinstance(record, Kpi):
-        facts = Facts(
-            record.element_us,
-            tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in record.pieces),
-            record.quantities,
-        )
-        numbers = Numbers(definition, facts, _products(facts, definition), extra or {})
+        facts = Facts(record.element_us, _pieces(record.pieces), record.quantities)
+        numbers = Numbers(definition, facts, _products(facts.pieces, definition), extra or {})
         said: Mapping[str, float | None] = record.values
     elif isinstance(record, Oee):
-        numbers = Numbers(definition, Facts(record.element_us), tuple(_from_sums(record, definition)))
+        products = _products(_pieces(made), definition) if made is not None else _from_sums(record)
+        numbers = Numbers(definition, Facts(record.element_us), products, extra or {})
+        if products is None:
+            numbers.put(_counts(record, definition))
         said = {name: getattr(record, name) for name in RATIOS}
     else:
         return []
@@ -118,10 +144,13 @@ def _work(numbers: Numbers, name: str, said: Mapping[str, float | None], shown: 
             name,
             text,
             filled(numbers, formula),
-            shown_value(value, numbers.is_time(name), _unit(numbers, name)),
+            "as the Kpi record says"
+            if numbers.open(name)
+            else shown_value(value, numbers.is_time(name), _unit(numbers, name)),
             None if value is None else float(value),
             said.get(name),
             kpi,
+            numbers.open(name),
         )
     )
 
@@ -169,6 +198,8 @@ class _Fill(ast.NodeTransformer):
         argument = node.args[0]
         inner = Formula(ast.unparse(argument), argument, frozenset(), frozenset())
         time = _dimension_of(self._of, argument, frozenset()) == 1
+        if self._of.products is None:
+            return self._put("not told here")
         parts = [self._product(argument, product) for product in self._of.products]
         if 0 < len(parts) <= SHOWN_PRODUCTS:
             return self._put(parts[0] if len(parts) == 1 else f"({' + '.join(parts)})")
@@ -230,7 +261,11 @@ def _dimension_of(numbers: Numbers, node: ast.expr, seen: frozenset[str]) -> int
     return 0
 
 
-def _products(facts: Facts, definition: Definition) -> tuple[Product, ...]:
+def _pieces(made: Iterable[KpiPieces]) -> tuple[Pieces, ...]:
+    return tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in made)
+
+
+def _products(pieces: Iterable[Pieces], definition: Definition) -> tuple[Product, ...]:
     rework_is_good = definition.options.rework == "good"
     return tuple(
         {
@@ -240,27 +275,31 @@ def _products(facts: Facts, definition: Definition) -> tuple[Product, ...]:
             "SQ": Fraction(one.scrap),
             "RQ": Fraction(one.rework),
         }
-        for one in facts.pieces
+        for one in pieces
     )
 
 
-def _from_sums(record: Oee, definition: Definition) -> Iterable[Product]:
-    """An Oee record has Σ PRI·PQ and Σ PRI·GQ instead of products: good pieces and others, each at its mean ideal cycle."""
-    rework = getattr(record, "rework", 0)
-    good, bad = record.good, record.scrap + rework
-    if definition.options.rework == "good":
-        good, bad = good + rework, record.scrap
-    for pieces, ideal_us, is_good in (
-        (good, record.ideal_good_us, True),
-        (bad, record.ideal_us - record.ideal_good_us, False),
+def _from_sums(record: Oee) -> tuple[Product, ...] | None:
+    """Good pieces and scrap, each at its mean ideal cycle: Σ PRI·PQ and Σ PRI·GQ come out as the record has them.
+
+    None: with pieces to rework the sums alone do not say what is whose.
+    """
+    if record.rework:
+        return None
+    found: list[Product] = []
+    for pieces, ideal_us, good in (
+        (record.good, record.ideal_good_us, True),
+        (record.scrap, record.ideal_us - record.ideal_good_us, False),
     ):
         if pieces:
             count, none = Fraction(pieces), Fraction(0)
-            scrap = none if is_good else Fraction(record.scrap)
-            yield {
-                "PRI": Fraction(ideal_us, pieces),
-                "PQ": count,
-                "GQ": count if is_good else none,
-                "SQ": scrap,
-                "RQ": none if is_good else count - scrap,
-            }
+            one = {"PRI": Fraction(ideal_us, pieces), "PQ": count, "RQ": none}
+            found.append({**one, "GQ": count if good else none, "SQ": none if good else count})
+    return tuple(found)
+
+
+def _counts(record: Oee, definition: Definition) -> dict[str, Fraction]:
+    good = record.good + (record.rework if definition.options.rework == "good" else 0)
+    made = record.good + record.scrap + record.rework
+    found = {"PQ": made, "GQ": good, "SQ": record.scrap, "RQ": record.rework}
+    return {name: Fraction(count) for name, count in found.items()}

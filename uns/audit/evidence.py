@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from processors.elements import Elements
 from processors.plan import Plan
 from schemas.records import (
     Acknowledge,
@@ -23,6 +24,7 @@ from schemas.records import (
     State,
     Tick,
 )
+from topology.kpi import Definition
 from topology.path import Level, Path
 from uns.audit.segments import Segment, element_us, segments, span
 
@@ -307,7 +309,7 @@ def unaccounted(record: Derived, found: Iterable[Segment]) -> dict[str, int]:
 def cut(
     record: Derived,
     window: Window,
-    definition: Any,
+    definition: Definition,
     states: Sequence[Published],
     stops: Sequence[Published],
     facts: Sequence[Told],
@@ -315,7 +317,7 @@ def cut(
     """The pieces of a record's time."""
     unplanned = isinstance(record, Oee | Kpi) and record.element_us.get("unplanned", 0) > 0
     found = segments(
-        definition,
+        Elements(definition),
         (one.record for one in states if isinstance(one.record, State)),
         (one.record for one in stops if isinstance(one.record, Downtime)),
         plan(facts, unplanned, False),

@@ -1,12 +1,12 @@
 """Gathering the evidence from Kafka: what was published around a record, and the raw records between its revisions."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from processors.ledger import withdrawn
 from processors.series import INF
 from schemas.codec import Codec, Undecodable
-from schemas.records import FACT_TYPES, RAW_TYPES, Derived, Kpi, Oee, Production, Samples, Tick
+from schemas.records import FACT_TYPES, RAW_TYPES, Derived, Kpi, KpiPieces, Oee, Production, Samples, Tick
 from schemas.text import iso
 from topology.classes import MessageClass
 from topology.kpi import Definition, KpiFormula
@@ -136,12 +136,34 @@ class Auditor:
                 f"{wanted.definition} is neither shipped nor in the plant model: no formulas, and pieces by no rules"
             )
         else:
-            made.worked = worked(known.definition, record, self._model.added(wanted.path))
+            made.worked = worked(known.definition, record, self._model.added(wanted.path), self._pieces(made))
         if isinstance(record, Kpi) and record.parts:
             made.parts = [self._part(made, path) for path in record.parts]
         else:
             self._inputs(made, known.definition if known is not None else None)
         return made
+
+    def _pieces(self, made: Audit) -> tuple[KpiPieces, ...] | None:
+        """The pieces by product behind an Oee record, from the Kpi record of the same window and time; None: none such."""
+        record, wanted = made.record, made.subject
+        if not isinstance(record, Oee):
+            return None
+        kind = wanted.kind.replace(MessageClass.OEE, MessageClass.KPI, 1)
+        try:
+            found = revisions_of(self._logs, self._codec, replace(wanted, kind=kind, revision=None))
+        except NotFound:
+            return None
+        for one in reversed(found):
+            twin = one.record
+            if (
+                isinstance(twin, Kpi)
+                and twin.element_us == record.element_us
+                and sum(part.good for part in twin.pieces) == record.good
+                and sum(part.scrap for part in twin.pieces) == record.scrap
+                and sum(part.rework for part in twin.pieces) == record.rework
+            ):
+                return twin.pieces
+        return None
 
     # --- roll-ups
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
+from processors import noise
+from processors.elements import Elements
 from processors.plan import Plan
+from processors.timeline import NO_OFFSET, UNKNOWN, Interval
 from schemas.records import Derived, Downtime, State
-from topology.kpi import Definition
+from topology.kpi import Definition, Planned
 from uns.kpi import condition
 
-UNKNOWN = "unknown"
 RecordT = TypeVar("RecordT", bound=Derived)
 
 
@@ -27,7 +29,7 @@ class Segment:
     end: int
     state: str
     mode: str
-    planned: str
+    planned: Planned
     order: str | None
     shift: str | None
     element: str
@@ -43,37 +45,54 @@ class Segment:
 
 
 def segments(
-    definition: Definition, states: Iterable[State], stops: Iterable[Downtime], plan: Plan, start: int, end: int
+    elements: Elements, states: Iterable[State], stops: Iterable[Downtime], plan: Plan, start: int, end: int
 ) -> list[Segment]:
-    """All of [start, end), in order, without a gap. `states` and `stops`: newest revisions of one machine."""
+    """All of [start, end), in order, without a gap. `states` and `stops`: newest revisions of one machine.
+
+    A noise floor looks around each instant by `elements.margin_us`: give states so far around.
+    """
+    margin = elements.margin_us
     timeline, stopped = _Track(states), _Track(stops)
-    edges = {start, end, *timeline.edges(start, end), *stopped.edges(start, end)}
+    believed = noise.above(list(_intervals(timeline, start - margin, end + margin)), elements)
+    begins = [interval.start for interval in believed]
+    edges = {start, end, *(at for at in begins if start < at < end)}
+    edges |= {*timeline.edges(start, end), *stopped.edges(start, end)}
     found = []
     for since, until in pairwise(sorted(edges)):
-        interval, stop = timeline.at(since), stopped.at(since)
-        state, mode = (interval.state, interval.mode) if interval is not None else (UNKNOWN, UNKNOWN)
+        interval = believed[bisect_right(begins, since) - 1]
+        stop = stopped.at(since)
         for piece in plan.pieces(since, until):
-            element, because = decided(definition, state, mode, piece.order is not None, piece.status, stop)
+            element, because = decided(
+                elements.definition, interval.state, interval.mode, piece.order is not None, piece.status, stop
+            )
             found.append(
                 Segment(
                     piece.start,
                     piece.end,
-                    state,
-                    mode,
+                    interval.state,
+                    interval.mode,
                     piece.status,
                     piece.order,
                     piece.shift,
                     element,
                     because,
-                    interval,
+                    timeline.at(since),
                     stop,
                 )
             )
     return found
 
 
+def _intervals(timeline: "_Track[State]", start: int, end: int) -> Iterator[Interval]:
+    """[start, end) as the records tell it; unknown where none does."""
+    for since, until in pairwise(sorted({start, end, *timeline.edges(start, end)})):
+        known = timeline.at(since)
+        state, mode = (UNKNOWN, UNKNOWN) if known is None else (known.state, known.mode)
+        yield Interval(since, until, state, mode, NO_OFFSET, NO_OFFSET)
+
+
 def decided(
-    definition: Definition, state: str, mode: str, order: bool, planned: str, stop: Downtime | None
+    definition: Definition, state: str, mode: str, order: bool, planned: Planned, stop: Downtime | None
 ) -> tuple[str, str]:
     """(element, the rule that decided, in words)."""
     micro = definition.options.micro_stop
@@ -92,7 +111,7 @@ def decided(
     # What the state alone says is no reason that somebody gave.
     reason = stop.category if stop is not None and stop.reason is not None else None
     for rule in definition.time_model:
-        if rule.when.holds(state, mode, order, planned, reason):  # type: ignore[arg-type]
+        if rule.when.holds(state, mode, order, planned, reason):
             return rule.element, condition(rule.when)
     raise AssertionError("the last rule of a definition holds always")
 
