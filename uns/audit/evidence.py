@@ -199,6 +199,34 @@ def causes(found: Sequence[Revision], offset_at: Mapping[int, int]) -> None:
         before = max(before, upto)
 
 
+def distinct(told: Iterable[Told]) -> list[Told]:
+    """In order of offset, without what only says again what was said: a calendar is told every day."""
+    found: list[Told] = []
+    known: dict[tuple[str, str, str], Fact] = {}
+    for one in sorted(told, key=lambda one: one.offset):
+        if isinstance(one.fact, Acknowledge):
+            found.append(one)
+        elif known.get(key := (one.path, type(one.fact).__name__, one.fact.id)) != one.fact:
+            known[key] = one.fact
+            found.append(one)
+    return found
+
+
+def attribute(told: Iterable[Told], found: Sequence[Revision], window: Window, natural: str) -> None:
+    """Names the facts that concern the window at the revisions that came after them."""
+    for one in told:
+        if window.concerns(natural, one.fact):
+            for revision in found:
+                cause = revision.cause
+                if cause is not None and cause.after < one.offset <= cause.upto:
+                    cause.facts.append(one)
+
+
+def named(records: Iterable[Derived]) -> set[str]:
+    """Orders that records name."""
+    return {order for record in records if (order := getattr(record, "order", None)) is not None}
+
+
 def in_force(told: Iterable[Told], upto: int = FOREVER) -> list[Told]:
     """The newest of each fact up to a raw offset; a cell's own order or shift goes before its line's of the same id."""
     newest: dict[tuple[str, str, str], Told] = {}

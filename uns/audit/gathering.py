@@ -1,46 +1,48 @@
 """Gathering the evidence from Kafka: what was published around a record, and the raw records between its revisions."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from processors.ledger import withdrawn
 from processors.series import INF
-from schemas.codec import Codec, Undecodable
-from schemas.records import FACT_TYPES, RAW_TYPES, Derived, Kpi, KpiPieces, Oee, Production, Samples, Tick
+from schemas.codec import Codec
+from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Production, Tick
 from schemas.text import iso
 from topology.classes import MessageClass
 from topology.kpi import Definition, KpiFormula
-from topology.path import Path
+from topology.path import Level, Path
 from topology.plant import Plant
 from topology.topics import partition, topic
-from uns.audit.arithmetic import Worked, worked
+from uns.audit.arithmetic import worked
 from uns.audit.evidence import (
-    Cause,
     Inputs,
     Published,
-    RawRecord,
     Revision,
     Told,
     Window,
+    attribute,
     causes,
     cut,
+    distinct,
     gaps,
     in_force,
+    named,
     newest,
     revisions,
     unaccounted,
 )
 from uns.audit.finding import AHEAD_MS, DAY_MS, NotFound, published, revisions_of
+from uns.audit.found import Audit, Part
 from uns.audit.logs import Logs
+from uns.audit.segments import Segment
 from uns.audit.subject import Subject, subject
+from uns.audit.trail import Progress, Trail
 from uns.kpi import Known
 
 SLACK_MS = 60_000
 """What is published together has Kafka times so near to each other."""
 BACK_MS = (DAY_MS, 8 * DAY_MS, 64 * DAY_MS, INF)
 """How far back of a window a state that lasts is looked for, step by step."""
-Progress = Callable[[str, int, int], None]
-"""Called with what is read, how many records of it, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -71,48 +73,6 @@ class Model:
         return {} if site is None else site.kpis
 
 
-@dataclass(slots=True)
-class Part:
-    """One part of a roll-up."""
-
-    path: str
-    published: Published | None
-    """Its newest revision; None: not found."""
-    why: str = ""
-    audit: "Audit | None" = None
-
-
-@dataclass(slots=True)
-class Audit:
-    """All that a record rests on."""
-
-    subject: Subject
-    revisions: list[Revision]
-    known: Known | None
-    worked: list[Worked]
-    window: Window
-    inputs: Inputs | None = None
-    """None: not computed from raw records of one machine."""
-    parts: list[Part] = field(default_factory=list)
-    raw: list[RawRecord] = field(default_factory=list)
-    raw_records: int = 0
-    """Raw records that touch the window; at most `Asked.raw` of them are listed."""
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def asked(self) -> Revision:
-        """The revision asked about."""
-        wanted = self.subject.revision
-        return next(
-            (one for one in self.revisions if one.published.record.revision == wanted),
-            self.revisions[-1],
-        )
-
-    @property
-    def record(self) -> Derived:
-        return self.asked.published.record
-
-
 class Auditor:
     """Audits over one cluster. Raises `NotFound`, and what Kafka and the registry's client raise."""
 
@@ -137,7 +97,7 @@ class Auditor:
             )
         else:
             made.worked = worked(known.definition, record, self._model.added(wanted.path), self._pieces(made))
-        if isinstance(record, Kpi) and record.parts:
+        if isinstance(record, Kpi) and wanted.path.level < Level.CELL:
             made.parts = [self._part(made, path) for path in record.parts]
         else:
             self._inputs(made, known.definition if known is not None else None)
@@ -177,10 +137,10 @@ class Auditor:
         except NotFound as error:
             named = self._named(wanted, whole)
             if named is None:
-                return Part(path, None, str(error))
+                return Part(path, [], str(error))
             wanted, found = named, revisions(revisions_of(self._logs, self._codec, named))
         audit = self.audit(wanted) if self._asked.deep else None
-        return Part(path, found[-1].published, audit=audit)
+        return Part(path, found, audit=audit)
 
     def _named(self, wanted: Subject, whole: Kpi) -> Subject | None:
         if whole.window_name is None:
@@ -222,21 +182,43 @@ class Auditor:
         picked = {name: newest(found, window.start, window.end, label) for name, found in around.items()}
         states, stops = picked[MessageClass.STATE], picked[MessageClass.DOWNTIME]
         made.window = window = _around(window, made.revisions, stops)
-        told = self._raw(made, last, skewed)
-        upto = made.asked.cause.upto if made.asked.cause is not None else INF
-        touching = [one for one in told if one.offset <= upto and window.concerns(made.subject.natural, one.fact)]
-        facts = [one for one in in_force(told, upto) if window.concerns(made.subject.natural, one.fact)]
+        trail = self._trail(made, last, skewed)
+        orders = named([last.record, *(one.record for found in picked.values() for one in found)])
+        pieces: list[Segment] = []
+        facts: list[Told] = []
+        missing: dict[str, int] = {}
+        for back_ms in (INF,) if skewed else sorted({min(DAY_MS, self._asked.back_ms), self._asked.back_ms}):
+            if trail is not None:
+                trail.back_to(0 if skewed else window.start // 1000 - back_ms)
+            upto = made.asked.cause.upto if made.asked.cause is not None else INF
+            told = distinct(trail.facts if trail is not None else ())
+            facts = [one for one in in_force(told, upto) if window.concerns(made.subject.natural, one.fact)]
+            if definition is not None:
+                pieces = cut(last.record, window, definition, states, stops, facts)
+                missing = {} if withdrawn(last.record) else unaccounted(last.record, pieces)
+            if not missing and orders <= {one.fact.id for one in facts if isinstance(one.fact, Order)}:
+                break  # nothing is left that an older fact would explain
+        else:
+            if trail is not None and trail.since_ms > 0:
+                made.notes.append(
+                    f"facts told before {iso(trail.since_ms * 1000)} (Kafka's time) were not looked for; --back looks further"
+                )
+        attribute(told, made.revisions, window, made.subject.natural)
+        made.raw.sort(key=lambda one: one.offset)
         held = {one.offset for one in facts}
-        pieces = [] if definition is None else cut(last.record, window, definition, states, stops, facts)
         made.inputs = Inputs(
             pieces,
             states,
             stops,
             picked[MessageClass.PRODUCTION],
             facts,
-            [one for one in touching if one.offset not in held],
+            [
+                one
+                for one in told
+                if one.offset <= upto and one.offset not in held and window.concerns(made.subject.natural, one.fact)
+            ],
             gaps(states, window.start, window.end),
-            {} if definition is None or withdrawn(last.record) else unaccounted(last.record, pieces),
+            missing,
         )
 
     def _end(self, made: Audit) -> int:
@@ -245,7 +227,7 @@ class Auditor:
         record = made.record if not withdrawn(made.record) or not spans else spans[-1]
         if record.ended_at is not None:
             return record.ended_at
-        if isinstance(record, Oee | Kpi):
+        if isinstance(record, Oee | Kpi) and made.subject.path.level is Level.CELL:
             return record.started_at + sum(record.element_us.values())
         cause = made.asked.published.cause
         if cause is not None and self._logs.partitions(record.inputs.topic):
@@ -269,14 +251,14 @@ class Auditor:
                 found.append(one)
         return found
 
-    def _raw(self, made: Audit, last: Published, skewed: bool) -> list[Told]:
-        """Reads the raw log once: facts that concern the window, samples between the revisions, records to list."""
+    def _trail(self, made: Audit, last: Published, skewed: bool) -> "Trail | None":
+        """Reads the raw log from a little before the window to the last revision; None: the topic is gone."""
         inputs, window = last.record.inputs, made.window
         place, number = inputs.topic, inputs.partition
         if not self._logs.partitions(place):
             made.notes.append(f"there is no topic {place} any more: what was told in it is gone")
-            return []
-        low, high = self._logs.bounds(place, number)
+            return None
+        low, _ = self._logs.bounds(place, number)
         if inputs.first_offset < low:
             since = self._logs.kept_since_ms(place, number)
             kept = "nothing" if since is None else f"from offset {low} on ({iso(since * 1000)})"
@@ -285,80 +267,14 @@ class Auditor:
         missing = {one.published.ingested_ms for one in made.revisions if one.published.cause is None}
         causes(made.revisions, {ms: self._logs.offset_at(place, number, ms + 1) for ms in missing})
         end = max(one.cause.upto for one in made.revisions if one.cause is not None) + 1
-        begin_ms = 0 if skewed else window.start // 1000 - self._asked.back_ms
-        start = self._logs.offset_at(place, number, begin_ms)
         near = low if skewed else self._logs.offset_at(place, number, window.start // 1000 - AHEAD_MS)
-        if start > low and begin_ms > 0:
-            made.notes.append(
-                f"facts told before {iso(begin_ms * 1000)} (Kafka's time) were not looked for; --back looks further"
-            )
-        start, end = min(start, max(inputs.first_offset, low)), min(end, high)
-        return _Trail(made, self._codec, self._model.lateness_us, self._asked.raw, near).follow(
-            self._logs, place, number, start, end, self._progress
-        )
-
-
-class _Trail:
-    """One pass over the raw log."""
-
-    def __init__(self, made: Audit, codec: Codec, lateness_us: int, most: int, near: int) -> None:
-        self._made = made
-        self._codec = codec
-        self._lateness_us = lateness_us
-        self._most = most
-        self._near = near
-        self._places = {place.encode() for place in made.window.places}
-        self._now = 0
-        self._facts: list[Told] = []
-        self._marks = {made.record.inputs.first_offset, made.record.inputs.last_offset}
-        """Named by the record itself: listed whatever they are."""
-        self._causes = [one.cause for one in made.revisions if one.cause is not None]
-
-    def follow(self, logs: Logs, place: str, number: int, start: int, end: int, progress: Progress) -> list[Told]:
-        names = {kind.__name__ for kind in FACT_TYPES}
-        for count, source in enumerate(logs.read(place, number, start, end)):
-            if count % 20_000 == 0:
-                progress(f"{place}[{number}]", source.offset - start, end - start)
-            kind = self._codec.type_name(source.value)
-            mine = source.key in self._places
-            wanted = source.offset >= self._near or source.offset in self._marks
-            if kind == "Tick" or (mine and (kind in names or kind is None or wanted)) or source.offset in self._marks:
-                self._take(source.offset, source.timestamp, source.key, source.value)
-        progress(f"{place}[{number}]", end - start, end - start)
-        return self._facts
-
-    def _take(self, offset: int, ingested_ms: int, key: bytes | None, value: bytes | None) -> None:
-        try:
-            record = self._codec.decode(value)
-        except Undecodable:
-            return  # in quarantine: no part of any number
-        path = (key or b"").decode(errors="replace")
-        made, window = self._made, self._made.window
-        listed = offset in self._marks
-        if isinstance(record, Tick):
-            self._now = max(self._now, record.at)
-        elif isinstance(record, Samples):
-            within = window.samples(record)
-            if within and path == str(window.path):
-                floor = self._now - self._lateness_us
-                late = window.within(record, floor)
-                if (cause := self._cause(offset)) is not None:
-                    cause.saw(offset, within, late)
-                listed = True
-        elif isinstance(record, FACT_TYPES):
-            told = Told(path, record, offset, ingested_ms)
-            self._facts.append(told)
-            if window.concerns(made.subject.natural, record):
-                if (cause := self._cause(offset)) is not None:
-                    cause.facts.append(told)
-                listed = True
-        if listed and isinstance(record, RAW_TYPES):
-            made.raw_records += 1
-            if len(made.raw) < self._most:
-                made.raw.append(RawRecord(path, record, offset, ingested_ms))
-
-    def _cause(self, offset: int) -> Cause | None:
-        return next((one for one in self._causes if one.after < offset <= one.upto), None)
+        trail = Trail(made, self._codec, self._model.lateness_us, self._asked.raw, self._logs, self._progress)
+        for mark in sorted({inputs.first_offset, inputs.last_offset}):  # listed whatever they are
+            if low <= mark < near:
+                trail.read(mark, mark + 1, True)
+        trail.start = near
+        trail.read(near, end, True)
+        return trail
 
 
 def _label(states: Iterable[Published], label: str) -> str:

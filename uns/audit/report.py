@@ -7,7 +7,7 @@ from schemas.records import Fact, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.audit.arithmetic import seconds
 from uns.audit.evidence import Cause, Inputs, Published, RawRecord, Revision, Told
-from uns.audit.gathering import Audit, Part
+from uns.audit.found import Audit, Part
 from uns.audit.segments import Segment, element_us
 
 FEW = 4
@@ -32,7 +32,7 @@ def document(audit: Audit) -> dict[str, Any]:
             "fingerprint": None if known is None else known.definition.fingerprint,
         },
         "record": to_plain(record),
-        "revisions": [_revision(one) for one in audit.revisions],
+        "revisions": [_revision(audit, one) for one in audit.revisions],
         "formulas": [
             {
                 "name": one.name,
@@ -55,6 +55,7 @@ def document(audit: Audit) -> dict[str, Any]:
             "listed": [_raw(one) for one in audit.raw],
         },
         "parts": [_part(one) for one in audit.parts],
+        "parts_agree": audit.sum_agrees,
         "notes": audit.notes,
     }
     if audit.inputs is not None:
@@ -62,7 +63,7 @@ def document(audit: Audit) -> dict[str, Any]:
     return found
 
 
-def _revision(one: Revision) -> dict[str, Any]:
+def _revision(audit: Audit, one: Revision) -> dict[str, Any]:
     published, cause = one.published, one.cause
     found: dict[str, Any] = {
         **_place(published),
@@ -85,6 +86,8 @@ def _revision(one: Revision) -> dict[str, Any]:
             "late_last_offset": cause.late_last,
             "facts": [_told(told) for told in cause.facts],
         }
+    if audit.parts:
+        found["parts"] = [part.record.id for part in audit.parts_since(one)]
     if one.verified is not None:
         found["verified"] = one.verified
     return found
@@ -137,8 +140,8 @@ def _segment(one: Segment) -> dict[str, Any]:
 
 def _part(one: Part) -> dict[str, Any]:
     found: dict[str, Any] = {"path": one.path, "why": one.why or None}
-    if one.published is not None:
-        found |= {**_place(one.published), "record": to_plain(one.published.record)}
+    if one.newest is not None:
+        found |= {**_place(one.newest), "record": to_plain(one.newest.record)}
     if one.audit is not None:
         found["audit"] = document(one.audit)
     return found
@@ -180,7 +183,7 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     yield from (f"  ! {note}" for note in audit.notes)
     yield ""
     yield "Revisions"
-    yield from _revisions(audit.revisions)
+    yield from _revisions(audit)
     yield ""
     if known is None:
         yield f"Definition {record.definition}: not known here"
@@ -201,7 +204,8 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     yield from _raw_page(audit)
 
 
-def _revisions(revisions: Sequence[Revision]) -> Iterator[str]:
+def _revisions(audit: Audit) -> Iterator[str]:
+    revisions = audit.revisions
     provisional = [n for n, one in enumerate(revisions) if one.published.record.status == "provisional"]
     hidden = set(provisional[FEW // 2 : -FEW // 2]) if len(provisional) > FEW else set()
     for n, one in enumerate(revisions):
@@ -222,6 +226,8 @@ def _revisions(revisions: Sequence[Revision]) -> Iterator[str]:
                 yield f"       {name}: {_short(name, old)} → {_short(name, new)}"
         if cause is not None:
             yield from _cause(cause, published.record.status)
+        if audit.parts and published.record.status != "provisional":
+            yield from (f"       after {part.record.id}, {part.record.status}" for part in audit.parts_since(one))
 
 
 def _cause(cause: Cause, status: str) -> Iterator[str]:
@@ -290,17 +296,26 @@ def _segment_row(one: Segment) -> tuple[str, ...]:
 
 
 def _parts_page(audit: Audit, most: int) -> Iterator[str]:
-    yield "Parts"
+    rule = getattr(audit.record, "rule", None)
+    yield "Parts" + (f" ({rule})" if rule else "")
     for part in audit.parts:
-        if part.published is None:
+        if part.newest is None:
             yield f"  {part.path}: {part.why}"
             continue
-        record = part.published.record
+        record = part.newest.record
         oee = getattr(record, "values", {}).get("oee")
         yield (
             f"  {record.id}  {record.status}  OEE {'–' if oee is None else f'{oee:.4f}'}  "
-            f"{part.published.topic}[{part.published.partition}]@{part.published.offset}"
+            f"{part.newest.topic}[{part.newest.partition}]@{part.newest.offset}"
         )
+    if audit.sum_agrees is not None:
+        yield (
+            "  their times add up to the whole's"
+            if audit.sum_agrees
+            else "  ! their times do not add up to the whole's"
+        )
+    if not any(part.audit for part in audit.parts):
+        yield "  --deep goes on into them"
     yield ""
     for part in audit.parts:
         if part.audit is not None:

@@ -10,9 +10,11 @@ from uns.cli.app import UserError, app, emit
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
-    from uns.audit.gathering import Audit, Model, Progress
+    from uns.audit.found import Audit
+    from uns.audit.gathering import Model
     from uns.audit.logs import Logs
     from uns.audit.subject import Subject
+    from uns.audit.trail import Progress
     from uns.settings import Settings
 
 DIFFERENT = 1
@@ -115,12 +117,12 @@ def _model(folder: Path, needed: bool) -> "Model":
 def _verify(
     settings: "Settings", logs: "Logs", codec: "Codec", model: "Model", found: "Audit", progress: "Progress"
 ) -> bool:
+    from topology.path import Level
     from uns.audit.verify import verify
 
     assert model.plant is not None
-    if found.parts:
-        found.notes.append("--verify replays machines' partitions: ask for the parts of a roll-up")
-        return True
+    if found.subject.path.level < Level.CELL:
+        raise UserError("--verify replays machines' raw partitions: ask it for the parts of a roll-up")
     plant = model.plant.model_copy(
         update={"kpi": model.plant.kpi.model_copy(update={"definition": found.record.definition})}
     )
