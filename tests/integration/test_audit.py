@@ -50,6 +50,8 @@ types:
 time: {{tick_s: 0.1, lateness_s: 10, horizon_h: 8}}
 kpi: {{definition: nakajima@1}}
 """
+KEPT = {"retention.ms": "-1"}
+"""What is told at times long ago stays."""
 ROOT = Path(__file__).parents[2]
 END = T0 + 2 * HOUR
 
@@ -72,9 +74,12 @@ class History:
         self.cell = CELL.replace("acme", self.enterprise, 1)
         self.producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
 
-    def tell(self, told: list[Told]) -> None:
+    def tell(self, told: list[Told], at: int | None = None) -> None:
+        """`at`: Kafka's time of them, µs (default: now)."""
+        when = {} if at is None else {"timestamp": at // 1000}
         for path, record in told:
-            self.producer.produce(self.raw, self.codec.encode(record), path.replace("acme", self.enterprise, 1), 0)
+            key = path.replace("acme", self.enterprise, 1)
+            self.producer.produce(self.raw, self.codec.encode(record), key, 0, **when)
             self.producer.poll(0)
         assert self.producer.flush(30) == 0
 
@@ -131,13 +136,17 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         enterprise, Settings(bootstrap=kafka), Registry(registry, folder / "cache").codec(), environ, folder
     )
     admin = AdminClient(found.settings.kafka())
-    for future in admin.create_topics([NewTopic(topic(found.area, name), 1, 1) for name in MessageClass]).values():
+    for future in admin.create_topics(
+        [NewTopic(topic(found.area, name), 1, 1, config=KEPT) for name in MessageClass]
+    ).values():
         future.result()
+    shift = Shift(id="early", name="early", started_at=T0 - HOUR, ended_at=T0 + 7 * HOUR)
+    found.tell([(LINE, Order(id="4711", product="cola", started_at=T0 - HOUR, ideal_cycle_s=5.0))], T0 - 72 * HOUR)
+    found.tell([(LINE, shift)], T0 - 20 * HOUR)
+    found.tell([(LINE, shift)], T0 - 2 * HOUR)  # told again every day, it changes nothing
     found.tell(
         ordered(
             [
-                (LINE, Shift(id="early", name="early", started_at=T0 - HOUR, ended_at=T0 + 7 * HOUR)),
-                (LINE, Order(id="4711", product="cola", started_at=T0 - HOUR, ideal_cycle_s=5.0)),
                 samples(T0, State=6, Good=0, Scrap=0),
                 samples(T0 + 20 * MINUTE, State=2, Good=200, Scrap=10),
                 samples(T0 + 50 * MINUTE, State=6),
@@ -145,7 +154,8 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
                 *beats(T0, END),
                 *ticks(T0, END, 30 * S),
             ]
-        )
+        ),
+        T0,
     )
     worker = found.worker()
     try:
@@ -203,7 +213,12 @@ def test_both_corrections_of_an_hour_with_who_and_what_caused_them(history: Hist
     assert inputs["elements"][1]["because"] == ["reason: planned"]
     assert [(one["reason"], one["reason_by"]) for one in inputs["stops"]] == [("cleaning", "anna")]
     assert sum(one["good"] for one in inputs["production"]) == 300
-    assert {one["id"] for one in inputs["facts"]} == {"early", "4711", "r1"}
+    assert {one["id"]: one["raw_offset"] for one in inputs["facts"]} == {
+        "4711": 0,
+        "early": 1,
+        "r1": told["raw_offset"],
+    }
+    assert inputs["replaced"] == []
     listed = {one["raw_offset"]: one for one in found["raw"]["listed"]}
     assert len(listed) == found["raw"]["records"]
     assert listed[told["raw_offset"]]["by"] == "anna"
@@ -233,6 +248,9 @@ def test_by_path_class_and_time(history: History) -> None:
     assert code == 1
     assert "3 records" in words
     assert history.hour in words
+    near = history.audit(history.hour, "--back", "1d")
+    assert {one["id"] for one in near["inputs"]["facts"]} == {"early", "r1"}
+    assert any("--back looks further" in note for note in near["notes"])  # the order was told three days before
     older = history.audit(f"{history.hour}:0")
     assert older["record"]["revision"] == 0
     assert older["inputs"]["agrees"]
