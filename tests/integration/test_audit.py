@@ -44,6 +44,7 @@ types:
       Good: {{role: good_count}}
       Scrap: {{role: scrap_count}}
       Heartbeat: {{role: heartbeat}}
+      FillVolume: {{role: characteristic, lsl: 490, usl: 510}}
     ideal_cycle_s: 6.0
     silent_after_s: 60
     reasons: {{201: {{name: drive fault, category: breakdown}}, 301: {{name: cleaning, category: planned}}}}
@@ -150,7 +151,9 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
                 samples(T0, State=6, Good=0, Scrap=0),
                 samples(T0 + 20 * MINUTE, State=2, Good=200, Scrap=10),
                 samples(T0 + 50 * MINUTE, State=6),
-                samples(T0 + 80 * MINUTE, State=6, Good=500, Scrap=12),
+                samples(T0 + 80 * MINUTE, State=6, Good=500, Scrap=12, FillVolume=501.5),
+                samples(T0 + 90 * MINUTE, State=9),
+                samples(T0 + 96 * MINUTE, State=6),
                 *beats(T0, END),
                 *ticks(T0, END, 30 * S),
             ]
@@ -254,6 +257,22 @@ def test_by_path_class_and_time(history: History) -> None:
     older = history.audit(f"{history.hour}:0")
     assert older["record"]["revision"] == 0
     assert older["inputs"]["agrees"]
+
+
+def test_points_and_alerts_too(history: History) -> None:
+    at = T0 + 80 * MINUTE
+    point = history.audit(history.cell, "quality.FillVolume", iso(at), "--raw", "10")
+    assert point["record"]["value"] == 501.5
+    (listed,) = [one for one in point["raw"]["listed"] if one["type"] == "Samples"]
+    assert listed["raw_offset"] == point["record"]["inputs"]["first_offset"]
+    alert = history.audit(history.cell, "alert.breakdown", iso(T0 + 92 * MINUTE))
+    assert alert["record"]["state"] == "cleared"
+    code, page = history.uns("audit", alert["id"])
+    assert code == 0
+    assert "kind=breakdown" in page
+    cause = history.audit(alert["record"]["cause"])
+    assert (cause["record"]["state"], cause["record"]["category"]) == ("aborted", "breakdown")
+    assert [one["us"] for one in cause["inputs"]["elements"]] == [6 * MINUTE]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,26 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.records import Fact, Reason, Samples
+from schemas.records import Derived, Fact, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.audit.arithmetic import seconds
 from uns.audit.evidence import Cause, Inputs, Published, RawRecord, Revision, Told
 from uns.audit.found import Audit, Part
 from uns.audit.segments import Segment, element_us
 
+_TOLD = {"type", "id", "path", "started_at", "ended_at", "definition", "status", "revision", "inputs"}
+_TOLD |= {
+    "element_us",
+    "pieces",
+    "quantities",
+    "loss_us",
+    "stops",
+    "values",
+    "parts",
+    "rule",
+    "ideal_us",
+    "ideal_good_us",
+}
 FEW = 4
 """Provisional revisions shown on a page; --json has all."""
 
@@ -180,6 +193,8 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     yield record.id
     yield f"  {record.path}  {audit.subject.kind}  {_when(audit.window.start)} to {_when(audit.window.end)}"
     yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}"
+    if said := _said(record):
+        yield f"  {said}"
     yield from (f"  ! {note}" for note in audit.notes)
     yield ""
     yield "Revisions"
@@ -202,6 +217,12 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     if audit.parts:
         yield from _parts_page(audit, most)
     yield from _raw_page(audit)
+
+
+def _said(record: Derived) -> str:
+    """What a record says that is not told further below."""
+    plain = {name: value for name, value in to_plain(record).items() if name not in _TOLD}
+    return "  ".join(f"{name}={_short(name, value)}" for name, value in plain.items() if value not in (None, [], {}))
 
 
 def _revisions(audit: Audit) -> Iterator[str]:

@@ -14,6 +14,7 @@ from topology.kpi import Definition, KpiFormula
 from topology.path import Level, Path
 from topology.plant import Plant
 from uns.audit.evidence import Told, in_force, plan
+from uns.audit.logs import Logs
 from uns.engine.replay import read
 from uns.engine.step import Refused, Step
 from uns.kpi_diff import Side
@@ -96,11 +97,11 @@ def _fold(
     folds = [LineFold(under(plant, one), part.raw.topic, part.partition) for one in definitions]
     step = Step(folds[0], codec, part.raw, part.partition)
     last = end + LONGEST_US + round(plant.time.horizon_h * 3_600_000_000)
-    first: int | None = None
     count, now = 0, 0
-    with closing(read(settings, part.raw.topic, part.partition)) as log:
+    with Logs(settings) as logs:
+        low, high = logs.bounds(part.raw.topic, part.partition)
+    with closing(read(settings, part.raw.topic, part.partition, end=high)) as log:
         for count, source in enumerate(log, start=1):
-            first = source.offset if first is None else first
             _, path, record = step.decode(source)
             if isinstance(record, Refused):
                 history.refused[record.reason] = history.refused.get(record.reason, 0) + 1
@@ -124,10 +125,10 @@ def _fold(
             if count % SAVE_RECORDS == 0:
                 for fold in folds:
                     fold.changes()
-                progress(part.name, count, 0)
+                progress(part.name, source.offset - low, high - low)
     history.raw_records += count
-    if first:
-        history.notes.append(f"{part.name}: retention has removed the first {first} raw offsets; the fold begins there")
+    if low > 0:
+        history.notes.append(f"{part.name}: retention has removed the first {low} raw offsets; the fold begins there")
     if 0 < now < end:
         history.notes.append(f"{part.name}: its log ends before the end that was asked for")
 
