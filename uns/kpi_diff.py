@@ -78,6 +78,8 @@ class Row:
     start: int
     end: int
     windows: int
+    open: int
+    """How many of them are not over: they are as they were told last, up to `time.kpi_s` ago."""
     a: Numbers
     b: Numbers
     stops: list[Moved]
@@ -200,6 +202,7 @@ class _Machine:
             first.started_at,
             _reach((last, last))[1],
             len(windows),
+            sum("provisional" in (one.status, other.status) for one, other in windows),
             numbers[0],
             numbers[1],
             [one for one in moved if one.cause.started_at is not None],

@@ -46,6 +46,7 @@ def _row(row: Row, a: Definition, b: Definition) -> dict[str, Any]:
         "started_at": iso(row.start),
         "ended_at": iso(row.end),
         "windows": row.windows,
+        "open_windows": row.open,
         "kpis": {
             name: {"a": row.a.values.get(name), "b": row.b.values.get(name), "points": row.points(name)}
             for name in ratios(a, b)
@@ -120,6 +121,7 @@ def _notes(refused: dict[str, int], notes: list[str]) -> Iterator[str]:
 def _title(row: Row) -> str:
     name = f" {row.name}" if row.name else ""
     windows = f"{row.windows} × {row.window}" if row.windows > 1 else f"{row.window}{name}"
+    windows += f" ({row.open} not over, as told last)" if row.open else ""
     return f"{row.path}  {windows}  {iso(row.start)[:16]}Z to {iso(row.end)[:16]}Z"
 
 

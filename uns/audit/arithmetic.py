@@ -14,7 +14,7 @@ from topology.kpi_values import CONSTANTS, COUNTS, PER_PRODUCT, QUANTITIES, TIME
 RATIOS = ("availability", "performance", "quality", "oee")
 SHOWN_PRODUCTS = 4
 """A sum over more products shows as one number."""
-_TIME_QUANTITIES = {name for name, words in QUANTITIES.items() if "microseconds" in words}
+TIME_QUANTITIES = {name for name, words in QUANTITIES.items() if "microseconds" in words}
 Product = Mapping[str, Fraction]
 
 
@@ -234,7 +234,7 @@ def _unit(numbers: Numbers, name: str) -> str:
 
 def _dimension(numbers: Numbers, name: str, seen: frozenset[str]) -> int | None:
     """The power of time a name has; None where it cannot be told."""
-    if name in numbers.definition.elements or name in TIMES or name in CONSTANTS or name in _TIME_QUANTITIES:
+    if name in numbers.definition.elements or name in TIMES or name in CONSTANTS or name in TIME_QUANTITIES:
         return 1
     text = numbers.formula(name)
     if text is None or name in seen:

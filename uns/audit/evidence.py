@@ -179,13 +179,13 @@ def _leaves(above: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(f"{above}.{key}" if above else str(key), part)
     elif isinstance(value, list | tuple) and value and all(isinstance(part, Mapping) for part in value):
         for part in value:  # pieces by product and cycle, stops by reason: their place in the list says nothing
-            names = [str(part[key]) for key in ("product", "ideal_cycle_us", "reason_code", "category") if key in part]
+            names = [str(part[key]) for key in _KEYS if part.get(key) is not None]
             yield from _leaves(f"{above}[{' '.join(names)}]", {k: v for k, v in part.items() if k not in _KEYS})
     else:
         yield above, value
 
 
-_KEYS = ("product", "ideal_cycle_us", "reason_code", "category", "reason")
+_KEYS = ("product", "ideal_cycle_us", "reason_code", "reason", "category")
 
 
 def causes(found: Sequence[Revision], offset_at: Mapping[int, int]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.records import Derived, Fact, Reason, Samples
 from schemas.text import iso, to_plain
-from uns.audit.arithmetic import seconds
+from uns.audit.arithmetic import TIME_QUANTITIES, seconds
 from uns.audit.evidence import Cause, Inputs, Published, RawRecord, Revision, Told
 from uns.audit.found import Audit, Part
 from uns.audit.segments import Segment, element_us
@@ -383,7 +383,7 @@ def _short(name: str, value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return seconds(round(value)) if name.rpartition(".")[2] in TIME_QUANTITIES else f"{value:.6g}"
     if isinstance(value, int) and not isinstance(value, bool):
         if name.endswith("_at"):
             return _when(value)

@@ -10,6 +10,7 @@ from processors.plan import Plan
 from processors.series import INF
 from schemas.codec import Codec
 from schemas.records import Derived, Downtime, Kpi, Order, Raw, Shift, State, Tick
+from schemas.text import iso
 from topology.kpi import Definition, KpiFormula
 from topology.path import Level, Path
 from topology.plant import Plant
@@ -22,7 +23,7 @@ from uns.replay.history import Part
 from uns.replay.offline import SAVE_RECORDS
 from uns.settings import Settings
 
-DAY_US = 86_400_000_000
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 LONGEST_US = 2 * DAY_US
 """Windows that begin before the end asked for may reach so far beyond it."""
 Progress = Callable[[str, int, int], None]
@@ -129,8 +130,8 @@ def _fold(
     history.raw_records += count
     if low > 0:
         history.notes.append(f"{part.name}: retention has removed the first {low} raw offsets; the fold begins there")
-    if 0 < now < end:
-        history.notes.append(f"{part.name}: its log ends before the end that was asked for")
+    if 0 < now < end - MINUTE_US:
+        history.notes.append(f"{part.name}: its log ends at {iso(now)}, before the end that was asked for")
 
 
 def keep(kept: dict[str, Derived], record: Derived, start: int, end: int) -> None:
