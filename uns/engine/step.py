@@ -19,6 +19,8 @@ from topology.topics import PREFIX, parse_topic, topic
 Headers = tuple[tuple[str, bytes], ...]
 CONNECTOR = "uns-processors"
 CONTENT_TYPE = b"application/avro"
+CAUSE = "uns.offset"
+"""Header of a derived record: the raw offset at which the fold said it, nearly always a tick's."""
 
 
 class Source(Protocol):
@@ -170,7 +172,9 @@ class Step:
         results = self.fold.step(Input(path, source.topic, source.partition, source.offset, record))
         if not results:
             return []
-        trace = tuple(header for header in source.headers if header[0] == "traceparent") if source.headers else ()
+        trace: Headers = ((CAUSE, str(source.offset).encode()),)
+        if source.headers:
+            trace += tuple(header for header in source.headers if header[0] == "traceparent")
         found = []
         for result in results:
             if isinstance(result, Rejection):
