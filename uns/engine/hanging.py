@@ -1,4 +1,4 @@
-"""A transaction that its coordinator has forgotten: found, proved, and ended. Blocking: runs in the restore's thread.
+"""A transaction that its coordinator has forgotten: found, proved, and ended. Blocking.
 
 Kafka 4.2 to 4.4 takes a partition without a leader for a deleted one (KAFKA-20734): a transaction that ends while the
 broker goes or comes is complete for its coordinator, and some partitions have no marker of it. Nobody will write it, the
@@ -8,7 +8,7 @@ last stable offset stands for ever, and the same producer's next marker there wo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Hanging:
 
 
 def hanging(earlier: Look, later: Look, group: str) -> Iterator[Hanging]:
-    """Transactions of the group's own workers that hang, by two looks; the partitions are this worker's by now.
+    """Transactions of the group's own workers that hang, by two looks. The partitions are this worker's.
 
     Why ending them harms no live transaction:
 
@@ -78,8 +78,8 @@ def hanging(earlier: Look, later: Look, group: str) -> Iterator[Hanging]:
     - Both looks say so of the very same transaction, nothing added in between. In one look it might just have ended:
       leaders are asked first. Then it would not be open in the next.
     - The coordinator knows the producer. One that is away, or that may not tell us, proves nothing.
-    - The producer is a worker of this group. If it lives, it has lost the partition to this worker: the group refuses
-      its offsets, and with them whatever it may still write there.
+    - The producer is a worker of this group: this one, which is asked between its transactions, or one that has lost
+      the partition to it. If that one lives, the group refuses its offsets, and with them whatever it may write there.
     """
     for partition, producers in later.producers.items():
         for producer in producers:
@@ -104,14 +104,14 @@ def _of(group: str, transactional_id: str) -> bool:
 
 
 class Healer:
-    """Called as often as a restore waits: looks once per transaction timeout, and ends what hung at two looks.
+    """Called as often as somebody waits: looks once per transaction timeout, and ends what hung at two looks.
 
-    It never raises for Kafka's sake: what it cannot see or may not end, the restore goes on waiting for.
+    It raises nothing for Kafka's sake: what it cannot see or may not end goes on standing.
     """
 
-    def __init__(self, settings: Settings, config: EngineConfig, group: str, partitions: Collection[TP]) -> None:
-        """`partitions`: all that may be waited for."""
-        self._settings, self._group, self._partitions = settings, group, partitions
+    def __init__(self, settings: Settings, config: EngineConfig, group: str, partitions: Iterable[TP]) -> None:
+        """`partitions`: all that may be waited for. They are freed in this order: the changelogs, which decide, first."""
+        self._settings, self._group, self._partitions = settings, group, list(partitions)
         self._every_s = config.transaction_timeout_s
         self._began = time.monotonic()
         self._next = self._began + self._every_s
@@ -119,7 +119,7 @@ class Healer:
         self._said: str | None = None
 
     def __call__(self, waiting: Collection[TP], committed: Callable[[Hanging], bool]) -> None:
-        """`committed` says of a hanging transaction whether the state that will be restored has it."""
+        """`committed` says of a hanging transaction whether the fold's state has it."""
         if time.monotonic() < self._next:
             return
         from kafka.errors import AuthorizationError, KafkaError  # 8 MB that hardly any worker ever needs
@@ -134,9 +134,10 @@ class Healer:
                 **security(self._settings),
             ) as admin:
                 look = admin.look(self._partitions)
-                for found in hanging(self._earlier, look, self._group) if self._earlier is not None else ():
-                    if found.partition in waiting:
-                        self._end(admin, found, committed(found))
+                found = hanging(self._earlier, look, self._group) if self._earlier is not None else ()
+                for one in sorted(found, key=lambda one: self._partitions.index(one.partition)):
+                    if one.partition in waiting:
+                        self._end(admin, one, committed(one))
                 self._earlier = look
         except AuthorizationError as error:
             self._say(
@@ -145,7 +146,7 @@ class Healer:
                 "allow it ALTER on the cluster, or end it by hand: docs/guarantees.md, What is not promised",
             )
         except (KafkaError, OSError, TimeoutError) as error:
-            self._say("Kafka does not say whether a transaction hangs", error, "the restore goes on waiting")
+            self._say("Kafka does not say whether a transaction hangs", error, "it is asked again")
         self._next = time.monotonic() + self._every_s
 
     def _end(self, admin: Admin, found: Hanging, commit: bool) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 import structlog
@@ -27,7 +28,7 @@ from uns.engine.transport import truncated
 from uns.settings import Settings
 
 log = structlog.get_logger()
-POLL_S, READ_S = 0.1, 0.02
+POLL_S, READ_S, ANSWER_S = 0.1, 0.02, 2.0
 
 
 class Cancelled(Exception):
@@ -62,6 +63,8 @@ class Restorer:
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self._fold, self._codec, self._places = fold, codec, places
+        self._healer: Healer | None = None
+        self._stood: dict[TP, int] = {}
 
     def restore(self, partitions: Collection[TP], cancelled: Callable[[], bool]) -> dict[TP, Restored]:
         """Waits until no transaction is open on the changelogs, reads them, and waits for what the fold wrote besides.
@@ -82,22 +85,46 @@ class Restorer:
                 }
             )
         )
-        admin = AdminClient(self._settings.kafka())
         try:
             check = _Check(partitions, cancelled, deadline)
-            group = self._group_offsets(admin, partitions, check)
+            group = self._group_offsets(partitions, check)
             changelogs = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in partitions}
-            outputs = self._outputs(admin, partitions, check)
+            outputs = self._outputs(partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
-            ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
+            ends = self._stable_ends(changelogs, check, healer, lambda found: False)
             kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
-            self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
+            self._stable_ends(outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
             return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
         finally:
             consumer.close()
 
-    def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
+    def heal(self, partitions: Collection[TP], worker: str) -> None:
+        """Ends what hangs in the logs of partitions at work; call it between two transactions of this worker.
+
+        All that the worker has sent to them is committed by then, or it would not be at work; what else is open is of a
+        worker that has lost them. Raises nothing for Kafka's sake: the next call tries again.
+        """
+        try:
+            logs = [TP(self._places[tp.topic].changelog, tp.partition) for tp in partitions]
+            logs += self._known(partitions)
+            stable = _ends(self._admin, logs, IsolationLevel.READ_COMMITTED)
+            ends = _ends(self._admin, logs, IsolationLevel.READ_UNCOMMITTED)
+        except KafkaException:
+            return
+        if self._healer is None or stable.keys() != self._stood.keys():
+            self._healer = Healer(self._settings, self._config, self._group, logs)
+        # Under load something is open whenever one looks, and never the same.
+        waiting = [log for log in logs if stable[log] < ends[log] and stable[log] == self._stood.get(log)]
+        self._stood = stable
+        if waiting:
+            self._healer(waiting, lambda found: found.transactional_id == worker)
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        return AdminClient(self._settings.kafka())
+
+    def _group_offsets(self, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
 
         Not once they are stable: a broker that restarts in a commit can leave offsets pending that only the next
@@ -106,20 +133,24 @@ class Restorer:
         wanted = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in partitions])
         while True:
             try:
-                answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=2.0)
+                answer = self._admin.list_consumer_group_offsets(
+                    [wanted], require_stable=False, request_timeout=ANSWER_S
+                )
                 found = answer[self._group].result().topic_partitions
                 return {TP(p.topic, p.partition): p.offset for p in found}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
 
-    def _outputs(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
+    def _outputs(self, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
         """The partitions that records of these end in, each with the raw partition it belongs to."""
         while True:
             try:
-                known = admin.list_topics(timeout=2.0).topics
-                break
+                return self._known(partitions)
             except KafkaException as error:
                 check(f"the topics: {error.args[0].str()}")
+
+    def _known(self, partitions: Collection[TP]) -> dict[TP, TP]:
+        known = self._admin.list_topics(timeout=ANSWER_S).topics
         return {
             TP(name, tp.partition): tp
             for tp in partitions
@@ -129,7 +160,6 @@ class Restorer:
 
     def _stable_ends(
         self,
-        admin: AdminClient,
         logs: Collection[TP],
         check: "_Check",
         healer: Healer,
@@ -143,8 +173,8 @@ class Restorer:
         stable: dict[TP, int] = {}
         while waiting := [log for log in logs if log not in stable]:
             try:
-                ends = _ends(admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
-                found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
+                ends = _ends(self._admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
+                found = _ends(self._admin, waiting, IsolationLevel.READ_COMMITTED)
             except KafkaException as error:
                 check(f"the log's end: {error.args[0].str()}")
                 continue
@@ -206,7 +236,7 @@ class Restorer:
     def _watermarks(self, consumer: Consumer, tp: TP, check: "_Check") -> tuple[int, int]:
         while True:
             try:
-                low, high = consumer.get_watermark_offsets(TopicPartition(*tp), 2.0)
+                low, high = consumer.get_watermark_offsets(TopicPartition(*tp), ANSWER_S)
                 return int(low), int(high)
             except KafkaException as error:
                 check(f"offsets of {tp.topic}[{tp.partition}]: {error.args[0].str()}")
@@ -216,7 +246,7 @@ def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> di
     query = {TopicPartition(*log): OffsetSpec.latest() for log in logs}
     return {
         TP(p.topic, p.partition): future.result().offset
-        for p, future in admin.list_offsets(query, isolation_level=level).items()
+        for p, future in admin.list_offsets(query, isolation_level=level, request_timeout=ANSWER_S).items()
     }
 
 
