@@ -1,6 +1,6 @@
 """A transaction that its coordinator has forgotten: found, proved, and ended. Blocking.
 
-Kafka 4.2 to 4.4 takes a partition without a leader for a deleted one (KAFKA-20734): a transaction that ends while the
+Kafka 4.3 and 4.4 take a partition without a leader for a deleted one (KAFKA-20734): a transaction that ends while the
 broker goes or comes is complete for its coordinator, and some partitions have no marker of it. Nobody will write it, the
 last stable offset stands for ever, and the same producer's next marker there would end these records as well.
 """

@@ -184,8 +184,8 @@ class Restorer:
                 healer([log for log in waiting if log not in stable], committed)
         return stable
 
-    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "_Kept"]:
-        kept = {tp: _Kept(self._places[tp.topic].fence_key) for tp in ends}
+    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "Kept"]:
+        kept = {tp: Kept(self._places[tp.topic].fence_key) for tp in ends}
         source = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in ends}
         open_ = {where for where, tp in source.items() if ends[tp] > 0}
         if not open_:
@@ -208,7 +208,7 @@ class Restorer:
         consumer.unassign()
         return kept
 
-    def _build(self, consumer: Consumer, tp: TP, kept: "_Kept", group: int, check: "_Check") -> Restored:
+    def _build(self, consumer: Consumer, tp: TP, kept: "Kept", group: int, check: "_Check") -> Restored:
         place = self._places[tp.topic]
         step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
         fence = kept.fence
@@ -250,7 +250,7 @@ def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> di
     }
 
 
-class _Kept:
+class Kept:
     """What a changelog partition says after its last transaction."""
 
     def __init__(self, fence_key: bytes) -> None:

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import pytest
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uns.engine.hanging import Hanging, Look, Producer, Transaction, hanging
+from uns.engine.restore import Kept
+from uns.engine.step import Fence
 
 GROUP = "uns-processors-acme"
 STATE, OEE = TP("uns.acme.dallas.packaging.state", 0), TP("uns.acme.dallas.packaging.oee", 0)
@@ -44,6 +47,23 @@ def test_open_at_its_partition_and_not_at_its_coordinator_hangs() -> None:
 def test_one_look_that_says_less_is_no_proof(other: Look) -> None:
     assert not list(hanging(other, look(), GROUP))
     assert not list(hanging(look(), other, GROUP))
+
+
+@pytest.mark.parametrize(
+    ("worker", "fenced_ms", "has"),
+    [
+        (f"{GROUP}-1", 1_000, True),  # the fence is the last record of its transaction
+        (f"{GROUP}-1", 2_000, True),
+        (f"{GROUP}-1", 999, False),  # of the one before
+        (f"{GROUP}-2", 2_000, False),  # of the owner before, by another clock
+    ],
+)
+def test_the_fence_says_whether_the_state_has_a_transaction(worker: str, fenced_ms: int, has: bool) -> None:
+    kept = Kept(b"raw/fence")
+    assert not kept.has(Hanging(STATE, f"{GROUP}-1", OPEN))
+    kept.put(b"raw/fence", msgspec.msgpack.encode(Fence(30, 0, worker=worker)), fenced_ms)
+    kept.put(b"raw/state/x", b"newer than the fence", 9_000)
+    assert kept.has(Hanging(STATE, f"{GROUP}-1", OPEN)) is has
 
 
 @dataclass
