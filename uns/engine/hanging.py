@@ -5,8 +5,6 @@ broker goes or comes is complete for its coordinator, and some partitions have n
 last stable offset stands for ever, and the same producer's next marker there would end these records as well.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -149,7 +147,7 @@ class Healer:
             self._say("Kafka does not say whether a transaction hangs", error, "it is asked again")
         self._next = time.monotonic() + self._every_s
 
-    def _end(self, admin: Admin, found: Hanging, commit: bool) -> None:
+    def _end(self, admin: "Admin", found: Hanging, commit: bool) -> None:
         admin.mark(found, commit)
         outcome = "committed" if commit else "aborted"
         metrics.hanging_transactions.labels(outcome).inc()

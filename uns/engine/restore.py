@@ -122,7 +122,7 @@ class Restorer:
 
     @cached_property
     def _admin(self) -> AdminClient:
-        return AdminClient(self._settings.kafka())
+        return AdminClient(self._settings.kafka(log_level=0))
 
     def _group_offsets(self, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
