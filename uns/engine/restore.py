@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import msgspec
 import structlog
@@ -85,44 +84,47 @@ class Restorer:
                 }
             )
         )
+        admin = self._client()
         try:
             check = _Check(partitions, cancelled, deadline)
             group = self._group_offsets(partitions, check)
             changelogs = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in partitions}
-            outputs = self._outputs(partitions, check)
+            outputs = self._outputs(admin, partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
-            ends = self._stable_ends(changelogs, check, healer, lambda found: False)
+            ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
             kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
-            self._stable_ends(outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
+            self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
             return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
         finally:
             consumer.close()
 
-    def heal(self, partitions: Collection[TP], worker: str) -> None:
-        """Ends what hangs in the logs of partitions at work; call it between two transactions of this worker.
+    def _client(self) -> AdminClient:
+        return AdminClient(self._settings.kafka(log_level=0))
 
-        All that the worker has sent to them is committed by then, or it would not be at work; what else is open is of a
-        worker that has lost them. Raises nothing for Kafka's sake: the next call tries again.
-        """
+    def standing(self, partitions: Collection[TP]) -> list[TP]:
+        """Logs of partitions at work where the same transaction is open as at the last call; none when Kafka is away."""
+        admin = self._client()
         try:
             logs = [TP(self._places[tp.topic].changelog, tp.partition) for tp in partitions]
-            logs += self._known(partitions)
-            stable = _ends(self._admin, logs, IsolationLevel.READ_COMMITTED)
-            ends = _ends(self._admin, logs, IsolationLevel.READ_UNCOMMITTED)
+            logs += self._known(admin, partitions)
+            stable = _ends(admin, logs, IsolationLevel.READ_COMMITTED)
+            ends = _ends(admin, logs, IsolationLevel.READ_UNCOMMITTED)
         except KafkaException:
-            return
+            return []
         if self._healer is None or stable.keys() != self._stood.keys():
             self._healer = Healer(self._settings, self._config, self._group, logs)
-        # Under load something is open whenever one looks, and never the same.
-        waiting = [log for log in logs if stable[log] < ends[log] and stable[log] == self._stood.get(log)]
-        self._stood = stable
-        if waiting:
-            self._healer(waiting, lambda found: found.transactional_id == worker)
+        before, self._stood = self._stood, stable
+        return [log for log in logs if stable[log] < ends[log] and stable[log] == before.get(log)]
 
-    @cached_property
-    def _admin(self) -> AdminClient:
-        return AdminClient(self._settings.kafka(log_level=0))
+    def heal(self, standing: Collection[TP], worker: str) -> None:
+        """Ends what hangs there; call it between two transactions of this worker.
+
+        All that the worker has sent to them is committed by then, or it would not be at work; what else is open is of a
+        worker that has lost them.
+        """
+        if self._healer is not None:
+            self._healer(standing, lambda found: found.transactional_id == worker)
 
     def _group_offsets(self, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
@@ -132,25 +134,25 @@ class Restorer:
         """
         wanted = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in partitions])
         while True:
+            # A client anew each time: one that has lost its coordinator may wait for it for ever.
+            admin = self._client()
             try:
-                answer = self._admin.list_consumer_group_offsets(
-                    [wanted], require_stable=False, request_timeout=ANSWER_S
-                )
+                answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=ANSWER_S)
                 found = answer[self._group].result().topic_partitions
                 return {TP(p.topic, p.partition): p.offset for p in found}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
 
-    def _outputs(self, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
+    def _outputs(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
         """The partitions that records of these end in, each with the raw partition it belongs to."""
         while True:
             try:
-                return self._known(partitions)
+                return self._known(admin, partitions)
             except KafkaException as error:
                 check(f"the topics: {error.args[0].str()}")
 
-    def _known(self, partitions: Collection[TP]) -> dict[TP, TP]:
-        known = self._admin.list_topics(timeout=ANSWER_S).topics
+    def _known(self, admin: AdminClient, partitions: Collection[TP]) -> dict[TP, TP]:
+        known = admin.list_topics(timeout=ANSWER_S).topics
         return {
             TP(name, tp.partition): tp
             for tp in partitions
@@ -160,6 +162,7 @@ class Restorer:
 
     def _stable_ends(
         self,
+        admin: AdminClient,
         logs: Collection[TP],
         check: "_Check",
         healer: Healer,
@@ -173,8 +176,8 @@ class Restorer:
         stable: dict[TP, int] = {}
         while waiting := [log for log in logs if log not in stable]:
             try:
-                ends = _ends(self._admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
-                found = _ends(self._admin, waiting, IsolationLevel.READ_COMMITTED)
+                ends = _ends(admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
+                found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
             except KafkaException as error:
                 check(f"the log's end: {error.args[0].str()}")
                 continue

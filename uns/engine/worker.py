@@ -379,12 +379,15 @@ class Worker:
 
     async def _heals(self) -> None:
         """Else a record whose transaction has lost its marker shows only with the next one of its topic."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._config.transaction_timeout_s)
             if self._partitions and not self._stopping:
-                await asyncio.get_running_loop().run_in_executor(
-                    self._transaction_thread, self._restorer.heal, tuple(self._partitions), self.name
+                standing = await loop.run_in_executor(
+                    self._restore_thread, self._restorer.standing, tuple(self._partitions)
                 )
+                if standing:
+                    await loop.run_in_executor(self._transaction_thread, self._restorer.heal, standing, self.name)
 
     async def _leave(self) -> None:
         """SIGTERM: what is folded is committed, the rest is the next worker's. Best effort, the session bounds it."""
