@@ -7,7 +7,7 @@ The library behind `uns tail`, `uns get`, `uns tree` and the page; anyone's Pyth
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -93,8 +93,11 @@ class Subscription:
         classes: Sequence[MessageClass],
         begin: Begin | Mapping[MessageClass, Begin] = "now",
         follow: bool = True,
+        records: Collection[str] = (),
     ) -> None:
+        """`records`: names of the only record types wanted, others are not even decoded; none: all."""
         self._codec = codec
+        self._records = frozenset(records)
         self._filters = tuple(filters)
         self._follow = follow
         self._consumer = Consumer(
@@ -170,6 +173,8 @@ class Subscription:
         except (BadPath, UnicodeDecodeError):
             return None  # a broken key belongs to no path: the engine's quarantine shows it
         if not any(wanted.matches(path) for wanted in self._filters):
+            return None
+        if self._records and self._codec.kind(message.value()) not in self._records:
             return None
         record, problem = None, None
         try:

@@ -1,0 +1,124 @@
+"""`uns kpi compare` and `uns pilot report` as a user types them, on records in real Kafka."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from typer.testing import CliRunner
+
+import uns.cli.compare  # registers the command
+from schemas.codec import Codec
+from schemas.records import Kpi, Lot, Production, Record
+from tests.harness.kpi_windows import LINE, T0, kpi, shifts
+from tests.unit.processors.test_supply import made
+from topology.classes import MessageClass
+from topology.loader import load
+from topology.path import Path as Place
+from topology.topics import topic
+from uns.apply import apply_plant
+from uns.cli.app import UserError, app
+from uns.registry.client import Registry
+from uns.settings import Settings, settings
+
+assert uns.cli.compare
+
+PLANT = """\
+namespace:
+  enterprise: {enterprise}
+  sites: {{dallas: {{areas: {{packaging: {{lines: {{line-1: {{cells: {{filler: filler}}}}}}}}}}}}}}
+types: {{filler: {{ideal_cycle_s: 6, tags: {{}}}}}}
+"""
+
+
+class Site:
+    """An area of its own in the session's Kafka, and the command line beside it."""
+
+    def __init__(self, kafka: str, registry: str, enterprise: str, folder: Path) -> None:
+        self.enterprise, self.folder = enterprise, folder / "plant"
+        self.folder.mkdir()
+        self.model = self.folder / "plant.yaml"
+        self.model.write_text(PLANT.format(enterprise=enterprise))
+        self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder / "state", plant=self.folder)
+        apply_plant(load(self.folder, {}), self.settings)
+        self.codec: Codec = Registry(registry, folder / "schemas").codec()
+        self.producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
+        self.line = f"{enterprise}/dallas/packaging/line-1"
+
+    def tell(self, told: Iterable[tuple[str, MessageClass, Record]]) -> None:
+        """Writes records as others would; Kafka's time is now, as it is for all that is told late."""
+        for path, message_class, record in told:
+            place = path.replace("acme", self.enterprise, 1)
+            if isinstance(record, Kpi | Production):
+                record = msgspec.structs.replace(record, path=place, id=record.id.replace("acme", self.enterprise, 1))
+            self.producer.produce(
+                topic(Place.parse(place), message_class), self.codec.encode(record), place.encode(), 0
+            )
+        assert self.producer.flush(30) == 0
+
+    def kpis(self, records: Iterable[Kpi]) -> None:
+        self.tell((record.path, MessageClass.KPI, record) for record in records)
+
+    def run(self, *words: str) -> str:
+        found = CliRunner().invoke(app, list(words), catch_exceptions=True)
+        if isinstance(found.exception, UserError):
+            return f"refused: {found.exception}"
+        assert found.exception is None, found.exception
+        return found.stdout
+
+
+@pytest.fixture
+def site(kafka: str, registry: str, enterprise: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    found = Site(kafka, registry, enterprise, tmp_path)
+    for name, value in (("BOOTSTRAP", kafka), ("REGISTRY", registry), ("STATE_DIR", str(tmp_path / "state"))):
+        monkeypatch.setenv(f"UNS_{name}", value)
+    monkeypatch.setenv("UNS_PLANT", str(found.folder))
+    settings.cache_clear()
+    yield found
+    settings.cache_clear()
+
+
+SPAN = ("--from", "2026-10-29T00:00:00Z", "--to", "2026-11-20T00:00:00Z")
+
+
+def test_compare(site: Site) -> None:
+    early, late = shifts("early", 10, 0.95, 1), shifts("late", 10, 0.85, 2)
+    wrong = [msgspec.structs.replace(record, pieces=()) for record in early]
+    right = [msgspec.structs.replace(record, id=record.id[:-1] + "1", revision=1) for record in early]
+    site.kpis([*wrong, *right, *late, kpi(T0, path=f"{LINE}/filler", name="2026-10-29-early")])
+    found = json.loads(site.run("kpi", "compare", "quality", f"{site.enterprise}/#", "--by", "shift", *SPAN, "--json"))
+    assert [(group["group"], group["windows"]) for group in found["groups"]] == [("early", 10), ("late", 10)]
+    assert found["definition"] == "iso22400@2", "the only one there, though the plant's is another"
+    (pair,) = found["differences"]
+    assert pair["verdict"] == "more than noise"
+    assert pair["low"] < -10 < pair["high"]
+    shown = site.run("kpi", "compare", "quality", f"{site.enterprise}/#", "--by", "shift", *SPAN)
+    assert "early → late: -" in shown
+    assert "more than noise" in shown
+    assert "jackknife" in shown
+
+    told = [
+        (LINE, MessageClass.RAW, Lot(id=f"{n}", material="cap", supplier="ns"[n % 2], started_at=T0 + n * 600_000_000))
+        for n in range(12)
+    ]
+    buckets = [
+        (record.path, MessageClass.PRODUCTION, record) for record in (made(n, 90 + n % 2, 10) for n in range(120))
+    ]
+    site.tell([*told, *buckets])
+    by_supplier = ("kpi", "compare", "scrap_ratio", f"{site.line}/filler", "--by", "supplier", *SPAN)
+    found = json.loads(site.run(*by_supplier, "--definition", "iso22400@2", "--json"))
+    assert [(group["group"], group["windows"]) for group in found["groups"]] == [("n", 6), ("s", 6)]
+
+    for words, problem in (
+        (("oee", "--by", "supplier", "--definition", "iso22400@2"), "no window is cut where a lot changes"),
+        (("ooe2", "--by", "shift"), "has no KPI 'ooe2'"),
+        (("quality", "--by", "moon"), "--by moon: there are shift, line"),
+        (("quality", "--by", "product"), "no closed product windows; closed windows there:"),
+        (("quality", "--by", "shift", "--level", "area"), "those that match are of: cell, line"),
+        (("quality", "--by", "shift", "--definition", "vdi3423@1"), "not compared"),
+    ):
+        assert problem in site.run("kpi", "compare", words[0], f"{site.enterprise}/#", *words[1:], *SPAN)
+    outside = site.run("kpi", "compare", "oee", "nobody/#", "--by", "shift", *SPAN)
+    assert outside.startswith("refused: no topic for nobody/#")

@@ -1,0 +1,70 @@
+"""Bounded reads for comparisons: `kpi` records by time, and the facts that only the raw log has."""
+
+from collections.abc import Iterator, Sequence
+
+from processors.selection import DAY
+from schemas.codec import Codec
+from schemas.records import Derived, Kpi, Lot, Order, Production
+from topology.classes import MessageClass
+from topology.filters import REST, Filter
+from topology.path import Level
+from uns.settings import Settings
+from uns.subscribe import Received, Subscription
+
+LEAD_US = 7 * DAY
+"""A lot or an order that began so long before the first window is still known."""
+
+
+def kpis(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Kpi]:
+    """Every `Kpi` that lies in [start, end), all revisions. Raises `NothingMatches` and `KafkaException`."""
+    return [
+        one.record
+        for one in _read(settings, codec, [wanted], MessageClass.KPI, ["Kpi"], start)
+        if isinstance(one.record, Kpi) and _within(one.record, start, end)
+    ]
+
+
+def productions(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Production]:
+    """Every `Production` that lies in [start, end), all revisions. Raises as `kpis` does."""
+    return [
+        one.record
+        for one in _read(settings, codec, [wanted], MessageClass.PRODUCTION, ["Production"], start)
+        if isinstance(one.record, Production) and _within(one.record, start, end)
+    ]
+
+
+def lots(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[tuple[str, Lot]]:
+    """(path told at, lot) in log order, of the machines and of their lines. Raises as `kpis` does."""
+    found = _read(settings, codec, _with_lines(wanted), MessageClass.RAW, ["Lot"], start - LEAD_US)
+    return [(str(one.path), one.record) for one in found if isinstance(one.record, Lot) and one.record.started_at < end]
+
+
+def orders(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Order]:
+    """Every `Order` in log order, of the machines and of their lines. Raises as `kpis` does."""
+    found = _read(settings, codec, _with_lines(wanted), MessageClass.RAW, ["Order"], start - LEAD_US)
+    return [one.record for one in found if isinstance(one.record, Order) and one.record.started_at < end]
+
+
+def _read(
+    settings: Settings,
+    codec: Codec,
+    wanted: Sequence[Filter],
+    message_class: MessageClass,
+    names: list[str],
+    start: int,
+) -> Iterator[Received]:
+    # Nothing is told before it happens; only under a plant clock of its own does that say nothing about Kafka's times.
+    begin = "beginning" if settings.clock is not None else max(0, start // 1000)
+    with Subscription(settings, codec, wanted, [message_class], begin, follow=False, records=names) as messages:
+        yield from messages
+
+
+def _within(record: Derived, start: int, end: int) -> bool:
+    return start <= record.started_at < end and (record.ended_at is None or record.ended_at <= end)
+
+
+def _with_lines(wanted: Filter) -> list[Filter]:
+    """Also the lines of the machines that a filter names: what is told of a line holds for its machines."""
+    levels = wanted.levels
+    line = Filter.parse("/".join(levels[: Level.LINE])) if len(levels) > Level.LINE and levels[-1] != REST else None
+    return [wanted, line] if line is not None else [wanted]
