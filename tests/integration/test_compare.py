@@ -1,6 +1,7 @@
 """`uns kpi compare` and `uns pilot report` as a user types them, on records in real Kafka."""
 
 import json
+import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner
 
-import uns.cli.compare  # registers the command
+import uns.cli.compare
+import uns.cli.pilot  # registers the commands
 from schemas.codec import Codec
-from schemas.records import Kpi, Lot, Production, Record
-from tests.harness.kpi_windows import LINE, T0, kpi, shifts
+from schemas.records import Kpi, Lot, Order, Pilot, Production, Record
+from tests.harness import consume_all
+from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
 from tests.unit.processors.test_supply import made
 from topology.classes import MessageClass
 from topology.loader import load
@@ -24,6 +27,7 @@ from uns.registry.client import Registry
 from uns.settings import Settings, settings
 
 assert uns.cli.compare
+assert uns.cli.pilot
 
 PLANT = """\
 namespace:
@@ -122,3 +126,73 @@ def test_compare(site: Site) -> None:
         assert problem in site.run("kpi", "compare", words[0], f"{site.enterprise}/#", *words[1:], *SPAN)
     outside = site.run("kpi", "compare", "oee", "nobody/#", "--by", "shift", *SPAN)
     assert outside.startswith("refused: no topic for nobody/#")
+
+
+PILOT = """\
+pilot:
+  smed:
+    filter: {enterprise}/dallas/packaging/line-1
+    definition: iso22400@2
+    baseline: {{from: 2026-10-29, to: 2026-11-08}}
+    since: 2026-11-10
+    until: 2026-11-20
+    targets:
+      - {{measure: scrap, change: "-50 %"}}
+      - {{measure: throughput, change: "+2 %"}}
+      - {{measure: schedule_adherence, value: 0.9}}
+      - {{measure: changeover, change: "-20 %"}}
+"""
+
+
+def test_pilot(site: Site) -> None:
+    site.model.write_text(PLANT.format(enterprise=site.enterprise) + PILOT.format(enterprise=site.enterprise))
+    chance = random.Random(1)
+
+    def day(number: int, ratio: float) -> Kpi:
+        scrap = round(1000 * chance.gauss(ratio, 0.003))
+        return kpi(T0 + number * DAY, DAY, window="day", good=1000 - scrap, scrap=scrap, apt_h=16, adet_h=4)
+
+    def order(number: int, good: int) -> Kpi:
+        at = T0 + number * DAY
+        return kpi(at, HOUR, window="order", name=f"o{number}", order=f"o{number}", good=good, apt_h=1, adet_h=0)
+
+    def fact(number: int) -> Order:
+        at = T0 + number * DAY
+        return Order(id=f"o{number}", product="cola", started_at=at, ended_at=at + HOUR, planned_quantity=100)
+
+    spans = [*range(10), *range(12, 22)]
+    site.kpis([day(number, 0.04 if number < 10 else 0.01) for number in spans])
+    site.kpis([order(number, 100 if number > 9 or number % 2 else 99) for number in spans])
+    site.tell([(LINE, MessageClass.RAW, fact(number)) for number in spans])
+
+    (found,) = json.loads(site.run("pilot", "report", "smed", "--json"))
+    told = {target["name"]: target for target in found["targets"]}
+    assert found["definition"] == "iso22400@2"
+    assert [told["scrap"][side]["windows"] for side in ("baseline", "since")] == [10, 10]
+    assert told["scrap"]["verdict"] == "reached"
+    assert told["scrap"]["relative"]["value"] == pytest.approx(-0.75, abs=0.1)
+    assert told["throughput"]["verdict"] == "reached"
+    assert told["schedule_adherence"]["baseline"]["value"] == 0.5
+    assert told["schedule_adherence"]["since"]["value"] == 1.0
+    assert told["changeover"]["verdict"] == "cannot tell"
+    assert "changeover: nothing to measure it by in the baseline time" in found["warnings"]
+
+    first = site.run("pilot", "report", "--publish", "--day", "2026-11-19")
+    assert "reached" in first
+    assert "~iso22400@2:0 (final)" in first
+    assert "smed: nothing new to publish" in site.run("pilot", "report", "--publish", "--day", "2026-11-19")
+    corrected = msgspec.structs.replace(day(12, 0.02), status="corrected", revision=1)
+    site.kpis([msgspec.structs.replace(corrected, id=corrected.id[:-1] + "1")])
+    assert "~iso22400@2:1 (corrected)" in site.run("pilot", "report", "--publish", "--day", "2026-11-19")
+    assert "~iso22400@2:0 (final)" in site.run("pilot", "report", "--publish", "--day", "2026-11-18"), "another day"
+    where = topic(Place.parse(site.line), MessageClass.KPI)
+    told_kafka = [site.codec.decode(record.value()) for record in consume_all(site.settings.bootstrap or "", [where])]
+    reports = [record for record in told_kafka if isinstance(record, Pilot)]
+    assert [(record.revision, record.status) for record in reports] == [(0, "final"), (1, "corrected"), (0, "final")]
+    assert len({record.natural_id for record in reports}) == 2
+
+    site.kpis([kpi(T0 + 9 * DAY + HOUR, HOUR, window="day", apt_h=0, adet_h=0, definition="iso22400@1")])
+    refused = site.run("pilot", "report")
+    assert "1 windows by iso22400@1, 20 windows by iso22400@2 of 21: numbers of different definitions" in refused
+    assert "uns replay FILTER --from … --to … --definition iso22400@2 --publish" in refused
+    assert "refused: pilot 'x' is not in the plant model; there are smed" in site.run("pilot", "report", "x")

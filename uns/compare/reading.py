@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from processors.selection import DAY
 from schemas.codec import Codec
-from schemas.records import Derived, Kpi, Lot, Order, Production
+from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production
 from topology.classes import MessageClass
 from topology.filters import REST, Filter
-from topology.path import Level
+from topology.path import Level, Path
 from uns.settings import Settings
-from uns.subscribe import Received, Subscription
+from uns.subscribe import NothingMatches, Received, Subscription
 
 LEAD_US = 7 * DAY
 """A lot or an order that began so long before the first window is still known."""
@@ -43,6 +43,24 @@ def orders(settings: Settings, codec: Codec, wanted: Filter, start: int, end: in
     """Every `Order` in log order, of the machines and of their lines. Raises as `kpis` does."""
     found = _read(settings, codec, _with_lines(wanted), MessageClass.RAW, ["Order"], start - LEAD_US)
     return [one.record for one in found if isinstance(one.record, Order) and one.record.started_at < end]
+
+
+def changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Derived]:
+    """Every record of the class changeover that lies in [start, end), all revisions; none where nobody writes any."""
+    try:
+        found = list(_read(settings, codec, [wanted], MessageClass.CHANGEOVER, [], start))
+    except NothingMatches:
+        return []
+    return [one.record for one in found if isinstance(one.record, Derived) and _within(one.record, start, end)]
+
+
+def pilots(settings: Settings, codec: Codec, place: Path, start: int) -> list[Pilot]:
+    """Every `Pilot` of a place that was published from `start` on, all revisions; none where nothing was."""
+    try:
+        found = list(_read(settings, codec, [Filter.parse(str(place))], MessageClass.KPI, ["Pilot"], start))
+    except NothingMatches:
+        return []
+    return [one.record for one in found if isinstance(one.record, Pilot)]
 
 
 def _read(
