@@ -5,21 +5,24 @@ next tick, over the stretch of time that changed (`touched`).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from processors import noise
 from processors.base import Rejection
-from processors.counters import Counter
-from processors.elements import Elements
+from processors.counters import Counted, Counter
+from processors.elements import PLAIN, Context, Elements
 from processors.facts import Facts
 from processors.journal import Journal
 from processors.ledger import Ledger
 from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
-from processors.timeline import Names, Timeline
+from processors.timeline import Interval, Names, Timeline
 from processors.windows import Groups, Windows, merge
-from schemas.records import Order, Sample, Shift, Value
+from schemas.records import Downtime, Order, Sample, Shift, Value
+from topology.kpi import KpiFormula
 from topology.plant import EquipmentType, Tag
+from topology.shifts import Days
 
 TAGS_MAX = 512
 """Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""
@@ -31,6 +34,9 @@ COUNT_MAX = 1 << 40
 """Counters and codes stay below; a million million pieces is a fault of the source."""
 MEASURE_MAX = 1e100
 """Measured values stay within ± this, so that their sums stay finite."""
+
+COUNTED: dict[str, Counted] = {"good_count": "good", "scrap_count": "scrap", "rework_count": "rework"}
+"""Role of a tag → what it counts."""
 
 Handler = Callable[[Sample, int], Rejection | None]
 
@@ -49,8 +55,18 @@ class Cell:
     """State of one work unit inside the fold."""
 
     def __init__(
-        self, path: str, line: str, equipment: EquipmentType, ledger: Ledger, names: Names, elements: Elements
+        self,
+        path: str,
+        line: str,
+        equipment: EquipmentType,
+        ledger: Ledger,
+        names: Names,
+        elements: Elements,
+        days: Days,
+        site_kpis: Mapping[str, KpiFormula],
     ) -> None:
+        self.days = days
+        self.site_kpis = site_kpis
         self.path = path
         self.line = line
         self.type = equipment
@@ -68,9 +84,9 @@ class Cell:
         self.tags: dict[str, TagSlot] = {}
         for tag, spec in equipment.tags.items():
             self.tags[tag] = TagSlot(self._handler(tag, spec))
-        self.windows = Windows(self.timeline, self.counters, elements.index)
+        self.windows = Windows(self.intervals, self.counters, elements, self._stopped)
         self.facts = Facts()
-        self.plan = Plan((), (), False, False)
+        self.plan = Plan((), (), False, False, days)
         self.carry: dict[str, Groups] = {}
         """Sums of windows still of interest over hours already let go, by `order <id>` or `shift <id>`."""
         self.journal = Journal()
@@ -180,9 +196,10 @@ class Cell:
         return characteristic in self.charts or len(self.charts) < CHARTS_MAX
 
     def touch(self, start: int, end: int) -> None:
-        """Marks [start, end) as changed, where it had been derived already."""
+        """Marks [start, end) as changed, where it had been derived already, and what the noise floor sees it from."""
         if start < self.settled:
-            self.touched.append((start, end))
+            margin = self.elements.margin_us
+            self.touched.append((start - margin, end + margin))
 
     def put(self, tag: str, series: Series, at: int, value: int, offset: int) -> None:
         """Adds a sample to a series of this cell and to the journal."""
@@ -191,8 +208,7 @@ class Cell:
             return
         self.journal.add(tag, at, value, offset)
         self.fresh = True
-        if at < self.settled:
-            self.touched.append((at, following))
+        self.touch(at, following)
 
     def _handler(self, tag: str, spec: Tag) -> Handler | None:
         match spec.role:
@@ -200,11 +216,15 @@ class Cell:
                 return self._named(tag, spec, self.timeline.state, default="unknown")
             case "mode":
                 return self._named(tag, spec, self.timeline.mode, default="unknown")
-            case "good_count" | "scrap_count":
+            case "good_count" | "scrap_count" | "rework_count":
                 series = Series()
                 cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
-                self.counters.append(Counter(series, spec.role == "scrap_count", spec.modulus, cycle_us))
+                self.counters.append(Counter(series, COUNTED[spec.role], spec.modulus, cycle_us))
                 return self._counted(tag, series, spec.modulus)
+            case "energy":
+                series = Series()
+                self.counters.append(Counter(series, "energy", None, 1))
+                return self._metered(tag, series)
             case "reason":
                 return self._counted(tag, self.reasons, None)
             case "characteristic":
@@ -266,6 +286,26 @@ class Cell:
 
         return handle
 
+    def _metered(self, tag: str, series: Series) -> Handler:
+        """A meter that only rises, kept in thousandths of its unit; bad samples say nothing."""
+        self.series[tag] = series
+        put = self.put
+
+        def handle(sample: Sample, offset: int) -> Rejection | None:
+            if sample.quality & 0xC0000000:
+                return None
+            value = sample.value
+            if type(value) is not float and type(value) is not int:
+                return self._refuse("wrong_type", sample, "a number is expected")
+            if not math.isfinite(value):
+                return self._refuse("not_finite", sample, "a finite number is expected")
+            if not 0 <= value < COUNT_MAX:
+                return self._refuse("out_of_range", sample, f"0 to {COUNT_MAX - 1} is possible")
+            put(tag, series, sample.at, round(value * 1000), offset)
+            return None
+
+        return handle
+
     def _measured(self, tag: str) -> Handler:
         """A characteristic: a finite number; a bad sample is no point."""
         chart = self.charts[tag]
@@ -303,7 +343,37 @@ class Cell:
             sorted(shifts.values(), key=lambda pair: (pair[0].started_at, pair[0].id)),
             shifts_told,
             orders_told,
+            self.days,
         )
+
+    # --- time
+
+    def intervals(self, start: int, end: int, now: int) -> list[Interval]:
+        """The intervals of equal state and mode that make up [start, end), above the definition's noise floor."""
+        return noise.intervals(self.timeline, self.elements, start, end, now)
+
+    def _stopped(self, start: int, end: int) -> Iterator[tuple[int, int, Context]]:
+        """[start, end) of time in a stop by what its published parts say."""
+        begun = self.ledger.start_before("downtime", start + 1)
+        begins = [] if begun is None or begun == start else [begun]
+        for started_at in [*begins, *self.ledger.starts("downtime", start, end)]:
+            known = self.ledger.get("downtime", started_at)
+            until = end if not isinstance(known, Downtime) or known.ended_at is None else min(known.ended_at, end)
+            if isinstance(known, Downtime) and until > start:
+                since = max(known.started_at, start)
+                if since > start:
+                    yield start, since, PLAIN
+                yield since, until, self._context(known)
+                start = until
+        if start < end:
+            yield start, end, PLAIN
+
+    def _context(self, known: Downtime) -> Context:
+        """What time in a part of a stop is to be judged by."""
+        code = known.reason_code
+        reason = self.type.reasons.get(code) if code is not None else None
+        micro = known.kind == "micro_stop" and self.elements.micro(code is not None)
+        return Context(reason.category if reason is not None else None, micro)
 
     # --- memory
 
@@ -316,6 +386,8 @@ class Cell:
             first = max(self.floor, self.born) // HOUR
             windows = [(0, order.order.id, order.start, order.end) for order in self.plan.orders.values()]
             windows += [(1, shift.shift.id, shift.start, shift.end) for shift in self.plan.shifts.values()]
+            day = self.days.at(floor)
+            windows.append((2, day.name, day.start, day.end))
             for part, name, start, end in windows:
                 if start < floor < end:
                     self._carry(part, name, max(first, start // HOUR), before, now, watermark)
@@ -353,8 +425,8 @@ class Cell:
 
 
 def window_label(part: int, name: str) -> str:
-    """Names a window in `carry`: an order (part 0 of a group) or a shift (part 1)."""
-    return f"{('order', 'shift')[part]} {name}"
+    """Names a window in `carry`: an order (part 0 of a group), a shift (1) or a day (2)."""
+    return f"{('order', 'shift', 'day')[part]} {name}"
 
 
 def _outranks(sample: Sample, known: Sample) -> bool:

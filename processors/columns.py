@@ -4,16 +4,25 @@ import zlib
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from operator import sub
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
 from schemas.records import DERIVED_TYPES, Derived
 
+
+def _holds_records(hint: Any) -> bool:
+    inner = get_args(hint)
+    return bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], msgspec.Struct)
+
+
 _TYPES = list(DERIVED_TYPES)
 _SHARED = ("id", "path", "definition", "inputs")
 FIELDS = {cls: tuple(name for name in cls.__struct_fields__ if name not in _SHARED) for cls in _TYPES}
 """What a record says beside its identity and lineage."""
+
+_NESTED = {cls: {name: hint for name, hint in get_type_hints(cls).items() if _holds_records(hint)} for cls in _TYPES}
+"""Fields that are lists of records."""
 
 SAME, CLIMBS, PLAIN = 0, 1, 2
 _encoder = msgspec.msgpack.Encoder()
@@ -54,6 +63,8 @@ def decode(data: bytes) -> Iterator[Row]:
         first, length, *rest = (_values(count, how, values) for how, values in columns)
         for n in range(count):
             content = {field: _value(values[n]) for field, values in zip(FIELDS[cls], rest, strict=True)}
+            for field, inner in _NESTED[cls].items():
+                content[field] = msgspec.convert(content[field], inner)
             yield Row(kind, cls, first[n], first[n] + length[n], content)
 
 

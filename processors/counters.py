@@ -8,20 +8,21 @@ between: RATE_MAX times as fast as its ideal cycle at most. Any other fall is a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from processors.series import Series
 
+Counted = Literal["good", "scrap", "rework", "energy"]
 RATE_MAX = 10
 """How much faster than the type's ideal cycle a product may be before a roll-over is taken for a reset."""
 
 
 @dataclass(slots=True)
 class Counter:
-    """A cumulative counter of good pieces or of scrap."""
+    """A cumulative counter."""
 
     series: Series
-    scrap: bool
+    what: Counted
     modulus: int | None
     cycle_us: int
     """The type's ideal cycle."""

@@ -25,7 +25,7 @@ def derive(cell: Cell, view: View, inputs: Inputs) -> list[Derived]:
         groups = {}
     else:
         groups = cell.windows.hour(cell.plan, view.now // HOUR, view.now, view.watermark)
-    measured = oee.measures(groups, cell.plan, cell.type.ideal_cycle_s)
+    measured = oee.measures(groups, cell.plan, cell.type.ideal_cycle_s, cell.elements)
     order = cell.plan.order_at(view.now)
     alerts = sum(1 for kind, _ in ledger.lasting if kind.startswith("alert."))
     found = isinstance(state, State)

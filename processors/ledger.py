@@ -174,6 +174,10 @@ class Ledger:
             return []
         return list(starts[bisect_left(starts, start) : bisect_left(starts, end)])
 
+    def kinds(self) -> list[str]:
+        """Kinds with a record that was not withdrawn, sorted."""
+        return sorted(self._starts)
+
     def start_before(self, kind: str, at: int) -> int | None:
         """The last begin before `at`."""
         starts = self._starts.get(kind)

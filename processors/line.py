@@ -5,7 +5,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from processors import alert, control, current, downtime, oee, production, state, store
+from processors import alert, control, current, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
 from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
@@ -17,10 +17,24 @@ from processors.series import HOUR, INF
 from processors.sleep import WOKEN_A_TICK, Asleep
 from processors.timeline import Names
 from processors.view import View, merged
-from schemas.records import Acknowledge, Derived, Inputs, Inspection, Lot, Order, Raw, Reason, Samples, Shift, Tick
-from topology.kpi import definition
+from schemas.records import (
+    Acknowledge,
+    Derived,
+    Downtime,
+    Inputs,
+    Inspection,
+    Lot,
+    Order,
+    Raw,
+    Reason,
+    Samples,
+    Shift,
+    Tick,
+)
+from topology.kpi_plant import selected
 from topology.path import Level, Path
 from topology.plant import Plant
+from topology.shifts import Days
 
 FACTS_MAX = 20_000
 """Facts of one kind of path; more means that somebody tells them without end."""
@@ -39,8 +53,11 @@ Output = Derived | Rejection
 class Line:
     """What is told about a line, and its cells that have been heard of."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, plant: Plant) -> None:
+        calendar = plant.calendars.get(path)
+        self.path = str(path)
+        self.days = Days(plant.shifts[calendar].zone if calendar is not None else "UTC")
+        self.site_kpis = plant.namespace.sites[path.segments[1]].kpis
         self.facts = Facts()
         self.cells: list[Cell] = []
         self.shifts_told = False
@@ -53,21 +70,24 @@ class LineFold:
     Samples and facts update sets; the next tick derives what changed and returns the differences to what was published.
     """
 
-    state_version = 2
+    state_version = 3
 
     def __init__(self, plant: Plant, topic: str, partition: int) -> None:
         time = plant.time
         self._topic = topic
         self._partition = partition
         self._label = plant.kpi.definition
-        self._elements = Elements(definition(plant.kpi.definition))
+        self._elements = Elements(selected(plant))
         self._lateness = round(time.lateness_s * 1_000_000)
         self._horizon = round(time.horizon_h * 3_600_000_000)
         self._future = round(time.future_s * 1_000_000)
         self._bucket = time.production_s * 1_000_000
         self._flush = round(time.provisional_s * 1_000_000)
+        self._flush_kpi = round(time.kpi_s * 1_000_000)
+        self._plant = plant
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
-        self._lines = {line: Line(line) for line in dict.fromkeys(str(path.at(Level.LINE)) for path in plant.cells())}
+        lines = dict.fromkeys(path.at(Level.LINE) for path in plant.cells())
+        self._lines = {str(path): Line(path, plant) for path in lines}
         self._names = Names()
         self._cells: dict[str, Cell] = {}
         self._order: list[str] = []
@@ -83,7 +103,7 @@ class LineFold:
     @property
     def watermark(self) -> int:
         if "#" in self._restored:  # not yet stepped since
-            now, _ = store.decode_fold(self._restored["#"])
+            now = store.decode_head(self._restored["#"]).now
             return now - self._lateness if now else 0
         return self._now - self._lateness if self._now else 0
 
@@ -113,18 +133,19 @@ class LineFold:
         before, before_watermark = self._now, self.watermark
         self._now = now
         self._oldest, self._newest = now - self._horizon, now + self._future
-        self._keys["#"] = store.encode_fold(now, self._names.texts)
+        self._keys["#"] = self._head()
         floor = max(self._oldest, 0) // HOUR * HOUR
         if before and floor > (before - self._horizon) // HOUR * HOUR:
             self._forget(floor)
         out: list[Output] = []
         flush = now // self._flush != before // self._flush
+        flush_kpi = now // self._flush_kpi != before // self._flush_kpi
         if self._asleep:
-            self._wake_some(flush)
+            self._wake_some(flush or flush_kpi)
         for path in self._order:
             cell = self._cells.get(path)
             if cell is not None:
-                out += self._refresh(cell, flush, floor, item)
+                out += self._refresh(cell, flush, flush_kpi, floor, item)
         if self.watermark // HOUR != before_watermark // HOUR:
             self._pack(self.watermark // HOUR)
         elif self.watermark // SAVE != before_watermark // SAVE:
@@ -133,12 +154,13 @@ class LineFold:
                     self._changed[path] = cell
         return out
 
-    def _refresh(self, cell: Cell, flush: bool, floor: int, item: Input) -> list[Derived]:
+    def _refresh(self, cell: Cell, flush: bool, flush_kpi: bool, floor: int, item: Input) -> list[Derived]:
         """Brings a cell up to this tick, unless nothing can have changed."""
         now, watermark = self._now, self.watermark
         cell.listen(now)
         if not (
             flush
+            or flush_kpi
             or cell.fresh
             or cell.touched
             or cell.acknowledged
@@ -156,8 +178,9 @@ class LineFold:
             previous_watermark=cell.watermark,
             begin=begin,
             floor=floor,
-            spans=merged([*cell.touched, (cell.settled, now)], begin, now),
+            spans=merged([*cell.touched, (cell.settled - self._elements.margin_us, now)], begin, now),
             flush=flush,
+            flush_kpi=flush_kpi,
             offset=item.offset,
         )
         if begin <= now:
@@ -168,11 +191,16 @@ class LineFold:
             reasons = self._lines[cell.line].facts.of(Reason) + cell.facts.of(Reason)
             reasons.sort(key=lambda pair: (pair[0].started_at, pair[0].id))
             out += state.derive(cell, view)
-            out += downtime.derive(cell, view, reasons)
+            stops = downtime.derive(cell, view, reasons)
+            out += stops
+            if stops:
+                view = self._judged_again(cell, view, stops)
             out += production.derive(cell, view, self._bucket)
             out += oee.derive(cell, view)
+            out += kpi.derive(cell, view)
             if cell.replanned:
                 out += oee.withdraw_lost(cell, view)
+                out += kpi.withdraw_lost(cell, view)
             out += alert.silent(cell, view)
             cell.touched.clear()
             cell.replanned = False
@@ -188,6 +216,18 @@ class LineFold:
         cell.fresh = False
         cell.ledger.rest()
         return out
+
+    def _judged_again(self, cell: Cell, view: View, changed: list[Derived]) -> View:
+        """The view with the stops that changed: their time may count as another element, their number has changed."""
+        spans = [
+            (record.started_at, view.now if record.ended_at is None else record.ended_at)
+            for record in changed
+            if isinstance(record, Downtime)
+        ]
+        if self._elements.contextual:
+            for start, end in spans:
+                cell.windows.invalidate(start, end)
+        return view._replace(spans=merged([*view.spans, *spans], view.begin, view.now))
 
     # --- facts
 
@@ -309,7 +349,9 @@ class LineFold:
         equipment = self._types[path]
         line = self._lines[path.rpartition("/")[0]]
         ledger = Ledger(path, self._label, self._topic, self._partition)
-        cell = self._cells[path] = Cell(path, line.path, equipment, ledger, self._names, self._elements)
+        cell = self._cells[path] = Cell(
+            path, line.path, equipment, ledger, self._names, self._elements, line.days, line.site_kpis
+        )
         line.cells.append(cell)
         cell.replan(line.facts, line.shifts_told, line.orders_told)
         return cell
@@ -364,9 +406,14 @@ class LineFold:
         for cell in self._changed.values():
             keys.update(store.cell_changes(cell))
         if self._changed:
-            keys["#"] = store.encode_fold(self._now, self._names.texts)
+            keys["#"] = self._head()
         self._changed = {}
         return keys
+
+    def _head(self) -> bytes:
+        return store.encode(
+            store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint)
+        )
 
     def restore(self, key: str, value: bytes) -> None:
         self._restored[key] = value
@@ -374,9 +421,11 @@ class LineFold:
     def _put_back(self) -> None:
         """Takes in all restored keys at once, so that their order cannot matter."""
         restored, self._restored = self._restored, {}
+        head = None
         if "#" in restored:
-            self._now, texts = store.decode_fold(restored.pop("#"))
-            self._names.restore(texts)
+            head = store.decode_head(restored.pop("#"))
+            self._now = head.now
+            self._names.restore(head.names)
         if self._now:
             self._oldest, self._newest = self._now - self._horizon, self._now + self._future
         parts: dict[str, dict[str, bytes]] = {}
@@ -387,6 +436,10 @@ class LineFold:
             if told := parts.get(path, {}).pop("told", None):
                 line.shifts_told, line.orders_told = store.decode_told(told)
             store.restore_facts(line.facts, parts.get(path, {}))
+        if head is not None and head.fingerprint != self._elements.definition.fingerprint:
+            for path in self._types.keys() & parts.keys():
+                for key in store.redefined(parts[path], head.definition == self._label):
+                    self._keys[f"{path}|{key}"] = None
         self._asleep = {path: Asleep.of(values) for path, values in parts.items() if path in self._types}
         self._order = sorted(self._asleep)
 

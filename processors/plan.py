@@ -1,7 +1,8 @@
 """What was planned when: orders, shifts and breaks as one sequence of pieces, each with one order, shift and status.
 
 Orders never overlap here: one that has no end, or ends after the next has begun, ends where the next begins; the same
-for shifts. So each instant belongs to at most one order and one shift, whatever was told in which order.
+for shifts. So each instant belongs to at most one order and one shift, whatever was told in which order, and to the one
+day that the line's calendar says it is.
 """
 
 from bisect import bisect_right
@@ -11,8 +12,13 @@ from typing import NamedTuple
 
 from processors.series import INF
 from schemas.records import Order, Shift
+from topology.kpi import Planned
+from topology.shifts import Days
 
-BUSY, BREAK, UNPLANNED = "busy", "break", "unplanned"
+BUSY: Planned = "busy"
+BREAK: Planned = "break"
+UNPLANNED: Planned = "unplanned"
+UTC_DAYS = Days("UTC")
 
 
 class OrderSpan(NamedTuple):
@@ -31,13 +37,14 @@ class ShiftSpan(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """[start, end) with one order on the machine, one shift and one planned status."""
+    """[start, end) with one order on the machine, one shift, one planned status and one local day."""
 
     start: int
     end: int
     order: str | None
     shift: str | None
-    status: str
+    status: Planned
+    day: str
 
 
 class Plan:
@@ -49,6 +56,7 @@ class Plan:
         shifts: Sequence[tuple[Shift, int]],
         shifts_told: bool,
         orders_told: bool,
+        days: Days = UTC_DAYS,
     ) -> None:
         """Orders and shifts come sorted by begin; `*_told`: whether any was ever told, also one since forgotten.
 
@@ -56,6 +64,7 @@ class Plan:
         """
         self.shifts_told = shifts_told or bool(shifts)
         self.orders_told = orders_told or bool(orders)
+        self.days = days
         orders = [pair for pair in orders if pair[0].ended_at is None or pair[0].started_at < pair[0].ended_at]
         shifts = [pair for pair in shifts if pair[0].started_at < pair[0].ended_at]
         self.orders: dict[str, OrderSpan] = {}
@@ -95,22 +104,30 @@ class Plan:
                 status = UNPLANNED if self.shifts_told else BUSY
             else:
                 status = BREAK if any(p.started_at <= start < p.ended_at for p in shift.breaks) else BUSY
-            pieces.append(Piece(start, end, order, shift.id if shift else None, status))
+            pieces.append(Piece(start, end, order, shift.id if shift else None, status, ""))
         return pieces
 
     def piece(self, at: int) -> Piece:
-        return self._pieces[bisect_right(self._starts, at) - 1]
+        """The piece that holds an instant."""
+        found = self._pieces[bisect_right(self._starts, at) - 1]
+        day = self.days.at(at)
+        return Piece(max(found.start, day.start), min(found.end, day.end), *found[2:5], day.name)
 
     def pieces(self, start: int, end: int) -> list[Piece]:
         """The pieces that make up [start, end)."""
         i = bisect_right(self._starts, start) - 1
+        day = self.days.at(start)
         first = self._pieces[i]
-        if end <= first.end:  # nearly always: nothing changes within a minute
-            return [first._replace(start=start, end=end)]
+        if end <= first.end and end <= day.end:  # nearly always: nothing changes within a minute
+            return [Piece(start, end, first.order, first.shift, first.status, day.name)]
         found = []
-        while i < len(self._pieces) and (piece := self._pieces[i]).start < end:
-            found.append(piece._replace(start=max(piece.start, start), end=min(piece.end, end)))
-            i += 1
+        while start < end:
+            piece = self._pieces[i]
+            until = min(piece.end, day.end, end)
+            found.append(Piece(start, until, piece.order, piece.shift, piece.status, day.name))
+            i += until == piece.end
+            day = self.days.at(until) if until == day.end else day
+            start = until
         return found
 
     def order_at(self, at: int) -> Order | None:

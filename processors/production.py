@@ -7,7 +7,7 @@ made. Published when the watermark passes the bucket's end; buckets without piec
 
 from processors.cell import Cell
 from processors.view import View
-from processors.windows import Totals
+from processors.withdrawal import emptied
 from schemas.records import Derived, Production
 
 KIND = "production"
@@ -30,10 +30,10 @@ def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
     gone = set(cell.ledger.starts(KIND, start, end))
     out: list[Derived] = []
     for begin, until, order in _runs(cell, start, end):
-        made = Totals()
+        made = cell.windows.nothing()
         for totals in cell.windows.pieces(cell.plan, begin, until).values():
             made.add(totals)
-        if begin not in gone and not (made.good or made.scrap or made.resets):
+        if begin not in gone and not (made.made or made.resets):
             continue
         gone.discard(begin)
         known = cell.plan.orders.get(order) if order is not None else None
@@ -46,12 +46,13 @@ def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
             view.inputs(made.first_offset, made.last_offset),
             good=made.good,
             scrap=made.scrap,
+            rework=made.rework,
             resets=made.resets,
             order=order,
             product=known.order.product if known is not None else None,
         )
     for started_at in sorted(gone):
-        out += cell.ledger.withdraw(KIND, started_at, good=0, scrap=0, resets=0)
+        out += cell.ledger.withdraw(KIND, started_at, **emptied(cell.ledger.get(KIND, started_at)))
     return out
 
 

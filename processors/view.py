@@ -21,16 +21,18 @@ class View(NamedTuple):
     """Changed stretches in order, apart from each other: late samples and facts, then the time since the refresh before."""
     flush: bool
     """Whether provisional windows are due."""
+    flush_kpi: bool
+    """Whether provisional `Kpi` records are due."""
     offset: int
     """Raw offset of the tick: what a record rests on that no sample speaks for."""
 
     def inputs(self, first: int, last: int) -> tuple[int, int]:
         return (self.offset, self.offset) if first == NO_OFFSET else (first, last)
 
-    def due(self, start: int, end: int) -> bool:
-        """Whether a window must be computed: it closes now, or changed after it had closed, or is open and a flush is due."""
+    def due(self, start: int, end: int, flush: bool) -> bool:
+        """Whether a window must be computed: it closes now, or changed after it had closed, or is open and due."""
         if end > self.watermark:
-            return self.flush and start < self.now
+            return flush and start < self.now
         if end > self.previous_watermark:
             return True
         return any(lo <= end and hi >= start for lo, hi in self.spans)

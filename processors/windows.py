@@ -1,35 +1,55 @@
-"""Sums over event time: elements and pieces per order and shift, hour by hour, so that any window is a sum of hours.
+"""Sums over event time: elements and pieces per order, shift and day, hour by hour, so that any window is a sum of hours.
 
-Each instant belongs to one element, at most one order and one shift, so the elements of a window always sum to its
-length, exactly, in integer µs.
+Each instant belongs to one element, one day, at most one order and one shift, so the elements of a window always sum to
+its length, exactly, in integer µs.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from processors.counters import Counter, increments
-from processors.elements import ELEMENTS
-from processors.plan import Plan
+from processors.elements import PLAIN, Context, Elements
+from processors.plan import Piece, Plan
 from processors.series import HOUR
-from processors.timeline import NO_OFFSET, Timeline, hull
+from processors.timeline import NO_OFFSET, Interval, hull
 
 STRETCH = 30_000_000
 """Event time (µs) by which the sums behind the watermark go forward; computing them in smaller steps costs more."""
 
-Group = tuple[str | None, str | None]
-"""(order, shift) an instant belongs to."""
+
+class Group(NamedTuple):
+    """What an instant belongs to."""
+
+    order: str | None
+    shift: str | None
+    day: str
 
 
-@dataclass(slots=True)
 class Totals:
-    """Time by element (µs, in the order of ELEMENTS), pieces, and the raw offsets they rest on (NO_OFFSET: none)."""
+    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none)."""
 
-    element_us: list[int] = field(default_factory=lambda: [0] * len(ELEMENTS))
-    good: int = 0
-    scrap: int = 0
-    resets: int = 0
-    first_offset: int = NO_OFFSET
-    last_offset: int = NO_OFFSET
+    __slots__ = ("element_us", "energy", "first_offset", "good", "last_offset", "resets", "rework", "scrap")
+
+    def __init__(
+        self,
+        element_us: list[int],
+        good: int = 0,
+        scrap: int = 0,
+        rework: int = 0,
+        energy: int = 0,
+        resets: int = 0,
+        first_offset: int = NO_OFFSET,
+        last_offset: int = NO_OFFSET,
+    ) -> None:
+        self.element_us = element_us
+        self.good = good
+        self.scrap = scrap
+        self.rework = rework
+        self.energy = energy
+        """In thousandths of the meter's unit."""
+        self.resets = resets
+        self.first_offset = first_offset
+        self.last_offset = last_offset
 
     def add(self, other: "Totals") -> None:
         mine, theirs = self.element_us, other.element_us
@@ -37,67 +57,91 @@ class Totals:
             mine[n] += theirs[n]
         self.good += other.good
         self.scrap += other.scrap
+        self.rework += other.rework
+        self.energy += other.energy
         self.resets += other.resets
         self.saw(other.first_offset, other.last_offset)
 
     def saw(self, first: int, last: int) -> None:
         self.first_offset, self.last_offset = hull(self.first_offset, self.last_offset, first, last)
 
+    @property
+    def made(self) -> int:
+        """PQ."""
+        return self.good + self.scrap + self.rework
+
 
 Groups = dict[Group, Totals]
+Intervals = Callable[[int, int, int], list[Interval]]
+"""(start, end, now) → the intervals of equal state and mode."""
+Stopped = Callable[[int, int], Iterable[tuple[int, int, Context]]]
+"""(start, end) of time in a stop → its parts, each with what it is to be judged by."""
 
 
 class Windows:
     """Sums of one cell. Closed stretches of an hour are kept; `invalidate` drops what a late sample or fact touches."""
 
-    def __init__(
-        self, timeline: Timeline, counters: list[Counter], element: Callable[[str, str, bool, str], int]
-    ) -> None:
-        """`element(state, mode, order on the machine, planned status)` → index into ELEMENTS."""
-        self._timeline = timeline
+    def __init__(self, intervals: Intervals, counters: list[Counter], elements: Elements, stopped: Stopped) -> None:
+        self._intervals = intervals
         self._counters = counters
-        self._element = element
+        self._elements = elements
+        self._stopped = stopped
         self._closed: dict[int, tuple[int, Groups]] = {}
         self._live: dict[int, tuple[int, Groups]] = {}
 
+    def nothing(self) -> Totals:
+        return Totals([0] * len(self._elements.names))
+
     def sums(self, plan: Plan, start: int, end: int, now: int) -> Groups:
-        """Time and pieces of [start, end) by order and shift."""
+        """Time and pieces of [start, end) by order, shift and day."""
         groups: Groups = {}
-        for start_us, end_us, state, mode, first, last in self._timeline.intervals(start, end, now):
+        elements = self._elements
+        for start_us, end_us, state, mode, first, last in self._intervals(start, end, now):
             for piece in plan.pieces(start_us, end_us):
-                group = (piece.order, piece.shift)
-                totals = groups.get(group)
-                if totals is None:
-                    totals = groups[group] = Totals()
-                n = self._element(state, mode, piece.order is not None, piece.status)
-                totals.element_us[n] += piece.end - piece.start
+                totals = self._of(groups, piece)
+                order = piece.order is not None
+                if elements.contextual and elements.stops(state, mode, order or not plan.orders_told, piece.status):
+                    for since, until, context in self._stopped(piece.start, piece.end):
+                        n = elements.index(state, mode, order, piece.status, context)
+                        totals.element_us[n] += until - since
+                else:
+                    n = elements.index(state, mode, order, piece.status, PLAIN)
+                    totals.element_us[n] += piece.end - piece.start
                 totals.saw(first, last)
-        for group, pieces in self.pieces(plan, start, end).items():
-            totals = groups.get(group)
-            if totals is None:
-                totals = groups[group] = Totals()
-            totals.add(pieces)
+        self._count(groups, plan, start, end)
         return groups
 
     def pieces(self, plan: Plan, start: int, end: int) -> Groups:
         """Pieces alone."""
         groups: Groups = {}
+        self._count(groups, plan, start, end)
+        return groups
+
+    def _count(self, groups: Groups, plan: Plan, start: int, end: int) -> None:
         piece = plan.piece(start)
         for counter in self._counters:
+            what = counter.what
             for at, made, reset, offset in increments(counter, start, end):
                 if not piece.start <= at < piece.end:
                     piece = plan.piece(at)
-                group = (piece.order, piece.shift)
-                totals = groups.get(group)
-                if totals is None:
-                    totals = groups[group] = Totals()
-                if counter.scrap:
-                    totals.scrap += made
-                else:
+                totals = self._of(groups, piece)
+                if what == "good":
                     totals.good += made
+                elif what == "scrap":
+                    totals.scrap += made
+                elif what == "rework":
+                    totals.rework += made
+                else:
+                    totals.energy += made
                 totals.resets += reset
                 totals.saw(offset, offset)
-        return groups
+
+    def _of(self, groups: Groups, piece: Piece) -> Totals:
+        group = Group(piece.order, piece.shift, piece.day)
+        totals = groups.get(group)
+        if totals is None:
+            totals = groups[group] = self.nothing()
+        return totals
 
     def hour(self, plan: Plan, hour: int, now: int, watermark: int) -> Groups:
         """One hour up to `now`. To be read, not changed.
@@ -106,7 +150,8 @@ class Windows:
         """
         start, end = hour * HOUR, (hour + 1) * HOUR
         done, closed = self._closed.get(hour, (start, {}))
-        passed = min(end, watermark)
+        margin = self._elements.margin_us
+        passed = min(end, watermark - margin)
         if passed - done >= STRETCH or passed == end > done:
             merge(closed, self.sums(plan, done, passed, now))
             self._closed[hour] = done, closed = passed, closed
@@ -114,7 +159,7 @@ class Windows:
             self._live.pop(hour, None)
             return closed
         live_to, live = self._live.get(hour, (0, {}))
-        if live_to < done:
+        if live_to < done or margin:  # what lies within the margin may still be judged otherwise
             live_to, live = done, {}
             merge(live, closed)
         until = min(end, now)
@@ -150,5 +195,5 @@ def merge(into: Groups, other: Groups) -> None:
     for group, totals in other.items():
         mine = into.get(group)
         if mine is None:
-            mine = into[group] = Totals()
+            mine = into[group] = Totals([0] * len(totals.element_us))
         mine.add(totals)

@@ -136,6 +136,7 @@ class Production(Derived, frozen=True, gc=False, kw_only=True):
 
     good: int
     scrap: int
+    rework: int = 0
     resets: int
     order: str | None
     product: str | None
@@ -150,6 +151,8 @@ class Downtime(Derived, frozen=True, gc=False, kw_only=True):
     reason: str | None
     category: str | None
     order: str | None
+    stop_started_at: int | None = None
+    reason_by: str | None = None
 
 
 class Oee(Derived, frozen=True, gc=False, kw_only=True):
@@ -160,6 +163,7 @@ class Oee(Derived, frozen=True, gc=False, kw_only=True):
     element_us: dict[str, int]
     good: int
     scrap: int
+    rework: int = 0
     ideal_us: int
     ideal_good_us: int
     availability: float | None

@@ -1,21 +1,14 @@
-"""What is wrong with a definition, what binds a site, and what the running folds do not honour yet. Pure."""
+"""What is wrong with a definition, and what binds a site. Pure."""
 
 import difflib
 from collections.abc import Iterator, Mapping
 
 from topology.document import Where
 from topology.formula import parse
-from topology.kpi import ISO_ELEMENTS, Definition, KpiFormula, Options, shipped
+from topology.kpi import Definition, KpiFormula, shipped
 from topology.kpi_values import CONSTANTS, COUNTS, PER_PRODUCT, QUANTITIES, TIMES
 
 Fault = tuple[Where, str]
-PUBLISHED = {
-    "availability": "APT / PBT",
-    "performance": "sum(PRI * PQ) / APT",
-    "quality": "GQ / PQ",
-    "oee": "sum(PRI * GQ) / PBT",
-}
-"""KPI id → formula of what the folds publish today."""
 _GIVEN = {*CONSTANTS, *PER_PRODUCT, *QUANTITIES, *TIMES}
 
 
@@ -52,25 +45,6 @@ def changed_as_shipped(definition: Definition) -> bool:
     """Whether this has the label of a shipped definition and other content."""
     same = shipped().get(definition.label)
     return same is not None and same.fingerprint != definition.fingerprint
-
-
-def not_honoured(definition: Definition) -> list[str]:
-    """What the running folds would leave out of this definition, in words; empty: every number would be as defined."""
-    found = []
-    if definition.label not in shipped():
-        found.append("a definition of the plant's own")
-    if definition.elements != ISO_ELEMENTS:
-        found.append("time elements other than ISO 22400's")
-    if any(rule.when.planned is not None or rule.when.reason is not None for rule in definition.time_model):
-        found.append("rules on the plan or on reasons")
-    default = Options()
-    found += [
-        f"option {name}" for name in Options.model_fields if getattr(definition.options, name) != getattr(default, name)
-    ]
-    more = [name for name, kpi in definition.kpis.items() if PUBLISHED.get(name) != kpi.formula]
-    if more:
-        found.append(f"KPIs {', '.join(more)}")
-    return found
 
 
 def _at(definition: Definition, name: str) -> Where:

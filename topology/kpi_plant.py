@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from topology.document import Where
-from topology.kpi import Definition, KpiFormula, KpiId, shipped
-from topology.kpi_check import Fault, changed_as_shipped, faults, not_honoured, site_faults
+from topology.kpi import Definition, KpiFormula, KpiId, definition, shipped
+from topology.kpi_check import Fault, changed_as_shipped, faults, site_faults
+from topology.plant import Plant
 
 _LABEL = re.compile(r"([^@]+)@([0-9]{1,9})")
 _ADDED: TypeAdapter[dict[str, KpiFormula]] = TypeAdapter(dict[KpiId, KpiFormula])
@@ -20,6 +21,12 @@ _ADDED: TypeAdapter[dict[str, KpiFormula]] = TypeAdapter(dict[KpiId, KpiFormula]
 def own(merged: Mapping[str, Any]) -> dict[str, Definition]:
     """Label → those of the plant's own definitions that can be read."""
     return {label: found for label, found in _read(merged) if isinstance(found, Definition)}
+
+
+def selected(plant: Plant) -> Definition:
+    """The definition that binds all sites. Raises `LookupError` that names what there is."""
+    label = plant.kpi.definition
+    return own({"kpi_definitions": plant.kpi_definitions}).get(label) or definition(label)
 
 
 def invalid(merged: Mapping[str, Any]) -> list[tuple[str, ValidationError]]:
@@ -33,13 +40,13 @@ def plant_faults(merged: Mapping[str, Any], stands: Callable[[Where], str]) -> I
     for label, _ in _entries(merged.get("kpi_definitions")):
         if _LABEL.fullmatch(str(label)) is None:
             yield ("kpi_definitions", label), "a key name@version is expected, e.g. acme@1"
-    for label, definition in definitions.items():
+    for label, one in definitions.items():
         top = ("kpi_definitions", label)
-        if label != definition.label:
-            yield top, f"a key name@version is expected, e.g. {definition.name}@{definition.version}"
-        if changed_as_shipped(definition):
+        if label != one.label:
+            yield top, f"a key name@version is expected, e.g. {one.name}@{one.version}"
+        if changed_as_shipped(one):
             yield top, f"{label} is shipped with other content; give a changed definition a name or version of its own"
-        for where, words in faults(definition):
+        for where, words in faults(one):
             yield (*top, *where), words
     kpi = merged.get("kpi")
     label = kpi.get("definition", "iso22400@1") if isinstance(kpi, dict) else "iso22400@1"
@@ -51,8 +58,6 @@ def plant_faults(merged: Mapping[str, Any], stands: Callable[[Where], str]) -> I
         if label not in dict(_entries(merged.get("kpi_definitions"))):
             yield place, f"{label!r} is not known; there are {', '.join(known)}"
         return
-    if missing := not_honoured(known[label]):
-        yield place, f"{label} cannot be used yet: the running processors do not honour {'; '.join(missing)}"
     yield from _of_sites(merged, known[label], stands)
 
 
@@ -74,7 +79,6 @@ def _of_sites(merged: Mapping[str, Any], definition: Definition, stands: Callabl
             continue  # the model says what is wrong with it
         for where, words in site_faults(definition, added):
             yield (*top, *where), words
-        yield top, "cannot be used yet: the running processors publish only the KPIs of iso22400@1"
 
 
 def _read(merged: Mapping[str, Any]) -> Iterator[tuple[str, Definition | ValidationError]]:

@@ -88,9 +88,14 @@ def total(parts: Iterable[Facts]) -> Facts:
 
 
 def values(
-    definition: Definition, facts: Facts, extra: Mapping[str, KpiFormula] | None = None
+    definition: Definition,
+    facts: Facts,
+    extra: Mapping[str, KpiFormula] | None = None,
+    only: Iterable[str] | None = None,
 ) -> dict[str, float | None]:
     """KPI id → value; `extra` are a site's own. None: a denominator is zero, or a quantity is not known.
+
+    `only`: the ids that are wanted; those that the definition does not have are left out.
 
     Expects a definition that `kpi_check.faults` finds nothing wrong with. Raises `ValueError` for an element that the
     definition does not have: time would be lost.
@@ -111,8 +116,30 @@ def values(
             known[name] = parse(text).value(resolve, products) if text is not None else None
         return known[name]
 
-    found = {name: resolve(name) for name in kpis}
+    found = {name: resolve(name) for name in (kpis if only is None else kpis.keys() & set(only))}
     return {name: None if value is None else _rounded(value) for name, value in found.items()}
+
+
+def losses(definition: Definition, facts: Facts) -> dict[str, int]:
+    """The loss tree: `class.element` → µs, what speed and bad pieces cost in ideal time, and `valuable` time.
+
+    Sums exactly to the planned time (`base`). Speed loss is what running time exceeds the ideal time of what was made:
+    negative where the ideal cycle is too long. Leaves of nothing are left out.
+    """
+    found = {
+        f"{element.loss}.{name}": us
+        for name, element in definition.elements.items()
+        if (us := facts.element_us.get(name, 0)) and element.loss not in ("none", "outside")
+    }
+    running = sum(us for name, us in facts.element_us.items() if definition.elements[name].loss == "none")
+    scrap = sum(one.ideal_cycle_us * one.scrap for one in facts.pieces)
+    rework = sum(one.ideal_cycle_us * one.rework for one in facts.pieces)
+    good = sum(one.ideal_cycle_us * one.good for one in facts.pieces)
+    if definition.options.rework == "good":
+        good, rework = good + rework, 0
+    found["performance.speed"] = running - good - scrap - rework
+    found |= {"quality.scrap": scrap, "quality.rework": rework, "valuable": good}
+    return {name: us for name, us in found.items() if us or name == "valuable"}
 
 
 def _rounded(value: Fraction) -> float | None:

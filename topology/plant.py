@@ -30,8 +30,11 @@ def _filter(text: str) -> str:
 
 Segment = Annotated[str, AfterValidator(_segment)]
 FilterText = Annotated[str, AfterValidator(_filter)]
-Role = Literal["state", "mode", "good_count", "scrap_count", "reason", "heartbeat", "characteristic"]
-SINGLE_ROLES = ("state", "mode", "good_count", "scrap_count", "reason", "heartbeat")
+Role = Literal[
+    "state", "mode", "good_count", "scrap_count", "rework_count", "energy", "reason", "heartbeat", "characteristic"
+]
+COUNTERS = ("good_count", "scrap_count", "rework_count")
+SINGLE_ROLES = ("state", "mode", *COUNTERS, "energy", "reason", "heartbeat")
 UNKNOWN = "unknown"
 
 
@@ -59,8 +62,8 @@ class Tag(_Model):
     def _consistent(self) -> "Tag":
         if self.lsl is not None and self.usl is not None and self.lsl >= self.usl:
             raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
-        if self.modulus is not None and self.role not in ("good_count", "scrap_count"):
-            raise ValueError("modulus belongs to a counter (role good_count or scrap_count)")
+        if self.modulus is not None and self.role not in COUNTERS:
+            raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
         if self.map is not None and self.role not in ("state", "mode"):
             raise ValueError("map belongs to role state or mode")
         if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
@@ -162,6 +165,7 @@ class Time(_Model):
     provisional_s: float = Field(
         60.0, gt=0, description="how often an open window and each snapshot are published, changed or not"
     )
+    kpi_s: float = Field(300.0, gt=0, description="how often the Kpi record of an open window is published")
     tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks")
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ change skips counts as the hour after it, a time that comes twice as its first c
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -178,6 +178,39 @@ class Calendar(_Model):
             if one.holds(day):
                 return {name: pattern for name, pattern in one.shifts.items() if DAYS[day.weekday()] in pattern.days}
         return {name: pattern for name, pattern in self.shifts.items() if DAYS[day.weekday()] in pattern.days}
+
+
+class LocalDay(NamedTuple):
+    """A calendar day in a time zone, [start, end) in µs UTC: 23 or 25 hours long when the clock changes."""
+
+    start: int
+    end: int
+    name: str
+    """As 2026-11-23."""
+
+
+class Days:
+    """The days of a time zone."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = ZoneInfo(zone)
+        self._last = LocalDay(0, 0, "")
+
+    def at(self, at: int) -> LocalDay:
+        """The day that holds an instant (µs UTC)."""
+        last = self._last
+        if not last.start <= at < last.end:  # asked over and over for one day
+            day = moment(at).astimezone(self._zone).date()
+            start, end = (_instant(day, minutes, self._zone) for minutes in (0, MINUTES_A_DAY))
+            self._last = last = LocalDay(start, end, day.isoformat())
+        return last
+
+    def between(self, start: int, end: int) -> Iterator[LocalDay]:
+        """The days that meet [start, end)."""
+        while start < end:
+            day = self.at(start)
+            yield day
+            start = day.end
 
 
 def _first(exceptions: tuple[ExceptionalDays, ...], name: str) -> Pattern:

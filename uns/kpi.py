@@ -9,7 +9,6 @@ from typing import Any
 
 from topology.document import Problem, read
 from topology.kpi import Definition, KpiFormula, When, shipped
-from topology.kpi_check import not_honoured
 from topology.loader import PlantError, build_definition, load_definitions
 from uns.errors import UserError
 from uns.lint import check
@@ -79,7 +78,6 @@ def summary(one: Known) -> dict[str, Any]:
         "origin": one.origin,
         "kpis": len(definition.kpis),
         "fingerprint": definition.fingerprint,
-        "not_honoured": not_honoured(definition),
         "description": " ".join(definition.description.split()),
     }
 
@@ -100,8 +98,6 @@ def text(one: Known) -> str:
     if definition.kpis:
         rows = [(name, "=", kpi.formula, kpi.unit, kpi.name) for name, kpi in definition.kpis.items()]
         lines += ["", "KPIs", *_table(rows)]
-    missing = not_honoured(definition)
-    lines += ["", f"Not honoured by the running processors yet: {'; '.join(missing) or 'nothing'}"]
     return "\n".join(lines)
 
 

@@ -26,10 +26,46 @@ Told = tuple[str, Raw]
 """A path and a record, before it has an offset."""
 
 
-def plant(**time: float) -> Plant:
+OWN = {
+    "description": "of a plant's own: everything that definitions may do otherwise",
+    "running": ["execute", "completing"],
+    "elements": {
+        "RUN": {"description": "running", "loss": "none"},
+        "SHORT": {"description": "micro stops", "loss": "performance"},
+        "JAM": {"description": "stops for a jam", "loss": "performance"},
+        "DOWN": {"description": "other stops", "loss": "availability"},
+        "SETUP": {"description": "setup", "loss": "availability"},
+        "LUNCH": {"description": "breaks", "loss": "availability"},
+        "AWAY": {"description": "not planned, or not known", "loss": "outside"},
+    },
+    "time_model": [
+        {"when": {"planned": ["unplanned"]}, "element": "AWAY"},
+        {"when": {"state": ["unknown"]}, "element": "AWAY"},
+        {"when": {"planned": ["break"]}, "element": "LUNCH"},
+        {"when": {"mode": ["setup", "maintenance"]}, "element": "SETUP"},
+        {"when": {"state": ["execute", "completing"], "mode": ["production"]}, "element": "RUN"},
+        {"when": {"reason": ["micro"]}, "element": "JAM"},
+        {"element": "DOWN"},
+    ],
+    "options": {
+        "micro_stop": {"below_s": 120, "inclusive": True, "only_without_reason": True, "element": "SHORT"},
+        "noise_floor": {"stop_s": 10, "run_s": 5},
+        "rework": "good",
+    },
+    "kpis": {
+        "availability": {"name": "A", "formula": "operating / base", "trend": "higher_is_better"},
+        "oee": {"name": "OEE", "formula": "sum(PRI * GQ) / base", "trend": "higher_is_better"},
+    },
+}
+"""acme@1"""
+
+
+def plant(definition: str = "iso22400@1", **time: float) -> Plant:
     """Two cells of one type on one line."""
     return Plant.model_validate(
         {
+            "kpi": {"definition": definition},
+            "kpi_definitions": {"acme@1": OWN},
             "namespace": {
                 "enterprise": "acme",
                 "sites": {
@@ -47,6 +83,8 @@ def plant(**time: float) -> Plant:
                         "Mode": {"role": "mode", "map": {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}},
                         "Good": {"role": "good_count", "modulus": 1000},
                         "Scrap": {"role": "scrap_count"},
+                        "Rework": {"role": "rework_count"},
+                        "Energy": {"role": "energy", "unit": "kWh"},
                         "StopReason": {"role": "reason"},
                         "Heartbeat": {"role": "heartbeat"},
                         "FillVolume": {"role": "characteristic", "lsl": 490, "usl": 510, "baseline": 10},

@@ -26,7 +26,8 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
     found = Scenario(end=T0 + 3 * HOUR + 30 * S)
     last = T0 + minutes * MINUTE
     for path in (CELL, OTHER):
-        good = scrap = 0
+        good = scrap = rework = 0
+        energy = 5.0
         at = T0 + chance.randrange(0, 10 * MINUTE)
         while at < last:
             values: dict[str, Value] = {"Heartbeat": at // S}
@@ -38,6 +39,10 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
             scrap = 0 if chance.random() < 0.02 else scrap + (chance.random() < 0.1)
             if chance.random() < 0.7:
                 values |= {"Good": good, "Scrap": scrap}
+            if chance.random() < 0.2:
+                rework += chance.randrange(0, 2)
+                energy = 0.0 if chance.random() < 0.02 else energy + chance.random()
+                values |= {"Rework": rework, "Energy": energy}
             if chance.random() < 0.1:
                 values["StopReason"] = chance.choice((0, 101, 201, 999))
             if chance.random() < 0.3:
@@ -74,9 +79,12 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
         )
         found.told.append((LINE if chance.random() < 0.8 else CELL, order))
         at = end
-    for n in range(chance.randrange(0, 3)):
+    for n in range(chance.randrange(0, 5)):
         at = T0 + chance.randrange(0, 2 * HOUR)
-        found.told.append((CELL, Reason(id=f"r{n}", code=chance.choice((101, 201)), started_at=at, by="ann")))
+        until = chance.choice((None, at + chance.randrange(0, 20 * MINUTE)))
+        code = chance.choice((101, 201, 0))
+        place = chance.choice((CELL, LINE))
+        found.told.append((place, Reason(id=f"r{n}", code=code, started_at=at, ended_at=until, by="ann")))
         found.told.append((CELL, Inspection(id=f"i{n}", characteristic="FillVolume", at=at, value=501.0)))
     return found
 

@@ -25,8 +25,7 @@ def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
         emit(rows)
         return
     for row in rows:
-        usable = "usable" if not row["not_honoured"] else "not usable by the processors yet"
-        typer.echo(f"{row['definition']:<16} {row['kpis']:>3} KPIs  {usable}  {row['origin']}")
+        typer.echo(f"{row['definition']:<16} {row['kpis']:>3} KPIs  {row['origin']}")
 
 
 @kpi.command()

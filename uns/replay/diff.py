@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.elements import ELEMENTS
 from processors.identity import revised
 from processors.ledger import withdrawn
-from schemas.records import Alert, Derived, Oee, Production
+from processors.withdrawal import emptied
+from schemas.records import Alert, Derived
 
 _APART = ("id", "path", "definition", "revision", "status", "inputs")
 
@@ -161,17 +161,7 @@ def _next(known: Derived, record: Derived) -> Derived:
 
 def _withdrawal(known: Derived) -> Derived:
     """As the fold takes a record back: it ends as it begins, with nothing in it."""
-    nothing: dict[str, Any] = {"ended_at": known.started_at}
-    match known:
-        case Production():
-            nothing |= dict.fromkeys(("good", "scrap", "resets"), 0)
-        case Oee():
-            nothing |= {"element_us": dict.fromkeys(ELEMENTS, 0)}
-            nothing |= dict.fromkeys(("good", "scrap", "ideal_us", "ideal_good_us"), 0)
-            nothing |= dict.fromkeys(("availability", "performance", "quality", "oee"))
-        case Alert():
-            nothing |= {"state": "cleared"}
-    return _next(known, msgspec.structs.replace(known, **nothing))
+    return _next(known, msgspec.structs.replace(known, ended_at=known.started_at, **emptied(known)))
 
 
 def _there(record: Derived | None) -> Derived | None:

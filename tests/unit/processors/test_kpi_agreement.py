@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.elements import ELEMENTS
+from processors.elements import Elements
 from processors.oee import measures
 from processors.plan import Plan
-from processors.windows import Totals
+from processors.windows import Group, Totals
 from topology.kpi import definition
 from topology.kpi_values import Facts, Pieces, values
 
@@ -18,11 +18,10 @@ from topology.kpi_values import Facts, Pieces, values
     st.integers(1, 3600),
 )
 def test_the_published_ratios_are_those_of_the_formulas(us: list[int], good: int, scrap: int, cycle_s: int) -> None:
-    totals = Totals()
-    totals.element_us[:] = us
-    totals.good, totals.scrap = good, scrap
-    published = measures({(None, None): totals}, Plan([], [], False, False), float(cycle_s))
-    facts = Facts(dict(zip(ELEMENTS, us, strict=True)), (Pieces(cycle_s * 1_000_000, good, scrap),))
+    totals = Totals(us, good, scrap)
+    elements = Elements(definition("iso22400@2"))
+    published = measures({Group(None, None, ""): totals}, Plan([], [], False, False), float(cycle_s), elements)
+    facts = Facts(dict(zip(elements.names, us, strict=True)), (Pieces(cycle_s * 1_000_000, good, scrap),))
     found = values(definition("iso22400@2"), facts)
     for name in ("availability", "performance", "quality", "oee"):
         assert getattr(published, name) == found[name]

@@ -288,7 +288,7 @@ def test_late_samples_correct_exactly_the_windows_they_touch() -> None:
     new = [r for r in run.records if r.id not in before and not isinstance(r, Current)]
     windows = [(r.started_at, r.status, r.revision) for r in new if isinstance(r, Oee) and r.ended_at]
     assert [(start, status) for start, status, _ in windows] == [(T0 + HOUR, "corrected")]
-    assert {r.message_class for r in new} == {"state", "oee", "alert"} | ({"downtime"})
+    assert {r.message_class for r in new} == {"state", "oee", "kpi", "alert"} | ({"downtime"})
 
 
 def test_a_moved_order_takes_its_old_window_back() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from topology.document import Problem, read
 from topology.kpi import definition
-from topology.kpi_check import not_honoured
+from topology.kpi_plant import selected
 from topology.loader import PlantError, build, build_definition
 
 PLANT = """\
@@ -114,16 +114,14 @@ def test_a_site_may_only_add() -> None:
     assert any(one.line == 5 and "'PQQ' is not known; did you mean" in one.message for one in wrong), said(*wrong)
 
 
-def test_what_the_folds_do_not_honour_is_refused_and_not_ignored() -> None:
-    assert not_honoured(definition("iso22400@1")) == []
+def test_every_definition_can_be_selected() -> None:
     for label in ("iso22400@2", "nakajima@1", "semi-e79@1", "vdi3423@1"):
-        (found,) = problems_of(plant=PLANT + f"kpi: {{definition: {label}}}\n")
-        assert found.line == 6
-        assert f"{label} cannot be used yet" in found.message
-    assert "a definition of the plant's own" in said(*problems_of(kpi=OWN, plant=PLANT + "kpi: {definition: acme@1}\n"))
-    (added,) = problems_of(plant=PLANT, site=SITE)
-    assert added.file == "site.yaml"
-    assert "cannot be used yet" in added.message
+        plant, _ = build([read("plant.yaml", PLANT + f"kpi: {{definition: {label}}}\n", {})])
+        assert selected(plant) == definition(label)
+    own = [read("kpi.yaml", OWN, {}), read("plant.yaml", PLANT + "kpi: {definition: acme@1}\n", {})]
+    plant, _ = build([*own, read("site.yaml", SITE, {})])
+    assert selected(plant).label == "acme@1"
+    assert list(plant.namespace.sites["dallas"].kpis) == ["my_yield"]
 
 
 def test_iso22400_1_is_what_it_always_was() -> None:
