@@ -10,7 +10,6 @@ from schemas.records import Derived, Kpi
 from topology.kpi_values import Facts, Pieces, total
 from topology.path import Level, Path
 
-DAY = 86_400_000_000
 _DATED = re.compile(r"^\d{4}-?\d{2}-?\d{2}[-_/ .]?|[-_/ .]?\d{4}-?\d{2}-?\d{2}$")
 DerivedT = TypeVar("DerivedT", bound=Derived)
 Samples = dict[str, dict[int, Facts]]
@@ -118,7 +117,7 @@ def facts_of(record: Kpi) -> Facts:
 
 def grouped(records: Iterable[Kpi], by: By) -> Samples:
     """Windows by group. What several places of a group did in the same window is one sampling unit."""
-    return sampled(((_group(record, by), _moment(record)), facts_of(record)) for record in records)
+    return sampled(((_group(record, by), record.started_at), facts_of(record)) for record in records)
 
 
 def sampled(parts: Iterable[tuple[tuple[str, int], Facts]]) -> Samples:
@@ -127,11 +126,6 @@ def sampled(parts: Iterable[tuple[tuple[str, int], Facts]]) -> Samples:
     for (group, at), facts in parts:
         found.setdefault(group, {}).setdefault(at, []).append(facts)
     return {group: {at: total(some) for at, some in sorted(units.items())} for group, units in sorted(found.items())}
-
-
-def _moment(record: Kpi) -> int:
-    """What names a window in time: its begin; of a product's, which begins with its first order, the day."""
-    return record.started_at // DAY if record.window == "product" else record.started_at
 
 
 def _group(record: Kpi, by: By) -> str:

@@ -62,7 +62,7 @@ def by_supplier(
     made = without = changing = 0
     parts: list[tuple[tuple[str, int], Facts]] = []
     for record in newest(productions):
-        count = record.good + record.scrap
+        count = record.good + record.scrap + record.rework
         made += count
         begin, end = record.started_at, record.ended_at or record.started_at
         near = spans.meeting(record.path, begin, end)
@@ -71,7 +71,7 @@ def by_supplier(
         elif len(near) > 1 or near[0].begin > begin or near[0].end < end:
             changing += count
         else:
-            pieces = Pieces(0, record.good, record.scrap, 0, record.product)
+            pieces = Pieces(0, record.good, record.scrap, record.rework, record.product)
             parts.append(((near[0].supplier, near[0].number), Facts({}, (pieces,))))
     return Joined(sampled(parts), material, made, without, changing)
 

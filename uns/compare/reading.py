@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from processors.selection import DAY
 from schemas.codec import Codec
 from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production
 from topology.classes import MessageClass
@@ -11,7 +10,7 @@ from topology.path import Level, Path
 from uns.settings import Settings
 from uns.subscribe import NothingMatches, Received, Subscription
 
-LEAD_US = 7 * DAY
+LEAD_US = 7 * 86_400_000_000
 """A lot or an order that began so long before the first window is still known."""
 
 
