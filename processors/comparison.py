@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from processors.inference import (
-    ARRANGEMENTS,
     CONFIDENCE,
+    Deleted,
     Estimate,
-    Statistic,
-    Vector,
+    arrangements,
+    delete_one,
     difference,
     holm,
     jackknife,
@@ -25,6 +25,8 @@ from topology.kpi_values import Facts, total
 FEWEST = 6
 """Below, a group's spread is hardly known, and no arrangement of windows is rare enough."""
 MORE, NOISE, FEW, UNKNOWN = "more than noise", "could be noise", f"too few windows (n < {FEWEST})", "no value"
+ARRANGEMENTS = 5_000
+"""So many are counted one by one; beyond, the jackknife's t decides."""
 METHOD = (
     f"Values are Σ/Σ over windows. Intervals ({CONFIDENCE:.0%}): delete-one jackknife over windows, Student's t; of pieces: "
     "Wilson, as if pieces were independent. Differences: exact permutation of windows where all arrangements can be counted "
@@ -83,34 +85,36 @@ def compare(samples: Samples, measure: Measure) -> Comparison:
         for name, units in sorted(samples.items())
     }
     kept = {name: units for name, units in kept.items() if units}
-    groups = tuple(_group(name, units, measure) for name, units in kept.items())
+    left = {name: deleted(units, measure) for name, units in kept.items()}
+    groups = tuple(_group(name, units, measure, left[name]) for name, units in kept.items())
     pairs = list(combinations(groups, 2))
     most = min(ARRANGEMENTS, COUNTED // max(1, len(pairs)))
-    found = [_pair(one, other, kept, measure, most) for one, other in pairs]
+    found = [_pair(one, other, kept, left, measure, most) for one, other in pairs]
     tested = [index for index, pair in enumerate(found) if pair.p is not None]
     adjusted = dict(zip(tested, holm([found[index].p or 0.0 for index in tested]), strict=True))
     return Comparison(groups, tuple(_judged(pair, adjusted.get(index)) for index, pair in enumerate(found)))
 
 
-def units(parts: Mapping[int, Facts], measure: Measure) -> tuple[dict[int, Vector], Statistic]:
-    """Windows as vectors, and the KPI as a statistic over their sums."""
+def deleted(parts: Mapping[int, Facts], measure: Measure) -> Deleted:
+    """The KPI of all windows, and of all but one."""
     places = Places(parts.values())
-    return {at: places.vector(facts) for at, facts in parts.items()}, lambda vector: measure.value(places.facts(vector))
+    vectors = {at: places.vector(facts) for at, facts in parts.items()}
+    return delete_one(vectors, lambda vector: measure.value(places.facts(vector)))
 
 
-def estimated(parts: Mapping[int, Facts], measure: Measure) -> Estimate:
+def estimated(parts: Mapping[int, Facts], measure: Measure, left: Deleted | None = None) -> Estimate:
     """The KPI of all windows with its interval."""
-    vectors, statistic = units(parts, measure)
-    return jackknife(vectors, statistic, measure.proportion(total(parts.values())))
+    proportion = measure.proportion(total(parts.values()))
+    return jackknife(left or deleted(parts, measure), len(parts), proportion)
 
 
-def _group(name: str, parts: Mapping[int, Facts], measure: Measure) -> Group:
+def _group(name: str, parts: Mapping[int, Facts], measure: Measure, left: Deleted) -> Group:
     whole = total(parts.values())
     counted = measure.proportion(whole)
     elements = measure.definition.elements
     return Group(
         name,
-        estimated(parts, measure),
+        estimated(parts, measure, left),
         sum(one.good + one.scrap + one.rework for one in whole.pieces),
         sum(us for element, us in whole.element_us.items() if elements[element].loss != "outside") / 3_600_000_000,
         counted,
@@ -119,25 +123,27 @@ def _group(name: str, parts: Mapping[int, Facts], measure: Measure) -> Group:
     )
 
 
-def _pair(one: Group, other: Group, kept: Samples, measure: Measure, most: int) -> Difference:
+def _pair(
+    one: Group, other: Group, kept: Samples, left: Mapping[str, Deleted], measure: Measure, most: int
+) -> Difference:
     before, after = kept[one.name], kept[other.name]
-    if one.value.value is None or other.value.value is None:
-        return Difference(one.name, other.name, difference(one.value, other.value), "none", None, None, UNKNOWN)
     paired = before.keys() == after.keys()
-    places = Places([*before.values(), *after.values()])
-    first: dict[int, Vector] = {at: places.vector(facts) for at, facts in before.items()}
-    second: dict[int, Vector] = {at: places.vector(facts) for at, facts in after.items()}
-
-    def statistic(vector: Vector) -> float | None:
-        return measure.value(places.facts(vector))
-
-    effect = paired_difference(first, second, statistic) if paired else difference(one.value, other.value)
+    effect = paired_difference(left[one.name], left[other.name]) if paired else difference(one.value, other.value)
+    if effect.value is None:
+        return Difference(one.name, other.name, effect, "none", None, None, UNKNOWN)
     if min(len(before), len(after)) < FEWEST:
         return Difference(one.name, other.name, effect, "none", None, None, FEW)
-    p, test = permutation_p(first, second, statistic, most), "permutation"
-    if p is None:
+    if arrangements(before, after) <= most:
+        p, test = _permuted(before, after, measure), "permutation"
+    else:
         p, test = t_test_p(effect), "t"
     return Difference(one.name, other.name, effect, f"paired {test}" if paired else test, p, None, UNKNOWN)
+
+
+def _permuted(before: Mapping[int, Facts], after: Mapping[int, Facts], measure: Measure) -> float | None:
+    places = Places([*before.values(), *after.values()])
+    first, second = ({at: places.vector(facts) for at, facts in parts.items()} for parts in (before, after))
+    return permutation_p(first, second, lambda vector: measure.value(places.facts(vector)))
 
 
 def _judged(pair: Difference, adjusted: float | None) -> Difference:

@@ -27,8 +27,6 @@ Units = Mapping[int, Vector]
 """Sampling units by what names them in time; two groups with the same names were observed side by side."""
 
 CONFIDENCE = 0.95
-ARRANGEMENTS = 5_000
-"""So many are counted one by one; beyond, the jackknife's t decides."""
 _TIE = 1e-9
 
 
@@ -58,16 +56,29 @@ def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple
     return (0.0 if successes == 0 else middle - half), (1.0 if successes == trials else middle + half)
 
 
-def jackknife(units: Units, statistic: Statistic, proportion: tuple[int, int] | None = None) -> Estimate:
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A statistic of all units, and of all but one."""
+
+    value: float | None
+    without: Mapping[int, float | None]
+
+
+def delete_one(units: Units, statistic: Statistic) -> Deleted:
+    """The costly part of a jackknife: as many statistics as there are units."""
+    whole = _sum(list(units.values()))
+    value = statistic(whole) if units else None
+    left = {name: statistic(_minus(whole, unit)) for name, unit in units.items()} if value is not None else {}
+    return Deleted(value, left)
+
+
+def jackknife(found: Deleted, windows: int, proportion: tuple[int, int] | None = None) -> Estimate:
     """The statistic of all units with its delete-one interval.
 
     `proportion`: successes and trials of one; the error is then never below that of independent pieces, so that windows
     which happen to be alike claim no certainty. Order of units does not matter.
     """
-    whole = _sum(list(units.values()))
-    value = statistic(whole) if units else None
-    left = [statistic(_minus(whole, unit)) for unit in units.values()] if value is not None else []
-    return estimate(value, _error(left), len(units) - 1, len(units), proportion)
+    return estimate(found.value, _error(list(found.without.values())), windows - 1, windows, proportion)
 
 
 def estimate(
@@ -118,28 +129,30 @@ def _contrast(
     return estimate(value, math.sqrt(variance), freedom, windows)
 
 
-def paired_difference(before: Units, after: Units, statistic: Statistic) -> Estimate:
+def paired_difference(before: Deleted, after: Deleted) -> Estimate:
     """`after` - `before` of groups observed in the same windows: a window is deleted from both at once."""
-    first, second = _sum(list(before.values())), _sum(list(after.values()))
-    value = _subtract(statistic(second), statistic(first))
-    left = [
-        _subtract(statistic(_minus(second, after[name])), statistic(_minus(first, unit)))
-        for name, unit in before.items()
-    ]
-    return estimate(value, _error(left), len(before) - 1, len(before))
+    left = [_subtract(after.without.get(name), value) for name, value in before.without.items()]
+    count = len(before.without)
+    return estimate(_subtract(after.value, before.value), _error(left), count - 1, count)
 
 
-def permutation_p(before: Units, after: Units, statistic: Statistic, most: int = ARRANGEMENTS) -> float | None:
+def arrangements(before: Mapping[int, object], after: Mapping[int, object]) -> int:
+    """In how many ways the windows could have fallen to the two groups; in pairs where both have the same."""
+    if before.keys() == after.keys():
+        return int(2 ** len(before))
+    return math.comb(len(before) + len(after), len(before))
+
+
+def permutation_p(before: Units, after: Units, statistic: Statistic) -> float | None:
     """Share of all arrangements of the windows whose difference is at least as large as the one seen, exactly counted.
 
     Groups with the same windows: the two of a window change places or not. Else: any windows could have been in either
-    group. None where there are more than `most`, or the statistic is not defined.
+    group. None where the statistic is not defined. Takes as long as there are `arrangements`.
     """
     paired = before.keys() == after.keys()
-    count = 2 ** len(before) if paired else math.comb(len(before) + len(after), len(before))
     first, second = _sum(list(before.values())), _sum(list(after.values()))
     seen = _subtract(statistic(second), statistic(first)) if before and after else None
-    if count > most or seen is None:
+    if seen is None:
         return None
     whole = tuple(map(add, first, second))
     least = abs(seen) - _TIE * max(1.0, abs(seen))
@@ -147,7 +160,7 @@ def permutation_p(before: Units, after: Units, statistic: Statistic, most: int =
     for one in _swapped(before, after) if paired else _drawn(before, after):
         found = _subtract(statistic(_minus(whole, one)), statistic(one))
         extreme += found is None or abs(found) >= least  # what is not defined speaks for nothing
-    return extreme / count
+    return extreme / arrangements(before, after)
 
 
 def _drawn(before: Units, after: Units) -> Iterator[Vector]:

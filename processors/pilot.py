@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from processors.comparison import FEWEST, estimated
-from processors.inference import Estimate, difference, jackknife, relative
+from processors.inference import Estimate, Units, delete_one, difference, jackknife, relative
 from processors.measure import Measure, measure
 from processors.selection import Incomparable, facts_of, nothing, sampled
 from schemas.records import Kpi
@@ -146,20 +146,20 @@ def _units(windows: Sequence[Kpi], one: Measure) -> Mapping[int, Facts]:
 
 def _changeovers(period: Period) -> Estimate:
     ordered = sorted((one.ended_at, one.length_us) for one in period.changeovers)
-    return jackknife(
-        {place: (length, 1) for place, (_, length) in enumerate(ordered)},
-        lambda sums: float(sums[0] / sums[1]) / 60_000_000 if sums[1] else None,
-    )
+    return _mean({place: (length, 60_000_000) for place, (_, length) in enumerate(ordered)})
 
 
 def _orders(period: Period) -> Estimate:
     ordered = sorted((one.ended_at, one.id, one.good >= one.planned) for one in period.orders)
     made = sum(reached for *_, reached in ordered)
-    return jackknife(
-        {place: (int(reached), 1) for place, (*_, reached) in enumerate(ordered)},
-        lambda sums: float(sums[0] / sums[1]) if sums[1] else None,
-        (made, len(ordered)) if ordered else None,
-    )
+    units = {place: (int(reached), 1) for place, (*_, reached) in enumerate(ordered)}
+    return _mean(units, (made, len(ordered)) if ordered else None)
+
+
+def _mean(units: Units, proportion: tuple[int, int] | None = None) -> Estimate:
+    """Σ of the first numbers over Σ of the second."""
+    found = delete_one(units, lambda sums: float(sums[0] / sums[1]) if sums[1] else None)
+    return jackknife(found, len(units), proportion)
 
 
 def _mix(before: Sequence[Kpi], after: Sequence[Kpi], one: Measure) -> Mix | None:

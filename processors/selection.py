@@ -1,7 +1,6 @@
 """Which `Kpi` records speak for a stretch of time: newest revisions, closed windows, one definition, one level. Pure."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import TypeVar
@@ -68,14 +67,12 @@ def at_level(records: Sequence[Kpi], level: Level | None = None, above: Level = 
     raise Incomparable(f"no closed kpi windows of any {names} match; those that match are of: {there}")
 
 
-def of_window(records: Sequence[Kpi], window: str | None, usual: Sequence[str]) -> tuple[str, list[Kpi]]:
-    """The records of one kind of window: the one given, else the first of `usual` that is there."""
-    kinds = Counter(record.window for record in records)
-    for kind in [window] if window is not None else usual:
-        if kinds[kind]:
-            return kind, [record for record in records if record.window == kind]
-    there = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "none at all"
-    raise Incomparable(f"no closed {window or ' or '.join(usual)} windows; closed windows there: {there}")
+def of_window(records: Sequence[Kpi], usual: Sequence[str]) -> tuple[str, list[Kpi]]:
+    """The records of one kind of window: of the first of `usual` that is there."""
+    for kind in usual:
+        if found := [record for record in records if record.window == kind]:
+            return kind, found
+    raise Incomparable(f"no closed {' or '.join(usual)} windows lie in that time")
 
 
 def of_definition(

@@ -36,7 +36,8 @@ class NothingMatches(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One record of the namespace. `record` is None when the bytes are none of ours; `problem` then says why."""
+    """One record of the namespace. `record` is None when the bytes are none of ours, and `problem` then says why; or when
+    nothing is decoded."""
 
     topic: str
     partition: int
@@ -47,6 +48,8 @@ class Received:
     value: bytes | None
     record: Record | None
     problem: str | None
+    id: str | None = None
+    """Of its CloudEvents header, where records are not decoded: so one may choose which to decode."""
 
 
 def topics_for(available: Sequence[str], filters: Sequence[Filter], classes: Sequence[MessageClass]) -> list[str]:
@@ -94,9 +97,10 @@ class Subscription:
         begin: Begin | Mapping[MessageClass, Begin] = "now",
         follow: bool = True,
         records: Collection[str] = (),
+        decode: bool = True,
     ) -> None:
         """`records`: names of the only record types wanted, others are not even decoded; none: all."""
-        self._codec = codec
+        self._codec, self._decode = codec, decode
         self._records = frozenset(records)
         self._filters = tuple(filters)
         self._follow = follow
@@ -176,11 +180,14 @@ class Subscription:
             return None
         if self._records and self._codec.kind(message.value()) not in self._records:
             return None
-        record, problem = None, None
-        try:
-            record = self._codec.decode(message.value())
-        except Undecodable as error:
-            problem = str(error)
+        record, problem, id_ = None, None, None
+        if self._decode:
+            try:
+                record = self._codec.decode(message.value())
+            except Undecodable as error:
+                problem = str(error)
+        else:
+            id_ = next((value.decode() for name, value in message.headers() or () if name == "ce_id"), None)
         return Received(
             message.topic(),
             message.partition(),
@@ -191,6 +198,7 @@ class Subscription:
             message.value(),
             record,
             problem,
+            id_,
         )
 
     def close(self) -> None:

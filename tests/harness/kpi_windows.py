@@ -37,7 +37,7 @@ def kpi(
     """A closed window: running, delayed, and the rest of it idle without an order."""
     apt, adet = round(apt_h * HOUR), round(adet_h * HOUR)
     fields: dict[str, Any] = {
-        "id": revised(natural_id(path, f"kpi-{window}{f'-{name}' if name else ''}", at, definition), revision),
+        "id": revised(natural_id(path, f"kpi.{window}{f'.{name}' if name else ''}", at, definition), revision),
         "path": path,
         "started_at": at,
         "ended_at": at + length,

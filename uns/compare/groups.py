@@ -61,9 +61,11 @@ def answer(
     """
     if question.by is By.SUPPLIER:
         return _of_suppliers(settings, codec, question, definitions, preferred, more)
-    found = closed(kpis(settings, codec, question.wanted, question.start, question.end), question.start, question.end)
     usual = {By.PRODUCT: ["product"], By.SHIFT: ["shift"]}.get(question.by, ["shift", "day"])
-    window, found = of_window(found, question.window if question.by not in (By.PRODUCT, By.SHIFT) else None, usual)
+    given = question.window if question.by not in (By.PRODUCT, By.SHIFT) else None
+    kinds = usual if given is None else [given]
+    told = kpis(settings, codec, question.wanted, kinds, question.start, question.end)
+    window, found = of_window(closed(told, question.start, question.end), kinds)
     level = {By.LINE: Level.LINE, By.CELL: Level.CELL}.get(question.by, question.level)
     found = at_level(found, level)
     label, found = of_definition(found, preferred, question.definition, str(question.wanted))

@@ -60,12 +60,13 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
         raise Incomparable(f"pilot {name}: nothing to report yet: it is measured from {pilot.since} on")
     wanted = Filter.parse(pilot.filter)
     start, end = pilot.before
+    kinds = {pilot.window, "product", "order"}
     told = [
         record
-        for record in closed(kpis(settings, codec, wanted, start, until), start, until)
+        for record in closed(kpis(settings, codec, wanted, kinds, start, until), start, until)
         if record.started_at >= pilot.begin or (record.ended_at or until) <= end
     ]
-    _, windows = of_window(told, pilot.window, [pilot.window])
+    _, windows = of_window(told, [pilot.window])
     windows = at_level(windows, None if pilot.level is None else Level[pilot.level.upper()])
     label, windows = of_definition(windows, known.preferred, pilot.definition, f"pilot {name}, {wanted}")
     level = windows[0].path.count("/") + 1

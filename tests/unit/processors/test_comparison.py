@@ -14,7 +14,11 @@ from processors.measure import Measure, Places, measure
 from processors.selection import By, Incomparable, at_level, closed, grouped, of_definition, of_window, shift_name
 from schemas.records import Kpi
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
+from tests.harness.line_logs import T0 as T_LOG
+from tests.harness.line_logs import Run, plant, ticks
+from tests.harness.line_scenarios import scenario
 from topology.kpi import definition
+from topology.kpi_plant import selected
 from topology.kpi_values import Facts, Pieces, total
 from topology.path import Level
 
@@ -248,10 +252,10 @@ def test_one_level_and_one_kind_of_window() -> None:
         Incomparable, match="no closed kpi windows of any area match; those that match are of: cell, line"
     ):
         at_level([cell, line], Level.AREA)
-    assert of_window([line, site], None, ["shift", "day"]) == ("shift", [line])
-    assert of_window([site], None, ["shift", "day"]) == ("day", [site])
-    with pytest.raises(Incomparable, match="no closed hour windows; closed windows there: 1 day, 1 shift"):
-        of_window([line, site], "hour", ["shift"])
+    assert of_window([line, site], ["shift", "day"]) == ("shift", [line])
+    assert of_window([site], ["shift", "day"]) == ("day", [site])
+    with pytest.raises(Incomparable, match="no closed hour windows lie in that time"):
+        of_window([line, site], ["hour"])
 
 
 @pytest.mark.parametrize(
@@ -278,3 +282,22 @@ def test_products_by_day() -> None:
     found = compare(grouped(records, By.PRODUCT), QUALITY)
     assert [(group.name, group.value.windows) for group in found.groups] == [("cola", 6), ("lemon", 6)]
     assert only(found).verdict == NOISE
+
+
+@pytest.mark.parametrize("label", ["iso22400@2", "nakajima@1"])
+def test_a_group_of_one_window_has_the_value_that_the_fold_published(label: str) -> None:
+    """Whatever a real fold says of a window is what a comparison reads out of it, for every KPI."""
+    model = plant(label)
+    found = Run(model).feed([*scenario(random.Random(7)).punctual(), *ticks(T_LOG + 4 * HOUR, T_LOG + 20 * HOUR, HOUR)])
+    records = closed([one for one in found.records if isinstance(one, Kpi)], 0, T_LOG * 2)
+    windows, checked = {one.window for one in records}, 0
+    assert windows >= {"hour", "shift"}
+    for record in records:
+        for name, value in record.values.items():
+            one = measure(selected(model), name)
+            samples = grouped([record], By.CELL)
+            if any(facts.pieces or one.planned(facts) for facts in samples[record.path].values()):
+                groups = compare(samples, one).groups
+                assert not groups or groups[0].value.value == value
+                checked += bool(groups) and value is not None
+    assert checked > 50
