@@ -263,8 +263,43 @@ class Kpi(Derived, frozen=True, gc=False, kw_only=True):
     rule: str | None
 
 
+class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    value: float | None
+    low: float | None
+    high: float | None
+    windows: int
+
+
+class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    name: str
+    unit: str
+    better: str
+    baseline: PilotEstimate
+    since: PilotEstimate
+    change: PilotEstimate
+    relative: PilotEstimate
+    target: float | None
+    target_change: float | None
+    verdict: str
+    mix_baseline: float | None
+    mix_since: float | None
+
+
+class Pilot(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    name: str
+    filter: str
+    baseline_from: int
+    baseline_to: int
+    since: int
+    until: int
+    targets: tuple[PilotTarget, ...]
+    warnings: tuple[str, ...]
+
+
 Record = Raw | Derived
 RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Inspection, Acknowledge, Tick)
 FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Inspection, Acknowledge)
-DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current, Kpi)
+DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current, Kpi, Pilot)
 TYPES: dict[str, type[Record]] = {t.__name__: t for t in (*RAW_TYPES, *DERIVED_TYPES)}

@@ -12,6 +12,7 @@ from topology.filters import REST, Filter
 from topology.kpi import KpiFormula, KpiId
 from topology.packml import CODE_MAPS, STATES
 from topology.path import Level, Path
+from topology.pilot import Pilot
 from topology.shifts import Calendar
 
 
@@ -276,6 +277,9 @@ class Plant(_Model):
     shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
     kpi_definitions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="the enterprise's own definitions: name@version → definition"
+    )
+    pilot: dict[Segment, Pilot] = Field(
+        default_factory=dict, description="trials: a baseline, targets, what came of them"
     )
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
     connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")

@@ -1,7 +1,7 @@
 """The historian's tables, derived from the record types: columns, keys, and a record as a row. Pure.
 
 `samples` has the natural key (path, tag, at); a value at a key that is there already replaces it when it stands later in
-the log. Every derived class has a table with all revisions (key: id and begin), and a view `<class>_latest`. Facts are
+the log. Every derived record has a table with all revisions (key: id and begin), and a view `<table>_latest`. Facts are
 replaced by their (path, id).
 """
 
@@ -79,13 +79,14 @@ SAMPLES = Table(
 
 @cache
 def derived_tables() -> dict[str, Table]:
-    """Record name → table of every derived class."""
-    return {
-        kind.__name__: Table(
-            kind.message_class, (*_columns(kind), *PLACE), ("id", "started_at"), "started_at", _LATER_IN_LOG
-        )
-        for kind in DERIVED_TYPES
-    }
+    """Record name → table. A class has one of its own name; further records of it add theirs: `kpi_pilot`."""
+    found: dict[str, Table] = {}
+    for kind in DERIVED_TYPES:
+        first = all(kind.message_class != table.name for table in found.values())
+        name = kind.message_class if first else f"{kind.message_class}_{kind.__name__.lower()}"
+        columns = (*_columns(kind), *PLACE)
+        found[kind.__name__] = Table(name, columns, ("id", "started_at"), "started_at", _LATER_IN_LOG)
+    return found
 
 
 @cache

@@ -6,12 +6,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES
+from schemas.records import DERIVED_TYPES, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS = {kind.message_class: kind for kind in DERIVED_TYPES}
+RECORDS: dict[str, type[Derived]] = {}
+for _kind in DERIVED_TYPES:
+    RECORDS.setdefault(_kind.message_class, _kind)
+"""Class → its record; of several the first, which the class is named for."""
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
