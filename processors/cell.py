@@ -196,9 +196,10 @@ class Cell:
         return characteristic in self.charts or len(self.charts) < CHARTS_MAX
 
     def touch(self, start: int, end: int) -> None:
-        """Marks [start, end) as changed, where it had been derived already."""
+        """Marks [start, end) as changed, where it had been derived already, and what the noise floor sees it from."""
         if start < self.settled:
-            self.touched.append((start, end))
+            margin = self.elements.margin_us
+            self.touched.append((start - margin, end + margin))
 
     def put(self, tag: str, series: Series, at: int, value: int, offset: int) -> None:
         """Adds a sample to a series of this cell and to the journal."""
@@ -207,8 +208,7 @@ class Cell:
             return
         self.journal.add(tag, at, value, offset)
         self.fresh = True
-        if at < self.settled:
-            self.touched.append((at, following))
+        self.touch(at, following)
 
     def _handler(self, tag: str, spec: Tag) -> Handler | None:
         match spec.role:

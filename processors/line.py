@@ -103,7 +103,7 @@ class LineFold:
     @property
     def watermark(self) -> int:
         if "#" in self._restored:  # not yet stepped since
-            now, _ = store.decode_fold(self._restored["#"])
+            now = store.decode_head(self._restored["#"]).now
             return now - self._lateness if now else 0
         return self._now - self._lateness if self._now else 0
 
@@ -133,7 +133,7 @@ class LineFold:
         before, before_watermark = self._now, self.watermark
         self._now = now
         self._oldest, self._newest = now - self._horizon, now + self._future
-        self._keys["#"] = store.encode_fold(now, self._names.texts)
+        self._keys["#"] = self._head()
         floor = max(self._oldest, 0) // HOUR * HOUR
         if before and floor > (before - self._horizon) // HOUR * HOUR:
             self._forget(floor)
@@ -406,9 +406,14 @@ class LineFold:
         for cell in self._changed.values():
             keys.update(store.cell_changes(cell))
         if self._changed:
-            keys["#"] = store.encode_fold(self._now, self._names.texts)
+            keys["#"] = self._head()
         self._changed = {}
         return keys
+
+    def _head(self) -> bytes:
+        return store.encode(
+            store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint)
+        )
 
     def restore(self, key: str, value: bytes) -> None:
         self._restored[key] = value
@@ -416,9 +421,11 @@ class LineFold:
     def _put_back(self) -> None:
         """Takes in all restored keys at once, so that their order cannot matter."""
         restored, self._restored = self._restored, {}
+        head = None
         if "#" in restored:
-            self._now, texts = store.decode_fold(restored.pop("#"))
-            self._names.restore(texts)
+            head = store.decode_head(restored.pop("#"))
+            self._now = head.now
+            self._names.restore(head.names)
         if self._now:
             self._oldest, self._newest = self._now - self._horizon, self._now + self._future
         parts: dict[str, dict[str, bytes]] = {}
@@ -429,6 +436,10 @@ class LineFold:
             if told := parts.get(path, {}).pop("told", None):
                 line.shifts_told, line.orders_told = store.decode_told(told)
             store.restore_facts(line.facts, parts.get(path, {}))
+        if head is not None and head.fingerprint != self._elements.definition.fingerprint:
+            for path in self._types.keys() & parts.keys():
+                for key in store.redefined(parts[path], head.definition == self._label):
+                    self._keys[f"{path}|{key}"] = None
         self._asleep = {path: Asleep.of(values) for path, values in parts.items() if path in self._types}
         self._order = sorted(self._asleep)
 

@@ -1,7 +1,7 @@
 """The fold's state as small keys, so that a transaction writes only what changed, and back again in any order.
 
 Keys (path: of a cell, or of a line where facts are told):
-  #              now, names of states and modes
+  #              now, names of states and modes, the definition
   path|told      whether a shift and an order have ever been told for this line
   path|fact|…    one fact
   path|cell      what is small and changes with every sample: signs of life, newest values, what is not derived yet
@@ -21,7 +21,7 @@ import msgspec
 from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
 from processors.journal import Line
-from processors.series import HOUR, Entry, Packed
+from processors.series import HOUR, INF, Entry, Packed
 from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
 
@@ -47,13 +47,39 @@ def restore_facts(facts: Facts, parts: Mapping[str, bytes]) -> None:
             facts.put(msgspec.convert(fact, KINDS[kind]), offset)
 
 
-def encode_fold(now: int, names: list[str]) -> bytes:
-    return _encode((now, names))
+class Head(msgspec.Struct, array_like=True, gc=False):
+    """What is the fold's own, and not a cell's."""
+
+    now: int
+    names: list[str]
+    """Of states and modes."""
+    definition: str
+    fingerprint: str
+    """Of the definition's content."""
 
 
-def decode_fold(data: bytes) -> tuple[int, list[str]]:
-    now, names = _decode(data)
-    return now, names
+encode = msgspec.msgpack.Encoder().encode
+decode_head = msgspec.msgpack.Decoder(Head).decode
+
+
+def redefined(parts: dict[str, bytes], same_label: bool) -> list[str]:
+    """Makes a cell's keys ready for a definition of other content; returns the keys dropped.
+
+    Sums are judged anew. Under the same label what was published stays known, so that it is corrected; under another it
+    is published anew, as far back as samples are kept.
+    """
+    if "cell" in parts:
+        small = decode_small(parts["cell"])
+        small.carry, small.sums = {}, None
+        if same_label:
+            small.touched = [(0, small.settled)]
+        else:
+            small.touched, small.settled, small.watermark = [], -INF, -INF
+        parts["cell"] = _encode(small)
+    gone = [] if same_label else [key for key in parts if key.startswith(("out|", "add|"))]
+    for key in gone:
+        del parts[key]
+    return gone
 
 
 def encode_told(shifts: bool, orders: bool) -> bytes:
