@@ -83,6 +83,9 @@ class Transactions:
                 raise Fatal(Exit.TRANSACTION, f"{self._id}: {self._refused}")
         except (KafkaException, BufferError) as error:
             raise self._fatal(error) from error
+        except SystemError as error:  # the client loses a fatal error that it meets in `flush`, and says it when asked
+            self._abort()
+            raise self._fatal(error) from error
         try:
             producer.send_offsets_to_transaction(
                 [TopicPartition(*tp, offset, metadata=(notes or {}).get(tp)) for tp, offset in offsets.items()],
