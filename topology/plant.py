@@ -165,6 +165,22 @@ class Cell(_Model):
 
 class Line(_Model):
     cells: dict[Segment, Cell] = Field(description="work units in the order of the material's flow")
+    kpi_rule: Literal["end_of_line", "bottleneck"] = Field(
+        "end_of_line",
+        description="whose pieces are the line's: the good ones of the last work unit that counts, or the bottleneck's; "
+        "its time is the bottleneck's",
+    )
+    bottleneck: Segment | None = Field(
+        None, description="the work unit that paces the line; none: the one with the longest ideal cycle"
+    )
+
+    @model_validator(mode="after")
+    def _has_its_bottleneck(self) -> "Line":
+        if self.bottleneck is not None and self.bottleneck not in self.cells:
+            raise ValueError(
+                f"bottleneck {self.bottleneck!r} is no cell of the line; there are {', '.join(self.cells)}"
+            )
+        return self
 
 
 class Area(_Model):

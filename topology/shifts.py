@@ -200,10 +200,13 @@ class Days:
         """The day that holds an instant (µs UTC)."""
         last = self._last
         if not last.start <= at < last.end:  # asked over and over for one day
-            day = moment(at).astimezone(self._zone).date()
-            start, end = (_instant(day, minutes, self._zone) for minutes in (0, MINUTES_A_DAY))
-            self._last = last = LocalDay(start, end, day.isoformat())
+            self._last = last = self.on(moment(at).astimezone(self._zone).date())
         return last
+
+    def on(self, day: date) -> LocalDay:
+        """The day of a date."""
+        start, end = (_instant(day, minutes, self._zone) for minutes in (0, MINUTES_A_DAY))
+        return LocalDay(start, end, day.isoformat())
 
     def between(self, start: int, end: int) -> Iterator[LocalDay]:
         """The days that meet [start, end)."""
