@@ -117,7 +117,7 @@ class Window:
     start: int
     end: int
     heard: tuple[int, int]
-    """Times of samples that have a part in it, in any revision. What a sample ends (a state, a stop) holds that one too."""
+    """Times of samples that have a part in it, in any revision. One at its very end may end it, or count what was made."""
     around: tuple[int, int]
     """The window with the stops that reach into it: a reason explains a whole stop."""
 

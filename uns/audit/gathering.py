@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from processors.ledger import withdrawn
 from processors.series import INF
 from schemas.codec import Codec
-from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Production, Tick
+from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Tick
 from schemas.text import iso
 from topology.classes import MessageClass
 from topology.kpi import Definition, KpiFormula
@@ -287,9 +287,8 @@ def _around(window: Window, revisions: Iterable[Revision], stops: Iterable[Publi
     """The window with how far around it samples and facts may matter."""
     records = [one.published.record for one in revisions]
     heard = _hull((window.start, window.end), records)
-    by_sample = not isinstance(records[-1], Oee | Kpi | Production)
     around = _hull(heard, (one.record for one in stops))
-    return Window(window.path, window.start, window.end, (heard[0], heard[1] + by_sample), around)
+    return Window(window.path, window.start, window.end, (heard[0], heard[1] + 1), around)
 
 
 def _hull(lengths: tuple[int, int], records: Iterable[Derived]) -> tuple[int, int]:
