@@ -5,7 +5,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from topology.classes import DERIVED, MessageClass
 from topology.filters import REST, Filter
@@ -91,10 +91,13 @@ class Tag(_Model):
 
 
 class Reason(_Model):
-    """One entry of an equipment type's reasons."""
+    """One entry of an equipment type's reason tree."""
 
     name: str = Field(description="what an operator calls it")
-    category: str = Field(description="breakdown, material, micro, planned, … ; breakdown opens a work order")
+    category: str = Field(
+        "", description="breakdown, material, micro, planned, … ; breakdown opens a work order; none: its parent's"
+    )
+    parent: int | None = Field(None, description="code of the reason that it is a kind of; none: a root of the tree")
 
 
 class EquipmentType(_Model):
@@ -109,6 +112,25 @@ class EquipmentType(_Model):
     )
     micro_stop_s: float = Field(300.0, ge=0, description="a shorter stop is a micro stop")
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
+
+    @field_validator("reasons")
+    @classmethod
+    def _tree(cls, reasons: dict[int, Reason]) -> dict[int, Reason]:
+        """Every reason with the category that it says or inherits."""
+        found = {}
+        for code, reason in reasons.items():
+            chain = [code]
+            while (parent := reasons[chain[-1]].parent) is not None:
+                if parent not in reasons:
+                    raise ValueError(f"reason {chain[-1]}: parent {parent} is no reason of this type")
+                chain.append(parent)
+                if parent in chain[:-1]:
+                    raise ValueError(f"reason {code}: its parents go round in a circle ({' → '.join(map(str, chain))})")
+            category = next((reasons[one].category for one in chain if reasons[one].category), None)
+            if category is None:
+                raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
+            found[code] = reason.model_copy(update={"category": category})
+        return found
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "the same machine twice": ("filler: filler", "filler: filler\n                filler: filler # !", "'filler' stands here and on line 11"),
     "no partition": ("partitions: 2", "partitions: 0 # !", "partitions: must be greater than or equal to 1"),
     "words for a number": ("partitions: 2", "partitions: many # !", "a whole number is expected"),
-    "reason without category": ("    tags:", "    reasons:\n      201: {name: x} # !\n    tags:", "types.filler.reasons.201.category is missing"),
+    "reason without category": ("    tags:", "    reasons: # !\n      201: {name: x}\n    tags:", "reason 201 (x) has no category, and no parent"),
     "lateness beyond the horizon": ("types:", "time: {lateness_s: 7200, horizon_h: 1} # !\ntypes:", "lateness_s 7200.0 is not below the horizon of 1 h"),
     "unknown definition": ("types:", "kpi:\n  definition: iso22401@1 # !\ntypes:", "'iso22401@1' is not known; there are iso22400@1"),
     "bad filter": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe:\n      filter: acme/#/x # !\n      classes: [raw]\ntypes:", "'#' may only be the last level"),
