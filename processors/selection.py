@@ -55,16 +55,16 @@ def closed(records: Iterable[Kpi], start: int, end: int) -> list[Kpi]:
     ]
 
 
-def at_level(records: Sequence[Kpi], level: Level | None = None, above: Level = Level.CELL) -> list[Kpi]:
-    """The records of one level of the hierarchy, `above` or higher; lines before cells before areas where none is given."""
+def at_level(records: Sequence[Kpi], level: Level | None = None, within: Level = Level.ENTERPRISE) -> list[Kpi]:
+    """The records of one level of the hierarchy; of lines before cells before areas where none is given, at or below `within`."""
     levels = {record.id: Path.parse(record.path).level for record in records}
-    wanted = [level] if level is not None else [one for one in LEVELS if one <= above]
+    wanted = [one for one in LEVELS if one >= within and level in (None, one)]
     for one in wanted:
         if found := [record for record in records if levels[record.id] is one]:
             return found
-    names = ", ".join(one.name.lower() for one in wanted)
+    names = " or ".join(one.name.lower() for one in wanted) or "that level"
     there = ", ".join(sorted({one.name.lower() for one in levels.values()})) or "nothing"
-    raise Incomparable(f"no closed kpi windows of any {names} match; those that match are of: {there}")
+    raise Incomparable(f"no closed kpi windows of {names} match; those that match are of: {there}")
 
 
 def of_window(records: Sequence[Kpi], usual: Sequence[str]) -> tuple[str, list[Kpi]]:

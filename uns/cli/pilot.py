@@ -36,16 +36,17 @@ def report(
     if not there:
         raise UserError("the plant model has no pilot; docs/pilot.md shows one")
     records = codec(settings)
-    found = []
+    found, problems = [], []
     for one in [name] if name is not None else list(there):
-        with troubles():
-            now = known.now(settings)
-            found.append(
-                examine(settings, records, one, known, now, None if day is None else _day(day, there[one].zone))
-            )
+        at = None if day is None else _day(day, there[one].zone)
+        try:
+            with troubles():
+                found.append(examine(settings, records, one, known, known.now(settings), at))
+        except UserError as error:
+            problems.append(str(error))
     if as_json:
         emit([document(one) for one in found])
-    else:
+    elif found:
         typer.echo("\n\n".join(map(page, found)))
     for told in found if publish else []:
         try:
@@ -55,6 +56,8 @@ def report(
             raise UserError(str(error)) from error
         words = "nothing new to publish" if written is None else f"published {written.id} ({written.status})"
         typer.echo(f"{told.name}: {words}", err=as_json)
+    if problems:  # one that cannot be told does not hide the others
+        raise UserError("\n".join(problems))
 
 
 def _day(text: str, zone: str) -> int:

@@ -1,5 +1,6 @@
 """`uns kpi compare`: what to read for which question, and the answer as a document and as a page."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from uns.compare.words import between, number, table
 from uns.settings import Settings
 
 SHOWN = 20
-"""Differences on the page; the document has all."""
+"""Differences on the page; of more only those that are more than noise. The document has all."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def answer(
     told = kpis(settings, codec, question.wanted, kinds, question.start, question.end)
     window, found = of_window(closed(told, question.start, question.end), kinds)
     level = {By.LINE: Level.LINE, By.CELL: Level.CELL}.get(question.by, question.level)
-    found = at_level(found, level)
+    found = at_level(found, level, Level.SITE if question.by is By.SITE else Level.ENTERPRISE)
     label, found = of_definition(found, preferred, question.definition, str(question.wanted))
     one = measure(_known(definitions, label), question.kpi, more=more)
     samples = grouped(found, question.by)
@@ -197,11 +198,18 @@ def page(one: Answer) -> str:
         for group in one.result.groups
         if group.missing
     ]
-    told = sorted(one.result.differences, key=lambda pair: (pair.verdict != MORE, pair.p_adjusted or 0.0))
-    lines += [_sentence(pair, one.measure) for pair in told[:SHOWN]]
-    if len(told) > SHOWN:
-        lines.append(f"… and {len(told) - SHOWN} more pairs; --json has all")
+    lines += _sentences(one)
     return "\n".join([*lines, *(f"Note: {note}" for note in one.notes), "", f"Method: {METHOD}."])
+
+
+def _sentences(one: Answer) -> Iterator[str]:
+    """All differences; of many only those that are more than noise, and how many others there are."""
+    told = sorted(one.result.differences, key=lambda pair: (pair.verdict != MORE, pair.p_adjusted or 0.0))
+    shown = told if len(told) <= SHOWN else [pair for pair in told if pair.verdict == MORE][:SHOWN]
+    yield from (_sentence(pair, one.measure) for pair in shown)
+    if left := Counter(pair.verdict for pair in told[len(shown) :]):
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(left.items()))
+        yield f"other pairs: {counts}; --json has all"
 
 
 def _sentence(pair: Difference, measure: Measure) -> str:

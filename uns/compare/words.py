@@ -1,6 +1,5 @@
 """Numbers, intervals and tables as people read them."""
 
-import math
 from collections.abc import Sequence
 
 
@@ -9,7 +8,7 @@ def number(value: float | None, scale: float = 1.0, signed: bool = False) -> str
     if value is None:
         return "–"
     shown = value * scale
-    digits = next(digits for digits, below in ((3, 1), (2, 100), (1, 10_000), (0, math.inf)) if abs(shown) < below)
+    digits = next((digits for digits, below in ((3, 1), (2, 100), (1, 10_000)) if abs(shown) < below), 0)
     return f"{shown:{'+' if signed else ''}.{digits}f}"
 
 

@@ -248,10 +248,10 @@ def test_one_level_and_one_kind_of_window() -> None:
     assert at_level([cell, line, site]) == [line]
     assert at_level([cell, site]) == [cell]
     assert at_level([cell, line, site], Level.SITE) == [site]
-    with pytest.raises(
-        Incomparable, match="no closed kpi windows of any area match; those that match are of: cell, line"
-    ):
+    with pytest.raises(Incomparable, match="no closed kpi windows of area match; those that match are of: cell, line"):
         at_level([cell, line], Level.AREA)
+    with pytest.raises(Incomparable, match="line or cell or area or site match; those that match are of: enterprise"):
+        at_level([kpi(T0, path="acme")], within=Level.SITE)
     assert of_window([line, site], ["shift", "day"]) == ("shift", [line])
     assert of_window([site], ["shift", "day"]) == ("day", [site])
     with pytest.raises(Incomparable, match="no closed hour windows lie in that time"):
