@@ -88,7 +88,7 @@ class Transactions:
             raise self._fatal(error) from error
         try:
             producer.send_offsets_to_transaction(
-                [TopicPartition(*tp, offset, metadata=(notes or {}).get(tp)) for tp, offset in offsets.items()],
+                [TopicPartition(*tp, offset, metadata=(notes or {}).get(tp, "")) for tp, offset in offsets.items()],
                 membership.metadata,
                 self._timeout_s,
             )

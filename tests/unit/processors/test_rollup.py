@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.rollup import Taken
@@ -306,6 +306,7 @@ def said(records: dict[str, Kpi]) -> dict[str, Kpi]:
     }
 
 
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(history: list[list[Kpi]], chance: random.Random) -> None:
     in_order = Run().feed(*(record for revisions in history for record in revisions))
@@ -324,6 +325,7 @@ def test_the_order_of_arrival_does_not_matter(history: list[list[Kpi]], chance: 
             assert getattr(record, field) == getattr(theirs[name], field), f"{name}: {field}"
 
 
+@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_a_whole_is_the_sum_of_its_parts(history: list[list[Kpi]]) -> None:
     run = Run().feed(*(record for revisions in history for record in revisions))
@@ -366,6 +368,7 @@ def _planned(record: Kpi) -> int:
     return sum(us for name, us in record.element_us.items() if DEFINITION.elements[name].loss != "outside")
 
 
+@settings(max_examples=60, deadline=None)
 @given(histories(), st.integers(0, 20))
 def test_what_was_said_and_heard_is_all_that_a_restart_needs(history: list[list[Kpi]], cut: int) -> None:
     records = [record for revisions in history for record in revisions]
