@@ -101,6 +101,8 @@ class Cell:
         self.touched: list[tuple[int, int]] = []
         self.acknowledged: list[tuple[str, int, str]] = []
         """Alerts acknowledged since the last tick: (kind, started_at, by whom)."""
+        self.last_good: tuple[int, str, str, int, int, int] | None = None
+        """The last good piece before the floor, as `changeover.Origin`."""
         self.replanned = False
         """Whether orders or shifts changed since the last tick."""
         self.fresh = False

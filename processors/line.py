@@ -5,7 +5,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from processors import alert, control, current, downtime, kpi, oee, production, state, store
+from processors import alert, changeover, control, current, cycle, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
 from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
@@ -198,6 +198,8 @@ class LineFold:
             out += production.derive(cell, view, self._bucket)
             out += oee.derive(cell, view)
             out += kpi.derive(cell, view)
+            out += changeover.derive(cell, view)
+            out += cycle.derive(cell, view)
             if cell.replanned:
                 out += oee.withdraw_lost(cell, view)
                 out += kpi.withdraw_lost(cell, view)
@@ -366,6 +368,7 @@ class LineFold:
         """Lets go of what no record inside the horizon can need."""
         self._wake(list(self._asleep))
         for cell in self._cells.values():
+            changeover.remember(cell, floor)
             cell.let_go(floor, self._now, self.watermark)
             self._changed[cell.path] = cell
         for line in self._lines.values():

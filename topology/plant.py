@@ -118,6 +118,12 @@ class EquipmentType(_Model):
         60.0, gt=0, description="without any sample for so long the state is unknown; null: never"
     )
     micro_stop_s: float = Field(300.0, ge=0, description="a shorter stop is a micro stop")
+    slow_cycle_factor: float = Field(
+        1.5, ge=1, description="a cycle longer than so many times its ideal cycle is a slow one"
+    )
+    changeover_target_s: float | None = Field(
+        None, gt=0, description="what a changeover should take, last good piece to first good piece, in seconds"
+    )
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
 
     @field_validator("reasons")

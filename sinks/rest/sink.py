@@ -16,7 +16,7 @@ import httpx2
 from schemas.records import Derived
 from schemas.text import to_plain
 from sinks.base import Delivery, Positions, Rejected, Retryable
-from sinks.rest.config import RECORDS, Call, Lookup, Mapping, RestConfig
+from sinks.rest.config import Call, Lookup, Mapping, RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.template import fill
 
@@ -175,7 +175,7 @@ class RestSink:
 
 def _wanted(mapping: Mapping, delivery: Delivery) -> bool:
     record = delivery.record
-    if not isinstance(record, RECORDS[mapping.message_class]):
+    if not isinstance(record, mapping.kind):
         return False
     for name, wanted in mapping.when.items():
         value = getattr(record, name)
