@@ -10,7 +10,7 @@ import msgspec
 from processors.identity import natural_id, revised
 from processors.inference import CONFIDENCE, Estimate
 from processors.pilot import Changeover, EndedOrder, Outcome, Period, Report, report
-from processors.selection import Incomparable, at_level, closed, newest, of_definition, of_window
+from processors.selection import Incomparable, at_level, closed, fitting, newest, of_definition, of_window
 from schemas.codec import Codec
 from schemas.records import Inputs, Kpi, PilotEstimate, PilotTarget
 from schemas.records import Pilot as PilotRecord
@@ -86,6 +86,7 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
     definition = known.definitions.get(label)
     if definition is None:
         raise LookupError(f"KPI definition {label!r} is not known here; `uns kpi list` shows those that are")
+    fitting(same, definition)
     found = report(pilot.targets, period(start, end), period(pilot.begin, until), definition, known.more)
     paths = len({one.path for one in windows})
     inputs = _inputs([one for one in windows if one.started_at >= pilot.begin] or windows)

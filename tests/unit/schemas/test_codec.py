@@ -247,6 +247,15 @@ def test_an_id_nobody_knows_yet_is_asked_for_again() -> None:
     assert codec.decode(data) == Tick(at=1, worker="w")
 
 
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_the_header_alone_says_what_a_record_is(record: Record) -> None:
+    data = CODEC.encode(record)
+    assert CODEC.kind(data[:5]) == type(record).__name__
+    assert CODEC.kind(b"\1" + data[1:]) is None
+    assert CODEC.kind(data[:4]) is CODEC.kind(None) is CODEC.kind(b"\0\0\0\x03\x84") is None
+    assert Codec(IDS, {FOREIGN: source("Tick")}.__getitem__).kind(b"\0\0\0\x03\x84") == "Tick"
+
+
 def test_an_absent_registry_is_no_verdict_on_the_record() -> None:
     def away(id_: int) -> str:
         raise ConnectionError("away")
