@@ -27,8 +27,8 @@ from uns.settings import Settings
 METHOD = (
     f"Values are Σ/Σ over windows, changeovers or orders; intervals ({CONFIDENCE:.0%}) by delete-one jackknife over them and "
     "Student's t, of a relative change by the delta method. Reached: all of the interval is; on the way: certainly better, not "
-    "certainly reached; cannot tell: the interval covers both. Mix-adjusted values weigh products as the baseline did and have "
-    "no interval"
+    "certainly reached; cannot tell: the interval covers both. Mix-adjusted values weigh products as the baseline did, its "
+    "proportions taken as given"
 )
 
 
@@ -161,7 +161,7 @@ def _target(one: Outcome) -> PilotTarget:
         target_change=one.target_change,
         verdict=one.verdict,
         mix_baseline=None if one.mix is None else one.mix.baseline,
-        mix_since=None if one.mix is None else one.mix.since,
+        mix_since=None if one.mix is None else _estimate(one.mix.since),
     )
 
 
@@ -210,7 +210,7 @@ def page(found: Found) -> str:
     lines = [head, spans, "", *table(rows), ""]
     lines += [
         f"{one.name} with the baseline's product mix: {number(one.mix.baseline, _scale(one))} → "
-        f"{number(one.mix.since, _scale(one))} {_unit(one)} ({one.mix.covered:.0%} of its pieces are of products made since)"
+        f"{_interval(one.mix.since, _scale(one))} {_unit(one)}, {one.mix.covered:.0%} of its pieces are of products made since"
         for one in found.report.outcomes
         if one.mix is not None
     ]

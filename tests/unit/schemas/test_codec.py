@@ -60,6 +60,8 @@ def _fields_of_schema(schema: dict[str, Any], named: dict[str, Any] | None = Non
     known, found = {} if named is None else named, {}
     for field in schema["fields"]:
         kind = field["type"]["items"] if isinstance(field["type"], dict) and "items" in field["type"] else field["type"]
+        if isinstance(kind, list):
+            kind = next((one for one in kind if isinstance(one, str) and one in known), None)
         if isinstance(kind, dict) and "fields" in kind:
             known[kind["name"]] = _fields_of_schema(kind, known)
             kind = kind["name"]
