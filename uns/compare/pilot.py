@@ -1,6 +1,6 @@
 """`uns pilot report`: what a pilot has come to, as a record, as a page, and on the namespace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,9 +88,19 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
         raise LookupError(f"KPI definition {label!r} is not known here; `uns kpi list` shows those that are")
     fitting(same, definition)
     found = report(pilot.targets, period(start, end), period(pilot.begin, until), definition, known.more)
+    warnings = (*found.warnings, *_forgotten(known.plant.retention.derived_h, start, now))
+    found = Report(found.outcomes, warnings)
     paths = len({one.path for one in windows})
     inputs = _inputs([one for one in windows if one.started_at >= pilot.begin] or windows)
     return Found(name, pilot, found, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now)
+
+
+def _forgotten(kept_h: float | None, start: int, now: int) -> Iterator[str]:
+    if kept_h is not None and start < now - kept_h * 3_600_000_000:
+        yield (
+            f"the baseline begins before what Kafka keeps (retention.derived_h {kept_h:g}): its first windows are gone; keep "
+            "derived records longer before a pilot begins"
+        )
 
 
 def _changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Changeover]:
