@@ -1,5 +1,6 @@
 """`uns run rollups` on real Kafka: two sites, kill -9 in the middle, and nothing is missing, twice or wrong."""
 
+import json
 import os
 import random
 import subprocess
@@ -46,6 +47,12 @@ class Rolled:
         self._producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
         self._admin = AdminClient(self.settings.kafka())
         self._started = 0
+        self._environ = {
+            "UNS_BOOTSTRAP": kafka,
+            "UNS_REGISTRY": registry,
+            "UNS_STATE_DIR": str(folder),
+            "UNS_LOG_FORMAT": "json",
+        }
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def put(self, *records: Kpi) -> None:
@@ -63,20 +70,21 @@ class Rolled:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         self._started += 1
-        environ = {
-            "UNS_BOOTSTRAP": str(self.settings.bootstrap),
-            "UNS_REGISTRY": str(self.settings.registry),
-            "UNS_STATE_DIR": str(self.folder),
-            "UNS_LOG_FORMAT": "json",
-        }
         with self.log(self._started).open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "uns", "run", "rollups", "--plant", str(self.folder / "plant"), *arguments],
-                env=os.environ | environ,
+                env=os.environ | self._environ,
                 stderr=output,
             )
         self.processes.append(process)
         return process
+
+    def uns(self, *arguments: str) -> str:
+        """What a command prints."""
+        command = [sys.executable, "-m", "uns", *arguments]
+        return subprocess.run(
+            command, env=os.environ | self._environ, capture_output=True, text=True, check=True
+        ).stdout
 
     def log(self, number: int) -> Path:
         return self.folder / f"rollups-{number}.log"
@@ -232,3 +240,11 @@ def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
     whole = newest(rolled.written())[f"{rolled.enterprise}#kpi.hour@20261123T060000.000000Z~iso22400@2"]
     assert sum(one.good for one in whole.pieces) == 12
     assert whole.revision == 1
+    looked = rolled.uns("get", rolled.enterprise, "--json")
+    assert json.loads(looked)["id"] == whole.id
+    assert "oee" in rolled.uns("get", f"{rolled.enterprise}/dallas")
+    told = rolled.uns(
+        "tail", f"{rolled.enterprise}/dallas", "-c", "kpi", "--from", "beginning", "--no-follow", "--json"
+    )
+    assert [json.loads(line)["path"] for line in told.splitlines()] == [f"{rolled.enterprise}/dallas"] * 2
+    assert "pieces=-:7/0/0 -:5/0/0" in rolled.uns("tail", rolled.enterprise, "-c", "kpi", "--from", "beginning", "--no-follow")

@@ -389,7 +389,9 @@ def test_what_was_said_and_heard_is_all_that_a_restart_needs(history: list[list[
 
 def test_the_line_folds_own_records_roll_up() -> None:
     model = line_logs.plant(kpi_s=60)
-    told = [(line_logs.LINE, Order(id="4711", product="cola", started_at=line_logs.T0, ended_at=line_logs.T0 + HOUR))]
+    told: list[line_logs.Told] = [
+        (line_logs.LINE, Order(id="4711", product="cola", started_at=line_logs.T0, ended_at=line_logs.T0 + HOUR))
+    ]
     for number, path in enumerate((line_logs.CELL, line_logs.OTHER)):
         told.append(line_logs.samples(line_logs.T0, path=path, State=line_logs.EXECUTE, Good=0, Scrap=0))
         for at in range(line_logs.T0, line_logs.T0 + 3 * HOUR, 30 * line_logs.S):
