@@ -247,4 +247,6 @@ def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
         "tail", f"{rolled.enterprise}/dallas", "-c", "kpi", "--from", "beginning", "--no-follow", "--json"
     )
     assert [json.loads(line)["path"] for line in told.splitlines()] == [f"{rolled.enterprise}/dallas"] * 2
-    assert "pieces=-:7/0/0 -:5/0/0" in rolled.uns("tail", rolled.enterprise, "-c", "kpi", "--from", "beginning", "--no-follow")
+    assert "pieces=-:7/0/0 -:5/0/0" in rolled.uns(
+        "tail", rolled.enterprise, "-c", "kpi", "--from", "beginning", "--no-follow"
+    )
