@@ -7,6 +7,7 @@ from itertools import islice
 
 from processors import alert, changeover, control, current, cycle, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
+from processors.bottleneck import Bottlenecks
 from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
 from processors.facts import Facts, span
@@ -88,6 +89,7 @@ class LineFold:
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
         lines = dict.fromkeys(path.at(Level.LINE) for path in plant.cells())
         self._lines = {str(path): Line(path, plant) for path in lines}
+        self._bottlenecks = {str(path): self._bottleneck(path) for path in lines}
         self._names = Names()
         self._cells: dict[str, Cell] = {}
         self._order: list[str] = []
@@ -146,6 +148,10 @@ class LineFold:
             cell = self._cells.get(path)
             if cell is not None:
                 out += self._refresh(cell, flush, flush_kpi, floor, item)
+        if flush_kpi:
+            for path, line in self._lines.items():
+                shifts = Plan((), line.facts.of(Shift), False, False).shifts
+                out += self._bottlenecks[path].derive(self._cells, shifts, now, self.watermark, floor, item.offset)
         if self.watermark // HOUR != before_watermark // HOUR:
             self._pack(self.watermark // HOUR)
         elif self.watermark // SAVE != before_watermark // SAVE:
@@ -204,6 +210,7 @@ class LineFold:
                 out += oee.withdraw_lost(cell, view)
                 out += kpi.withdraw_lost(cell, view)
             out += alert.silent(cell, view)
+            self._bottlenecks[cell.line].touch(cell.touched)
             cell.touched.clear()
             cell.replanned = False
             cell.settled = now
@@ -362,6 +369,11 @@ class LineFold:
         cell.replan(line.facts, line.shifts_told, line.orders_told)
         return cell
 
+    def _bottleneck(self, path: Path) -> Bottlenecks:
+        types = {cell: kind for cell, kind in self._types.items() if cell.startswith(f"{path}/") and kind.tag("state")}
+        flow = {cell: kind.ideal_cycle_s for cell, kind in types.items()}
+        return Bottlenecks(flow, Ledger(str(path), self._label, self._topic, self._partition))
+
     def _unknown(self, path: str, record: Raw) -> Rejection:
         what = type(record).__name__
         return Rejection(
@@ -375,6 +387,8 @@ class LineFold:
             changeover.remember(cell, floor)
             cell.let_go(floor, self._now, self.watermark)
             self._changed[cell.path] = cell
+        for bottlenecks in self._bottlenecks.values():
+            bottlenecks.let_go(floor // HOUR)
         for line in self._lines.values():
             if self._forget_facts(line.path, line.facts, floor):
                 for cell in line.cells:
@@ -405,6 +419,8 @@ class LineFold:
         for cell in self._cells.values():
             cell.cool(before)
             self._changed[cell.path] = cell
+        for bottlenecks in self._bottlenecks.values():
+            bottlenecks.cool(before)
 
     def changes(self) -> Mapping[str, bytes | None]:
         keys, self._keys = self._keys, {}
@@ -412,6 +428,8 @@ class LineFold:
             return keys
         for cell in self._changed.values():
             keys.update(store.cell_changes(cell))
+        for path, bottlenecks in self._bottlenecks.items():
+            keys.update((f"{path}|{key}", value) for key, value in bottlenecks.changes())
         if self._changed:
             keys["#"] = self._head()
         self._changed = {}
@@ -443,10 +461,13 @@ class LineFold:
             if told := parts.get(path, {}).pop("told", None):
                 line.shifts_told, line.orders_told = store.decode_told(told)
             store.restore_facts(line.facts, parts.get(path, {}))
-        if head is not None and head.fingerprint != self._elements.definition.fingerprint:
-            for path in self._types.keys() & parts.keys():
+        anew = head is not None and head.fingerprint != self._elements.definition.fingerprint
+        if head is not None and anew:
+            for path in (self._types.keys() | self._lines.keys()) & parts.keys():
                 for key in store.redefined(parts[path], head.definition == self._label):
                     self._keys[f"{path}|{key}"] = None
+        for path, bottlenecks in self._bottlenecks.items():
+            bottlenecks.restore(parts.get(path, {}), anew)
         self._asleep = {path: Asleep.of(values) for path, values in parts.items() if path in self._types}
         self._order = sorted(self._asleep)
 

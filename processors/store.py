@@ -10,6 +10,7 @@ Keys (path: of a cell, or of a line where facts are told):
   path|out|h     what was published with a begin in hour h, packed
   path|add|h     the same, what is newer than the packed
   path|chart|c   control chart of characteristic c
+  path|line      of a line: up to when its bottlenecks are derived, and what changed late since
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ import msgspec
 from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
 from processors.journal import Line
+from processors.ledger import Ledger
 from processors.series import HOUR, INF, Entry, Packed
 from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
@@ -167,14 +169,11 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
             for tag, (block, last) in _decode(data).items():
                 if tag in cell.series:
                     cell.series[tag].restore_hour(int(key[5:]), Packed(block, Entry(*last)))
+    restore_ledger(cell.ledger, parts)
     lines: list[Line] = []
     for key, data in parts.items():
         if key.startswith("new|"):
             lines += cell.journal.restore(int(key[4:]), data)
-        elif key.startswith("out|"):
-            cell.ledger.restore(int(key[4:]), data, parts.get(f"add|{key[4:]}"))
-        elif key.startswith("add|") and f"out|{key[4:]}" not in parts:
-            cell.ledger.restore(int(key[4:]), None, data)
         elif key.startswith("chart|"):
             cell.chart(key[6:]).load(_decode(data))
     for tag, at, value, offset in sorted(lines, key=itemgetter(1)):  # in order of time little is unpacked
@@ -182,6 +181,12 @@ def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
             cell.series[tag].add(at, value, offset)
     if "cell" in parts:
         _restore_small(cell, decode_small(parts["cell"]))
+
+
+def restore_ledger(ledger: Ledger, parts: Mapping[str, bytes]) -> None:
+    """Puts back a new ledger from the keys of its path (what follows `path|`)."""
+    for hour in sorted({int(key[4:]) for key in parts if key.startswith(("out|", "add|"))}):
+        ledger.restore(hour, parts.get(f"out|{hour}"), parts.get(f"add|{hour}"))
 
 
 def _restore_small(cell: Cell, small: Small) -> None:
