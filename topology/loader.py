@@ -126,7 +126,11 @@ def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
         problems += _references(merged, sources)
         raise PlantError(sorted(set(problems))) from None
     problems = _references(merged, sources)
-    problems = problems or [*_calendars(plant, sources), *_bottlenecks(plant, sources), *_pilots(plant, merged, sources)]
+    problems = problems or [
+        *_calendars(plant, sources),
+        *_bottlenecks(plant, sources),
+        *_pilots(plant, merged, sources),
+    ]
     if problems:
         raise PlantError(sorted(problems))
     return plant, sources
