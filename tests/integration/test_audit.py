@@ -304,7 +304,7 @@ def test_a_roll_up_lists_its_parts(history: History) -> None:
     filler, capper = found["parts"]
     assert filler["audit"]["inputs"]["agrees"]
     assert filler["audit"]["record"]["element_us"] == hour.element_us
-    assert "was never published" in capper["why"]
+    assert "no hour under nakajima@1" in capper["why"]
     code, page = history.uns("audit", whole)
     assert code == 0
     assert f"{hour.natural_id}:" in page

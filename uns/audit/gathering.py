@@ -128,35 +128,41 @@ class Auditor:
     # --- roll-ups
 
     def _part(self, made: Audit, path: str) -> Part:
-        """The part's own record of the same window: of the same begin, else (days of another time zone) of the same name."""
+        """The part's own record of the same window, by the window's name: a day begins elsewhere in another time zone."""
         whole = made.record
         assert isinstance(whole, Kpi)
-        wanted = Subject(Path.parse(path), made.subject.kind, whole.started_at, whole.definition)
-        try:
-            found = revisions(revisions_of(self._logs, self._codec, wanted))
-        except NotFound as error:
-            named = self._named(wanted, whole)
-            if named is None:
-                return Part(path, [], str(error))
-            wanted, found = named, revisions(revisions_of(self._logs, self._codec, named))
-        audit = self.audit(wanted) if self._asked.deep else None
-        return Part(path, found, audit=audit)
+        place = Path.parse(path)
+        natural = self._alike(place, whole, made.window)
+        if natural is None:
+            window = f"{whole.window} {whole.window_name or ''}".strip()
+            return Part(path, [], f"no {window} under {whole.definition} that meets this one, as far as it is kept")
+        wanted = subject(natural)
+        found = revisions(revisions_of(self._logs, self._codec, wanted))
+        return Part(path, found, audit=self.audit(wanted) if self._asked.deep else None)
 
-    def _named(self, wanted: Subject, whole: Kpi) -> Subject | None:
-        if whole.window_name is None:
-            return None
-        name = topic(wanted.path, wanted.message_class)
+    def _alike(self, path: Path, whole: Kpi, window: Window) -> str | None:
+        """Natural id of the record of a path that shares most time with the whole's window, of the same name."""
+        name = topic(path, MessageClass.KPI)
         if not (count := self._logs.partitions(name)):
             return None
-        number, key = partition(wanted.path, count), str(wanted.path).encode()
+        number, key = partition(path, count), str(path).encode()
         begin = self._logs.offset_at(name, number, whole.started_at // 1000 - 2 * DAY_MS)
+        starts: dict[str, int] = {}
         for source in self._logs.read(name, number, begin):
-            if source.key == key and (one := published(self._codec, source)) is not None:
-                record = one.record
-                same = isinstance(record, Kpi) and record.window_name == whole.window_name
-                if same and subject(record.natural_id).kind == wanted.kind and record.definition == whole.definition:
-                    return subject(record.natural_id)
-        return None
+            one = published(self._codec, source) if source.key == key else None
+            record = one.record if one is not None else None
+            if (
+                isinstance(record, Kpi)
+                and (record.window, record.window_name) == (whole.window, whole.window_name)
+                and (record.window != "hour" or record.started_at == whole.started_at)
+                and record.definition == whole.definition
+            ):
+                shared = min(_until(record), window.end) - max(record.started_at, window.start)
+                if shared > 0:
+                    starts[record.natural_id] = shared
+                else:
+                    starts.pop(record.natural_id, None)  # taken back, or moved away
+        return max(sorted(starts), key=lambda natural: starts[natural], default=None)
 
     # --- a machine's own
 
@@ -296,6 +302,10 @@ def _hull(lengths: tuple[int, int], records: Iterable[Derived]) -> tuple[int, in
     for record in records:
         lo, hi = min(lo, record.started_at), max(hi, record.ended_at or hi)
     return lo, hi
+
+
+def _until(record: Derived) -> int:
+    return INF if record.ended_at is None else record.ended_at
 
 
 def _bare(path: Path, start: int, end: int) -> Window:

@@ -347,6 +347,9 @@ def _parts_page(audit: Audit, most: int) -> Iterator[str]:
 def _raw_page(audit: Audit) -> Iterator[str]:
     inputs = audit.record.inputs
     yield "Raw"
+    if inputs.partition < 0:
+        yield "  of several partitions: each part names its own"
+        return
     yield f"  {inputs.topic}[{inputs.partition}] {inputs.first_offset}–{inputs.last_offset}"
     if audit.inputs is not None:
         yield f"  {audit.raw_records} records of this machine and its line touch the window" + (
