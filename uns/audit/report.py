@@ -215,8 +215,12 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     if audit.inputs is not None:
         yield from _inputs_page(audit, audit.inputs, most)
     if audit.parts:
-        yield from _parts_page(audit, most)
+        yield from _parts_page(audit)
     yield from _raw_page(audit)
+    for part in audit.parts:
+        if part.audit is not None:
+            yield "─" * 40
+            yield from _page(part.audit, most)
 
 
 def _said(record: Derived) -> str:
@@ -248,7 +252,8 @@ def _revisions(audit: Audit) -> Iterator[str]:
         if cause is not None:
             yield from _cause(cause, published.record.status)
         if audit.parts and published.record.status != "provisional":
-            yield from (f"       after {part.record.id}, {part.record.status}" for part in audit.parts_since(one))
+            newest = {part.record.natural_id: part.record for part in audit.parts_since(one)}
+            yield from (f"       after {record.id}, {record.status}" for record in newest.values())
 
 
 def _cause(cause: Cause, status: str) -> Iterator[str]:
@@ -316,7 +321,7 @@ def _segment_row(one: Segment) -> tuple[str, ...]:
     )
 
 
-def _parts_page(audit: Audit, most: int) -> Iterator[str]:
+def _parts_page(audit: Audit) -> Iterator[str]:
     rule = getattr(audit.record, "rule", None)
     yield "Parts" + (f" ({rule})" if rule else "")
     for part in audit.parts:
@@ -338,10 +343,6 @@ def _parts_page(audit: Audit, most: int) -> Iterator[str]:
     if not any(part.audit for part in audit.parts):
         yield "  --deep goes on into them"
     yield ""
-    for part in audit.parts:
-        if part.audit is not None:
-            yield "─" * 40
-            yield from _page(part.audit, most)
 
 
 def _raw_page(audit: Audit) -> Iterator[str]:
