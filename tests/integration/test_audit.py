@@ -21,7 +21,7 @@ import uns.cli.audit
 import uns.cli.kpi  # noqa: F401  (both register their commands)
 from processors.identity import instant
 from schemas.codec import Codec
-from schemas.records import Derived, Kpi, Order, Reason, Shift
+from schemas.records import Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
 from tests.integration.engine_harness import until
@@ -332,6 +332,29 @@ def test_the_difference_between_two_definitions(history: History) -> None:
     assert "cleaning" in page
     assert history.uns(*arguments, "--window", "week")[0] == 1
     assert "is not known" in history.uns("kpi", "diff", "iso", "nakajima", "#")[1]
+
+
+def test_a_stop_that_was_taken_back(history: History) -> None:
+    """Late in this file: it changes what was planned."""
+    at = T0 + 90 * MINUTE
+    stop = history.audit(history.cell, "downtime", iso(at))["natural_id"]
+    pause = Break(T0 + 85 * MINUTE, T0 + 100 * MINUTE)
+    shift = Shift(id="early", name="early", started_at=T0 - HOUR, ended_at=T0 + 7 * HOUR, breaks=(pause,))
+    history.tell([(LINE, shift)])
+    until(lambda: history.newest("downtime", at, "corrected"), 60, history.said)
+    found = history.audit(stop)
+    assert found["record"]["ended_at"] == found["record"]["started_at"]
+    last = found["revisions"][-1]
+    assert last["changed"]["ended_at"] == [iso(at + 6 * MINUTE), iso(at)]
+    (told,) = last["cause"]["facts"]
+    assert (told["type"], told["breaks"][0]["started_at"]) == ("Shift", iso(pause.started_at))
+    assert [(one["us"], one["planned"], one["element"]) for one in found["inputs"]["pieces"]] == [
+        (6 * MINUTE, "break", "PLANNED")
+    ]
+    assert [one["id"] for one in found["inputs"]["replaced"]] == ["early"]
+    code, page = history.uns("audit", stop)
+    assert code == 0
+    assert "taken back" in page
 
 
 def test_what_retention_has_removed_is_said(history: History) -> None:

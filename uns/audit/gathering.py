@@ -147,7 +147,7 @@ class Auditor:
             return None
         number, key = partition(path, count), str(path).encode()
         begin = self._logs.offset_at(name, number, whole.started_at // 1000 - 2 * DAY_MS)
-        starts: dict[str, int] = {}
+        shared: dict[str, int] = {}
         for source in self._logs.read(name, number, begin):
             one = published(self._codec, source) if source.key == key else None
             record = one.record if one is not None else None
@@ -157,12 +157,12 @@ class Auditor:
                 and (record.window != "hour" or record.started_at == whole.started_at)
                 and record.definition == whole.definition
             ):
-                shared = min(_until(record), window.end) - max(record.started_at, window.start)
-                if shared > 0:
-                    starts[record.natural_id] = shared
+                us = min(_until(record), window.end) - max(record.started_at, window.start)
+                if us > 0:
+                    shared[record.natural_id] = us
                 else:
-                    starts.pop(record.natural_id, None)  # taken back, or moved away
-        return max(sorted(starts), key=lambda natural: starts[natural], default=None)
+                    shared.pop(record.natural_id, None)  # taken back, or moved away
+        return max(sorted(shared), key=lambda natural: shared[natural], default=None)
 
     # --- a machine's own
 
@@ -171,23 +171,23 @@ class Auditor:
         window, number = made.window, last.partition
         skewed = last.ingested_ms < window.start // 1000 - AHEAD_MS
         since_ms = 0 if skewed else window.start // 1000 - AHEAD_MS
-        around: dict[MessageClass, list[Published]] = {}
+        beside: dict[MessageClass, list[Published]] = {}
         for name in (MessageClass.STATE, MessageClass.DOWNTIME, MessageClass.PRODUCTION):
-            around[name] = self._around(made, name, number, since_ms, last)
-        label = _label(around[MessageClass.STATE], last.record.definition)
+            beside[name] = self._beside(made, name, number, since_ms, last)
+        label = _label(beside[MessageClass.STATE], last.record.definition)
         for back_ms in BACK_MS:
-            states = newest(around[MessageClass.STATE], window.start, window.end, label)
+            states = newest(beside[MessageClass.STATE], window.start, window.end, label)
             if since_ms <= 0 or not gaps(states, window.start, window.end):
                 break
             since_ms = max(0, window.start // 1000 - back_ms)
             for name in (MessageClass.STATE, MessageClass.DOWNTIME):
-                around[name] = self._around(made, name, number, since_ms, last)
-            label = _label(around[MessageClass.STATE], last.record.definition)
+                beside[name] = self._beside(made, name, number, since_ms, last)
+            label = _label(beside[MessageClass.STATE], last.record.definition)
         if label != last.record.definition:
             made.notes.append(f"no states were published under {last.record.definition}: those of {label} are shown")
-        picked = {name: newest(found, window.start, window.end, label) for name, found in around.items()}
+        picked = {name: newest(found, window.start, window.end, label) for name, found in beside.items()}
         states, stops = picked[MessageClass.STATE], picked[MessageClass.DOWNTIME]
-        made.window = window = _around(window, made.revisions, stops)
+        made.window = window = _reaching(window, made.revisions, stops)
         trail = self._trail(made, last, skewed)
         orders = named([last.record, *(one.record for found in picked.values() for one in found)])
         pieces: list[Segment] = []
@@ -243,7 +243,7 @@ class Auditor:
                     return max(found.at, record.started_at)
         return max(made.asked.published.ingested_ms * 1000, record.started_at)
 
-    def _around(self, made: Audit, name: MessageClass, number: int, since_ms: int, last: Published) -> list[Published]:
+    def _beside(self, made: Audit, name: MessageClass, number: int, since_ms: int, last: Published) -> list[Published]:
         """Records of a class of the same machine, published from then on and together with the last revision or before."""
         place = topic(made.window.path, name)
         if number >= self._logs.partitions(place):
@@ -289,7 +289,7 @@ def _label(states: Iterable[Published], label: str) -> str:
     return label if label in labels or not labels else labels[-1]
 
 
-def _around(window: Window, revisions: Iterable[Revision], stops: Iterable[Published]) -> Window:
+def _reaching(window: Window, revisions: Iterable[Revision], stops: Iterable[Published]) -> Window:
     """The window with how far around it samples and facts may matter."""
     records = [one.published.record for one in revisions]
     heard = _hull((window.start, window.end), records)

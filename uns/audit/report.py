@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from processors.ledger import withdrawn
 from schemas.records import Derived, Fact, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.audit.arithmetic import TIME_QUANTITIES, seconds
@@ -192,7 +193,8 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     record, known = audit.record, audit.known
     yield record.id
     yield f"  {record.path}  {audit.subject.kind}  {_when(audit.window.start)} to {_when(audit.window.end)}"
-    yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}"
+    gone = ": taken back, it must not count" if withdrawn(record) else ""
+    yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}{gone}"
     if said := _said(record):
         yield f"  {said}"
     yield from (f"  ! {note}" for note in audit.notes)
