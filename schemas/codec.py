@@ -61,6 +61,18 @@ class Codec:
             raise ValueError(f"{name} does not fit its schema: {error}") from error
         return buffer.getvalue()
 
+    def kind(self, data: bytes | None) -> str | None:
+        """Name of the record in the bytes, by their header alone; None when they are none of ours."""
+        if data is None or len(data) < _HEADER.size:
+            return None
+        magic, id_ = _HEADER.unpack_from(data)
+        if magic != MAGIC:
+            return None
+        try:
+            return self._name.get(id_) or self._resolve(id_)[0]
+        except Undecodable:
+            return None
+
     def decode(self, data: bytes | None) -> Record:
         """The record in the bytes. Raises `Undecodable`."""
         if data is None:

@@ -12,7 +12,7 @@ import msgspec
 from processors.base import Fold, Input, Rejection
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Record, Samples
-from topology.classes import MessageClass
+from topology.classes import DERIVED, MessageClass
 from topology.path import BadPath, Path
 from topology.topics import PREFIX, parse_topic, topic
 
@@ -87,6 +87,8 @@ class Place:
         self.area, message_class = parse_topic(name, prefix)
         self.changelog = topic(self.area, MessageClass.CHANGELOG, prefix)
         self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
+        self.outputs = (self.quarantine, *(topic(self.area, derived, prefix) for derived in DERIVED))
+        """Where its records end, but for the changelog; a derived class that no fold writes has no topic."""
         self.prefix = prefix
         # The class leads the key: a later fold over another class of the area shares the changelog topic.
         self.fence_key = f"{message_class}/fence".encode()
