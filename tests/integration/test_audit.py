@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 import uns.cli.audit
 import uns.cli.kpi  # noqa: F401  (both register their commands)
-from processors.identity import instant
+from processors.identity import instant, natural_id
 from schemas.codec import Codec
-from schemas.records import Break, Derived, Kpi, Order, Reason, Shift
+from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
 from tests.integration.engine_harness import until
@@ -308,6 +308,25 @@ def test_a_roll_up_lists_its_parts(history: History) -> None:
     code, page = history.uns("audit", whole)
     assert code == 0
     assert f"{hour.natural_id}:" in page
+
+
+def test_a_line_s_own_record_leads_to_its_machines_samples(history: History) -> None:
+    hour = history.newest("kpi.hour", T0, "corrected")
+    assert isinstance(hour, Kpi)
+    line = history.cell.rpartition("/")[0]
+    whole = natural_id(line, "kpi.bottleneck.hour", T0, "nakajima@1")
+    same = {
+        name: getattr(hour, name) for name in ("started_at", "ended_at", "definition", "status", "inputs", "window")
+    }
+    nothing: dict[str, Any] = dict.fromkeys(("window_name", "bottleneck", "turning_point", "agrees"))
+    made = Bottleneck(id=f"{whole}:0", path=line, revision=0, cells=(), **same, **nothing)
+    history.producer.produce(topic(history.area, MessageClass.KPI), history.codec.encode(made), line, 0)
+    assert history.producer.flush(30) == 0
+    found = history.audit(whole, "--raw", "1000")
+    assert "inputs" not in found
+    assert {one["path"] for one in found["raw"]["listed"]} == {line, history.cell}
+    assert {one["type"] for one in found["raw"]["listed"]} == {"Samples", "Shift", "Order", "Reason"}
+    assert not found["revisions"][0]["cause"]["exact"]  # whoever wrote it did not say
 
 
 def test_the_difference_between_two_definitions(history: History) -> None:

@@ -100,6 +100,8 @@ class Auditor:
             made.worked = worked(known.definition, record, self._model.added(wanted.path), self._pieces(made))
         if isinstance(record, Kpi) and wanted.path.level < Level.CELL:
             made.parts = [self._part(made, path) for path in record.parts]
+        elif wanted.path.level < Level.CELL:
+            self._of_line(made)
         else:
             self._inputs(made, known.definition if known is not None else None)
         return made
@@ -164,6 +166,21 @@ class Auditor:
                 else:
                     shared.pop(record.natural_id, None)  # taken back, or moved away
         return max(sorted(shared), key=lambda natural: shared[natural], default=None)
+
+    # --- a line's own, such as its bottleneck
+
+    def _of_line(self, made: Audit) -> None:
+        """Only what came into the raw log: a line has no states of its own."""
+        last, window = made.asked.published, made.window
+        if last.record.inputs.partition < 0:
+            return
+        skewed = last.ingested_ms < window.start // 1000 - AHEAD_MS
+        made.window = _reaching(window, made.revisions, ())
+        if (trail := self._trail(made, last, skewed)) is not None:
+            trail.back_to(0 if skewed else window.start // 1000 - self._asked.back_ms)
+            natural = made.subject.natural
+            attribute([one for one in distinct(trail.facts) if made.window.concerns(natural, one.fact)], made.revisions)
+            made.raw.sort(key=lambda one: one.offset)
 
     # --- a machine's own
 

@@ -354,8 +354,8 @@ def _raw_page(audit: Audit) -> Iterator[str]:
         yield "  of several partitions: each part names its own"
         return
     yield f"  {inputs.topic}[{inputs.partition}] {inputs.first_offset}–{inputs.last_offset}"
-    if audit.inputs is not None:
-        yield f"  {audit.raw_records} records of this machine and its line touch the window" + (
+    if audit.inputs is not None or audit.raw_records:
+        yield f"  {audit.raw_records} records of it and its line touch the window" + (
             "; --raw lists them" if not audit.raw else ""
         )
     for one in audit.raw:
