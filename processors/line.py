@@ -5,7 +5,7 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from processors import alert, control, current, downtime, kpi, oee, production, state, store
+from processors import alert, changeover, control, current, cycle, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
 from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
@@ -198,6 +198,8 @@ class LineFold:
             out += production.derive(cell, view, self._bucket)
             out += oee.derive(cell, view)
             out += kpi.derive(cell, view)
+            out += changeover.derive(cell, view)
+            out += cycle.derive(cell, view)
             if cell.replanned:
                 out += oee.withdraw_lost(cell, view)
                 out += kpi.withdraw_lost(cell, view)
@@ -261,10 +263,14 @@ class LineFold:
         if isinstance(fact, Order | Shift) and self._first_told(home, fact):
             start, end = -INF, INF
         for touched in home.cells if cell is None or start == -INF else [cell]:
-            touched.touch(start, end)
+            since, until = start, end
             if isinstance(fact, Order | Shift):
+                known = touched.plan
                 touched.replan(home.facts, home.shifts_told, home.orders_told)
                 touched.replanned = True
+                if (changed := touched.plan.change(known)) is not None:  # it may have cut another one short
+                    since, until = min(since, changed[0]), max(until, changed[1])
+            touched.touch(since, until)
             self._changed[touched.path] = touched
         return []
 
@@ -366,6 +372,7 @@ class LineFold:
         """Lets go of what no record inside the horizon can need."""
         self._wake(list(self._asleep))
         for cell in self._cells.values():
+            changeover.remember(cell, floor)
             cell.let_go(floor, self._now, self.watermark)
             self._changed[cell.path] = cell
         for line in self._lines.values():

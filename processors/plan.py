@@ -113,7 +113,7 @@ class Plan:
         """The piece that holds an instant."""
         last = self._last
         if not last.start <= at < last.end:  # nearly always asked of one minute
-            found = self._pieces[bisect_right(self._starts, at) - 1]
+            found = self._raw(at)
             day = self.days.at(at)
             start, end = max(found.start, day.start), min(found.end, day.end)
             self._last = last = Piece(start, end, found.order, found.shift, found.status, day.name)
@@ -128,6 +128,15 @@ class Plan:
             found.append(Piece(start, until, piece.order, piece.shift, piece.status, piece.day))
             start = until
         return found
+
+    def change(self, other: "Plan") -> tuple[int, int] | None:
+        """The stretch outside of which both plans say the same; None where they say the same everywhere."""
+        marks = sorted({*self._starts, *other._starts, INF})
+        changed = [(start, end) for start, end in pairwise(marks) if self._raw(start)[2:5] != other._raw(start)[2:5]]
+        return (changed[0][0], changed[-1][1]) if changed else None
+
+    def _raw(self, at: int) -> Piece:
+        return self._pieces[bisect_right(self._starts, at) - 1]
 
     def order_at(self, at: int) -> Order | None:
         found = self.piece(at).order

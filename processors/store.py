@@ -132,6 +132,7 @@ class Small(msgspec.Struct, array_like=True, gc=False):
     carries: dict[str, Entry]
     carry: dict[str, list[Any]]
     sums: tuple[int, int, list[Any]] | None
+    last_good: tuple[int, str, str, int, int, int] | None = None
 
 
 decode_small = msgspec.msgpack.Decoder(Small).decode
@@ -155,6 +156,7 @@ def _small(cell: Cell) -> Small:
         {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
         {label: _dump_groups(groups) for label, groups in cell.carry.items()},
         None if (kept := cell.windows.newest) is None else (kept[0], kept[1], _dump_groups(kept[2])),
+        cell.last_good,
     )
 
 
@@ -197,6 +199,7 @@ def _restore_small(cell: Cell, small: Small) -> None:
             cell.series[tag].carry = entry
     for series in cell.series.values():
         series.prune(cell.floor // HOUR)
+    cell.last_good = small.last_good
     cell.carry = {label: _load_groups(rows) for label, rows in small.carry.items()}
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.records import Alert, Derived, Kpi, Oee, Production
+from schemas.records import Alert, Bottleneck, Changeover, Cycle, Derived, Kpi, Oee, Production
 
 
 def emptied(record: Derived | None) -> dict[str, Any]:
@@ -18,6 +18,15 @@ def emptied(record: Derived | None) -> dict[str, Any]:
             empty: dict[str, Any] = {"pieces": (), "stops": (), "quantities": {}, "loss_us": {}, "parts": ()}
             times, values = dict.fromkeys(record.element_us, 0), dict.fromkeys(record.values)
             return {"element_us": times, "values": values, **empty}
+        case Changeover():
+            return dict.fromkeys(("teardown_us", "setup_us", "run_in_us", "planned_us", "scrap"), 0)
+        case Cycle():
+            unknown = [name for name in record.__struct_fields__ if name.endswith("_us") and name != "cycles_us"]
+            return dict.fromkeys(("cycles", "interrupted", "cycles_us", "slow"), 0) | dict.fromkeys(
+                [*unknown, "suspicion"]
+            )
+        case Bottleneck():
+            return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
         case Alert():
             return {"state": "cleared"}
         case _:

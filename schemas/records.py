@@ -263,8 +263,113 @@ class Kpi(Derived, frozen=True, gc=False, kw_only=True):
     rule: str | None
 
 
+class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    value: float | None
+    low: float | None
+    high: float | None
+    windows: int
+
+
+class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    name: str
+    unit: str
+    better: str
+    baseline: PilotEstimate
+    since: PilotEstimate
+    change: PilotEstimate
+    relative: PilotEstimate
+    target: float | None
+    target_change: float | None
+    verdict: str
+    mix_baseline: float | None
+    mix_since: float | None
+
+
+class Pilot(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    name: str
+    filter: str
+    baseline_from: int
+    baseline_to: int
+    since: int
+    until: int
+    targets: tuple[PilotTarget, ...]
+    warnings: tuple[str, ...]
+
+
+class Changeover(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "changeover"
+
+    from_product: str
+    to_product: str
+    from_order: str
+    to_order: str
+    teardown_us: int
+    setup_us: int
+    run_in_us: int
+    planned_us: int
+    target_us: int | None
+    scrap: int
+
+
+class Cycle(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "cycle"
+
+    product: str | None
+    cycles: int
+    interrupted: int
+    cycles_us: int
+    min_us: int | None
+    p5_us: int | None
+    p10_us: int | None
+    median_us: int | None
+    p95_us: int | None
+    max_us: int | None
+    mean_us: int | None
+    slow: int
+    ideal_cycle_us: int | None
+    suspicion: str | None
+    suggested_ideal_us: int | None
+
+
+class BottleneckCell(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    path: str
+    sole_us: int
+    shifting_us: int
+    active_us: int
+    blocked_us: int
+    starved_us: int
+    other_us: int
+    average_active_us: int | None
+
+
+class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    window: str
+    window_name: str | None
+    bottleneck: str | None
+    turning_point: str | None
+    agrees: bool | None
+    cells: tuple[BottleneckCell, ...]
+
+
 Record = Raw | Derived
 RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Inspection, Acknowledge, Tick)
 FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Inspection, Acknowledge)
-DERIVED_TYPES: tuple[type[Derived], ...] = (State, Production, Downtime, Oee, Quality, Alert, Current, Kpi)
+DERIVED_TYPES: tuple[type[Derived], ...] = (
+    State,
+    Production,
+    Downtime,
+    Oee,
+    Quality,
+    Alert,
+    Current,
+    Kpi,
+    Changeover,
+    Cycle,
+    Bottleneck,
+    Pilot,
+)
 TYPES: dict[str, type[Record]] = {t.__name__: t for t in (*RAW_TYPES, *DERIVED_TYPES)}

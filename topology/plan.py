@@ -21,7 +21,7 @@ COMPATIBILITY = "BACKWARD_TRANSITIVE"
 STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
-PRODUCED = tuple(MessageClass(record.message_class) for record in DERIVED_TYPES)
+PRODUCED = tuple(dict.fromkeys(MessageClass(record.message_class) for record in DERIVED_TYPES))
 """Derived classes that some fold writes today; the others have no topic until one does."""
 
 

@@ -12,6 +12,7 @@ from topology.filters import REST, Filter
 from topology.kpi import KpiFormula, KpiId
 from topology.packml import CODE_MAPS, STATES
 from topology.path import Level, Path
+from topology.pilot import Pilot
 from topology.shifts import Calendar
 
 
@@ -51,6 +52,9 @@ class Tag(_Model):
     modulus: int | None = Field(
         None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
     )
+    counts: Literal["cumulative", "increments"] = Field(
+        "cumulative", description="for a counter: what a sample gives, the sum so far or what was added since the last"
+    )
     unit: str | None = Field(None, description="unit of measure")
     target: float | None = Field(None, description="target value of a characteristic")
     lsl: float | None = Field(None, description="lower specification limit")
@@ -63,6 +67,10 @@ class Tag(_Model):
             raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
         if self.modulus is not None and self.role not in COUNTERS:
             raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.role not in COUNTERS:
+            raise ValueError(f"counts belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.modulus is not None:
+            raise ValueError("modulus belongs to a cumulative counter; increments do not roll over")
         if self.map is not None and self.role not in ("state", "mode"):
             raise ValueError("map belongs to role state or mode")
         if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
@@ -110,6 +118,12 @@ class EquipmentType(_Model):
         60.0, gt=0, description="without any sample for so long the state is unknown; null: never"
     )
     micro_stop_s: float = Field(300.0, ge=0, description="a shorter stop is a micro stop")
+    slow_cycle_factor: float = Field(
+        1.5, ge=1, description="a cycle longer than so many times its ideal cycle is a slow one"
+    )
+    changeover_target_s: float | None = Field(
+        None, gt=0, description="what a changeover should take, last good piece to first good piece, in seconds"
+    )
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
 
     @field_validator("reasons")
@@ -285,6 +299,9 @@ class Plant(_Model):
     shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
     kpi_definitions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="the enterprise's own definitions: name@version → definition"
+    )
+    pilot: dict[Segment, Pilot] = Field(
+        default_factory=dict, description="trials: a baseline, targets, what came of them"
     )
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
     connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")

@@ -34,7 +34,7 @@ def _minutes(value: Any) -> Any:
     return value
 
 
-def _zone(name: str) -> str:
+def zone_name(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -115,7 +115,9 @@ class Calendar(_Model):
     """Who works when. Time outside of its shifts is not planned."""
 
     filter: Annotated[str, AfterValidator(_filter)] = Field(description="MQTT filter over the lines it holds for")
-    zone: Annotated[str, AfterValidator(_zone)] = Field(description="time zone of its local times, e.g. Europe/Berlin")
+    zone: Annotated[str, AfterValidator(zone_name)] = Field(
+        description="time zone of its local times, e.g. Europe/Berlin"
+    )
     shifts: dict[str, Pattern] = Field(min_length=1, description="name → shift")
     exceptions: tuple[ExceptionalDays, ...] = Field(
         (), description="holidays, extra shifts; the first that holds decides"

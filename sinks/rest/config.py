@@ -6,12 +6,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES
+from schemas.records import DERIVED_TYPES, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS = {kind.message_class: kind for kind in DERIVED_TYPES}
+RECORDS: dict[str, type[Derived]] = {}
+for _kind in DERIVED_TYPES:
+    RECORDS.setdefault(_kind.message_class, _kind)
+"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
+BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
@@ -64,6 +68,7 @@ class Mapping(SinkConfig):
     """Which records make which object."""
 
     message_class: str = Field(alias="class", description="message class of the records")
+    record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -73,11 +78,18 @@ class Mapping(SinkConfig):
         None, description="changes it when the record is revised; none: later revisions are left out"
     )
 
+    @property
+    def kind(self) -> type[Derived]:
+        """The record type."""
+        return RECORDS[self.message_class] if self.record is None else BY_NAME[self.record]
+
     @model_validator(mode="after")
     def _known(self) -> "Mapping":
-        kind = RECORDS.get(self.message_class)
-        if kind is None:
+        if self.message_class not in RECORDS:
             raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(RECORDS)}")
+        kind = self.kind
+        if kind.message_class != self.message_class:
+            raise ValueError(f"record {kind.__name__} is of class {kind.message_class}")
         known = set(kind.__struct_fields__)
         if unknown := sorted(set(self.when) - known):
             raise ValueError(

@@ -175,7 +175,7 @@ class RestSink:
 
 def _wanted(mapping: Mapping, delivery: Delivery) -> bool:
     record = delivery.record
-    if not isinstance(record, Derived) or record.message_class != mapping.message_class:
+    if not isinstance(record, mapping.kind):
         return False
     for name, wanted in mapping.when.items():
         value = getattr(record, name)

@@ -68,6 +68,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "unknown state": ("map: packml}", "map: {4: idle, 6: runing}} # !", "code 6: 'runing' is no PackML state; there are aborted"),
     "map that is none": ("map: packml}", "map: [1]} # !", "types.filler.tags.State.map: text is expected; put quotes around it, or a mapping"),
     "modulus on a state": ("map: packml}", "modulus: 8} # !", "modulus belongs to a counter"),
+    "roll-over of increments": ("modulus: 65536}", "modulus: 8, counts: increments} # !", "increments do not roll over"),
+    "increments of a state": ("map: packml}", "counts: increments} # !", "counts belongs to a counter"),
     "map on a counter": ("modulus: 65536}", "map: packml} # !", "map belongs to role state or mode"),
     "mode without map": ("{role: state, map: packml}", "{role: mode} # !", "role mode needs a map"),
     "limits crossed": ("{role: state, map: packml}", "{role: characteristic, lsl: 5, usl: 4} # !", "lsl 5.0 is not below usl 4.0"),

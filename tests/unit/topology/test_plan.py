@@ -181,7 +181,7 @@ def test_a_prefix_never_reaches_a_neighbour_or_what_is_internal() -> None:
 
 
 def test_some_classes_are_literal_topics_that_exist() -> None:
-    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee", "changeover"], operation="write")
+    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee", "condition"], operation="write")
     assert acls == {
         Acl("User:x", f"uns.acme.{site}.packaging.{name}", False, "write")
         for site in ("dallas", "leipzig")
