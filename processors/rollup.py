@@ -19,7 +19,7 @@ import msgspec
 
 from processors.identity import natural_id, revised
 from processors.oee import LONG_MAX
-from processors.parts import Part, inputs, pack, recorded, stops, unpack
+from processors.parts import Part, inputs, pack, reach, recorded, stops, unpack
 from processors.places import TOP, Key, Zones, key_of, zones
 from processors.series import HOUR
 from processors.work_center import WorkCenter
@@ -42,6 +42,8 @@ class Taken(StrEnum):
     PART = "part"
     OWN = "own"
     """One of ours, read back."""
+    PAST = "past"
+    """One of ours, of a window that is no longer held."""
     KNOWN = "known"
     """Not newer than what is known."""
     LATE = "late"
@@ -204,6 +206,8 @@ class Rollup:
         return Taken.PART
 
     def _note(self, node: Node, key: Key, record: Kpi) -> Taken:
+        if key not in node.windows and reach(record) < node.time.newest - self._keep_us:
+            return Taken.PAST
         window = node.windows.setdefault(key, Window())
         known = window.published.get(record.started_at)
         if known is not None and known.revision >= record.revision:

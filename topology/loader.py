@@ -125,13 +125,11 @@ def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
         problems = list(explain(error, (), sources, Plant))
         problems += _references(merged, sources)
         raise PlantError(sorted(set(problems))) from None
-    problems = _references(merged, sources)
-    problems = problems or [
+    if problems := _references(merged, sources) or [
         *_calendars(plant, sources),
         *_bottlenecks(plant, sources),
         *_pilots(plant, merged, sources),
-    ]
-    if problems:
+    ]:
         raise PlantError(sorted(problems))
     return plant, sources
 
@@ -300,13 +298,6 @@ def _calendars(plant: Plant, sources: Sources) -> list[Problem]:
     return problems
 
 
-def _pilots(plant: Plant, merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
-    return [
-        sources.problem(where, f"{'.'.join(map(str, where))}: {words}")
-        for where, words in pilot_faults(plant, {**shipped(), **own(merged)})
-    ]
-
-
 def _bottlenecks(plant: Plant, sources: Sources) -> Iterator[Problem]:
     """A line whose numbers are its bottleneck's needs one that counts."""
     for site, areas in plant.namespace.sites.items():
@@ -321,6 +312,13 @@ def _bottlenecks(plant: Plant, sources: Sources) -> Iterator[Problem]:
                         "name one that does, or take kpi_rule end_of_line"
                     )
                     yield sources.problem(where, message)
+
+
+def _pilots(plant: Plant, merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
+    return [
+        sources.problem(where, f"{'.'.join(map(str, where))}: {words}")
+        for where, words in pilot_faults(plant, {**shipped(), **own(merged)})
+    ]
 
 
 def _stands(where: Where, sources: Sources) -> str:

@@ -5,7 +5,8 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,13 +21,17 @@ from tests.harness.kpi_records import CELLS, FILLER, HOUR, PRESS, T0, Run, kpi, 
 from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
 from topology.classes import MessageClass
+from topology.path import Level
 from topology.path import Path as Place
 from topology.plant import Plant
 from topology.topics import partition, topic
 from uns import lag
 from uns.apply import apply_plant
 from uns.connection import codec
+from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit
+from uns.rollup import source
+from uns.rollup.runner import Runner
 from uns.settings import Settings
 
 
@@ -35,6 +40,7 @@ class Rolled:
 
     def __init__(self, kafka: str, registry: str, enterprise: str, folder: Path) -> None:
         self.enterprise, self.folder = enterprise, folder
+        self.group = f"uns-rollups-{enterprise}"
         self.plant: Plant = plant(enterprise=enterprise)
         self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder)
         self.topics = [topic(place, MessageClass.KPI) for place in self.plant.places()]
@@ -55,18 +61,24 @@ class Rolled:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def put(self, *records: Kpi) -> None:
-        """As the processors would write them."""
+    def put(self, *records: Kpi, ingested_at: Callable[[Kpi], int] = lambda record: 0) -> None:
+        """As the processors would write them; at a time (ms) other than now if told so."""
         for record in records:
-            path = Place.parse(record.path)
+            name, number = self.home(record.path)
             self._producer.produce(
-                topic(path, MessageClass.KPI),
+                name,
                 self.codec.encode(record),
                 record.path,
-                partition(path, self.plant.areas()[path.at(3)]),  # type: ignore[arg-type]
+                number,
                 headers=[("ce_id", record.id.encode())],
+                timestamp=ingested_at(record),
             )
         assert self._producer.flush(30) == 0
+
+    def home(self, path: str) -> tuple[str, int]:
+        """Topic and partition of a machine's records."""
+        place = Place.parse(path)
+        return topic(place, MessageClass.KPI), partition(place, self.plant.areas()[place.at(Level.AREA)])
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         self._started += 1
@@ -97,14 +109,12 @@ class Rolled:
     def settled(self) -> None:
         """Waits until the process started last has read all that is in the topics, what it wrote itself included."""
         self.restored()  # until then a transaction of the one before may hide the topics' ends
-        group = f"uns-rollups-{self.enterprise}"
+        eventually(self.idle, 60, "lag 0 of the roll-ups", every_s=0.2)
 
-        def done() -> bool:
-            found = lag.by_partition(self.settings, group)
-            # A group's offsets show a moment before the records of the same commit.
-            return len(found) == 6 and not any(found.values()) and self._ends(True) == self._ends(False)
-
-        eventually(done, 60, "lag 0 of the roll-ups", every_s=0.2)
+    def idle(self) -> bool:
+        found = lag.by_partition(self.settings, self.group)
+        # A group's offsets show a moment before the records of the same commit.
+        return len(found) == 6 and not any(found.values()) and self._ends(True) == self._ends(False)
 
     def _ends(self, committed: bool) -> dict[tuple[str, int], int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -116,8 +126,7 @@ class Rolled:
 
     def forget_positions(self) -> None:
         """As Kafka forgets a group that was idle for long."""
-        name = f"uns-rollups-{self.enterprise}"
-        self._admin.delete_consumer_groups([name])[name].result()
+        self._admin.delete_consumer_groups([self.group])[self.group].result()
 
     def written(self) -> list[Kpi]:
         """What the roll-ups have committed, each partition in order."""
@@ -224,6 +233,30 @@ def test_killed_in_the_middle_the_sums_are_right_and_nothing_is_there_twice(roll
     rolled.put(msgspec.structs.replace(records[-1], revision=9))  # the same once more: lag 0 is then not of before
     rolled.settled()
     assert len(rolled.written()) == len(written)
+
+
+def test_a_backlog_is_folded_as_it_once_came(rolled: Rolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than the horizon, partition by partition, in small bites: none of it may be late for the others."""
+    monkeypatch.setattr(source, "BATCH", 16)
+    monkeypatch.setattr(source, "HELD_MAX", 24)
+    hours = 40
+    ingested_s = int(time.time()) - hours * 3600
+    homes: dict[object, list[Kpi]] = {}
+    for hour in range(hours):
+        for cell in CELLS:
+            path = cell.replace("acme", rolled.enterprise, 1)
+            record = kpi(path, T0 + hour * HOUR, T0 + (hour + 1) * HOUR, made=[pieces(hour)])
+            homes.setdefault(rolled.home(path), []).append(record)
+    for records in homes.values():
+        rolled.put(*records, ingested_at=lambda record: (ingested_s + (record.started_at - T0) // 1_000_000) * 1000)
+    assert len(homes) > 1
+    runner = Runner(rolled.settings, EngineConfig(), rolled.plant, rolled.codec, horizon_us=3 * HOUR)
+    runner.run(rolled.idle)
+    assert runner.fold.late == {}
+    assert runner.sums.records["late"] == 0
+    whole = [record for record in newest(rolled.written()).values() if record.path == rolled.enterprise]
+    assert sorted(sum(one.good for one in record.pieces) for record in whole) == [3 * hour for hour in range(hours)]
+    assert runner.fold.windows < 8 * 8
 
 
 def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:

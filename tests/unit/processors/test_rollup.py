@@ -20,6 +20,7 @@ from tests.harness.kpi_records import (
     FILLER,
     HOUR,
     LEIPZIG,
+    LINE_1,
     MINUTE,
     MODEL,
     OVEN,
@@ -33,7 +34,7 @@ from tests.harness.kpi_records import (
 )
 from topology.kpi_values import Facts, Pieces, losses, total, values
 
-LINE_1, LINE_2 = f"{DALLAS}/line-1", f"{DALLAS}/line-2"
+LINE_2 = f"{DALLAS}/line-2"
 CODEC = Codec({name: number for number, name in enumerate(TYPES, start=1)})
 
 
