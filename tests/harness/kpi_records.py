@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from processors.identity import natural_id, revised
-from processors.rollup import Rollup
+from processors.rollup.fold import Rollup
 from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
 from topology.kpi_plant import selected
 from topology.kpi_values import Facts, Pieces, losses

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from processors.comparison import METHOD, MORE, Comparison, Difference, Group, compare
-from processors.inference import Estimate
-from processors.measure import Measure, measure
-from processors.selection import By, Samples, at_level, closed, fitting, grouped, of_definition, of_window
-from processors.supply import by_supplier, refuse_time
+from processors.analysis.comparison import METHOD, MORE, Comparison, Difference, Group, compare
+from processors.analysis.inference import Estimate
+from processors.analysis.measure import Measure, measure
+from processors.analysis.selection import By, Samples, at_level, closed, fitting, grouped, of_definition, of_window
+from processors.analysis.supply import by_supplier, refuse_time
 from schemas.codec import Codec
 from schemas.text import iso
 from topology.filters import Filter

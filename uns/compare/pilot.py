@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from processors.analysis.inference import CONFIDENCE, Estimate
+from processors.analysis.pilot import Changeover, EndedOrder, Outcome, Period, Report, report
+from processors.analysis.selection import Incomparable, at_level, closed, fitting, newest, of_definition, of_window
 from processors.identity import natural_id, revised
-from processors.inference import CONFIDENCE, Estimate
-from processors.pilot import Changeover, EndedOrder, Outcome, Period, Report, report
-from processors.selection import Incomparable, at_level, closed, fitting, newest, of_definition, of_window
 from schemas.codec import Codec
 from schemas.records import Inputs, Kpi, PilotEstimate, PilotTarget
 from schemas.records import Pilot as PilotRecord

@@ -9,7 +9,7 @@ from confluent_kafka import Message as Consumed
 from faust.types import TP
 
 from processors.identity import of_natural
-from processors.rollup import Rollup, Taken
+from processors.rollup.fold import Rollup, Taken
 from schemas.codec import Codec, Undecodable
 from schemas.records import Kpi
 from topology.classes import MessageClass

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.comparison import FEW, MORE, NOISE, UNKNOWN, Comparison, Difference, compare
-from processors.identity import revised
-from processors.measure import Measure, Places, measure
-from processors.selection import (
+from processors.analysis.comparison import FEW, MORE, NOISE, UNKNOWN, Comparison, Difference, compare
+from processors.analysis.measure import Measure, Places, measure
+from processors.analysis.selection import (
     By,
     Incomparable,
     at_level,
@@ -22,6 +21,7 @@ from processors.selection import (
     of_window,
     shift_name,
 )
+from processors.identity import revised
 from schemas.records import Kpi
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
 from tests.harness.line_logs import T0 as T_LOG

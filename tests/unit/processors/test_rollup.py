@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.rollup import Taken
+from processors.rollup.fold import Taken
 from schemas.codec import Codec
 from schemas.records import TYPES, Inputs, Kpi, KpiStops, Order
 from tests.harness import line_logs

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.work_center import WorkCenter
+from processors.rollup.work_center import WorkCenter
 from tests.harness.kpi_records import DEFINITION, LINE_1, plant
 from topology.kpi_values import Facts, Pieces, losses, total, values
 from topology.path import Path

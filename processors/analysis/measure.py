@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from processors.inference import Number, Vector
+from processors.analysis.inference import Number, Vector
 from topology.formula import parse
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import COUNTS, QUANTITIES, Facts, Pieces, values

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
-from processors.comparison import FEWEST, estimated
-from processors.inference import Estimate, Units, Vector, delete_one, difference, jackknife, relative
-from processors.measure import Measure, Places, measure
-from processors.selection import Incomparable, facts_of, nothing, sampled
+from processors.analysis.comparison import FEWEST, estimated
+from processors.analysis.inference import Estimate, Units, Vector, delete_one, difference, jackknife, relative
+from processors.analysis.measure import Measure, Places, measure
+from processors.analysis.selection import Incomparable, facts_of, nothing, sampled
 from schemas.records import Kpi
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import Facts, Pieces, total
