@@ -250,6 +250,16 @@ def test_doctor_is_content_with_services_that_answer(postgres: str, mqtt_broker:
         assert found[check].verdict is Verdict.OK, found[check]
 
 
+def test_storage_of_a_newer_kafka_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "meta.properties").write_text("version=1\n", encoding="ascii")
+    for note in (None, "9.1.0"):
+        if note is not None:
+            (tmp_path / "made-by").write_text(note, encoding="ascii")
+        with pytest.raises(ServiceError, match=f"was made by Kafka {note or '4.4.0'}.* begin anew: remove"):
+            Kafka(tmp_path).start()
+
+
 def test_several_processes_may_fetch_the_jars_at_once(kafka: str, tmp_path: Path) -> None:
     code = "from uns.embedded import jars, kafka; print(jars.fetch(kafka.COORDINATES[\"Kafka's logging\"], 'logging'))"
     environment = os.environ | {"JGO_CACHE_DIR": str(tmp_path)}  # the jars are there already, their folder is not

@@ -18,7 +18,7 @@ from uns.embedded.errors import ServiceError
 from uns.embedded.ports import HOST, claim, free_port
 from uns.embedded.service import Service
 
-VERSION = "4.4.0"
+VERSION = "4.2.2"  # 4.3 and 4.4 lose transaction markers as a lone broker ends: docs/adr/0005
 # Kafka, and a backend for its logs, without which it warns and logs nothing. Resolved apart: together, jgo mixes versions.
 COORDINATES = {
     f"Kafka {VERSION} (45 MB)": f"org.apache.kafka:kafka_2.13:{VERSION}",
@@ -84,8 +84,7 @@ class Kafka(Service):
         content = "".join(f"{name}={value}\n" for name, value in self.properties(port).items())
         properties.write_text(content, encoding="utf-8")
         logs.write_text(_LOGGING, encoding="utf-8")
-        if not (data / "meta.properties").exists():
-            _format(self._java.path, self._classpath, properties)
+        self._format(data, properties)
         options = [*JVM, f"-Dlog4j2.configurationFile={logs}"]
         if self._java.major >= 24:
             options += ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
@@ -96,6 +95,20 @@ class Kafka(Service):
             self.folder / "kafka.log",
             keep_open=[self.lock.fileno()],
         )
+
+    def _format(self, data: Path, properties: Path) -> None:
+        """Makes the storage, once. Raises `ServiceError` where another version made it: an older one cannot read it."""
+        note = self.folder / "made-by"
+        if not (data / "meta.properties").exists():
+            _format(self._java.path, self._classpath, properties)
+            note.write_text(f"{VERSION}\n", encoding="ascii")
+        maker = note.read_text(encoding="ascii").strip() if note.exists() else "4.4.0"  # the last not to note it
+        if _release(maker) > _release(VERSION):
+            raise ServiceError(
+                f"{data} was made by Kafka {maker}, and {VERSION} cannot read it. Keep what it holds by running that "
+                f"version yourself (UNS_BOOTSTRAP), or begin anew: remove {self.folder}, or set UNS_STATE_DIR to "
+                "another folder"
+            )
 
     def properties(self, port: int) -> dict[str, str]:
         """The whole of server.properties."""
@@ -122,6 +135,11 @@ class Kafka(Service):
         except KafkaException:
             return False
         return True
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Major and minor: what decides whether storage can be read."""
+    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def cluster_id(number: uuid.UUID) -> str:
