@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from processors import noise
 from processors.base import Rejection
-from processors.counters import Counted, Counter
+from processors.counters import MADE_BEFORE, Counted, Counter
 from processors.elements import PLAIN, Context, Elements
 from processors.facts import Facts
 from processors.journal import Journal
@@ -221,8 +221,9 @@ class Cell:
             case "good_count" | "scrap_count" | "rework_count":
                 series = Series()
                 cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
-                self.counters.append(Counter(series, COUNTED[spec.role], spec.modulus, cycle_us))
-                return self._counted(tag, series, spec.modulus)
+                added = spec.counts == "increments"
+                self.counters.append(Counter(series, COUNTED[spec.role], spec.modulus, cycle_us, added))
+                return self._counted(tag, series, spec.modulus, 0 if added else MADE_BEFORE)
             case "energy":
                 series = Series()
                 self.counters.append(Counter(series, "energy", None, 1))
@@ -263,8 +264,11 @@ class Cell:
 
         return handle
 
-    def _counted(self, tag: str, series: Series, modulus: int | None) -> Handler:
-        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing."""
+    def _counted(self, tag: str, series: Series, modulus: int | None, before: int = 0) -> Handler:
+        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing.
+
+        `before`: µs by which what a sample says lies before it.
+        """
         self.series[tag] = series
         put = self.put
         limit = COUNT_MAX if modulus is None else min(modulus, COUNT_MAX)
@@ -283,7 +287,7 @@ class Cell:
                 value = int(value)
             if not 0 <= value < limit:
                 return self._refuse("out_of_range", sample, f"0 to {limit - 1} is possible; check the tag's modulus")
-            put(tag, series, sample.at, value, offset)
+            put(tag, series, sample.at - before, value, offset)
             return None
 
         return handle
@@ -303,7 +307,7 @@ class Cell:
                 return self._refuse("not_finite", sample, "a finite number is expected")
             if not 0 <= value < COUNT_MAX:
                 return self._refuse("out_of_range", sample, f"0 to {COUNT_MAX - 1} is possible")
-            put(tag, series, sample.at, round(value * 1000), offset)
+            put(tag, series, sample.at - MADE_BEFORE, round(value * 1000), offset)
             return None
 
         return handle

@@ -146,23 +146,23 @@ def _publish(cell: Cell, view: View, run: Run, last: bool) -> tuple[int, list[De
     until = min(run.end, view.now)
     begun = run.start
     first = _first_good(cell, run, begun, until)
-    flying = first is not None and _unhalted(cell, origin.at, first.at, view.now)
+    flying = first is not None and _unhalted(cell, origin.at, first.counted_at, view.now)
     if flying:
         setup = next(iter(_setups(cell, begun, min(begun + EARLY, until), view.now)), None)
         if setup is not None and (late := pieces.last(counters, GOOD, begun, setup[0] + 1)) is not None:
-            origin, begun = origin._replace(at=late.at, offset=late.offset), late.at + 1
+            origin, begun = origin._replace(at=late.counted_at, offset=late.offset), late.at + 1
             first = _first_good(cell, run, begun, until)
     if first is None and not last:
         return None
-    end = view.now if first is None else first.at
+    end = view.now if first is None else first.counted_at
     setups = _setups(cell, max(origin.at, view.begin), end, view.now)
     setup_from = setups[0][0] if setups else min(max(origin.until, origin.at), end)
     since = max(begun, setup_from)
     trial = pieces.first(counters, MADE, since, end)
-    tried = end if trial is None else trial.at
+    tried = end if trial is None else trial.counted_at
     run_from = max((over for _, over in setups if over <= tried), default=tried)
     scrap = sum(piece.number for piece in pieces.made(counters, NOT_GOOD, setup_from, end + (first is not None)))
-    on_machine = plan.piece(end if first is not None else end - 1).order
+    on_machine = plan.piece(first.at if first is not None else end - 1).order
     offsets = hull(origin.offset, origin.offset, *((first.offset,) * 2 if first else (NO_OFFSET,) * 2))
     target_s = cell.type.changeover_target_s
     found = cell.ledger.put(
@@ -191,7 +191,7 @@ def _origin(cell: Cell, before: int, begin: int) -> Origin | None:
     while (found := pieces.last(cell.counters, GOOD, begin, before)) is not None:
         order = cell.plan.order_at(found.at)
         if order is not None:
-            return Origin(found.at, order.id, order.product, cell.plan.orders[order.id].end, 0, found.offset)
+            return Origin(found.counted_at, order.id, order.product, cell.plan.orders[order.id].end, 0, found.offset)
         before = max(cell.plan.piece(found.at).start, begin)
     return None
 

@@ -26,6 +26,11 @@ def revised(natural: str, revision: int) -> str:
     return f"{natural}:{revision}"
 
 
+def of_natural(natural: str) -> str:
+    """The path that a natural id of ours begins with."""
+    return natural.partition("#")[0]
+
+
 def parse(natural: str) -> tuple[str, int]:
     """(kind, started_at) of a natural id of ours. Raises ValueError for any other text."""
     _, _, rest = natural.partition("#")

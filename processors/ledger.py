@@ -195,8 +195,10 @@ class Ledger:
         self._thawed.clear()
         for hour in self._grown:
             segment = self._segments.get(hour)
-            if segment is not None and len(segment.new) >= max(NEW_MAX, segment.count // 8):
-                self._pack(hour, segment)
+            if segment is not None:
+                lasting = sum(at // HOUR == hour for _, at in self.open)  # what is open is never packed
+                if len(segment.new) - lasting >= max(NEW_MAX, segment.count // 8):
+                    self._pack(hour, segment)
         self._grown.clear()
 
     def cool(self, before: int) -> None:

@@ -270,10 +270,14 @@ class LineFold:
         if isinstance(fact, Order | Shift) and self._first_told(home, fact):
             start, end = -INF, INF
         for touched in home.cells if cell is None or start == -INF else [cell]:
-            touched.touch(start, end)
+            since, until = start, end
             if isinstance(fact, Order | Shift):
+                known = touched.plan
                 touched.replan(home.facts, home.shifts_told, home.orders_told)
                 touched.replanned = True
+                if (changed := touched.plan.change(known)) is not None:  # it may have cut another one short
+                    since, until = min(since, changed[0]), max(until, changed[1])
+            touched.touch(since, until)
             self._changed[touched.path] = touched
         return []
 

@@ -19,9 +19,14 @@ def intervals(timeline: Timeline, elements: Elements, start: int, end: int, now:
         return timeline.intervals(start, end, now)
     # What is cut off at the edges of the wider stretch is long enough there, or too far away to matter.
     found = timeline.intervals(start - margin, min(end + margin, max(now, end)), now)
-    found = _silence(found, elements, STOP, RUN, elements.noise_stop_us)
-    found = _silence(found, elements, RUN, STOP, elements.noise_run_us)
+    found = above(found, elements)
     return _clipped(found, start, end)
+
+
+def above(found: list[Interval], elements: Elements) -> list[Interval]:
+    """Intervals in order without what is below the noise floor. What is cut off at the edges is taken as long enough."""
+    found = _silence(found, elements, STOP, RUN, elements.noise_stop_us)
+    return _silence(found, elements, RUN, STOP, elements.noise_run_us)
 
 
 def _silence(found: list[Interval], elements: Elements, what: int, between: int, at_most_us: int) -> list[Interval]:

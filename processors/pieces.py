@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.counters import Counted, Counter, increments
+from processors.counters import MADE_BEFORE, Counted, Counter, increments
 
 MADE: tuple[Counted, ...] = ("good", "scrap", "rework")
 NOT_GOOD: tuple[Counted, ...] = ("scrap", "rework")
@@ -15,6 +15,9 @@ class Pieces(NamedTuple):
     """Pieces counted at one time."""
 
     at: int
+    """When they count as made."""
+    counted_at: int
+    """When the counter said so."""
     number: int
     reset: bool
     """Whether a counter began again."""
@@ -30,9 +33,10 @@ def made(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: 
                 if number:
                     known = found.get(at)
                     if known is None:
-                        found[at] = Pieces(at, number, bool(reset), offset)
+                        counted_at = at if counter.increments else at + MADE_BEFORE
+                        found[at] = Pieces(at, counted_at, number, bool(reset), offset)
                     else:
-                        found[at] = Pieces(at, known.number + number, known.reset or bool(reset), known.offset)
+                        found[at] = known._replace(number=known.number + number, reset=known.reset or bool(reset))
     return [found[at] for at in sorted(found)]
 
 

@@ -80,6 +80,8 @@ class Plan:
                 self.shifts[shift.id] = ShiftSpan(shift.started_at, end, shift, offset)
         self._pieces = self._cut()
         self._starts = [piece.start for piece in self._pieces]
+        self._last = Piece(0, 0, None, None, BUSY, "")
+        """The piece last asked for."""
 
     def _cut(self) -> list[Piece]:
         edges = {-INF, INF}
@@ -109,26 +111,32 @@ class Plan:
 
     def piece(self, at: int) -> Piece:
         """The piece that holds an instant."""
-        found = self._pieces[bisect_right(self._starts, at) - 1]
-        day = self.days.at(at)
-        return Piece(max(found.start, day.start), min(found.end, day.end), *found[2:5], day.name)
+        last = self._last
+        if not last.start <= at < last.end:  # nearly always asked of one minute
+            found = self._raw(at)
+            day = self.days.at(at)
+            start, end = max(found.start, day.start), min(found.end, day.end)
+            self._last = last = Piece(start, end, found.order, found.shift, found.status, day.name)
+        return last
 
     def pieces(self, start: int, end: int) -> list[Piece]:
         """The pieces that make up [start, end)."""
-        i = bisect_right(self._starts, start) - 1
-        day = self.days.at(start)
-        first = self._pieces[i]
-        if end <= first.end and end <= day.end:  # nearly always: nothing changes within a minute
-            return [Piece(start, end, first.order, first.shift, first.status, day.name)]
         found = []
         while start < end:
-            piece = self._pieces[i]
-            until = min(piece.end, day.end, end)
-            found.append(Piece(start, until, piece.order, piece.shift, piece.status, day.name))
-            i += until == piece.end
-            day = self.days.at(until) if until == day.end else day
+            piece = self.piece(start)
+            until = piece.end if piece.end < end else end
+            found.append(Piece(start, until, piece.order, piece.shift, piece.status, piece.day))
             start = until
         return found
+
+    def change(self, other: "Plan") -> tuple[int, int] | None:
+        """The stretch outside of which both plans say the same; None where they say the same everywhere."""
+        marks = sorted({*self._starts, *other._starts, INF})
+        changed = [(start, end) for start, end in pairwise(marks) if self._raw(start)[2:5] != other._raw(start)[2:5]]
+        return (changed[0][0], changed[-1][1]) if changed else None
+
+    def _raw(self, at: int) -> Piece:
+        return self._pieces[bisect_right(self._starts, at) - 1]
 
     def order_at(self, at: int) -> Order | None:
         found = self.piece(at).order

@@ -61,6 +61,18 @@ class Codec:
             raise ValueError(f"{name} does not fit its schema: {error}") from error
         return buffer.getvalue()
 
+    def kind(self, data: bytes | None) -> str | None:
+        """Name of the record in the bytes, by their header alone; None when they are none of ours."""
+        if data is None or len(data) < _HEADER.size:
+            return None
+        magic, id_ = _HEADER.unpack_from(data)
+        if magic != MAGIC:
+            return None
+        try:
+            return self._name.get(id_) or self._resolve(id_)[0]
+        except Undecodable:
+            return None
+
     def decode(self, data: bytes | None) -> Record:
         """The record in the bytes. Raises `Undecodable`."""
         if data is None:
@@ -89,6 +101,12 @@ class Codec:
             # No object's address in the words: they go into a header that every replay must say again, byte for byte.
             words = _ADDRESS.sub("", str(error))
             raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {words}") from error
+
+    def type_name(self, data: bytes | None) -> str | None:
+        """The record's name by its header alone: to pass over, cheaply, what need not be decoded. None: not told there."""
+        if data is None or len(data) < _HEADER.size or data[0] != MAGIC:
+            return None
+        return self._name.get(_HEADER.unpack_from(data)[1])
 
     def _resolve(self, id_: int) -> tuple[str, Any]:
         """Record name and writer schema of an id that is not among ours."""

@@ -263,6 +263,41 @@ class Kpi(Derived, frozen=True, gc=False, kw_only=True):
     rule: str | None
 
 
+class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    value: float | None
+    low: float | None
+    high: float | None
+    windows: int
+
+
+class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    name: str
+    unit: str
+    better: str
+    baseline: PilotEstimate
+    since: PilotEstimate
+    change: PilotEstimate
+    relative: PilotEstimate
+    target: float | None
+    target_change: float | None
+    verdict: str
+    mix_baseline: float | None
+    mix_since: float | None
+
+
+class Pilot(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    name: str
+    filter: str
+    baseline_from: int
+    baseline_to: int
+    since: int
+    until: int
+    targets: tuple[PilotTarget, ...]
+    warnings: tuple[str, ...]
+
+
 class Changeover(Derived, frozen=True, gc=False, kw_only=True):
     message_class = "changeover"
 
@@ -335,5 +370,6 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Changeover,
     Cycle,
     Bottleneck,
+    Pilot,
 )
 TYPES: dict[str, type[Record]] = {t.__name__: t for t in (*RAW_TYPES, *DERIVED_TYPES)}

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from topology.document import Document, Problem, Where, read
-from topology.kpi import Definition
+from topology.kpi import Definition, shipped
 from topology.kpi_check import changed_as_shipped, faults
 from topology.kpi_plant import invalid, own, plant_faults
 from topology.path import Level
+from topology.pilot_check import pilot_faults
 from topology.plant import Plant
 
-SHARED = ("namespace", "types", "shifts", "connectors", "sinks", "kpi_definitions")
+SHARED = ("namespace", "types", "shifts", "connectors", "sinks", "kpi_definitions", "pilot")
 """Top-level keys that several files may add to; to `namespace` down to the cells, so that a site can have its own file."""
 _CELLS = len(("namespace", "sites", "site", "areas", "area", "lines", "line", "cells"))
 
@@ -124,7 +125,7 @@ def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
         problems = list(explain(error, (), sources, Plant))
         problems += _references(merged, sources)
         raise PlantError(sorted(set(problems))) from None
-    if problems := _references(merged, sources) or _calendars(plant, sources):
+    if problems := _references(merged, sources) or [*_calendars(plant, sources), *_pilots(plant, merged, sources)]:
         raise PlantError(sorted(problems))
     return plant, sources
 
@@ -291,6 +292,13 @@ def _calendars(plant: Plant, sources: Sources) -> list[Problem]:
         message = f"shifts.{name}.filter: {text!r} names no line; a filter over lines looks like acme/dallas/#"
         problems.append(sources.problem(("shifts", name, "filter"), message))
     return problems
+
+
+def _pilots(plant: Plant, merged: Mapping[str, Any], sources: Sources) -> list[Problem]:
+    return [
+        sources.problem(where, f"{'.'.join(map(str, where))}: {words}")
+        for where, words in pilot_faults(plant, {**shipped(), **own(merged)})
+    ]
 
 
 def _stands(where: Where, sources: Sources) -> str:

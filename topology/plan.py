@@ -95,9 +95,10 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
             name = topic(area, message_class, prefix)
             topics[name] = Topic(name, partitions, _config(message_class, plant.retention))
     for place in plant.places():
-        if place.level < Level.AREA:  # for what carries no path, or one above the areas
-            name = topic(place, MessageClass.QUARANTINE, prefix)
-            topics[name] = Topic(name, 1, _config(MessageClass.QUARANTINE, plant.retention))
+        if place.level < Level.AREA:  # roll-ups, and what carries no path or one above the areas
+            for message_class in (MessageClass.KPI, MessageClass.QUARANTINE):
+                name = topic(place, message_class, prefix)
+                topics[name] = Topic(name, 1, _config(message_class, plant.retention))
     granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
     return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted)
 

@@ -5,13 +5,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from topology.classes import DERIVED, MessageClass
 from topology.filters import REST, Filter
 from topology.kpi import KpiFormula, KpiId
 from topology.packml import CODE_MAPS, STATES
 from topology.path import Level, Path
+from topology.pilot import Pilot
 from topology.shifts import Calendar
 
 
@@ -51,6 +52,9 @@ class Tag(_Model):
     modulus: int | None = Field(
         None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
     )
+    counts: Literal["cumulative", "increments"] = Field(
+        "cumulative", description="for a counter: what a sample gives, the sum so far or what was added since the last"
+    )
     unit: str | None = Field(None, description="unit of measure")
     target: float | None = Field(None, description="target value of a characteristic")
     lsl: float | None = Field(None, description="lower specification limit")
@@ -63,6 +67,10 @@ class Tag(_Model):
             raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
         if self.modulus is not None and self.role not in COUNTERS:
             raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.role not in COUNTERS:
+            raise ValueError(f"counts belongs to a counter (role {', '.join(COUNTERS)})")
+        if self.counts == "increments" and self.modulus is not None:
+            raise ValueError("modulus belongs to a cumulative counter; increments do not roll over")
         if self.map is not None and self.role not in ("state", "mode"):
             raise ValueError("map belongs to role state or mode")
         if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
@@ -90,10 +98,13 @@ class Tag(_Model):
 
 
 class Reason(_Model):
-    """One entry of an equipment type's reasons."""
+    """One entry of an equipment type's reason tree."""
 
     name: str = Field(description="what an operator calls it")
-    category: str = Field(description="breakdown, material, micro, planned, … ; breakdown opens a work order")
+    category: str = Field(
+        "", description="breakdown, material, micro, planned, … ; breakdown opens a work order; none: its parent's"
+    )
+    parent: int | None = Field(None, description="code of the reason that it is a kind of; none: a root of the tree")
 
 
 class EquipmentType(_Model):
@@ -114,6 +125,25 @@ class EquipmentType(_Model):
         None, gt=0, description="what a changeover should take, last good piece to first good piece, in seconds"
     )
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
+
+    @field_validator("reasons")
+    @classmethod
+    def _tree(cls, reasons: dict[int, Reason]) -> dict[int, Reason]:
+        """Every reason with the category that it says or inherits."""
+        found = {}
+        for code, reason in reasons.items():
+            chain = [code]
+            while (parent := reasons[chain[-1]].parent) is not None:
+                if parent not in reasons:
+                    raise ValueError(f"reason {chain[-1]}: parent {parent} is no reason of this type")
+                chain.append(parent)
+                if parent in chain[:-1]:
+                    raise ValueError(f"reason {code}: its parents go round in a circle ({' → '.join(map(str, chain))})")
+            category = next((reasons[one].category for one in chain if reasons[one].category), None)
+            if category is None:
+                raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
+            found[code] = reason.model_copy(update={"category": category})
+        return found
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":
@@ -141,6 +171,22 @@ class Cell(_Model):
 
 class Line(_Model):
     cells: dict[Segment, Cell] = Field(description="work units in the order of the material's flow")
+    kpi_rule: Literal["end_of_line", "bottleneck"] = Field(
+        "end_of_line",
+        description="whose pieces are the line's: the good ones of the last work unit that counts, or the bottleneck's; "
+        "its time is the bottleneck's",
+    )
+    bottleneck: Segment | None = Field(
+        None, description="the work unit that paces the line; none: the one with the longest ideal cycle"
+    )
+
+    @model_validator(mode="after")
+    def _has_its_bottleneck(self) -> "Line":
+        if self.bottleneck is not None and self.bottleneck not in self.cells:
+            raise ValueError(
+                f"bottleneck {self.bottleneck!r} is no cell of the line; there are {', '.join(self.cells)}"
+            )
+        return self
 
 
 class Area(_Model):
@@ -253,6 +299,9 @@ class Plant(_Model):
     shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
     kpi_definitions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="the enterprise's own definitions: name@version → definition"
+    )
+    pilot: dict[Segment, Pilot] = Field(
+        default_factory=dict, description="trials: a baseline, targets, what came of them"
     )
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
     connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")

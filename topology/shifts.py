@@ -34,7 +34,7 @@ def _minutes(value: Any) -> Any:
     return value
 
 
-def _zone(name: str) -> str:
+def zone_name(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -115,7 +115,9 @@ class Calendar(_Model):
     """Who works when. Time outside of its shifts is not planned."""
 
     filter: Annotated[str, AfterValidator(_filter)] = Field(description="MQTT filter over the lines it holds for")
-    zone: Annotated[str, AfterValidator(_zone)] = Field(description="time zone of its local times, e.g. Europe/Berlin")
+    zone: Annotated[str, AfterValidator(zone_name)] = Field(
+        description="time zone of its local times, e.g. Europe/Berlin"
+    )
     shifts: dict[str, Pattern] = Field(min_length=1, description="name → shift")
     exceptions: tuple[ExceptionalDays, ...] = Field(
         (), description="holidays, extra shifts; the first that holds decides"
@@ -198,10 +200,13 @@ class Days:
         """The day that holds an instant (µs UTC)."""
         last = self._last
         if not last.start <= at < last.end:  # asked over and over for one day
-            day = moment(at).astimezone(self._zone).date()
-            start, end = (_instant(day, minutes, self._zone) for minutes in (0, MINUTES_A_DAY))
-            self._last = last = LocalDay(start, end, day.isoformat())
+            self._last = last = self.on(moment(at).astimezone(self._zone).date())
         return last
+
+    def on(self, day: date) -> LocalDay:
+        """The day of a date."""
+        start, end = (_instant(day, minutes, self._zone) for minutes in (0, MINUTES_A_DAY))
+        return LocalDay(start, end, day.isoformat())
 
     def between(self, start: int, end: int) -> Iterator[LocalDay]:
         """The days that meet [start, end)."""

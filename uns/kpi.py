@@ -91,7 +91,7 @@ def text(one: Known) -> str:
     lines += ["", "Time model (the first rule that holds decides)"]
     if not definition.plans:
         lines += _table([("planned: unplanned", "unplanned"), ("planned: break", "PDOT")])
-    lines += _table([(_condition(rule.when), rule.element) for rule in definition.time_model])
+    lines += _table([(condition(rule.when), rule.element) for rule in definition.time_model])
     if definition.totals:
         lines += ["", "Totals", *_table([(name, "=", formula) for name, formula in definition.totals.items()])]
     lines += ["", "Options", *_table([(name, _option(value)) for name, value in definition.options])]
@@ -120,7 +120,8 @@ def _option(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _condition(when: When) -> str:
+def condition(when: When) -> str:
+    """A rule's condition in words."""
     parts = [
         f"{key}: {', '.join(value) if isinstance(value, tuple) else 'yes' if value else 'no'}"
         for key, value in when

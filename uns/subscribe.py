@@ -7,7 +7,7 @@ The library behind `uns tail`, `uns get`, `uns tree` and the page; anyone's Pyth
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -36,7 +36,8 @@ class NothingMatches(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One record of the namespace. `record` is None when the bytes are none of ours; `problem` then says why."""
+    """One record of the namespace. `record` is None when the bytes are none of ours, and `problem` then says why; or when
+    nothing is decoded."""
 
     topic: str
     partition: int
@@ -47,6 +48,8 @@ class Received:
     value: bytes | None
     record: Record | None
     problem: str | None
+    id: str | None = None
+    """Of its CloudEvents header, where records are not decoded: so one may choose which to decode."""
 
 
 def topics_for(available: Sequence[str], filters: Sequence[Filter], classes: Sequence[MessageClass]) -> list[str]:
@@ -93,8 +96,12 @@ class Subscription:
         classes: Sequence[MessageClass],
         begin: Begin | Mapping[MessageClass, Begin] = "now",
         follow: bool = True,
+        records: Collection[str] = (),
+        decode: bool = True,
     ) -> None:
-        self._codec = codec
+        """`records`: names of the only record types wanted, others are not even decoded; none: all."""
+        self._codec, self._decode = codec, decode
+        self._records = frozenset(records)
         self._filters = tuple(filters)
         self._follow = follow
         self._consumer = Consumer(
@@ -171,11 +178,16 @@ class Subscription:
             return None  # a broken key belongs to no path: the engine's quarantine shows it
         if not any(wanted.matches(path) for wanted in self._filters):
             return None
-        record, problem = None, None
-        try:
-            record = self._codec.decode(message.value())
-        except Undecodable as error:
-            problem = str(error)
+        if self._records and self._codec.kind(message.value()) not in self._records:
+            return None
+        record, problem, id_ = None, None, None
+        if self._decode:
+            try:
+                record = self._codec.decode(message.value())
+            except Undecodable as error:
+                problem = str(error)
+        else:
+            id_ = next((value.decode() for name, value in message.headers() or () if name == "ce_id"), None)
         return Received(
             message.topic(),
             message.partition(),
@@ -186,6 +198,7 @@ class Subscription:
             message.value(),
             record,
             problem,
+            id_,
         )
 
     def close(self) -> None:

@@ -47,8 +47,9 @@ class Parts:
         return [f"connector-{name}" for name in plant.connectors]
 
     def add_rest(self, plant: Plant, page: int) -> None:
-        """Processors, sinks and the page."""
+        """Processors, roll-ups, sinks and the page."""
         self.add("processors", "-m", "uns", "run", "processors")
+        self.add("rollups", "-m", "uns", "run", "rollups")
         for name in plant.sinks:
             self.add(f"sink-{name}", "-m", "uns", "run", "sink", name)
         self.add("page", "-m", "uns", "run", "page", "--port", str(page))

@@ -2,7 +2,7 @@
 
 `samples` has the natural key (path, tag, at); a value at a key that is there already replaces it when it stands later in
 the log. Every derived class has a table with all revisions (key: id and begin), and a view `<class>_latest`; the second
-record type of a class has its own, `kpi_bottleneck`. Facts are replaced by their (path, id).
+record type of a class has its own, `kpi_bottleneck`, `kpi_pilot`. Facts are replaced by their (path, id).
 """
 
 import json

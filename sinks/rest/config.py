@@ -11,8 +11,10 @@ from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS = {kind.message_class: kind for kind in reversed(DERIVED_TYPES)}
-"""Class → its record type; of `kpi` it is `Kpi`, the other is asked for by name."""
+RECORDS: dict[str, type[Derived]] = {}
+for _kind in DERIVED_TYPES:
+    RECORDS.setdefault(_kind.message_class, _kind)
+"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
 BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""

@@ -53,6 +53,7 @@ def test_it_says_itself_that_all_is_well(summary: dict[str, Any]) -> None:
     assert summary["chaos"]["ended_by_itself"] == []
     assert summary["chaos"]["killed"] == [
         "processors",
+        "rollups",
         "connector-dallas-opcua",
         "connector-leipzig-opcua",
         "connector-plant-mqtt",
@@ -69,7 +70,7 @@ def test_the_ledger_is_exact(summary: dict[str, Any]) -> None:
 def test_every_class_is_derived_and_nothing_twice(summary: dict[str, Any]) -> None:
     assert all(
         summary["derived"][name] >= 1
-        for name in ("state", "production", "downtime", "oee", "quality", "alert", "current")
+        for name in ("state", "production", "downtime", "oee", "quality", "alert", "current", "kpi")
     )
     assert summary["derived_repeated"] == 0
 

@@ -15,7 +15,7 @@ def demo(
     ] = None,
     summary: Annotated[Path | None, typer.Option(help="write what came of it as JSON; needs --for")] = None,
     chaos: Annotated[
-        bool, typer.Option("--chaos", help="kill -9 the processors, then each connector, on the way; needs --for")
+        bool, typer.Option("--chaos", help="kill -9 processors, roll-ups, each connector on the way; needs --for")
     ] = False,
     rate: Annotated[
         float, typer.Option(min=1, max=600, help="how many times as fast as yours the plant's clock runs")

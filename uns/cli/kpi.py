@@ -1,12 +1,18 @@
-"""`uns kpi list | show | lint`: what the shared KPI definitions say, and whether a plant's own are right."""
+"""`uns kpi list | show | lint | diff`: what the shared KPI definitions say, and what difference they make."""
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uns.cli.app import app, emit
+from uns.cli.app import UserError, app, emit
+
+if TYPE_CHECKING:
+    from topology.kpi import Definition
+    from topology.plant import Plant
+    from uns.replay.sides import History
 
 kpi = typer.Typer(no_args_is_help=True, help="KPI definitions: shared, versioned, readable.")
 app.add_typer(kpi, name="kpi")
@@ -73,6 +79,101 @@ def lint(
             typer.echo(f"{place}: no problems with KPI definitions")
     if problems:
         raise typer.Exit(1)
+
+
+@kpi.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="definition, name@version; without version: its highest")],
+    b: Annotated[str, typer.Argument(metavar="B", help="the other definition")],
+    wanted: Annotated[str, typer.Argument(metavar="FILTER", help="MQTT filter over paths, e.g. 'acme/dallas/#'")],
+    begin: Annotated[
+        str, typer.Option("--from", help="begin of the windows: beginning, an ISO time with offset, or 8h, 2d ago")
+    ] = "beginning",
+    until: Annotated[str, typer.Option("--to", help="the same, excluded: now, an ISO time, a span back")] = "now",
+    window: Annotated[
+        str | None, typer.Option(help="hour, shift or day, one by one (default: all shifts of a machine together)")
+    ] = None,
+    most: Annotated[int, typer.Option("--show", min=0, help="stops in a table; --json has all")] = 20,
+    plant: PlantOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the same history gives under two definitions, in minutes and points, and which stops explain the difference.
+
+    Folds the raw log offline under both; no processors need to run, and nothing is published.
+    """
+    from rich.console import Console
+
+    from uns.kpi import known, select
+    from uns.kpi_diff import WINDOWS, compare
+    from uns.kpi_diff_report import document, show
+    from uns.plant import load_plant
+
+    folder = _folder(plant)
+    definitions = known(folder, os.environ)
+    one, other = (select(definitions, name).definition for name in (a, b))
+    chosen = next((name for name in WINDOWS if name == window), None)
+    if window is not None and chosen is None:
+        raise UserError(f"--window {window!r}: there are {', '.join(WINDOWS)}")
+    start, end = _between(begin, until)
+    history = _history(load_plant(folder), wanted, (one, other), start, end)
+    rows = compare(history.sides[0], history.sides[1], history.plans, start, end, chosen)
+    if not rows:
+        raise UserError(
+            f"{wanted}: no {window or 'shift or hour'} begins between --from and --to in what is there"
+            + "".join(f"; {note}" for note in history.notes)
+        )
+    if as_json:
+        emit(document(rows, one, other, history.raw_records, history.refused, history.notes))
+    else:
+        width = None if sys.stdout.isatty() else 160
+        console = Console(highlight=False, width=width)
+        show(rows, one, other, history.refused, history.notes, console, most)
+
+
+def _between(begin: str, until: str) -> tuple[int, int]:
+    """µs. Raises `UserError`."""
+    from uns import clock
+    from uns.cli.replay import instant
+    from uns.settings import settings
+
+    now = clock.from_spec(settings().clock)()
+    try:
+        start, end = instant("--from", begin, now), instant("--to", until, now)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if start >= end:
+        raise UserError(f"--from {begin} is not before --to {until}")
+    return start, end
+
+
+def _history(
+    plant: "Plant", wanted: str, definitions: "tuple[Definition, Definition]", start: int, end: int
+) -> "History":
+    """Raises `UserError`."""
+    from confluent_kafka import KafkaException
+
+    from topology.filters import BadFilter, Filter
+    from uns.cli.replay import progress_bar
+    from uns.connection import codec, connection
+    from uns.registry.client import RegistryUnavailable
+    from uns.replay.history import parts
+    from uns.replay.sides import folded
+
+    try:
+        asked = Filter.parse(wanted)
+    except BadFilter as error:
+        raise UserError(str(error)) from error
+    there = parts(plant, asked)
+    if not there:
+        raise UserError(f"{wanted}: no machine of the plant model; `uns lint` checks it")
+    settings = connection()
+    try:
+        with progress_bar() as progress:
+            return folded(settings, codec(settings), plant, there, definitions, start, end, progress)
+    except KafkaException as error:
+        raise UserError(f"Kafka: {error.args[0].str()}; `uns doctor` looks closer") from error
+    except (RegistryUnavailable, TimeoutError) as error:
+        raise UserError(str(error)) from error
 
 
 def _folder(path: Path | None) -> Path:

@@ -63,7 +63,7 @@ def replay(
         settings = connection()
         request = _request(settings, wanted, begin, until, classes, definition, horizon, plant)
         records = codec(settings)
-        with _progress() as progress:
+        with progress_bar() as progress:
             found = recompute(settings, records, request, progress)
         console = Console(highlight=False)
         if as_json:
@@ -123,8 +123,8 @@ def _request(
         found = Filter.parse(wanted)
         known(label)
         named = frozenset(MessageClass(name) for name in classes) if classes else frozenset(COMPARED)
-        start = _instant("--from", begin, now)
-        end = FOREVER if until is None else _instant("--to", until, now)
+        start = instant("--from", begin, now)
+        end = FOREVER if until is None else instant("--to", until, now)
         horizon_h = plant.time.horizon_h if horizon is None else _hours(horizon, now)
     except (BadFilter, LookupError) as error:
         raise UserError(str(error.args[0])) from error
@@ -143,7 +143,7 @@ def _request(
     return Request(plant, group, found, named, start, end, label, horizon_h)
 
 
-def _instant(option: str, text: str, now_us: int) -> int:
+def instant(option: str, text: str, now_us: int) -> int:
     """Microseconds UTC. Raises `ValueError`."""
     from schemas.text import micros
     from uns.subscribe import begin_at
@@ -167,7 +167,7 @@ def _hours(text: str, now_us: int) -> float:
     """The length of a span such as 30d. Raises `ValueError`."""
     if not (text[:1].isdigit() and text[-1:] in "smhd"):
         raise ValueError(f"--horizon {text!r}: expected a span such as 72h or 30d")
-    return round((now_us - _instant("--horizon", text, now_us)) / 3_600_000_000, 3)
+    return round((now_us - instant("--horizon", text, now_us)) / 3_600_000_000, 3)
 
 
 def _publish(settings: "Settings", records: "Codec", request: "Request", found: "Found", yes: bool) -> int:
@@ -185,7 +185,7 @@ def _publish(settings: "Settings", records: "Codec", request: "Request", found: 
 
 
 @contextmanager
-def _progress() -> Iterator["Progress"]:
+def progress_bar() -> Iterator["Progress"]:
     """A bar on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

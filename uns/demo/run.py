@@ -23,6 +23,7 @@ from uns.connect.ledger import read_ledgers
 from uns.connection import announce, withdraw
 from uns.embedded.ports import claim, free_port
 from uns.embedded.services import Services
+from uns.rollup.runner import group as rollups
 from uns.settings import Settings
 from uns.supervisor import Status
 from uns.up import Parts, Say, apply_model
@@ -187,7 +188,11 @@ class Demo:
             while True:
                 time.sleep(1)
         begin = self.plant_end_s - self.options.duration_s
-        victims = ["processors", *(f"connector-{name}" for name in self.plant.connectors)] if self.options.chaos else []
+        victims = (
+            ["processors", "rollups", *(f"connector-{name}" for name in self.plant.connectors)]
+            if self.options.chaos
+            else []
+        )
         due = [
             (begin + self.options.duration_s * CHAOS_AT + number * CHAOS_STEP_S, name)
             for number, name in enumerate(victims)
@@ -224,6 +229,7 @@ class Demo:
         group = f"uns-processors-{self.plant.enterprise}"
         self._wait("the processors did not catch up", lambda: lag.total(self.settings, group) <= TICKS_ON_THE_WAY)
         self.parts.supervisor.stop_one("processors")
+        self._wait("the roll-ups did not catch up", lambda: lag.total(self.settings, rollups(self.plant)) == 0)
         for name in self.plant.sinks:
             sink = f"uns-sink-{self.plant.enterprise}-{name}"
             self._wait(f"sink {name} did not catch up", lambda sink=sink: lag.total(self.settings, sink) == 0)  # type: ignore[misc]

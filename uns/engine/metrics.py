@@ -13,6 +13,11 @@ redelivered = Counter("uns_engine_redelivered", "records below the fence, droppe
 skipped = Counter("uns_engine_gap_offsets", "offsets that retention removed before they were folded", _PARTITION)
 group_ahead = Counter("uns_engine_group_ahead", "restores with the group's offset above the fence", _PARTITION)
 transactions = Counter("uns_engine_transactions", "transactions by outcome", ["outcome"])
+hanging_transactions = Counter(
+    "uns_engine_hanging_transactions",
+    "partitions freed of a transaction that its coordinator had forgotten, by outcome",
+    ["outcome"],
+)
 transaction_seconds = Histogram("uns_engine_transaction_seconds", "begin to commit", buckets=_SECONDS)
 decode_seconds = Histogram("uns_engine_decode_seconds", "decoding one group of batches", buckets=_SECONDS)
 fold_seconds = Histogram("uns_engine_fold_seconds", "folding one group of batches", buckets=_SECONDS)

@@ -21,12 +21,13 @@ from processors.base import Fold
 from schemas.codec import Codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
+from uns.engine.hanging import Hanging, Healer
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
 from uns.settings import Settings
 
 log = structlog.get_logger()
-POLL_S, READ_S = 0.1, 0.02
+POLL_S, READ_S, ANSWER_S = 0.1, 0.02, 2.0
 
 
 class Cancelled(Exception):
@@ -61,9 +62,14 @@ class Restorer:
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self._fold, self._codec, self._places = fold, codec, places
+        self._healer: Healer | None = None
+        self._stood: dict[TP, int] = {}
 
     def restore(self, partitions: Collection[TP], cancelled: Callable[[], bool]) -> dict[TP, Restored]:
-        """Waits until no transaction is open on the changelogs, then reads them. Raises `Cancelled` or `Fatal`."""
+        """Waits until no transaction is open on the changelogs, reads them, and waits for what the fold wrote besides.
+
+        A transaction that hangs is ended (`Healer`). Raises `Cancelled` or `Fatal`.
+        """
         deadline = time.monotonic() + self._config.restore_timeout_s
         consumer = Consumer(
             self._settings.kafka(
@@ -78,17 +84,49 @@ class Restorer:
                 }
             )
         )
-        admin = AdminClient(self._settings.kafka())
+        admin = self._client()
         try:
             check = _Check(partitions, cancelled, deadline)
-            group = self._group_offsets(admin, partitions, check)
-            ends = self._stable_ends(admin, partitions, check)
-            kept = self._read(consumer, ends, check)
+            group = self._group_offsets(partitions, check)
+            changelogs = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in partitions}
+            outputs = self._outputs(admin, partitions, check)
+            healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
+            # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
+            ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
+            kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
+            self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
             return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
         finally:
             consumer.close()
 
-    def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
+    def _client(self) -> AdminClient:
+        return AdminClient(self._settings.kafka(log_level=0))
+
+    def standing(self, partitions: Collection[TP]) -> list[TP]:
+        """Logs of partitions at work where the same transaction is open as at the last call; none when Kafka is away."""
+        admin = self._client()
+        try:
+            logs = [TP(self._places[tp.topic].changelog, tp.partition) for tp in partitions]
+            logs += self._known(admin, partitions)
+            stable = _ends(admin, logs, IsolationLevel.READ_COMMITTED)
+            ends = _ends(admin, logs, IsolationLevel.READ_UNCOMMITTED)
+        except KafkaException:
+            return []
+        if self._healer is None or stable.keys() != self._stood.keys():
+            self._healer = Healer(self._settings, self._config, self._group, logs)
+        before, self._stood = self._stood, stable
+        return [log for log in logs if stable[log] < ends[log] and stable[log] == before.get(log)]
+
+    def heal(self, standing: Collection[TP], worker: str) -> None:
+        """Ends what hangs there; call it between two transactions of this worker.
+
+        All that the worker has sent to them is committed by then, or it would not be at work; what else is open is of a
+        worker that has lost them.
+        """
+        if self._healer is not None:
+            self._healer(standing, lambda found: found.transactional_id == worker)
+
+    def _group_offsets(self, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
 
         Not once they are stable: a broker that restarts in a commit can leave offsets pending that only the next
@@ -96,36 +134,61 @@ class Restorer:
         """
         wanted = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in partitions])
         while True:
+            # A client anew each time: one that has lost its coordinator may wait for it for ever.
+            admin = self._client()
             try:
-                answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=2.0)
+                answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=ANSWER_S)
                 found = answer[self._group].result().topic_partitions
                 return {TP(p.topic, p.partition): p.offset for p in found}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
 
-    def _stable_ends(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
-        """End offsets of the changelogs, once their last stable offset has reached them."""
-        ends: dict[TP, int] = {}
-        while waiting := [tp for tp in partitions if tp not in ends]:
-            logs = [TopicPartition(self._places[tp.topic].changelog, tp.partition) for tp in waiting]
+    def _outputs(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
+        """The partitions that records of these end in, each with the raw partition it belongs to."""
+        while True:
             try:
-                high, stable = (
-                    {p: f.result().offset for p, f in admin.list_offsets(query, isolation_level=level).items()}
-                    for query, level in (
-                        ({p: OffsetSpec.latest() for p in logs}, IsolationLevel.READ_UNCOMMITTED),
-                        ({p: OffsetSpec.latest() for p in logs}, IsolationLevel.READ_COMMITTED),
-                    )
-                )
+                return self._known(admin, partitions)
             except KafkaException as error:
-                check(f"the changelog's end: {error.args[0].str()}")
-                continue
-            ends |= {tp: stable[p] for tp, p in zip(waiting, logs, strict=True) if stable[p] >= high[p]}
-            if len(ends) < len(partitions):
-                check("an open transaction of the worker before")
-        return ends
+                check(f"the topics: {error.args[0].str()}")
 
-    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, dict[bytes, bytes]]:
-        kept: dict[TP, dict[bytes, bytes]] = {tp: {} for tp in ends}
+    def _known(self, admin: AdminClient, partitions: Collection[TP]) -> dict[TP, TP]:
+        known = admin.list_topics(timeout=ANSWER_S).topics
+        return {
+            TP(name, tp.partition): tp
+            for tp in partitions
+            for name in self._places[tp.topic].outputs
+            if name in known and tp.partition in known[name].partitions
+        }
+
+    def _stable_ends(
+        self,
+        admin: AdminClient,
+        logs: Collection[TP],
+        check: "_Check",
+        healer: Healer,
+        committed: Callable[[Hanging], bool],
+    ) -> dict[TP, int]:
+        """Last stable offsets, once each has reached what was the log's end at the first look.
+
+        A transaction that begins after that look is this worker's, or the group refuses it.
+        """
+        ends: dict[TP, int] = {}
+        stable: dict[TP, int] = {}
+        while waiting := [log for log in logs if log not in stable]:
+            try:
+                ends = _ends(admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
+                found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
+            except KafkaException as error:
+                check(f"the log's end: {error.args[0].str()}")
+                continue
+            stable |= {log: offset for log, offset in found.items() if offset >= ends[log]}
+            if len(stable) < len(logs):
+                check("an open transaction of the worker before")
+                healer([log for log in waiting if log not in stable], committed)
+        return stable
+
+    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "Kept"]:
+        kept = {tp: Kept(self._places[tp.topic].fence_key) for tp in ends}
         source = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in ends}
         open_ = {where for where, tp in source.items() if ends[tp] > 0}
         if not open_:
@@ -142,19 +205,16 @@ class Restorer:
                         open_.discard(where)
                     elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
                         raise Fatal(Exit.RESTORE, f"{where.topic}[{where.partition}]: {error.str()}")
-                elif message.value() is None:
-                    kept[source[where]].pop(message.key(), None)
                 else:
-                    kept[source[where]][message.key()] = message.value()
+                    kept[source[where]].put(message.key(), message.value(), message.timestamp()[1])
             check("the changelog", pause=False)
         consumer.unassign()
         return kept
 
-    def _build(self, consumer: Consumer, tp: TP, kept: dict[bytes, bytes], group: int, check: "_Check") -> Restored:
+    def _build(self, consumer: Consumer, tp: TP, kept: "Kept", group: int, check: "_Check") -> Restored:
         place = self._places[tp.topic]
         step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
-        mark = kept.pop(place.fence_key, None)
-        fence = msgspec.msgpack.decode(mark, type=Fence) if mark is not None else None
+        fence = kept.fence
         if fence is not None and fence.state_version != step.fold.state_version:
             raise Fatal(
                 Exit.RESTORE,
@@ -163,7 +223,7 @@ class Restorer:
                 "that raw still holds is folded again, to the same ids",
             )
         keys = 0
-        for key, value in kept.items():
+        for key, value in kept.values.items():
             if (name := place.state_name(key)) is not None:
                 step.restore(name, value)
                 keys += 1
@@ -179,10 +239,47 @@ class Restorer:
     def _watermarks(self, consumer: Consumer, tp: TP, check: "_Check") -> tuple[int, int]:
         while True:
             try:
-                low, high = consumer.get_watermark_offsets(TopicPartition(*tp), 2.0)
+                low, high = consumer.get_watermark_offsets(TopicPartition(*tp), ANSWER_S)
                 return int(low), int(high)
             except KafkaException as error:
                 check(f"offsets of {tp.topic}[{tp.partition}]: {error.args[0].str()}")
+
+
+def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> dict[TP, int]:
+    query = {TopicPartition(*log): OffsetSpec.latest() for log in logs}
+    return {
+        TP(p.topic, p.partition): future.result().offset
+        for p, future in admin.list_offsets(query, isolation_level=level, request_timeout=ANSWER_S).items()
+    }
+
+
+class Kept:
+    """What a changelog partition says after its last transaction."""
+
+    def __init__(self, fence_key: bytes) -> None:
+        self.values: dict[bytes, bytes] = {}
+        self.fence: Fence | None = None
+        self._fence_key, self._fenced_ms = fence_key, 0
+
+    def put(self, key: bytes, value: bytes | None, timestamp_ms: int) -> None:
+        if key == self._fence_key and value is not None:
+            self.fence, self._fenced_ms = msgspec.msgpack.decode(value, type=Fence), timestamp_ms
+        elif value is None:
+            self.values.pop(key, None)
+        else:
+            self.values[key] = value
+
+    def has(self, found: Hanging) -> bool:
+        """Whether a transaction that hangs in an output is committed here.
+
+        Its fence is the last record that it wrote, and no later worker has written one: it would have come by here
+        first. So the fence is of the same worker and not older than the hanging records, or the transaction is not in.
+        """
+        return (
+            self.fence is not None
+            and self.fence.worker == found.transactional_id
+            and self._fenced_ms >= found.producer.last_timestamp_ms
+        )
 
 
 class _Check:

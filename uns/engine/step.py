@@ -12,13 +12,15 @@ import msgspec
 from processors.base import Fold, Input, Rejection
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Record, Samples
-from topology.classes import MessageClass
+from topology.classes import DERIVED, MessageClass
 from topology.path import BadPath, Path
 from topology.topics import PREFIX, parse_topic, topic
 
 Headers = tuple[tuple[str, bytes], ...]
 CONNECTOR = "uns-processors"
 CONTENT_TYPE = b"application/avro"
+CAUSE = "uns.offset"
+"""Header of a derived record: the raw offset at which the fold said it, nearly always a tick's."""
 
 
 class Source(Protocol):
@@ -85,6 +87,8 @@ class Place:
         self.area, message_class = parse_topic(name, prefix)
         self.changelog = topic(self.area, MessageClass.CHANGELOG, prefix)
         self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
+        self.outputs = (self.quarantine, *(topic(self.area, derived, prefix) for derived in DERIVED))
+        """Where its records end, but for the changelog; a derived class that no fold writes has no topic."""
         self.prefix = prefix
         # The class leads the key: a later fold over another class of the area shares the changelog topic.
         self.fence_key = f"{message_class}/fence".encode()
@@ -170,7 +174,9 @@ class Step:
         results = self.fold.step(Input(path, source.topic, source.partition, source.offset, record))
         if not results:
             return []
-        trace = tuple(header for header in source.headers if header[0] == "traceparent") if source.headers else ()
+        trace: Headers = ((CAUSE, str(source.offset).encode()),)
+        if source.headers:
+            trace += tuple(header for header in source.headers if header[0] == "traceparent")
         found = []
         for result in results:
             if isinstance(result, Rejection):

@@ -59,9 +59,13 @@ class Transactions:
             ) from error
 
     def commit(
-        self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+        self,
+        messages: Iterable[tuple[int, Message]],
+        offsets: Mapping[TP, int],
+        membership: Membership,
+        notes: Mapping[TP, str] | None = None,
     ) -> None:
-        """Writes (partition, message) pairs in order, and commits them with the group's offsets.
+        """Writes (partition, message) pairs in order, and commits them with the group's offsets and what is noted there.
 
         Raises `Fenced` when the group has moved on (aborted, nothing was written), `Fatal` for any other failure:
         the outcome may then be unknown, and only a new process may find out.
@@ -79,9 +83,12 @@ class Transactions:
                 raise Fatal(Exit.TRANSACTION, f"{self._id}: {self._refused}")
         except (KafkaException, BufferError) as error:
             raise self._fatal(error) from error
+        except SystemError as error:  # the client loses a fatal error that it meets in `flush`, and says it when asked
+            self._abort()
+            raise self._fatal(error) from error
         try:
             producer.send_offsets_to_transaction(
-                [TopicPartition(tp.topic, tp.partition, offset) for tp, offset in offsets.items()],
+                [TopicPartition(*tp, offset, metadata=(notes or {}).get(tp, "")) for tp, offset in offsets.items()],
                 membership.metadata,
                 self._timeout_s,
             )

@@ -114,7 +114,14 @@ class Worker:
         self._app = self._faust()
         tasks: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(coroutine)
-            for coroutine in (stop.wait(), self._work(), self._ticks(), self._beats(), self._faust_ends())
+            for coroutine in (
+                stop.wait(),
+                self._work(),
+                self._ticks(),
+                self._beats(),
+                self._heals(),
+                self._faust_ends(),
+            )
         ]
         done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -369,6 +376,18 @@ class Worker:
                     )
                 )
             await asyncio.sleep(BEAT_S)
+
+    async def _heals(self) -> None:
+        """Else a record whose transaction has lost its marker shows only with the next one of its topic."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._config.transaction_timeout_s)
+            if self._partitions and not self._stopping:
+                standing = await loop.run_in_executor(
+                    self._restore_thread, self._restorer.standing, tuple(self._partitions)
+                )
+                if standing:
+                    await loop.run_in_executor(self._transaction_thread, self._restorer.heal, standing, self.name)
 
     async def _leave(self) -> None:
         """SIGTERM: what is folded is committed, the rest is the next worker's. Best effort, the session bounds it."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from schemas.records import Alert, Current, Derived, Downtime, Oee, Quality, State
+from topology.kpi import Definition, definition
 
 STATES_MAX = 600
 STOPS_MAX = 300
@@ -61,6 +62,8 @@ class Board:
 
     order: tuple[str, ...] = ()
     """Paths of the cells in the order of the plant model, which is the order of the line."""
+    definition: Definition = field(default_factory=lambda: definition("iso22400@1"))
+    """What the time elements mean; the plant's, where its model can be read."""
     cells: dict[str, Cell] = field(default_factory=dict)
     now: int = 0
     """Newest plant time (µs) any record has shown."""

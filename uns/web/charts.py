@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.records import Oee, Quality
+from topology.kpi import Definition
 from uns.web.board import Board, Cell
-from uns.web.theme import FAINT, INK, LINE, LOOKS, LOSSES, look
+from uns.web.theme import FAINT, INK, LINE, LOOKS, bars, look
 
 MINUTE_US = 60_000_000
 TIMELINE_US = 60 * MINUTE_US
@@ -84,21 +85,22 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
     }
 
 
-def losses_min(window: Oee) -> dict[str, float]:
-    """Minutes of a window's planned busy time by where they went; speed loss below zero means a wrong ideal cycle."""
+def losses_min(window: Oee, definition: Definition) -> dict[str, float]:
+    """Minutes of a window's planned time by where they went; speed loss below zero means a wrong ideal cycle."""
     elements = window.element_us
-    apt = elements.get("APT", 0)
+    running = sum(elements.get(name, 0) for name, part in definition.elements.items() if part.loss == "none")
+    lost = [name for name, part in definition.elements.items() if part.loss not in ("none", "outside")]
     return {
         "good": window.ideal_good_us / MINUTE_US,
         "quality": (window.ideal_us - window.ideal_good_us) / MINUTE_US,
-        "speed": (apt - window.ideal_us) / MINUTE_US,
-        **{name: elements.get(name, 0) / MINUTE_US for name in ("ADET", "AUST", "ADOT", "unknown")},
+        "speed": (running - window.ideal_us) / MINUTE_US,
+        **{name: elements.get(name, 0) / MINUTE_US for name in lost},
     }
 
 
-def losses(windows: Sequence[tuple[str, Oee]]) -> Options:
-    """Stacked minutes of planned busy time, one bar a machine: good production first, then what was lost and to what."""
-    minutes = [losses_min(window) for _, window in windows]
+def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Options:
+    """Stacked minutes of planned time, one bar a machine: good production first, then what was lost and to what."""
+    minutes = [losses_min(window, definition) for _, window in windows]
     return {
         "animation": False,
         "grid": {"left": 76, "right": 20, "top": 34, "bottom": 24},
@@ -130,7 +132,7 @@ def losses(windows: Sequence[tuple[str, Oee]]) -> Options:
                 "barWidth": "58%",
                 "data": [round(row[key], 2) for row in minutes],
             }
-            for key, word, color in LOSSES
+            for key, word, color in bars(definition)
         ],
     }
 

@@ -88,7 +88,7 @@ class LineView:
             alerts, now = board.open_alerts(self._line), board.now
         self._machines.set_content(f'<div class="machines">{machines}</div>')
         self._draw(self._timeline, timeline)
-        self._draw(self._losses, charts.losses(windows))
+        self._draw(self._losses, charts.losses(windows, board.definition))
         self._draw(self._pareto, pareto)
         self._draw_control(points)
         self._draw_alerts(alerts, now)

@@ -9,6 +9,7 @@ from schemas.codec import Codec
 from schemas.records import Acknowledge, Alert
 from topology.classes import MessageClass
 from topology.filters import Filter
+from topology.kpi_plant import selected
 from topology.loader import PlantError, load
 from topology.path import Path
 from topology.plant import Plant, Time
@@ -32,7 +33,9 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
     """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
     telemetry.configure_logs(settings)
     plant = _plant(settings)
-    board = Board(order=tuple(str(path) for path in plant.cells()) if plant else ())
+    board = Board()
+    if plant:
+        board = Board(order=tuple(str(path) for path in plant.cells()), definition=selected(plant))
     now = clock.from_spec(settings.clock)
 
     def subscription() -> Subscription:

@@ -5,6 +5,9 @@ Nothing known is drawn dashed and named, so that it can never be taken for runni
 """
 
 from dataclasses import dataclass
+from itertools import cycle
+
+from topology.kpi import Definition
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,29 @@ def look(state: str, mode: str = "production") -> Look:
     return _BY_STATE.get(state, UNKNOWN)
 
 
-LOSSES = (
+_MADE = [
     ("good", "good production", "#3f9c6b"),
     ("quality", "quality loss", "#b3476b"),
     ("speed", "speed loss", "#d9b25f"),
-    ("ADET", "stops", "#cc3d3d"),
-    ("AUST", "setup", "#5b86c9"),
-    ("ADOT", "no order", "#cfd4da"),
-    ("unknown", "no data", "#e7e5de"),
-)
-"""Where a window's planned busy time went: key, word, colour."""
+]
+_ELEMENTS = {
+    "ADET": ("stops", "#cc3d3d"),
+    "AUST": ("setup", "#5b86c9"),
+    "ADOT": ("no order", "#cfd4da"),
+    "unknown": ("no data", "#e7e5de"),
+}
+_OTHERS = ("#cc3d3d", "#5b86c9", "#e5a23b", "#8a6fb0", "#7f8a99", "#4f9aa8")
+
+
+def bars(definition: Definition) -> list[tuple[str, str, str]]:
+    """Where a window's planned time went under a definition: key, word, colour. ISO 22400's have colours of their own."""
+    found, colors = list(_MADE), cycle(_OTHERS)
+    for name, part in definition.elements.items():
+        if part.loss not in ("none", "outside"):
+            word, color = _ELEMENTS[name] if name in _ELEMENTS else (name.lower().replace("_", " "), next(colors))
+            found.append((name, word, color))
+    return found
+
 
 ALERT_COLORS = {"critical": "#8f1d1d", "high": "#cc3d3d", "medium": "#e5a23b", "low": "#7f8a99"}
 INK, FAINT, LINE = "#1f2933", "#6b7785", "#e3e6ea"

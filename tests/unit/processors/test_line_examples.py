@@ -28,6 +28,7 @@ from tests.harness.line_logs import (
     tick,
     ticks,
 )
+from topology.plant import Plant
 
 
 def play(told: list[Told], minutes: int = 70, *, alive: bool = True, run: Run | None = None) -> Run:
@@ -143,8 +144,32 @@ def test_first_sample_is_a_baseline_roll_over_and_reset_count() -> None:
     )
     made = run.newest("production")
     assert [(r.good, r.scrap, r.resets) for r in made] == [(9, 2, 0), (5, 3, 1), (496, 0, 0), (2, 1, 2)]
-    assert spans(made)[0] == (60, 120)
+    assert [begin for begin, _ in spans(made)] == [0, 60, 120, 180], "made before the sample that counts them"
     assert {r.status for r in made} == {"final"}
+
+
+def test_what_a_counter_shows_as_a_window_ends_was_made_in_it() -> None:
+    shifts = [
+        Shift(id=name, name=name, started_at=at(a), ended_at=at(b)) for name, a, b in (("a", 0, 60), ("b", 60, 120))
+    ]
+    told = [samples(at(n), Good=good) for n, good in ((0, 0), (60, 70), (120, 100))]
+    run = play([*((LINE, shift) for shift in shifts), *told], 125)
+    windows = {(r.window, r.window_name or r.started_at): r.good for r in run.newest("oee")}
+    assert (windows["shift", "a"], windows["shift", "b"]) == (70, 30)
+    assert (windows["hour", at(0)], windows["hour", at(60)]) == (70, 30)
+
+
+def test_increments_add_up_each_at_its_time() -> None:
+    model = plant().model_dump()
+    model["types"]["filler"]["tags"]["Good"] = {"role": "good_count", "counts": "increments"}
+    told = [samples(at(n), Good=good) for n, good in ((0, 5), (1, 2), (1, 2), (2, 0), (3, 7))]
+    run = play(told, 10, run=Run(Plant.model_validate(model)))
+    made = run.newest("production")
+    assert [(begin, r.good, r.resets) for (begin, _), r in zip(spans(made), made, strict=True)] == [
+        (0, 5, 0),
+        (60, 2, 0),
+        (180, 7, 0),
+    ]
 
 
 @pytest.mark.parametrize(("seconds", "good", "resets"), [(1, 3, 1), (62, 103, 0)])

@@ -55,11 +55,15 @@ def _fields_of_struct(struct_: type) -> dict[str, Any]:
     return found
 
 
-def _fields_of_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    found = {}
+def _fields_of_schema(schema: dict[str, Any], named: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A record that is named once is known by its name from there on."""
+    known, found = {} if named is None else named, {}
     for field in schema["fields"]:
         kind = field["type"]["items"] if isinstance(field["type"], dict) and "items" in field["type"] else field["type"]
-        found[field["name"]] = _fields_of_schema(kind) if isinstance(kind, dict) and "fields" in kind else None
+        if isinstance(kind, dict) and "fields" in kind:
+            known[kind["name"]] = _fields_of_schema(kind, known)
+            kind = kind["name"]
+        found[field["name"]] = known.get(kind) if isinstance(kind, str) else None
     return found
 
 

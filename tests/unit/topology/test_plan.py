@@ -99,7 +99,7 @@ def test_every_area_has_the_classes_that_something_writes() -> None:
     areas = {str(area) for area in plant().areas()}
     assert {place: classes for place, classes in homes.items() if place in areas} == dict.fromkeys(areas, written)
     above = {str(place) for place in plant().places() if place.level < Level.AREA}
-    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"quarantine"} for place in above}  # fmt: skip
+    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"kpi", "quarantine"} for place in above}  # fmt: skip
 
 
 def test_all_classes_of_an_area_have_as_many_partitions() -> None:
@@ -176,12 +176,12 @@ def test_a_prefix_never_reaches_a_neighbour_or_what_is_internal() -> None:
     (acl,) = granted(filter="acme/dallas/#", classes=EVERY_CLASS)
     assert not "uns.acme.dallas2.packaging.raw".startswith(acl.name)
     reached = {parse_topic(name) for name in WANTED.topics if name.startswith(acl.name)}
-    assert {str(place) for place, _ in reached} == {"acme/dallas/packaging", "acme/dallas/stamping"}
+    assert {str(place) for place, _ in reached} == {"acme/dallas", "acme/dallas/packaging", "acme/dallas/stamping"}
     assert not any(message_class.internal for _, message_class in reached)
 
 
 def test_some_classes_are_literal_topics_that_exist() -> None:
-    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee", "changeover"], operation="write")
+    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee", "condition"], operation="write")
     assert acls == {
         Acl("User:x", f"uns.acme.{site}.packaging.{name}", False, "write")
         for site in ("dallas", "leipzig")

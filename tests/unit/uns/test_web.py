@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Alert, Current, CurrentTag, Downtime, Inputs, Oee, Quality, State
+from topology.kpi import definition
 from uns.web import cards, charts
 from uns.web.board import STATES_MAX, Board
 from uns.web.theme import RUNNING, STOPPED, UNKNOWN, look
@@ -13,6 +14,7 @@ from uns.web.theme import RUNNING, STOPPED, UNKNOWN, look
 MINUTE = 60_000_000
 T0 = 1_795_000_000_000_000
 PATH = "acme/dallas/packaging/line-1/filler"
+ISO = definition("iso22400@1")  # read once, here: reading takes longer than hypothesis grants an example
 
 
 def common(kind: str, at: int, end: int | None = None, revision: int = 0) -> dict[str, Any]:
@@ -154,11 +156,20 @@ def test_losses_add_up_to_the_planned_busy_time() -> None:
         unknown=MINUTE,
         PDOT=20 * MINUTE,
     )
-    lost = charts.losses_min(window)
+    lost = charts.losses_min(window, ISO)
     assert sum(lost.values()) == 40
     assert lost["good"] == 9
     assert lost["quality"] == 1
     assert lost["speed"] == 10
+
+
+def test_losses_are_those_of_the_definition() -> None:
+    window = oee("hour", T0, RUN=20 * MINUTE, BREAKDOWN=12 * MINUTE, MINOR=8 * MINUTE, PLANNED=20 * MINUTE)
+    lost = charts.losses_min(window, definition("nakajima@1"))
+    assert sum(lost.values()) == 40
+    drawn = charts.losses([("filler", window)], definition("nakajima@1"))["series"]
+    assert {one["name"]: one["data"] for one in drawn}["breakdown"] == [12]
+    assert len({one["itemStyle"]["color"] for one in drawn}) == len(drawn)
 
 
 def test_the_newest_window_that_has_begun_is_shown() -> None:

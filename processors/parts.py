@@ -1,0 +1,112 @@
+"""What a whole keeps of a part's Kpi record, packed, and how parts are put together."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from processors.oee import LONG_MAX
+from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
+from topology.kpi_values import Facts, Pieces
+
+_NOWHERE = Inputs("", -1, -1, -1)
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The newest revision of one Kpi record."""
+
+    id: str
+    """Without its revision."""
+    path: str
+    revision: int
+    started_at: int
+    ended_at: int | None
+    until: int
+    """How far its time elements reach."""
+    open: bool
+    """Provisional."""
+    withdrawn: bool
+    product: str | None
+    element_us: dict[str, int]
+    pieces: tuple[KpiPieces, ...]
+    quantities: dict[str, float]
+    stops: tuple[KpiStops, ...]
+    inputs: Inputs
+
+    @classmethod
+    def of(cls, record: Kpi) -> "Part":
+        return cls(
+            id=record.natural_id,
+            path=record.path,
+            revision=record.revision,
+            started_at=record.started_at,
+            ended_at=record.ended_at,
+            until=reach(record),
+            open=record.status == "provisional",
+            withdrawn=record.ended_at == record.started_at,
+            product=record.product,
+            element_us=record.element_us,
+            pieces=record.pieces,
+            # What is no number is not known.
+            quantities={name: of for name, of in record.quantities.items() if math.isfinite(of)},
+            stops=record.stops,
+            inputs=record.inputs,
+        )
+
+    @property
+    def facts(self) -> Facts:
+        pieces = tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in self.pieces)
+        return Facts(self.element_us, pieces, self.quantities)
+
+
+def reach(record: Kpi) -> int:
+    """The event time (µs) up to which a record speaks: its end, or its begin and the time gone by."""
+    if record.ended_at is not None:
+        return record.ended_at
+    return record.started_at + sum(record.element_us.values())
+
+
+pack = msgspec.msgpack.Encoder().encode
+unpack = msgspec.msgpack.Decoder(Part).decode
+
+
+def stops(parts: Iterable[Part]) -> tuple[KpiStops, ...]:
+    """Stops by reason, longest first: counts and microseconds summed."""
+    found: dict[tuple[int | None, str | None, str | None], tuple[int, int]] = {}
+    for part in parts:
+        for one in part.stops:
+            key = one.reason_code, one.reason, one.category
+            count, us = found.get(key, (0, 0))
+            found[key] = count + one.count, us + one.stopped_us
+    longest = sorted(found.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
+    return tuple(
+        KpiStops(reason_code=code, reason=reason, category=category, count=count, stopped_us=us)
+        for (code, reason, category), (count, us) in longest
+    )
+
+
+def inputs(parts: Sequence[Part]) -> Inputs:
+    """The raw records of parts of one raw partition; nowhere (-1) where there are several: each part names its own."""
+    first = parts[0].inputs
+    if any((one.inputs.topic, one.inputs.partition) != (first.topic, first.partition) for one in parts):
+        return _NOWHERE
+    return Inputs(
+        first.topic,
+        first.partition,
+        min(one.inputs.first_offset for one in parts),
+        max(one.inputs.last_offset for one in parts),
+    )
+
+
+def recorded(pieces: Iterable[Pieces]) -> tuple[KpiPieces, ...]:
+    """Pieces as the record carries them; sums beyond a long (a counter gone mad) stop at what it can hold."""
+    return tuple(
+        KpiPieces(
+            product=one.product,
+            ideal_cycle_us=one.ideal_cycle_us,
+            good=min(one.good, LONG_MAX),
+            scrap=min(one.scrap, LONG_MAX),
+            rework=min(one.rework, LONG_MAX),
+        )
+        for one in pieces
+    )

@@ -1,0 +1,218 @@
+"""`uns run rollups` on real Kafka: two sites, kill -9 in the middle, and nothing is missing, twice or wrong."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from schemas.records import Inputs, Kpi
+from tests.harness.kpi_records import CELLS, FILLER, HOUR, PRESS, T0, Run, kpi, pieces, plant
+from tests.harness.topics import consume_all
+from tests.harness.waiting import eventually
+from topology.classes import MessageClass
+from topology.path import Path as Place
+from topology.plant import Plant
+from topology.topics import partition, topic
+from uns import lag
+from uns.apply import apply_plant
+from uns.connection import codec
+from uns.engine.failure import Exit
+from uns.settings import Settings
+
+
+class Rolled:
+    """An enterprise of its own: its kpi topics, and `uns run rollups` as a process."""
+
+    def __init__(self, kafka: str, registry: str, enterprise: str, folder: Path) -> None:
+        self.enterprise, self.folder = enterprise, folder
+        self.plant: Plant = plant(enterprise=enterprise)
+        self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder)
+        self.topics = [topic(place, MessageClass.KPI) for place in self.plant.places()]
+        (folder / "plant").mkdir()
+        (folder / "plant" / "plant.yaml").write_text(
+            yaml.safe_dump(self.plant.model_dump(mode="json", exclude_unset=True), sort_keys=False)
+        )
+        apply_plant(self.plant, self.settings)
+        self.codec = codec(self.settings)
+        self._producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
+        self._admin = AdminClient(self.settings.kafka())
+        self._started = 0
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def put(self, *records: Kpi) -> None:
+        """As the processors would write them."""
+        for record in records:
+            path = Place.parse(record.path)
+            self._producer.produce(
+                topic(path, MessageClass.KPI),
+                self.codec.encode(record),
+                record.path,
+                partition(path, self.plant.areas()[path.at(3)]),  # type: ignore[arg-type]
+                headers=[("ce_id", record.id.encode())],
+            )
+        assert self._producer.flush(30) == 0
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        self._started += 1
+        environ = {
+            "UNS_BOOTSTRAP": str(self.settings.bootstrap),
+            "UNS_REGISTRY": str(self.settings.registry),
+            "UNS_STATE_DIR": str(self.folder),
+            "UNS_LOG_FORMAT": "json",
+        }
+        with self.log(self._started).open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "uns", "run", "rollups", "--plant", str(self.folder / "plant"), *arguments],
+                env=os.environ | environ,
+                stderr=output,
+            )
+        self.processes.append(process)
+        return process
+
+    def log(self, number: int) -> Path:
+        return self.folder / f"rollups-{number}.log"
+
+    def restored(self) -> None:
+        """Waits until the process started last has restored."""
+        log = self.log(self._started)
+        eventually(lambda: '"restored"' in log.read_text(), 60, f"restored: {log}", every_s=0.05)
+
+    def settled(self) -> None:
+        """Waits until the process started last has read all that is in the topics, what it wrote itself included."""
+        self.restored()  # until then a transaction of the one before may hide the topics' ends
+        group = f"uns-rollups-{self.enterprise}"
+
+        def done() -> bool:
+            found = lag.by_partition(self.settings, group)
+            # A group's offsets show a moment before the records of the same commit.
+            return len(found) == 6 and not any(found.values()) and self._ends(True) == self._ends(False)
+
+        eventually(done, 60, "lag 0 of the roll-ups", every_s=0.2)
+
+    def _ends(self, committed: bool) -> dict[tuple[str, int], int]:
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        places = [
+            TopicPartition(name, n) for name in self.topics for n in range(2 if ".dallas.packaging" in name else 1)
+        ]
+        found = self._admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), isolation_level=level)
+        return {(at.topic, at.partition): future.result().offset for at, future in found.items()}
+
+    def written(self) -> list[Kpi]:
+        """What the roll-ups have committed, each partition in order."""
+        found = []
+        for message in consume_all(str(self.settings.bootstrap), self.topics):
+            record = self.codec.decode(message.value())
+            assert isinstance(record, Kpi)
+            assert message.key() == record.path.encode()
+            if record.path.count("/") < 4:
+                assert dict(message.headers())["ce_id"] == record.id.encode()
+                found.append(record)
+        return found
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def rolled(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> Iterator[Rolled]:
+    found = Rolled(kafka, registry, enterprise, tmp_path)
+    yield found
+    found.stop()
+
+
+def history(enterprise: str, hours: int, seed: int) -> list[Kpi]:
+    """Each machine's hours: provisional, final, some corrected, in an order that a plant could send."""
+    chance, found = random.Random(seed), []
+    for path in CELLS:
+        own = path.replace("acme", enterprise, 1)
+        for hour in range(hours):
+            start = T0 + hour * HOUR
+            for revision, status in enumerate(("provisional", "final", "corrected")[: chance.choice((2, 2, 3))]):
+                length = HOUR if revision else HOUR // 2
+                run_us = chance.randrange(length)
+                record = kpi(
+                    own,
+                    start,
+                    start + HOUR if revision else None,
+                    {"APT": run_us, "ADET": length - run_us},
+                    [pieces(chance.randrange(500), chance.randrange(20))],
+                    status=status,
+                    revision=revision,
+                )
+                found.append((start + length + (0 if revision < 2 else chance.randrange(9) * HOUR), record))
+    return [record for _, record in sorted(found, key=lambda pair: pair[0])]
+
+
+def newest(records: list[Kpi]) -> dict[str, Kpi]:
+    """Natural id → newest revision; every revision is there, once."""
+    found: dict[str, Kpi] = {}
+    for record in sorted(records, key=lambda record: record.revision):
+        before = found.get(record.natural_id)
+        assert record.revision == (0 if before is None else before.revision + 1), record.id
+        found[record.natural_id] = record
+    return found
+
+
+def said(record: Kpi) -> Kpi:
+    return msgspec.structs.replace(record, id="", revision=0, status="", inputs=Inputs("", 0, 0, 0))
+
+
+def test_killed_in_the_middle_the_sums_are_right_and_nothing_is_there_twice(rolled: Rolled) -> None:
+    records = history(rolled.enterprise, 12, seed=1)
+    cuts = [0, len(records) // 3, 2 * len(records) // 3, len(records)]
+    process = rolled.start()
+    rolled.restored()
+    for begin, end in pairwise(cuts):
+        rolled.put(*records[begin : (begin + end) // 2])
+        eventually(lambda: len(rolled.written()) > 0, 30, "first roll-ups", every_s=0.1)
+        rolled.put(*records[(begin + end) // 2 : end])
+        process.kill()
+        process.wait()
+        process = rolled.start()
+    rolled.settled()
+    written = rolled.written()
+    found = newest(written)
+    oracle = Run(rolled.plant).feed(*records).standing()
+    assert found.keys() == oracle.keys()
+    for name, record in found.items():
+        for field in Kpi.__struct_fields__:
+            assert getattr(said(record), field) == getattr(said(oracle[name]), field), f"{name}: {field}"
+    assert all(record.status != "provisional" for record in found.values())
+    whole = [record for record in found.values() if record.path == rolled.enterprise]
+    assert len(whole) == 12
+    assert all(sum(record.element_us.values()) == 3 * HOUR for record in whole)  # three lines
+    # A clean end, and a new start with nothing to do, says nothing.
+    process.terminate()
+    assert process.wait(20) == Exit.STOPPED
+    rolled.start()
+    rolled.restored()
+    rolled.settled()
+    assert len(rolled.written()) == len(written)
+
+
+def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
+    filler, press = (path.replace("acme", rolled.enterprise, 1) for path in (FILLER, PRESS))
+    first = rolled.start()
+    rolled.restored()
+    rolled.put(kpi(filler, made=[pieces(5)]))
+    eventually(lambda: len(rolled.written()) == 4, 30, "four levels", every_s=0.1)
+    rolled.start()
+    rolled.restored()
+    rolled.put(kpi(press, made=[pieces(7, cycle_s=10)]))
+    assert first.wait(30) == Exit.FENCED
+    rolled.settled()
+    whole = newest(rolled.written())[f"{rolled.enterprise}#kpi.hour@20261123T060000.000000Z~iso22400@2"]
+    assert sum(one.good for one in whole.pieces) == 12
+    assert whole.revision == 1

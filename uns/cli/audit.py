@@ -1,0 +1,140 @@
+"""`uns audit`: what a number rests on, down to the raw records."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uns.cli.app import UserError, app, emit
+
+if TYPE_CHECKING:
+    from schemas.codec import Codec
+    from uns.audit.found import Audit
+    from uns.audit.gathering import Model
+    from uns.audit.logs import Logs
+    from uns.audit.subject import Subject
+    from uns.audit.trail import Progress
+    from uns.settings import Settings
+
+DIFFERENT = 1
+
+
+@app.command()
+def audit(
+    record: Annotated[
+        str, typer.Argument(metavar="ID", help="id of a derived record, with or without revision; or a path")
+    ],
+    message_class: Annotated[
+        str | None, typer.Argument(metavar="[CLASS]", help="after a path: class or kind, e.g. oee or oee.hour")
+    ] = None,
+    moment: Annotated[
+        str | None, typer.Argument(metavar="[TIME]", help="after a class: an ISO time with offset that it holds")
+    ] = None,
+    raw: Annotated[
+        int, typer.Option("--raw", min=0, help="list so many raw records that touch it, decoded", show_default=True)
+    ] = 0,
+    deep: Annotated[bool, typer.Option("--deep", help="audit the parts of a roll-up, and theirs")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="replay the raw partition: is it the same, byte for byte? Exit code 1: no")
+    ] = False,
+    back: Annotated[str, typer.Option(help="how long before its begin facts may have been told")] = "8d",
+    most: Annotated[int, typer.Option("--show", min=1, help="rows of the table of time; --json has all")] = 40,
+    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+) -> None:
+    """What a number rests on: its revisions and their causes, its definition with the numbers filled in, its raw inputs."""
+    from confluent_kafka import KafkaException
+
+    from uns.audit.finding import NotFound
+    from uns.audit.gathering import Asked, Auditor
+    from uns.audit.logs import Logs
+    from uns.audit.report import document, page
+    from uns.cli.replay import progress_bar
+    from uns.connection import codec, connection
+    from uns.registry.client import RegistryUnavailable
+
+    settings = connection()
+    folder = plant or settings.plant
+    model = _model(folder, needed=verify)
+    asked = Asked(raw, _span_ms(back), deep)
+    equal = True
+    try:
+        records = codec(settings)
+        with Logs(settings) as logs, progress_bar() as progress:
+            wanted = _subject(logs, records, record, message_class, moment)
+            found = Auditor(logs, records, model, asked, progress).audit(wanted)
+            if verify:
+                equal = _verify(settings, logs, records, model, found, progress)
+    except KafkaException as error:
+        raise UserError(f"Kafka: {error.args[0].str()}; `uns doctor` looks closer") from error
+    except (NotFound, RegistryUnavailable, TimeoutError) as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        emit(document(found))
+    else:
+        typer.echo(page(found, most))
+    if not equal:
+        raise typer.Exit(DIFFERENT)
+
+
+def _subject(logs: "Logs", codec: "Codec", text: str, message_class: str | None, moment: str | None) -> "Subject":
+    """Raises `UserError` and `NotFound`."""
+    from schemas.text import micros
+    from topology.path import BadPath
+    from topology.path import Path as Place
+    from uns.audit.finding import at
+    from uns.audit.subject import BadId, check_kind, subject
+
+    try:
+        if message_class is None:
+            return subject(text)
+        if moment is None:
+            raise UserError(f"{text} {message_class}: a time is missing; write PATH CLASS TIME, or the record's id")
+        check_kind(message_class)
+        return at(logs, codec, Place.parse(text), message_class, micros(moment))
+    except (BadId, BadPath, ValueError) as error:
+        raise UserError(str(error)) from error
+
+
+def _model(folder: Path, needed: bool) -> "Model":
+    """The plant's definitions; only the shipped ones where there is no plant here. Raises `UserError`."""
+    from uns.audit.gathering import Model
+    from uns.kpi import known
+    from uns.plant import load_plant
+
+    definitions = known(folder, os.environ)
+    if not folder.exists():
+        if needed:
+            raise UserError(
+                f"--verify needs the plant model that the processors run: no {folder}; --plant or UNS_PLANT"
+            )
+        return Model(definitions)
+    plant = load_plant(folder)
+    return Model(definitions, plant, round(plant.time.lateness_s * 1_000_000))
+
+
+def _verify(
+    settings: "Settings", logs: "Logs", codec: "Codec", model: "Model", found: "Audit", progress: "Progress"
+) -> bool:
+    from topology.path import Level
+    from uns.audit.verify import verify
+
+    assert model.plant is not None
+    if found.subject.path.level < Level.CELL:
+        raise UserError("--verify replays machines' raw partitions: ask it for the parts of a roll-up")
+    plant = model.plant.model_copy(
+        update={"kpi": model.plant.kpi.model_copy(update={"definition": found.record.definition})}
+    )
+
+    def passed(done: int, total: int) -> None:
+        progress("replay", done, total)
+
+    return verify(settings, logs, codec, plant, found.revisions, passed)
+
+
+def _span_ms(text: str) -> int:
+    """Milliseconds of a span such as 8d. Raises `UserError`."""
+    if text[:-1].isdigit() and text[-1:] in "smhd":
+        return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]] * 1000
+    raise UserError(f"--back {text!r}: expected a span such as 12h or 30d")

@@ -1,0 +1,67 @@
+"""`uns fold`: the line fold offline over a file, without Kafka or network."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from uns.cli.app import FAILED, USAGE, UserError, app
+
+WIDTH = 120
+"""Characters of a line of the table, where no terminal says."""
+
+
+@app.command()
+def fold(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="raw records, one JSON object a line; - for standard input")
+    ],
+    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="time ends there, ISO 8601 with offset (default: with the file)")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all-revisions", help="every revision, not the last of each record")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document a record")] = False,
+) -> None:
+    """Fold a file's raw records: states, stops, pieces, OEE and all else that the processors derive.
+
+    Exit code 0; 1 when something was refused (the rest is folded); 2 when the file or the plant cannot be read.
+    """
+    from schemas.text import micros
+    from uns.fold.history import fold as folded
+    from uns.fold.lines import read
+    from uns.plant import load_plant
+    from uns.settings import settings
+
+    try:
+        model = load_plant(plant or settings().plant)
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        end = None if until is None else micros(until)
+    except OSError as error:
+        _unusable(f"{file} cannot be read: {error.strerror}")
+    except ValueError as error:
+        _unusable(f"--until: {error}")
+    except UserError as error:
+        _unusable(str(error))
+    found = folded(model, read(data), end, every)
+    if as_json:
+        from uns.fold.text import documents
+
+        for line in documents(found):
+            sys.stdout.buffer.write(line)
+    else:
+        from rich.console import Console
+
+        from uns.fold.table import show
+
+        show(found, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+    for one in found.refused:
+        typer.echo(f"uns: line {one.line}: {one.reason}: {one.message}", err=True)
+    if found.refused:
+        raise typer.Exit(FAILED)
+
+
+def _unusable(message: str) -> NoReturn:
+    typer.secho(f"uns: {message}", err=True, fg="red")
+    raise typer.Exit(USAGE)
