@@ -26,7 +26,7 @@ from processors.view import merged
 from processors.withdrawal import emptied
 from schemas.records import Bottleneck, BottleneckCell, Derived
 
-HOURLY, SHIFT = "bottleneck.hour", "bottleneck.shift"
+HOURLY, SHIFT = "kpi.bottleneck.hour", "kpi.bottleneck.shift"
 LOOK, WARM_UP = 4, 1
 """Hours."""
 KEPT_STRETCHES = 16
