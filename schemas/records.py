@@ -282,7 +282,7 @@ class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     target_change: float | None
     verdict: str
     mix_baseline: float | None
-    mix_since: float | None
+    mix_since: PilotEstimate | None
 
 
 class Pilot(Derived, frozen=True, gc=False, kw_only=True):

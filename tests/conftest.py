@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.harness import containers
 from tests.harness.brokers import MqttBroker
+
+# No test says how fast a machine must be; hypothesis would, 200 ms an example.
+settings.register_profile("uns", deadline=None)
+settings.load_profile("uns")
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that: tests that press it
 # would press in vain.

@@ -125,7 +125,11 @@ def build(documents: Sequence[Document]) -> tuple[Plant, Sources]:
         problems = list(explain(error, (), sources, Plant))
         problems += _references(merged, sources)
         raise PlantError(sorted(set(problems))) from None
-    if problems := _references(merged, sources) or [*_calendars(plant, sources), *_pilots(plant, merged, sources)]:
+    if problems := _references(merged, sources) or [
+        *_calendars(plant, sources),
+        *_bottlenecks(plant, sources),
+        *_pilots(plant, merged, sources),
+    ]:
         raise PlantError(sorted(problems))
     return plant, sources
 
@@ -292,6 +296,22 @@ def _calendars(plant: Plant, sources: Sources) -> list[Problem]:
         message = f"shifts.{name}.filter: {text!r} names no line; a filter over lines looks like acme/dallas/#"
         problems.append(sources.problem(("shifts", name, "filter"), message))
     return problems
+
+
+def _bottlenecks(plant: Plant, sources: Sources) -> Iterator[Problem]:
+    """A line whose numbers are its bottleneck's needs one that counts."""
+    for site, areas in plant.namespace.sites.items():
+        for area, lines in areas.areas.items():
+            for name, line in lines.lines.items():
+                if line.kpi_rule != "bottleneck" or line.bottleneck is None:
+                    continue
+                if plant.types[line.cells[line.bottleneck].type].tag("good_count") is None:
+                    where = ("namespace", "sites", site, "areas", area, "lines", name, "bottleneck")
+                    message = (
+                        f"{'.'.join(where)}: {line.bottleneck} counts no pieces (its type has no tag of role good_count); "
+                        "name one that does, or take kpi_rule end_of_line"
+                    )
+                    yield sources.problem(where, message)
 
 
 def _pilots(plant: Plant, merged: Mapping[str, Any], sources: Sources) -> list[Problem]:

@@ -35,6 +35,7 @@ def _minutes(value: Any) -> Any:
 
 
 def zone_name(name: str) -> str:
+    """The name itself. Raises `ValueError` where it is no time zone."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

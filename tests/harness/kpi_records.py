@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from processors.identity import natural_id, revised
-from processors.rollup import Rollup
+from processors.rollup.fold import Rollup
 from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
 from topology.kpi_plant import selected
 from topology.kpi_values import Facts, Pieces, losses
@@ -17,7 +17,8 @@ T0 = 1_795_413_600 * S  # 2026-11-23T06:00:00Z, midnight in Chicago
 LABEL = "iso22400@2"
 COUNTING = {"State": {"role": "state"}, "Good": {"role": "good_count"}, "Scrap": {"role": "scrap_count"}}
 DALLAS, LEIPZIG = "acme/dallas/packaging", "acme/leipzig/packaging"
-FILLER, CAPPER, ROBOT = (f"{DALLAS}/line-1/{name}" for name in ("filler", "capper", "robot"))
+LINE_1 = f"{DALLAS}/line-1"
+FILLER, CAPPER, ROBOT = (f"{LINE_1}/{name}" for name in ("filler", "capper", "robot"))
 PRESS, OVEN = f"{DALLAS}/line-2/press", f"{LEIPZIG}/line-9/oven"
 CELLS = (FILLER, CAPPER, ROBOT, PRESS, OVEN)
 

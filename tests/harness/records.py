@@ -177,7 +177,7 @@ EXAMPLES: tuple[Record, ...] = (
                 target_change=-0.2,
                 verdict="on the way",
                 mix_baseline=None,
-                mix_since=30.5,
+                mix_since=PilotEstimate(value=30.5, low=28.0, high=33.0, windows=9),
             ),
         ),
         warnings=("another product mix",),

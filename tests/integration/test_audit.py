@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 
 import uns.cli.audit
 import uns.cli.kpi  # noqa: F401  (both register their commands)
-from processors.identity import instant
+from processors.identity import instant, natural_id
 from schemas.codec import Codec
-from schemas.records import Derived, Kpi, Order, Reason, Shift
+from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
 from tests.integration.engine_harness import until
@@ -304,10 +304,29 @@ def test_a_roll_up_lists_its_parts(history: History) -> None:
     filler, capper = found["parts"]
     assert filler["audit"]["inputs"]["agrees"]
     assert filler["audit"]["record"]["element_us"] == hour.element_us
-    assert "was never published" in capper["why"]
+    assert "no hour under nakajima@1" in capper["why"]
     code, page = history.uns("audit", whole)
     assert code == 0
     assert f"{hour.natural_id}:" in page
+
+
+def test_a_line_s_own_record_leads_to_its_machines_samples(history: History) -> None:
+    hour = history.newest("kpi.hour", T0, "corrected")
+    assert isinstance(hour, Kpi)
+    line = history.cell.rpartition("/")[0]
+    whole = natural_id(line, "kpi.bottleneck.hour", T0, "nakajima@1")
+    same = {
+        name: getattr(hour, name) for name in ("started_at", "ended_at", "definition", "status", "inputs", "window")
+    }
+    nothing: dict[str, Any] = dict.fromkeys(("window_name", "bottleneck", "turning_point", "agrees"))
+    made = Bottleneck(id=f"{whole}:0", path=line, revision=0, cells=(), **same, **nothing)
+    history.producer.produce(topic(history.area, MessageClass.KPI), history.codec.encode(made), line, 0)
+    assert history.producer.flush(30) == 0
+    found = history.audit(whole, "--raw", "1000")
+    assert "inputs" not in found
+    assert {one["path"] for one in found["raw"]["listed"]} == {line, history.cell}
+    assert {one["type"] for one in found["raw"]["listed"]} == {"Samples", "Shift", "Order", "Reason"}
+    assert not found["revisions"][0]["cause"]["exact"]  # whoever wrote it did not say
 
 
 def test_the_difference_between_two_definitions(history: History) -> None:
@@ -332,6 +351,29 @@ def test_the_difference_between_two_definitions(history: History) -> None:
     assert "cleaning" in page
     assert history.uns(*arguments, "--window", "week")[0] == 1
     assert "is not known" in history.uns("kpi", "diff", "iso", "nakajima", "#")[1]
+
+
+def test_a_stop_that_was_taken_back(history: History) -> None:
+    """Late in this file: it changes what was planned."""
+    at = T0 + 90 * MINUTE
+    stop = history.audit(history.cell, "downtime", iso(at))["natural_id"]
+    pause = Break(T0 + 85 * MINUTE, T0 + 100 * MINUTE)
+    shift = Shift(id="early", name="early", started_at=T0 - HOUR, ended_at=T0 + 7 * HOUR, breaks=(pause,))
+    history.tell([(LINE, shift)])
+    until(lambda: history.newest("downtime", at, "corrected"), 60, history.said)
+    found = history.audit(stop)
+    assert found["record"]["ended_at"] == found["record"]["started_at"]
+    last = found["revisions"][-1]
+    assert last["changed"]["ended_at"] == [iso(at + 6 * MINUTE), iso(at)]
+    (told,) = last["cause"]["facts"]
+    assert (told["type"], told["breaks"][0]["started_at"]) == ("Shift", iso(pause.started_at))
+    assert [(one["us"], one["planned"], one["element"]) for one in found["inputs"]["pieces"]] == [
+        (6 * MINUTE, "break", "PLANNED")
+    ]
+    assert [one["id"] for one in found["inputs"]["replaced"]] == ["early"]
+    code, page = history.uns("audit", stop)
+    assert code == 0
+    assert "taken back" in page
 
 
 def test_what_retention_has_removed_is_said(history: History) -> None:

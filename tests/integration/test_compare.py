@@ -179,6 +179,11 @@ def test_pilot(site: Site) -> None:
     assert told["changeover"]["verdict"] == "cannot tell"
     assert "changeover: nothing to measure it by in the baseline time" in found["warnings"]
 
+    site.model.write_text(site.model.read_text() + "retention: {derived_h: 24}\n")
+    (short,) = json.loads(site.run("pilot", "report", "smed", "--json"))
+    assert any("retention.derived_h 24" in words for words in short["warnings"])
+
+    site.model.write_text(site.model.read_text().replace("{derived_h: 24}", "{derived_h: null}"))
     first = site.run("pilot", "report", "--publish", "--day", "2026-11-19")
     assert "reached" in first
     assert "~iso22400@2:0 (final)" in first

@@ -1,10 +1,12 @@
 """`uns run rollups` on real Kafka: two sites, kill -9 in the middle, and nothing is missing, twice or wrong."""
 
+import json
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,13 +21,17 @@ from tests.harness.kpi_records import CELLS, FILLER, HOUR, PRESS, T0, Run, kpi, 
 from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
 from topology.classes import MessageClass
+from topology.path import Level
 from topology.path import Path as Place
 from topology.plant import Plant
 from topology.topics import partition, topic
 from uns import lag
 from uns.apply import apply_plant
 from uns.connection import codec
+from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit
+from uns.rollup import source
+from uns.rollup.runner import Runner
 from uns.settings import Settings
 
 
@@ -34,6 +40,7 @@ class Rolled:
 
     def __init__(self, kafka: str, registry: str, enterprise: str, folder: Path) -> None:
         self.enterprise, self.folder = enterprise, folder
+        self.group = f"uns-rollups-{enterprise}"
         self.plant: Plant = plant(enterprise=enterprise)
         self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder)
         self.topics = [topic(place, MessageClass.KPI) for place in self.plant.places()]
@@ -46,37 +53,50 @@ class Rolled:
         self._producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
         self._admin = AdminClient(self.settings.kafka())
         self._started = 0
+        self._environ = {
+            "UNS_BOOTSTRAP": kafka,
+            "UNS_REGISTRY": registry,
+            "UNS_STATE_DIR": str(folder),
+            "UNS_LOG_FORMAT": "json",
+        }
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def put(self, *records: Kpi) -> None:
-        """As the processors would write them."""
+    def put(self, *records: Kpi, ingested_at: Callable[[Kpi], int] = lambda record: 0) -> None:
+        """As the processors would write them; at a time (ms) other than now if told so."""
         for record in records:
-            path = Place.parse(record.path)
+            name, number = self.home(record.path)
             self._producer.produce(
-                topic(path, MessageClass.KPI),
+                name,
                 self.codec.encode(record),
                 record.path,
-                partition(path, self.plant.areas()[path.at(3)]),  # type: ignore[arg-type]
+                number,
                 headers=[("ce_id", record.id.encode())],
+                timestamp=ingested_at(record),
             )
         assert self._producer.flush(30) == 0
 
+    def home(self, path: str) -> tuple[str, int]:
+        """Topic and partition of a machine's records."""
+        place = Place.parse(path)
+        return topic(place, MessageClass.KPI), partition(place, self.plant.areas()[place.at(Level.AREA)])
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         self._started += 1
-        environ = {
-            "UNS_BOOTSTRAP": str(self.settings.bootstrap),
-            "UNS_REGISTRY": str(self.settings.registry),
-            "UNS_STATE_DIR": str(self.folder),
-            "UNS_LOG_FORMAT": "json",
-        }
         with self.log(self._started).open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "uns", "run", "rollups", "--plant", str(self.folder / "plant"), *arguments],
-                env=os.environ | environ,
+                env=os.environ | self._environ,
                 stderr=output,
             )
         self.processes.append(process)
         return process
+
+    def uns(self, *arguments: str) -> str:
+        """What a command prints."""
+        command = [sys.executable, "-m", "uns", *arguments]
+        return subprocess.run(
+            command, env=os.environ | self._environ, capture_output=True, text=True, check=True
+        ).stdout
 
     def log(self, number: int) -> Path:
         return self.folder / f"rollups-{number}.log"
@@ -89,14 +109,12 @@ class Rolled:
     def settled(self) -> None:
         """Waits until the process started last has read all that is in the topics, what it wrote itself included."""
         self.restored()  # until then a transaction of the one before may hide the topics' ends
-        group = f"uns-rollups-{self.enterprise}"
+        eventually(self.idle, 60, "lag 0 of the roll-ups", every_s=0.2)
 
-        def done() -> bool:
-            found = lag.by_partition(self.settings, group)
-            # A group's offsets show a moment before the records of the same commit.
-            return len(found) == 6 and not any(found.values()) and self._ends(True) == self._ends(False)
-
-        eventually(done, 60, "lag 0 of the roll-ups", every_s=0.2)
+    def idle(self) -> bool:
+        found = lag.by_partition(self.settings, self.group)
+        # A group's offsets show a moment before the records of the same commit.
+        return len(found) == 6 and not any(found.values()) and self._ends(True) == self._ends(False)
 
     def _ends(self, committed: bool) -> dict[tuple[str, int], int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -105,6 +123,10 @@ class Rolled:
         ]
         found = self._admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), isolation_level=level)
         return {(at.topic, at.partition): future.result().offset for at, future in found.items()}
+
+    def forget_positions(self) -> None:
+        """As Kafka forgets a group that was idle for long."""
+        self._admin.delete_consumer_groups([self.group])[self.group].result()
 
     def written(self) -> list[Kpi]:
         """What the roll-ups have committed, each partition in order."""
@@ -117,6 +139,11 @@ class Rolled:
                 assert dict(message.headers())["ce_id"] == record.id.encode()
                 found.append(record)
         return found
+
+    def more_than(self, count: int) -> int:
+        """How many records are written, once there are more."""
+        found = len(self.written())
+        return found if found > count else 0
 
     def stop(self) -> None:
         for process in self.processes:
@@ -172,11 +199,10 @@ def said(record: Kpi) -> Kpi:
 def test_killed_in_the_middle_the_sums_are_right_and_nothing_is_there_twice(rolled: Rolled) -> None:
     records = history(rolled.enterprise, 12, seed=1)
     cuts = [0, len(records) // 3, 2 * len(records) // 3, len(records)]
-    process = rolled.start()
-    rolled.restored()
+    process, said_before = rolled.start(), 0
     for begin, end in pairwise(cuts):
         rolled.put(*records[begin : (begin + end) // 2])
-        eventually(lambda: len(rolled.written()) > 0, 30, "first roll-ups", every_s=0.1)
+        said_before = eventually(lambda said=said_before: rolled.more_than(said), 40, "more roll-ups", every_s=0.1)  # type: ignore[misc]
         rolled.put(*records[(begin + end) // 2 : end])
         process.kill()
         process.wait()
@@ -196,10 +222,41 @@ def test_killed_in_the_middle_the_sums_are_right_and_nothing_is_there_twice(roll
     # A clean end, and a new start with nothing to do, says nothing.
     process.terminate()
     assert process.wait(20) == Exit.STOPPED
-    rolled.start()
-    rolled.restored()
+    process = rolled.start()
     rolled.settled()
     assert len(rolled.written()) == len(written)
+    # Without its positions it reads everything anew, finds its own records, and says nothing either.
+    process.terminate()
+    process.wait(20)
+    rolled.forget_positions()
+    rolled.start()
+    rolled.put(msgspec.structs.replace(records[-1], revision=9))  # the same once more: lag 0 is then not of before
+    rolled.settled()
+    assert len(rolled.written()) == len(written)
+
+
+def test_a_backlog_is_folded_as_it_once_came(rolled: Rolled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than the horizon, partition by partition, in small bites: none of it may be late for the others."""
+    monkeypatch.setattr(source, "BATCH", 16)
+    monkeypatch.setattr(source, "HELD_MAX", 24)
+    hours = 40
+    ingested_s = int(time.time()) - hours * 3600
+    homes: dict[object, list[Kpi]] = {}
+    for hour in range(hours):
+        for cell in CELLS:
+            path = cell.replace("acme", rolled.enterprise, 1)
+            record = kpi(path, T0 + hour * HOUR, T0 + (hour + 1) * HOUR, made=[pieces(hour)])
+            homes.setdefault(rolled.home(path), []).append(record)
+    for records in homes.values():
+        rolled.put(*records, ingested_at=lambda record: (ingested_s + (record.started_at - T0) // 1_000_000) * 1000)
+    assert len(homes) > 1
+    runner = Runner(rolled.settings, EngineConfig(), rolled.plant, rolled.codec, horizon_us=3 * HOUR)
+    runner.run(rolled.idle)
+    assert runner.fold.late == {}
+    assert runner.sums.records["late"] == 0
+    whole = [record for record in newest(rolled.written()).values() if record.path == rolled.enterprise]
+    assert sorted(sum(one.good for one in record.pieces) for record in whole) == [3 * hour for hour in range(hours)]
+    assert runner.fold.windows < 8 * 8
 
 
 def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
@@ -216,3 +273,13 @@ def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
     whole = newest(rolled.written())[f"{rolled.enterprise}#kpi.hour@20261123T060000.000000Z~iso22400@2"]
     assert sum(one.good for one in whole.pieces) == 12
     assert whole.revision == 1
+    looked = rolled.uns("get", rolled.enterprise, "--json")
+    assert json.loads(looked)["id"] == whole.id
+    assert "oee" in rolled.uns("get", f"{rolled.enterprise}/dallas")
+    told = rolled.uns(
+        "tail", f"{rolled.enterprise}/dallas", "-c", "kpi", "--from", "beginning", "--no-follow", "--json"
+    )
+    assert [json.loads(line)["path"] for line in told.splitlines()] == [f"{rolled.enterprise}/dallas"] * 2
+    assert "pieces=-:7/0/0 -:5/0/0" in rolled.uns(
+        "tail", rolled.enterprise, "-c", "kpi", "--from", "beginning", "--no-follow"
+    )

@@ -212,14 +212,12 @@ def distinct(told: Iterable[Told]) -> list[Told]:
     return found
 
 
-def attribute(told: Iterable[Told], found: Sequence[Revision], window: Window, natural: str) -> None:
-    """Names the facts that concern the window at the revisions that came after them."""
+def attribute(told: Iterable[Told], found: Sequence[Revision]) -> None:
+    """Names facts at the revisions that came after them."""
     for one in told:
-        if window.concerns(natural, one.fact):
-            for revision in found:
-                cause = revision.cause
-                if cause is not None and cause.after < one.offset <= cause.upto:
-                    cause.facts.append(one)
+        for revision in found:
+            if (cause := revision.cause) is not None and cause.after < one.offset <= cause.upto:
+                cause.facts.append(one)
 
 
 def named(records: Iterable[Derived]) -> set[str]:

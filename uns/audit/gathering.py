@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from processors.elements import Elements
 from processors.ledger import withdrawn
 from processors.series import INF
 from schemas.codec import Codec
@@ -99,6 +100,8 @@ class Auditor:
             made.worked = worked(known.definition, record, self._model.added(wanted.path), self._pieces(made))
         if isinstance(record, Kpi) and wanted.path.level < Level.CELL:
             made.parts = [self._part(made, path) for path in record.parts]
+        elif wanted.path.level < Level.CELL:
+            self._of_line(made)
         else:
             self._inputs(made, known.definition if known is not None else None)
         return made
@@ -128,60 +131,68 @@ class Auditor:
     # --- roll-ups
 
     def _part(self, made: Audit, path: str) -> Part:
-        """The part's own record of the same window: of the same begin, else (days of another time zone) of the same name."""
+        """The part's own record of the same window, by the window's name: a day begins elsewhere in another time zone."""
         whole = made.record
         assert isinstance(whole, Kpi)
-        wanted = Subject(Path.parse(path), made.subject.kind, whole.started_at, whole.definition)
-        try:
-            found = revisions(revisions_of(self._logs, self._codec, wanted))
-        except NotFound as error:
-            named = self._named(wanted, whole)
-            if named is None:
-                return Part(path, [], str(error))
-            wanted, found = named, revisions(revisions_of(self._logs, self._codec, named))
-        audit = self.audit(wanted) if self._asked.deep else None
-        return Part(path, found, audit=audit)
+        place = Path.parse(path)
+        natural = self._alike(place, whole, made.window)
+        if natural is None:
+            window = f"{whole.window} {whole.window_name or ''}".strip()
+            return Part(path, [], f"no {window} under {whole.definition} that meets this one, as far as it is kept")
+        wanted = subject(natural)
+        found = revisions(revisions_of(self._logs, self._codec, wanted))
+        return Part(path, found, audit=self.audit(wanted) if self._asked.deep else None)
 
-    def _named(self, wanted: Subject, whole: Kpi) -> Subject | None:
-        if whole.window_name is None:
-            return None
-        name = topic(wanted.path, wanted.message_class)
+    def _alike(self, path: Path, whole: Kpi, window: Window) -> str | None:
+        """Natural id of the record of a path that shares most time with the whole's window, of the same name."""
+        name = topic(path, MessageClass.KPI)
         if not (count := self._logs.partitions(name)):
             return None
-        number, key = partition(wanted.path, count), str(wanted.path).encode()
+        number, key = partition(path, count), str(path).encode()
         begin = self._logs.offset_at(name, number, whole.started_at // 1000 - 2 * DAY_MS)
+        shared: dict[str, int] = {}
         for source in self._logs.read(name, number, begin):
-            if source.key == key and (one := published(self._codec, source)) is not None:
-                record = one.record
-                same = isinstance(record, Kpi) and record.window_name == whole.window_name
-                if same and subject(record.natural_id).kind == wanted.kind and record.definition == whole.definition:
-                    return subject(record.natural_id)
-        return None
+            one = published(self._codec, source) if source.key == key else None
+            record = one.record if one is not None else None
+            if (
+                isinstance(record, Kpi)
+                and (record.window, record.window_name) == (whole.window, whole.window_name)
+                and (record.window != "hour" or record.started_at == whole.started_at)
+                and record.definition == whole.definition
+            ):
+                us = min(_until(record), window.end) - max(record.started_at, window.start)
+                if us > 0:
+                    shared[record.natural_id] = us
+                else:
+                    shared.pop(record.natural_id, None)  # taken back, or moved away
+        return max(sorted(shared), key=lambda natural: shared[natural], default=None)
+
+    # --- a line's own, such as its bottleneck
+
+    def _of_line(self, made: Audit) -> None:
+        """Only what came into the raw log: a line has no states of its own."""
+        last, window = made.asked.published, made.window
+        if last.record.inputs.partition < 0:
+            return
+        skewed = last.ingested_ms < window.start // 1000 - AHEAD_MS
+        made.window = _reaching(window, made.revisions, ())
+        if (trail := self._trail(made, last, skewed)) is not None:
+            trail.back_to(0 if skewed else window.start // 1000 - self._asked.back_ms)
+            natural = made.subject.natural
+            attribute([one for one in distinct(trail.facts) if made.window.concerns(natural, one.fact)], made.revisions)
+            made.raw.sort(key=lambda one: one.offset)
 
     # --- a machine's own
 
     def _inputs(self, made: Audit, definition: Definition | None) -> None:
         last = made.asked.published
-        window, number = made.window, last.partition
-        skewed = last.ingested_ms < window.start // 1000 - AHEAD_MS
-        since_ms = 0 if skewed else window.start // 1000 - AHEAD_MS
-        around: dict[MessageClass, list[Published]] = {}
-        for name in (MessageClass.STATE, MessageClass.DOWNTIME, MessageClass.PRODUCTION):
-            around[name] = self._around(made, name, number, since_ms, last)
-        label = _label(around[MessageClass.STATE], last.record.definition)
-        for back_ms in BACK_MS:
-            states = newest(around[MessageClass.STATE], window.start, window.end, label)
-            if since_ms <= 0 or not gaps(states, window.start, window.end):
-                break
-            since_ms = max(0, window.start // 1000 - back_ms)
-            for name in (MessageClass.STATE, MessageClass.DOWNTIME):
-                around[name] = self._around(made, name, number, since_ms, last)
-            label = _label(around[MessageClass.STATE], last.record.definition)
-        if label != last.record.definition:
-            made.notes.append(f"no states were published under {last.record.definition}: those of {label} are shown")
-        picked = {name: newest(found, window.start, window.end, label) for name, found in around.items()}
-        states, stops = picked[MessageClass.STATE], picked[MessageClass.DOWNTIME]
-        made.window = window = _around(window, made.revisions, stops)
+        skewed = last.ingested_ms < made.window.start // 1000 - AHEAD_MS  # Kafka's clock is not the plant's
+        beside = self._beside(made, last, skewed, 0 if definition is None else Elements(definition).margin_us)
+        picked = {
+            name: newest(found, made.window.start, made.window.end, found[-1].record.definition) if found else []
+            for name, found in beside.items()
+        }
+        made.window = window = _reaching(made.window, made.revisions, picked[MessageClass.DOWNTIME])
         trail = self._trail(made, last, skewed)
         orders = named([last.record, *(one.record for found in picked.values() for one in found)])
         pieces: list[Segment] = []
@@ -189,37 +200,80 @@ class Auditor:
         missing: dict[str, int] = {}
         for back_ms in (INF,) if skewed else sorted({min(DAY_MS, self._asked.back_ms), self._asked.back_ms}):
             if trail is not None:
-                trail.back_to(0 if skewed else window.start // 1000 - back_ms)
-            upto = made.asked.cause.upto if made.asked.cause is not None else INF
-            told = distinct(trail.facts if trail is not None else ())
-            facts = [one for one in in_force(told, upto) if window.concerns(made.subject.natural, one.fact)]
+                trail.back_to(window.start // 1000 - back_ms)
+            upto = INF if made.asked.cause is None else made.asked.cause.upto
+            told = [
+                one
+                for one in distinct(trail.facts if trail is not None else ())
+                if window.concerns(made.subject.natural, one.fact)
+            ]
+            facts = in_force(told, upto)
             if definition is not None:
+                states, stops = beside[MessageClass.STATE], beside[MessageClass.DOWNTIME]
                 pieces = cut(last.record, window, definition, states, stops, facts)
                 missing = {} if withdrawn(last.record) else unaccounted(last.record, pieces)
             if not missing and orders <= {one.fact.id for one in facts if isinstance(one.fact, Order)}:
                 break  # nothing is left that an older fact would explain
         else:
             if trail is not None and trail.since_ms > 0:
-                made.notes.append(
-                    f"facts told before {iso(trail.since_ms * 1000)} (Kafka's time) were not looked for; --back looks further"
-                )
-        attribute(told, made.revisions, window, made.subject.natural)
+                since = iso(trail.since_ms * 1000)
+                made.notes.append(f"facts told before {since} (Kafka's time) were not looked for; --back looks further")
+        attribute(told, made.revisions)
         made.raw.sort(key=lambda one: one.offset)
         held = {one.offset for one in facts}
         made.inputs = Inputs(
             pieces,
-            states,
-            stops,
+            picked[MessageClass.STATE],
+            picked[MessageClass.DOWNTIME],
             picked[MessageClass.PRODUCTION],
             facts,
-            [
-                one
-                for one in told
-                if one.offset <= upto and one.offset not in held and window.concerns(made.subject.natural, one.fact)
-            ],
-            gaps(states, window.start, window.end),
+            [one for one in told if one.offset <= upto and one.offset not in held],
+            gaps(picked[MessageClass.STATE], window.start, window.end),
             missing,
         )
+
+    def _beside(
+        self, made: Audit, last: Published, skewed: bool, margin_us: int
+    ) -> dict[MessageClass, list[Published]]:
+        """States, stops and pieces of the same machine around the window, newest revisions, as the last revision saw them.
+
+        A state that lasts was told long ago: it is looked for further and further back.
+        """
+        window, label = made.window, last.record.definition
+        start, end = window.start - margin_us, window.end + margin_us
+
+        def found(name: MessageClass, back_ms: int) -> list[Published]:
+            since_ms = 0 if skewed else max(0, window.start // 1000 - back_ms)
+            return self._told(window.path, name, last, since_ms)
+
+        states = found(MessageClass.STATE, AHEAD_MS)
+        stops = found(MessageClass.DOWNTIME, AHEAD_MS)
+        for back_ms in BACK_MS:
+            label = _label(states, last.record.definition)
+            if not gaps(newest(states, start, end, label), window.start, window.end):
+                break
+            states, stops = found(MessageClass.STATE, back_ms), found(MessageClass.DOWNTIME, back_ms)
+        if (label := _label(states, last.record.definition)) != last.record.definition:
+            made.notes.append(f"no states were published under {last.record.definition}: those of {label} are shown")
+        return {
+            MessageClass.STATE: newest(states, start, end, label),
+            MessageClass.DOWNTIME: newest(stops, start, end, label),
+            MessageClass.PRODUCTION: newest(found(MessageClass.PRODUCTION, AHEAD_MS), start, end, label),
+        }
+
+    def _told(self, path: Path, name: MessageClass, last: Published, since_ms: int) -> list[Published]:
+        """Records of a class of a path, published from then on and together with the last revision or before."""
+        place, number, key = topic(path, name), last.partition, str(path).encode()
+        if number >= self._logs.partitions(place):
+            return []
+        found = []
+        start = self._logs.offset_at(place, number, since_ms)
+        end = self._logs.offset_at(place, number, last.ingested_ms + SLACK_MS)
+        for source in self._logs.read(place, number, start, end):
+            one = published(self._codec, source) if source.key == key else None
+            if one is not None and (one.cause is None or last.cause is None or one.cause <= last.cause):
+                found.append(one)
+        return found
 
     def _end(self, made: Audit) -> int:
         """End of the record's time; of what is open how far time had come, of what was taken back where it once ended."""
@@ -236,20 +290,6 @@ class Auditor:
                 if source.offset == cause and isinstance(found, Tick):
                     return max(found.at, record.started_at)
         return max(made.asked.published.ingested_ms * 1000, record.started_at)
-
-    def _around(self, made: Audit, name: MessageClass, number: int, since_ms: int, last: Published) -> list[Published]:
-        """Records of a class of the same machine, published from then on and together with the last revision or before."""
-        place = topic(made.window.path, name)
-        if number >= self._logs.partitions(place):
-            return []
-        key, found = str(made.window.path).encode(), []
-        start = self._logs.offset_at(place, number, since_ms)
-        end = self._logs.offset_at(place, number, last.ingested_ms + SLACK_MS)
-        for source in self._logs.read(place, number, start, end):
-            one = published(self._codec, source) if source.key == key else None
-            if one is not None and (one.cause is None or last.cause is None or one.cause <= last.cause):
-                found.append(one)
-        return found
 
     def _trail(self, made: Audit, last: Published, skewed: bool) -> "Trail | None":
         """Reads the raw log from a little before the window to the last revision; None: the topic is gone."""
@@ -283,7 +323,7 @@ def _label(states: Iterable[Published], label: str) -> str:
     return label if label in labels or not labels else labels[-1]
 
 
-def _around(window: Window, revisions: Iterable[Revision], stops: Iterable[Published]) -> Window:
+def _reaching(window: Window, revisions: Iterable[Revision], stops: Iterable[Published]) -> Window:
     """The window with how far around it samples and facts may matter."""
     records = [one.published.record for one in revisions]
     heard = _hull((window.start, window.end), records)
@@ -296,6 +336,10 @@ def _hull(lengths: tuple[int, int], records: Iterable[Derived]) -> tuple[int, in
     for record in records:
         lo, hi = min(lo, record.started_at), max(hi, record.ended_at or hi)
     return lo, hi
+
+
+def _until(record: Derived) -> int:
+    return INF if record.ended_at is None else record.ended_at
 
 
 def _bare(path: Path, start: int, end: int) -> Window:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from processors.ledger import withdrawn
 from schemas.records import Derived, Fact, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.audit.arithmetic import TIME_QUANTITIES, seconds
@@ -192,7 +193,8 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     record, known = audit.record, audit.known
     yield record.id
     yield f"  {record.path}  {audit.subject.kind}  {_when(audit.window.start)} to {_when(audit.window.end)}"
-    yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}"
+    gone = ": taken back, it must not count" if withdrawn(record) else ""
+    yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}{gone}"
     if said := _said(record):
         yield f"  {said}"
     yield from (f"  ! {note}" for note in audit.notes)
@@ -215,8 +217,12 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     if audit.inputs is not None:
         yield from _inputs_page(audit, audit.inputs, most)
     if audit.parts:
-        yield from _parts_page(audit, most)
+        yield from _parts_page(audit)
     yield from _raw_page(audit)
+    for part in audit.parts:
+        if part.audit is not None:
+            yield "─" * 40
+            yield from _page(part.audit, most)
 
 
 def _said(record: Derived) -> str:
@@ -248,7 +254,8 @@ def _revisions(audit: Audit) -> Iterator[str]:
         if cause is not None:
             yield from _cause(cause, published.record.status)
         if audit.parts and published.record.status != "provisional":
-            yield from (f"       after {part.record.id}, {part.record.status}" for part in audit.parts_since(one))
+            newest = {part.record.natural_id: part.record for part in audit.parts_since(one)}
+            yield from (f"       after {record.id}, {record.status}" for record in newest.values())
 
 
 def _cause(cause: Cause, status: str) -> Iterator[str]:
@@ -316,7 +323,7 @@ def _segment_row(one: Segment) -> tuple[str, ...]:
     )
 
 
-def _parts_page(audit: Audit, most: int) -> Iterator[str]:
+def _parts_page(audit: Audit) -> Iterator[str]:
     rule = getattr(audit.record, "rule", None)
     yield "Parts" + (f" ({rule})" if rule else "")
     for part in audit.parts:
@@ -338,18 +345,17 @@ def _parts_page(audit: Audit, most: int) -> Iterator[str]:
     if not any(part.audit for part in audit.parts):
         yield "  --deep goes on into them"
     yield ""
-    for part in audit.parts:
-        if part.audit is not None:
-            yield "─" * 40
-            yield from _page(part.audit, most)
 
 
 def _raw_page(audit: Audit) -> Iterator[str]:
     inputs = audit.record.inputs
     yield "Raw"
+    if inputs.partition < 0:
+        yield "  of several partitions: each part names its own"
+        return
     yield f"  {inputs.topic}[{inputs.partition}] {inputs.first_offset}–{inputs.last_offset}"
-    if audit.inputs is not None:
-        yield f"  {audit.raw_records} records of this machine and its line touch the window" + (
+    if audit.inputs is not None or audit.raw_records:
+        yield f"  {audit.raw_records} records of it and its line touch the window" + (
             "; --raw lists them" if not audit.raw else ""
         )
     for one in audit.raw:

@@ -27,6 +27,8 @@ class Trail:
         self._progress = progress
         self._place = made.record.inputs.topic, made.record.inputs.partition
         self._places = {place.encode() for place in made.window.places}
+        self._cells = f"{made.window.path}/".encode()
+        """Of a line: its machines' records are its own."""
         self._now = 0
         self._marks = {made.record.inputs.first_offset, made.record.inputs.last_offset}
         self._listed: set[int] = set()
@@ -51,7 +53,8 @@ class Trail:
             if count % 20_000 == 0:
                 self._progress(name, source.offset - start, end - start)
             kind = self._codec.type_name(source.value)
-            mine = source.key in self._places and (kind in names or kind is None or samples)
+            asked = samples or kind in names or kind is None
+            mine = asked and (source.key in self._places or (source.key or b"").startswith(self._cells))
             if mine or (kind == "Tick" and samples) or source.offset in self._marks:
                 self._take(source.offset, source.timestamp, source.key, source.value)
         self._progress(name, end - start, end - start)
@@ -68,7 +71,7 @@ class Trail:
             self._now = max(self._now, record.at)
         elif isinstance(record, Samples):
             within = window.samples(record)
-            if within and path == str(window.path):
+            if within and f"{path}/".encode().startswith(self._cells):
                 floor = self._now - self._lateness_us
                 late = window.within(record, floor)
                 if (cause := self._cause(offset)) is not None:

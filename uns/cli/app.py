@@ -23,7 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run = typer.Typer(
-    no_args_is_help=True, help="Run one long-lived part: a connector, the processors, a sink, the registry, the page."
+    no_args_is_help=True,
+    help="Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page.",
 )
 schema = typer.Typer(no_args_is_help=True, help="The record schemas in the registry.")
 app.add_typer(run, name="run")

@@ -32,7 +32,7 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Compare one KPI by shift, line, site, product, supplier or cell: counts, intervals, more than noise or not."""
-    from processors.selection import By
+    from processors.analysis.selection import By
     from topology.filters import BadFilter, Filter
     from uns.cli.replay import instant
     from uns.compare.groups import Question, answer, document, page
@@ -73,7 +73,7 @@ def troubles() -> Iterator[None]:
     """What keeps us from an answer, as a user's error."""
     from confluent_kafka import KafkaException
 
-    from processors.selection import Incomparable
+    from processors.analysis.selection import Incomparable
     from uns.registry.client import RegistryUnavailable
     from uns.subscribe import NothingMatches
 

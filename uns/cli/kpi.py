@@ -93,6 +93,9 @@ def diff(
     window: Annotated[
         str | None, typer.Option(help="hour, shift or day, one by one (default: all shifts of a machine together)")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="raw records in a file, as `uns fold` reads them, in place of Kafka")
+    ] = None,
     most: Annotated[int, typer.Option("--show", min=0, help="stops in a table; --json has all")] = 20,
     plant: PlantOption = None,
     as_json: JsonOption = False,
@@ -115,7 +118,7 @@ def diff(
     if window is not None and chosen is None:
         raise UserError(f"--window {window!r}: there are {', '.join(WINDOWS)}")
     start, end = _between(begin, until)
-    history = _history(load_plant(folder), wanted, (one, other), start, end)
+    history = _history(load_plant(folder), wanted, (one, other), start, end, file)
     rows = compare(history.sides[0], history.sides[1], history.plans, start, end, chosen)
     if not rows:
         raise UserError(
@@ -147,7 +150,7 @@ def _between(begin: str, until: str) -> tuple[int, int]:
 
 
 def _history(
-    plant: "Plant", wanted: str, definitions: "tuple[Definition, Definition]", start: int, end: int
+    plant: "Plant", wanted: str, definitions: "tuple[Definition, Definition]", start: int, end: int, file: Path | None
 ) -> "History":
     """Raises `UserError`."""
     from confluent_kafka import KafkaException
@@ -157,7 +160,7 @@ def _history(
     from uns.connection import codec, connection
     from uns.registry.client import RegistryUnavailable
     from uns.replay.history import parts
-    from uns.replay.sides import folded
+    from uns.replay.sides import folded, from_file
 
     try:
         asked = Filter.parse(wanted)
@@ -166,6 +169,11 @@ def _history(
     there = parts(plant, asked)
     if not there:
         raise UserError(f"{wanted}: no machine of the plant model; `uns lint` checks it")
+    if file is not None:
+        try:
+            return from_file(plant, file.read_bytes(), there, definitions, start, end)
+        except OSError as error:
+            raise UserError(f"{file} cannot be read: {error.strerror}") from error
     settings = connection()
     try:
         with progress_bar() as progress:

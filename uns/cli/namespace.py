@@ -94,8 +94,14 @@ def _short(name: str, value: Any) -> str:
         return value[:19]
     if name == "tags":
         return f"{len(value)} tags"
-    if name == "element_us":
+    if name in ("element_us", "loss_us"):
         return " ".join(f"{element}:{micros / 60e6:.1f}min" for element, micros in value.items() if micros)
+    if name in ("values", "quantities"):
+        return " ".join(f"{kpi}:{number:.4g}" for kpi, number in value.items() if number is not None)
+    if name == "pieces":
+        return " ".join(f"{one['product'] or '-'}:{one['good']}/{one['scrap']}/{one['rework']}" for one in value)
+    if name == "stops":
+        return f"{sum(one['count'] for one in value)} of {len(value)} reasons"
     return str(value)
 
 
@@ -139,16 +145,19 @@ def tree(
 
 
 @app.command()
-def get(path: Annotated[str, typer.Argument(help="the path of one cell")], as_json: JsonOption = False) -> None:
-    """Print the latest snapshot of one path."""
+def get(path: Annotated[str, typer.Argument(help="one path, of any level")], as_json: JsonOption = False) -> None:
+    """Print the latest snapshot of a cell; of a line, area, site or enterprise the newest KPIs of each kind of window."""
     from schemas.records import Current
     from schemas.text import to_plain
-    from topology.path import BadPath, Path
+    from topology.path import BadPath, Level, Path
 
     try:
         place = Path.parse(path)
     except BadPath as error:
         raise UserError(str(error)) from error
+    if place.level < Level.CELL:
+        _get_kpis(str(place), as_json)
+        return
     found: Current | None = None
     with _subscribe([str(place)], ["current"], "beginning", follow=False) as messages:
         for message in messages:
@@ -166,3 +175,30 @@ def get(path: Annotated[str, typer.Argument(help="the path of one cell")], as_js
                 typer.echo(f"  {tag['tag']:<16} {tag['value']}  ({tag['at']})")
         elif name not in ("type", "inputs", "tags") and value is not None:
             typer.echo(f"{name:<14} {value}")
+
+
+def _get_kpis(path: str, as_json: bool) -> None:
+    from schemas.records import Kpi
+    from schemas.text import iso, to_plain
+
+    newest: dict[str, Kpi] = {}
+    with _subscribe([path], ["kpi"], "2d", follow=False) as messages:
+        for message in messages:
+            record = message.record
+            if isinstance(record, Kpi):
+                known = newest.get(record.window)
+                if known is None or (record.started_at, record.revision) >= (known.started_at, known.revision):
+                    newest[record.window] = record
+    if not newest:
+        raise UserError(f"{path}: no KPIs of the last two days; `uns run rollups` makes them of the cells'")
+    for record in newest.values():
+        if as_json:
+            emit(to_plain(record))
+            continue
+        end = "now" if record.ended_at is None else iso(record.ended_at)[:16]
+        typer.echo(
+            f"{record.window} {record.window_name or ''}  {iso(record.started_at)[:16]} to {end}  {record.status}"
+        )
+        for name, value in record.values.items():
+            if value is not None:
+                typer.echo(f"  {name:<30} {value:.4g}")

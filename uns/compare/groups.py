@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from processors.comparison import METHOD, MORE, Comparison, Difference, Group, compare
-from processors.inference import Estimate
-from processors.measure import Measure, measure
-from processors.selection import By, Samples, at_level, closed, grouped, of_definition, of_window
-from processors.supply import by_supplier, refuse_time
+from processors.analysis.comparison import METHOD, MORE, Comparison, Difference, Group, compare
+from processors.analysis.inference import Estimate
+from processors.analysis.measure import Measure, measure
+from processors.analysis.selection import By, Samples, at_level, closed, fitting, grouped, of_definition, of_window
+from processors.analysis.supply import by_supplier, refuse_time
 from schemas.codec import Codec
 from schemas.text import iso
 from topology.filters import Filter
@@ -71,6 +71,7 @@ def answer(
     found = at_level(found, level, Level.SITE if question.by is By.SITE else Level.ENTERPRISE)
     label, found = of_definition(found, preferred, question.definition, str(question.wanted))
     one = measure(_known(definitions, label), question.kpi, more=more)
+    fitting(found, one.definition)
     samples = grouped(found, question.by)
     name = f"{len({record.path for record in found})} × {_level(found[0].path)}"
     return Answer(question, one, window, name, compare(samples, one), tuple(_notes(samples, question.by)))

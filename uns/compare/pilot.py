@@ -1,16 +1,16 @@
 """`uns pilot report`: what a pilot has come to, as a record, as a page, and on the namespace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from processors.analysis.inference import CONFIDENCE, Estimate
+from processors.analysis.pilot import Changeover, EndedOrder, Outcome, Period, Report, report
+from processors.analysis.selection import Incomparable, at_level, closed, fitting, newest, of_definition, of_window
 from processors.identity import natural_id, revised
-from processors.inference import CONFIDENCE, Estimate
-from processors.pilot import Changeover, EndedOrder, Outcome, Period, Report, report
-from processors.selection import Incomparable, at_level, closed, newest, of_definition, of_window
 from schemas.codec import Codec
 from schemas.records import Inputs, Kpi, PilotEstimate, PilotTarget
 from schemas.records import Pilot as PilotRecord
@@ -27,8 +27,8 @@ from uns.settings import Settings
 METHOD = (
     f"Values are Σ/Σ over windows, changeovers or orders; intervals ({CONFIDENCE:.0%}) by delete-one jackknife over them and "
     "Student's t, of a relative change by the delta method. Reached: all of the interval is; on the way: certainly better, not "
-    "certainly reached; cannot tell: the interval covers both. Mix-adjusted values weigh products as the baseline did and have "
-    "no interval"
+    "certainly reached; cannot tell: the interval covers both. Mix-adjusted values weigh products as the baseline did, its "
+    "proportions taken as given"
 )
 
 
@@ -86,10 +86,21 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
     definition = known.definitions.get(label)
     if definition is None:
         raise LookupError(f"KPI definition {label!r} is not known here; `uns kpi list` shows those that are")
+    fitting(same, definition)
     found = report(pilot.targets, period(start, end), period(pilot.begin, until), definition, known.more)
+    warnings = (*found.warnings, *_forgotten(known.plant.retention.derived_h, start, now))
+    found = Report(found.outcomes, warnings)
     paths = len({one.path for one in windows})
     inputs = _inputs([one for one in windows if one.started_at >= pilot.begin] or windows)
     return Found(name, pilot, found, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now)
+
+
+def _forgotten(kept_h: float | None, start: int, now: int) -> Iterator[str]:
+    if kept_h is not None and start < now - kept_h * 3_600_000_000:
+        yield (
+            f"the baseline begins before what Kafka keeps (retention.derived_h {kept_h:g}): its first windows are gone; keep "
+            "derived records longer before a pilot begins"
+        )
 
 
 def _changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Changeover]:
@@ -160,7 +171,7 @@ def _target(one: Outcome) -> PilotTarget:
         target_change=one.target_change,
         verdict=one.verdict,
         mix_baseline=None if one.mix is None else one.mix.baseline,
-        mix_since=None if one.mix is None else one.mix.since,
+        mix_since=None if one.mix is None else _estimate(one.mix.since),
     )
 
 
@@ -209,7 +220,7 @@ def page(found: Found) -> str:
     lines = [head, spans, "", *table(rows), ""]
     lines += [
         f"{one.name} with the baseline's product mix: {number(one.mix.baseline, _scale(one))} → "
-        f"{number(one.mix.since, _scale(one))} {_unit(one)} ({one.mix.covered:.0%} of its pieces are of products made since)"
+        f"{_interval(one.mix.since, _scale(one))} {_unit(one)}, {one.mix.covered:.0%} of its pieces are of products made since"
         for one in found.report.outcomes
         if one.mix is not None
     ]

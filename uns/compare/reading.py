@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from processors.analysis.selection import newest
 from processors.identity import parse
-from processors.selection import newest
 from schemas.codec import Codec, Undecodable
 from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production
 from topology.classes import MessageClass

@@ -70,7 +70,7 @@ def read(
         consumer.assign([TopicPartition(topic, partition, position)])
         deadline = time.monotonic() + timeout_s
         while True:
-            for message in consumer.consume(5_000, 0.2):
+            for message in consumer.consume(5_000, 0.05):  # waits so long at the end of the log, too
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:

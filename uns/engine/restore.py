@@ -87,7 +87,7 @@ class Restorer:
         admin = self._client()
         try:
             check = _Check(partitions, cancelled, deadline)
-            group = self._group_offsets(partitions, check)
+            group = self._group_offsets(admin, partitions, check)
             changelogs = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in partitions}
             outputs = self._outputs(admin, partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
@@ -100,6 +100,7 @@ class Restorer:
             consumer.close()
 
     def _client(self) -> AdminClient:
+        """Anew after each failure: a client that saw a leader or a coordinator go may never find it again."""
         return AdminClient(self._settings.kafka(log_level=0))
 
     def standing(self, partitions: Collection[TP]) -> list[TP]:
@@ -126,7 +127,7 @@ class Restorer:
         if self._healer is not None:
             self._healer(standing, lambda found: found.transactional_id == worker)
 
-    def _group_offsets(self, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
+    def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
 
         Not once they are stable: a broker that restarts in a commit can leave offsets pending that only the next
@@ -134,14 +135,13 @@ class Restorer:
         """
         wanted = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in partitions])
         while True:
-            # A client anew each time: one that has lost its coordinator may wait for it for ever.
-            admin = self._client()
             try:
                 answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=ANSWER_S)
                 found = answer[self._group].result().topic_partitions
                 return {TP(p.topic, p.partition): p.offset for p in found}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
+                admin = self._client()
 
     def _outputs(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, TP]:
         """The partitions that records of these end in, each with the raw partition it belongs to."""
@@ -150,6 +150,7 @@ class Restorer:
                 return self._known(admin, partitions)
             except KafkaException as error:
                 check(f"the topics: {error.args[0].str()}")
+                admin = self._client()
 
     def _known(self, admin: AdminClient, partitions: Collection[TP]) -> dict[TP, TP]:
         known = admin.list_topics(timeout=ANSWER_S).topics
@@ -180,6 +181,7 @@ class Restorer:
                 found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
             except KafkaException as error:
                 check(f"the log's end: {error.args[0].str()}")
+                admin = self._client()
                 continue
             stable |= {log: offset for log, offset in found.items() if offset >= ends[log]}
             if len(stable) < len(logs):

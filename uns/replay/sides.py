@@ -1,5 +1,6 @@
 """One history under several KPI definitions: the raw log read once, folded once for each, nothing published."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from uns.audit.evidence import Told, in_force, plan
 from uns.audit.logs import Logs
 from uns.engine.replay import read
 from uns.engine.step import Refused, Step
+from uns.fold.history import fold
+from uns.fold.lines import Refusal
+from uns.fold.lines import read as lines
 from uns.kpi_diff import Side
 from uns.replay.history import Part
 from uns.replay.offline import SAVE_RECORDS
@@ -132,6 +136,36 @@ def _fold(
         history.notes.append(f"{part.name}: retention has removed the first {low} raw offsets; the fold begins there")
     if 0 < now < end - MINUTE_US:
         history.notes.append(f"{part.name}: its log ends at {iso(now)}, before the end that was asked for")
+
+
+def from_file(
+    plant: Plant, data: bytes, parts: Iterable[Part], definitions: Sequence[Definition], start: int, end: int
+) -> History:
+    """The same of a file of raw records, as `uns fold` reads it."""
+    told, paths = [*lines(data)], {path for part in parts for path in part.paths}
+    history, facts = History([], raw_records=len(told)), Plans(plant)
+    windows: list[Kpi] = []
+    refused: set[int] = set()
+    for definition in definitions:
+        found = fold(under(plant, definition), told)
+        kept: dict[str, Derived] = {}
+        for record in found.records:
+            if record.path in paths:
+                keep(kept, record, start, end)
+        windows += [record for record in kept.values() if isinstance(record, Kpi)]
+        history.sides.append(Side(definition, [*kept.values()], added(plant, definition)))
+        history.refused = dict(Counter(one.reason for one in found.refused))
+        refused |= {one.line for one in found.refused}
+    if windows:  # what the plant's calendars say of that time, before what the file says
+        first, last = min(one.started_at for one in windows), max(one.started_at for one in windows) + LONGEST_US
+        for line, calendar in plant.calendars.items():
+            for shift in plant.shifts[calendar].between(first, last):
+                facts.saw(str(line), shift, 0)
+    for item in told:
+        if not isinstance(item, Refusal) and item.line not in refused:
+            facts.saw(item.path, item.record, item.line)
+    history.plans = facts.plans()
+    return history
 
 
 def keep(kept: dict[str, Derived], record: Derived, start: int, end: int) -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import Message as Consumed
 from faust.types import TP
 
 from processors.identity import of_natural
-from processors.rollup import Rollup, Taken
+from processors.rollup.fold import Rollup, Taken
 from schemas.codec import Codec, Undecodable
 from schemas.records import Kpi
 from topology.classes import MessageClass
@@ -68,6 +68,8 @@ class Runner:
         self._membership = Membership(name, -1, "", frozenset())
         self._kept: dict[TP, dict[str, int]] = {tp: {} for tp in self._source.places}
         """Partition → natural id → offset of the newest revision, of what the state rests on, in the order of offsets."""
+        self._since = 0
+        """Windows that began before it are not rolled up (µs)."""
         self._committed: dict[TP, int] = {}
         self._committed_at = time.monotonic()
 
@@ -96,8 +98,10 @@ class Runner:
             for tp, at in positions.items()
         }
         newest: dict[str, Consumed] = {}
+        first: dict[TP, int] = {}
         for one in self._source.read(starts, ends):
             tp = TP(one.topic(), one.partition())
+            first.setdefault(tp, one.timestamp()[1] * 1000)
             self.sums.restored_records += 1
             self.turned = time.monotonic()
             if one.offset() < begins[tp] or not _of_a_machine(one):
@@ -105,6 +109,9 @@ class Runner:
                 name = _natural(one) or f"{tp}@{one.offset()}"
                 newest.pop(name, None)
                 newest[name] = one
+        # Where history begins in the middle, because retention has removed what was before, wholes would lack parts.
+        anew = [tp for tp in first if positions[tp].next_offset is None and lows[tp] > 0]
+        self._since = max((first[tp] for tp in anew), default=0)
         for one in newest.values():
             self._take(one)
         self.fold.restored()
@@ -144,6 +151,9 @@ class Runner:
             return
         if not isinstance(record, Kpi):
             self.sums.records["no_kpi"] += 1
+            return
+        if record.started_at < self._since and _of_a_machine(one):
+            self.sums.records["before_retention"] += 1
             return
         taken = self.fold.take(record)
         self.sums.records[taken] += 1

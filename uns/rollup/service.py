@@ -19,7 +19,7 @@ from uns.rollup.runner import Runner
 from uns.settings import Settings
 
 log = structlog.get_logger()
-LIVE_S = 60.0
+LIVE_S = 120.0
 
 
 def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None = None) -> int:
@@ -39,7 +39,9 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
         address = telemetry.serve(
             settings.bind,
             settings.metrics_port,
-            live=lambda: () if time.monotonic() - runner.turned < LIVE_S else ("the loop has not turned for a minute",),
+            live=lambda: (
+                () if time.monotonic() - runner.turned < LIVE_S else ("the loop has not turned for two minutes",)
+            ),
             ready=lambda: () if runner.sums.restored_s is not None else ("restoring state from the kpi topics",),
         )
         log.info("roll-ups run", enterprise=str(plant.enterprise), metrics=f"{address}/metrics")

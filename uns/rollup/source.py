@@ -27,6 +27,8 @@ BATCH = 1_000
 HELD_MAX = 5_000
 """Records of one partition that wait for slower partitions; then it is paused."""
 ASK_S = 5.0
+COMMIT_S = 20.0
+"""Longer than a commit of our predecessor takes to show, if it ever does."""
 
 
 class Position(NamedTuple):
@@ -77,7 +79,7 @@ class Source:
         """Where the group stands. Waits for a commit that is under way; one that never ends does not count."""
         wanted = [TopicPartition(*tp) for tp in self.places]
         try:
-            found = self._consumer.committed(wanted, self._patience_s)
+            found = self._consumer.committed(wanted, COMMIT_S)
         except KafkaException as error:
             log.warning("positions are not stable, reading them as they are", error=error.args[0].str())
             asked = ConsumerGroupTopicPartitions(self._group, wanted)

@@ -8,10 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.comparison import FEW, MORE, NOISE, UNKNOWN, Comparison, Difference, compare
+from processors.analysis.comparison import FEW, MORE, NOISE, UNKNOWN, Comparison, Difference, compare
+from processors.analysis.measure import Measure, Places, measure
+from processors.analysis.selection import (
+    By,
+    Incomparable,
+    at_level,
+    closed,
+    fitting,
+    grouped,
+    of_definition,
+    of_window,
+    shift_name,
+)
 from processors.identity import revised
-from processors.measure import Measure, Places, measure
-from processors.selection import By, Incomparable, at_level, closed, grouped, of_definition, of_window, shift_name
 from schemas.records import Kpi
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
 from tests.harness.line_logs import T0 as T_LOG
@@ -240,6 +250,12 @@ def test_definitions_are_never_mixed() -> None:
     assert of_definition(old, "iso22400@2", None, LINE)[0] == "iso22400@1", "all by one other: it is said which"
     with pytest.raises(Incomparable):
         of_definition(old, None, "iso22400@2", LINE)
+
+
+def test_a_definition_that_was_edited_in_place_is_refused() -> None:
+    fitting([kpi(T0)], ISO)
+    with pytest.raises(Incomparable, match="iso22400@2 has no REST, which its records have: it was edited in place"):
+        fitting([kpi(T0), kpi(T0 + DAY, element_us={"REST": 1})], ISO)
 
 
 def test_one_level_and_one_kind_of_window() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors import inference
-from processors.inference import (
+from processors.analysis import inference
+from processors.analysis.inference import (
     Estimate,
     Statistic,
     Units,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.pilot import (
+from processors.analysis.pilot import (
     CANNOT_TELL,
     NOT_REACHED,
     ON_THE_WAY,
@@ -18,7 +18,7 @@ from processors.pilot import (
     Period,
     report,
 )
-from processors.selection import Incomparable
+from processors.analysis.selection import Incomparable
 from schemas.records import Kpi, KpiPieces
 from tests.harness.kpi_windows import CYCLE_US, DAY, HOUR, T0, kpi
 from topology.kpi import definition
@@ -147,7 +147,7 @@ def test_another_mix_is_told_and_standardised() -> None:
     assert outcome.baseline.value == pytest.approx(0.028)
     assert outcome.since.value == pytest.approx(0.092)
     assert outcome.mix is not None
-    assert (outcome.mix.baseline, outcome.mix.since) == pytest.approx((0.028, 0.028))
+    assert (outcome.mix.baseline, outcome.mix.since.value) == pytest.approx((0.028, 0.028))
     assert outcome.mix.covered == 1
     assert found.warnings == (
         "another product mix: 80% of the pieces (cola 90% → 10%, lemon 10% → 90%); read the mix-adjusted values",
@@ -156,7 +156,23 @@ def test_another_mix_is_told_and_standardised() -> None:
     (outcome,) = report([Target(measure="scrap", change=-0.1)], before, alone, ISO).outcomes
     assert outcome.mix is not None
     assert outcome.mix.covered == pytest.approx(0.9)
-    assert outcome.mix.since == pytest.approx(0.02)
+    assert outcome.mix.since.value == pytest.approx(0.02)
+    assert outcome.mix.since.low == pytest.approx(0.02), "every day was alike"
+
+
+@given(st.integers(1, 900), st.integers(1, 900), st.sampled_from(["scrap", "throughput", "unplanned_downtime"]))
+@settings(max_examples=20, deadline=None)
+def test_the_same_mix_stays_as_it_is(cola: int, lemon: int, name: Any) -> None:
+    one = mixed(T0, cola, lemon, (0.02, 0.10))
+    (found,) = report([Target(measure=name, value=1)], one, one, ISO).outcomes
+    assert found.mix is not None
+    assert found.mix.since.value == pytest.approx(found.mix.baseline)
+    twice = Period(one.windows, mixed(SINCE, 2 * cola, 2 * lemon, (0.02, 0.10)).products)
+    (found,) = report([Target(measure="scrap", value=1)], one, twice, ISO).outcomes
+    assert found.mix is not None
+    assert found.mix.since.value == pytest.approx(found.mix.baseline, abs=1.5 / (cola + lemon)), (
+        "but for rounding of scrap, of two products twice"
+    )
 
 
 def test_one_product_needs_no_adjusting() -> None:

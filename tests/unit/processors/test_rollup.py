@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.rollup import Taken
+from processors.rollup.fold import Taken
 from schemas.codec import Codec
-from schemas.records import TYPES, Inputs, Kpi, KpiStops
+from schemas.records import TYPES, Inputs, Kpi, KpiStops, Order
+from tests.harness import line_logs
 from tests.harness.kpi_records import (
     CAPPER,
     CELLS,
@@ -19,6 +20,7 @@ from tests.harness.kpi_records import (
     FILLER,
     HOUR,
     LEIPZIG,
+    LINE_1,
     MINUTE,
     MODEL,
     OVEN,
@@ -32,7 +34,7 @@ from tests.harness.kpi_records import (
 )
 from topology.kpi_values import Facts, Pieces, losses, total, values
 
-LINE_1, LINE_2 = f"{DALLAS}/line-1", f"{DALLAS}/line-2"
+LINE_2 = f"{DALLAS}/line-2"
 CODEC = Codec({name: number for number, name in enumerate(TYPES, start=1)})
 
 
@@ -384,3 +386,34 @@ def test_what_was_said_and_heard_is_all_that_a_restart_needs(history: list[list[
     after.feed(*records[cut:])
     whole.feed(*records[:cut]).feed(*records[cut:])
     assert after.said == whole.said
+
+
+def test_the_line_folds_own_records_roll_up() -> None:
+    model = line_logs.plant(kpi_s=60)
+    told: list[line_logs.Told] = [
+        (line_logs.LINE, Order(id="4711", product="cola", started_at=line_logs.T0, ended_at=line_logs.T0 + HOUR))
+    ]
+    for number, path in enumerate((line_logs.CELL, line_logs.OTHER)):
+        told.append(line_logs.samples(line_logs.T0, path=path, State=line_logs.EXECUTE, Good=0, Scrap=0))
+        for at in range(line_logs.T0, line_logs.T0 + 3 * HOUR, 30 * line_logs.S):
+            made = (at - line_logs.T0) // (30 * line_logs.S)
+            told.append(line_logs.samples(at, path=path, Good=made * 4 - number, Scrap=made // 9))
+    log = line_logs.Run(model).feed(
+        line_logs.ordered([*told, *line_logs.ticks(line_logs.T0, line_logs.T0 + 3 * HOUR + MINUTE)])
+    )
+    run = Run(model)
+    cells = [record for record in log.outputs if isinstance(record, Kpi)]
+    assert {run.fold.take(record) for record in cells} == {Taken.PART}
+    run.feed()
+    hours = [r for r in run.standing().values() if r.window == "hour" and r.path == line_logs.LINE and r.ended_at]
+    assert [r.status for r in hours] == ["final"] * 3
+    order = run.at(line_logs.LINE, "order")
+    assert (order.ended_at, order.status, order.product) == (line_logs.T0 + HOUR, "final", "cola")
+    assert order.values["oee"] == pytest.approx(sum(one.good for one in order.pieces) * 6 / 3600)
+    assert order.pieces[0].product == "cola"
+    newest = {record.natural_id: record for record in cells}
+    (last,) = (r for r in newest.values() if (r.path, r.window) == (line_logs.OTHER, "order"))
+    assert sum(one.good for one in order.pieces) == sum(one.good for one in last.pieces) > 0
+    assert {(r.path.count("/"), r.window) for r in run.standing().values()} == {
+        (level, window) for level in range(4) for window in ("hour", "day", "product")
+    } | {(3, "order")}

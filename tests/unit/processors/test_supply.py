@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.comparison import MORE, compare
-from processors.measure import measure
-from processors.selection import Incomparable
-from processors.supply import NOBODY, by_supplier, refuse_time
+from processors.analysis.comparison import MORE, compare
+from processors.analysis.measure import measure
+from processors.analysis.selection import Incomparable
+from processors.analysis.supply import NOBODY, by_supplier, refuse_time
 from schemas.records import Inputs, Lot, Production
 from tests.harness.kpi_windows import LINE, T0
 from topology.kpi import definition

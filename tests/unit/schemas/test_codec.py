@@ -60,6 +60,8 @@ def _fields_of_schema(schema: dict[str, Any], named: dict[str, Any] | None = Non
     known, found = {} if named is None else named, {}
     for field in schema["fields"]:
         kind = field["type"]["items"] if isinstance(field["type"], dict) and "items" in field["type"] else field["type"]
+        if isinstance(kind, list):
+            kind = next((one for one in kind if isinstance(one, str) and one in known), None)
         if isinstance(kind, dict) and "fields" in kind:
             known[kind["name"]] = _fields_of_schema(kind, known)
             kind = kind["name"]
@@ -245,6 +247,15 @@ def test_an_id_nobody_knows_yet_is_asked_for_again() -> None:
     assert _reason(codec, data) == "unknown_schema"
     known[FOREIGN] = source("Tick")
     assert codec.decode(data) == Tick(at=1, worker="w")
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: type(record).__name__)
+def test_the_header_alone_says_what_a_record_is(record: Record) -> None:
+    data = CODEC.encode(record)
+    assert CODEC.kind(data[:5]) == type(record).__name__
+    assert CODEC.kind(b"\1" + data[1:]) is None
+    assert CODEC.kind(data[:4]) is CODEC.kind(None) is CODEC.kind(b"\0\0\0\x03\x84") is None
+    assert Codec(IDS, {FOREIGN: source("Tick")}.__getitem__).kind(b"\0\0\0\x03\x84") == "Tick"
 
 
 def test_an_absent_registry_is_no_verdict_on_the_record() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.records import DERIVED_TYPES, FACT_TYPES, TYPES, Derived, Oee, Record, Sample, Samples, Shift, Tick, Value
 from sinks.base import Delivery
-from sinks.historian.tables import moment, rows, tables
+from sinks.historian.tables import derived_tables, moment, rows, tables
 from tests.harness.any_record import records
 from tests.harness.records import EXAMPLES, PATH, T
 from topology.classes import MessageClass
@@ -41,6 +41,13 @@ def test_every_type_has_one_table_but_ticks() -> None:
         assert (found is None) == isinstance(example, Tick)
         assert found is None or found[0] in tables()
     assert {type(example) for example in EXAMPLES} == set(TYPES.values())
+
+
+def test_a_class_has_a_table_of_its_name_and_further_records_theirs() -> None:
+    names = {name: table.name for name, table in derived_tables().items()}
+    assert names["Kpi"] == "kpi"
+    assert names["Pilot"] == "kpi_pilot"
+    assert {kind.message_class for kind in DERIVED_TYPES} <= set(names.values())
 
 
 def test_keys_and_time_are_columns_that_may_not_be_null() -> None:

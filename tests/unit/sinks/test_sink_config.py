@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from schemas.records import Kpi
 from sinks.historian.config import HistorianConfig
-from sinks.rest.config import Auth, RestConfig
+from sinks.rest.config import RECORDS, Auth, RestConfig
 
 CREATE = {"url": "/orders", "body": {"id": "{natural_id}"}}
 
@@ -22,6 +23,11 @@ def mapping(**more: Any) -> dict[str, Any]:
 
 def test_a_trailing_slash_does_not_double() -> None:
     assert RestConfig.model_validate(rest()).base_url == "https://mes.example.com/api"
+
+
+def test_a_class_means_the_record_that_it_is_named_for() -> None:
+    assert RECORDS["kpi"] is Kpi
+    assert [record.message_class for record in RECORDS.values()] == list(RECORDS)
 
 
 @pytest.mark.parametrize(

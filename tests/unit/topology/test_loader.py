@@ -92,6 +92,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "access to one line": ("types:", "access:\n  - {principal: 'User:x', filter: acme/dallas/packaging/line-1/#} # !\ntypes:", "Kafka grants whole topics"),
     "access to what is no user": ("types:", "access:\n  - {principal: x, filter: acme/#} # !\ntypes:", "access.0.principal: must match"),
     "not in the environment": ("types:", "connectors:\n  c:\n    protocol: opcua\n    config:\n      url: '${NOPE}' # !\ntypes:", "${NOPE} is not set in the environment"),
+    "bottleneck that is elsewhere": ("line-1:\n", "line-1: # !\n              bottleneck: labeller\n", "bottleneck 'labeller' is no cell of the line; there are filler, capper"),
     "key that is a mapping": ("    tags:", "    {a: b}: 1 # !\n    tags:", "a key is one word"),
 }  # fmt: skip
 
@@ -106,6 +107,15 @@ def test_a_problem_is_named_at_its_line_with_what_to_do(name: str) -> None:
     assert [problem.line for problem in found] == marked
     assert words in str(found[0])
     assert str(found[0]).startswith(f"plant.yaml:{found[0].line}: ")
+
+
+def test_a_bottleneck_that_speaks_for_its_line_counts() -> None:
+    line = "line-1:\n              kpi_rule: bottleneck\n              bottleneck: capper\n"
+    text = GOOD.replace("line-1:\n", line)
+    assert plant_of(text).namespace.sites["dallas"].areas["packaging"].lines["line-1"].bottleneck == "capper"
+    (found,) = problems_of(plant=text.replace("role: good_count, modulus: 65536", "role: heartbeat"))
+    assert found.line == 11
+    assert "capper counts no pieces" in str(found)
 
 
 def test_what_is_missing_is_named_where_its_surroundings_begin() -> None:

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
-from processors.comparison import compare
-from processors.measure import measure
-from processors.selection import By, grouped
+from processors.analysis.comparison import compare
+from processors.analysis.measure import measure
+from processors.analysis.selection import By, grouped
 from tests.harness.kpi_windows import DAY, T0, shifts
 from topology.filters import Filter
 from topology.kpi import definition

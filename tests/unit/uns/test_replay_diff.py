@@ -12,12 +12,15 @@ from processors.identity import natural_id, revised
 from processors.ledger import withdrawn
 from schemas.records import Alert, Derived, Inputs, Oee, Order, Production, Quality, Sample, Samples, Tick
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, plant
+from tests.harness.records import EXAMPLES, PATH
+from topology.classes import MessageClass
 from topology.filters import Filter
 from topology.path import Path
 from topology.plant import Plant
 from topology.topics import partition
 from uns.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
 from uns.replay.history import parts
+from uns.replay.offline import Scope
 from uns.replay.retention import Kept
 
 LABEL, OTHER = "iso22400@1", "iso22400@2"
@@ -283,3 +286,13 @@ def test_only_partitions_with_machines_of_the_filter_are_read() -> None:
     assert one.paths == {"acme/dallas/packaging/line-4/filler"}
     assert one.partition == partition(Path.parse("acme/dallas/packaging/line-4"), 3)
     assert parts(two, Filter.parse("acme/dallas/welding/#")) == []
+
+
+def test_a_pilot_is_nothing_that_a_replay_would_say() -> None:
+    told = {type(one).__name__: one for one in EXAMPLES}
+    scope = Scope(frozenset({PATH}), frozenset({MessageClass.KPI}), 0, 1 << 62)
+    kpi, pilot = told["Kpi"], told["Pilot"]
+    assert isinstance(kpi, Derived)
+    assert isinstance(pilot, Derived)
+    assert scope.holds(kpi)
+    assert not scope.holds(pilot)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from processors.inference import Number, Vector
+from processors.analysis.inference import Number, Vector
 from topology.formula import parse
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import COUNTS, QUANTITIES, Facts, Pieces, values
@@ -109,7 +109,15 @@ class Places:
         known = [frozenset(one.quantities) for one in some]
         self._quantities = sorted(frozenset.intersection(*known)) if known else []
 
-    def vector(self, facts: Facts) -> Vector:
+    @property
+    def size(self) -> int:
+        """Length of a vector."""
+        return len(self._elements) + 3 * len(self._pieces) + len(self._quantities)
+
+    def vector(self, facts: Facts | None) -> Vector:
+        """None: nothing happened."""
+        if facts is None:
+            return (0,) * self.size
         made: dict[tuple[str | None, int], tuple[int, int, int]] = {}
         for one in facts.pieces:
             good, scrap, rework = made.get(_kind(one), (0, 0, 0))

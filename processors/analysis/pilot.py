@@ -4,11 +4,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
-from processors.comparison import FEWEST, estimated
-from processors.inference import Estimate, Units, delete_one, difference, jackknife, relative
-from processors.measure import Measure, measure
-from processors.selection import Incomparable, facts_of, nothing, sampled
+from processors.analysis.comparison import FEWEST, estimated
+from processors.analysis.inference import Estimate, Units, Vector, delete_one, difference, jackknife, relative
+from processors.analysis.measure import Measure, Places, measure
+from processors.analysis.selection import Incomparable, facts_of, nothing, sampled
 from schemas.records import Kpi
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import Facts, Pieces, total
@@ -50,7 +51,8 @@ class Mix:
     """Both from product windows: the measured time as if it had made the baseline's products in the baseline's shares."""
 
     baseline: float
-    since: float
+    since: Estimate
+    """Its interval takes the baseline's shares as given."""
     covered: float
     """Share of the baseline's pieces whose products were made since, too; the others are left out on both sides."""
 
@@ -165,25 +167,36 @@ def _mean(units: Units, proportion: tuple[int, int] | None = None) -> Estimate:
 def _mix(before: Sequence[Kpi], after: Sequence[Kpi], one: Measure) -> Mix | None:
     """Direct standardisation: each product's facts are weighed so that pieces stand in the baseline's proportions."""
     first, second = _by_product(before), _by_product(after)
-    made = {name: _made(facts) for name, facts in first.items()}
-    common = [name for name in sorted(first) if made[name] and name in second and _made(second[name])]
+    shares = {name: _made(total(days.values())) for name, days in first.items()}
+    common = [name for name in sorted(first) if shares[name] and any(map(_made, second.get(name, {}).values()))]
     if not common or len(first.keys() | second.keys()) == 1:
         return None
-    weights = [Fraction(made[name], _made(second[name])) for name in common]
-    scale = math.lcm(*(weight.denominator for weight in weights))  # whole numbers stay whole
-    weighed = [_times(second[name], int(weight * scale)) for name, weight in zip(common, weights, strict=True)]
-    baseline, since = one.value(total(first[name] for name in common)), one.value(total(weighed))
-    if baseline is None or since is None:
+    places = {name: Places(second[name].values()) for name in common}
+    days = sorted({at for name in common for at in second[name]})
+    units: dict[int, Vector] = {
+        at: tuple(number for name in common for number in places[name].vector(second[name].get(at))) for at in days
+    }
+
+    def weighed(sums: Vector) -> float | None:
+        numbers = iter(sums)
+        parts = {name: places[name].facts(tuple(islice(numbers, places[name].size))) for name in common}
+        if not all(map(_made, parts.values())):
+            return None
+        weights = {name: Fraction(shares[name], _made(facts)) for name, facts in parts.items()}
+        scale = math.lcm(*(weight.denominator for weight in weights.values()))  # whole numbers stay whole
+        return one.value(total(_times(facts, int(weights[name] * scale)) for name, facts in parts.items()))
+
+    baseline = one.value(total(facts for name in common for facts in first[name].values()))
+    since = jackknife(delete_one(units, weighed), len(units))
+    if baseline is None or since.value is None:
         return None
-    return Mix(baseline, since, sum(made[name] for name in common) / sum(made.values()))
+    return Mix(baseline, since, sum(shares[name] for name in common) / sum(shares.values()))
 
 
-def _by_product(records: Sequence[Kpi]) -> dict[str, Facts]:
-    parts: dict[str, list[Facts]] = {}
-    for record in records:
-        if record.product is not None:
-            parts.setdefault(record.product, []).append(facts_of(record))
-    return {name: total(some) for name, some in parts.items()}
+def _by_product(records: Sequence[Kpi]) -> dict[str, dict[int, Facts]]:
+    return sampled(
+        ((record.product, record.started_at), facts_of(record)) for record in records if record.product is not None
+    )
 
 
 def _made(facts: Facts) -> int:

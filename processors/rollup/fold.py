@@ -1,7 +1,7 @@
 """Kpi records of lines, areas, sites and the enterprise from those of the machines: a second fold, over derived records.
 
 A whole is computed from the summed facts of its parts (Σ numerators / Σ denominators), a line's by its rule
-(`processors.work_center`); areas, sites and the enterprise sum lines, so that a piece counts once on its way through
+(`processors.rollup.work_center`); areas, sites and the enterprise sum lines, so that a piece counts once on its way through
 machines in a row. State is the newest revision of every part within the correction horizon; what is published depends
 on it alone, so the order of arrival does not matter for the numbers that stand in the end.
 
@@ -19,10 +19,10 @@ import msgspec
 
 from processors.identity import natural_id, revised
 from processors.oee import LONG_MAX
-from processors.parts import Part, inputs, pack, recorded, stops, unpack
-from processors.places import TOP, Key, Zones, key_of, zones
+from processors.rollup.parts import Part, inputs, pack, reach, recorded, stops, unpack
+from processors.rollup.places import TOP, Key, Zones, key_of, zones
+from processors.rollup.work_center import WorkCenter
 from processors.series import HOUR
-from processors.work_center import WorkCenter
 from schemas.records import Kpi
 from topology.kpi import KpiFormula
 from topology.kpi_plant import selected
@@ -42,6 +42,8 @@ class Taken(StrEnum):
     PART = "part"
     OWN = "own"
     """One of ours, read back."""
+    PAST = "past"
+    """One of ours, of a window that is no longer held."""
     KNOWN = "known"
     """Not newer than what is known."""
     LATE = "late"
@@ -204,6 +206,8 @@ class Rollup:
         return Taken.PART
 
     def _note(self, node: Node, key: Key, record: Kpi) -> Taken:
+        if key not in node.windows and reach(record) < node.time.newest - self._keep_us:
+            return Taken.PAST
         window = node.windows.setdefault(key, Window())
         known = window.published.get(record.started_at)
         if known is not None and known.revision >= record.revision:

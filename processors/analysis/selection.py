@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from schemas.records import Derived, Kpi
+from topology.kpi import Definition
 from topology.kpi_values import Facts, Pieces, total
 from topology.path import Level, Path
 
@@ -100,6 +101,15 @@ def of_definition(
             "`uns kpi diff A B FILTER` shows what two definitions make of the same history"
         )
     return label, [record for record in records if record.definition == label]
+
+
+def fitting(records: Sequence[Kpi], definition: Definition) -> None:
+    """Raises `Incomparable` for records with elements that the definition does not have: their time would be lost."""
+    if strangers := sorted({name for record in records for name in record.element_us} - definition.elements.keys()):
+        raise Incomparable(
+            f"{definition.label} has no {', '.join(strangers)}, which its records have: it was edited in place; a changed "
+            "definition needs a version of its own"
+        )
 
 
 def _window(record: Kpi) -> tuple[str, str, int, str | None]:

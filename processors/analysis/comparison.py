@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from processors.inference import (
+from processors.analysis.inference import (
     CONFIDENCE,
     Deleted,
     Estimate,
@@ -18,8 +18,8 @@ from processors.inference import (
     t_test_p,
     wilson,
 )
-from processors.measure import Measure, Places, unknown_quantities
-from processors.selection import Samples, nothing
+from processors.analysis.measure import Measure, Places, unknown_quantities
+from processors.analysis.selection import Samples, nothing
 from topology.kpi_values import Facts, total
 
 FEWEST = 6

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from processors.measure import Measure, needs_only_pieces
-from processors.selection import Incomparable, Samples, newest, sampled
+from processors.analysis.measure import Measure, needs_only_pieces
+from processors.analysis.selection import Incomparable, Samples, newest, sampled
 from schemas.records import Lot, Production
 from topology.kpi_values import Facts, Pieces
 from topology.path import Level, Path
