@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.active_period import Period, chain, shares
+from processors.active_period import Chain, Period, chain, shares
 from processors.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
 from processors.cell import Cell
 from processors.ledger import Ledger
@@ -26,7 +26,7 @@ from processors.view import merged
 from processors.withdrawal import emptied
 from schemas.records import Bottleneck, BottleneckCell, Derived
 
-HOURLY, SHIFT = "bottleneck.hour", "bottleneck.shift"
+HOURLY, SHIFT = "kpi.bottleneck.hour", "kpi.bottleneck.shift"
 LOOK, WARM_UP = 4, 1
 """Hours."""
 KEPT_STRETCHES = 16
@@ -247,15 +247,15 @@ class _Look:
         self.now, self.watermark, self.floor = now, watermark, floor
         self._line, self._flow = line, flow
         self._hours: dict[tuple[int, int], Hour] = {}
+        self._chains: dict[int, tuple[list[Period], Chain]] = {}
 
     def parts(self, hour: int, start: int, end: int) -> Parts:
         """[start, end) of one hour."""
-        begin, over = hour * HOUR, (hour + 1) * HOUR
+        over, until = (hour + 1) * HOUR, min(end, self.now)
         hours = [self._hour(n, hour) for n in range(len(self._flow))]
-        until = min(end, self.now)
-        periods = [p for n in range(len(hours)) for p in self._periods(n, hour - WARM_UP, hour, hour)]
-        last = min(self.now, over + LOOK * HOUR)
-        found = chain(periods, begin - WARM_UP * HOUR, over, last, lambda at: self._active_at(at, hour))
+        if hour not in self._chains:
+            self._chains[hour] = self._chain(hour)
+        periods, found = self._chains[hour]
         held = shares(found.periods, len(hours), start, until)
         flow = [[_clip(s, start, end) for s in one.stretches if s.start < end and s.end > start] for one in hours]
         waits = blocked_and_starved(flow, self._line.ideal_us)
@@ -271,6 +271,13 @@ class _Look:
             cells.append(Part(*held[n], active, *waits[n], other, len(ended), sum(ended), age))
         certain = over + LOOK * HOUR <= self.watermark or (over <= self.watermark and found.certain)
         return Parts(cells, certain, first, offset)
+
+    def _chain(self, hour: int) -> tuple[list[Period], Chain]:
+        """(active periods, bottlenecks among them) of an hour."""
+        periods = [p for n in range(len(self._flow)) for p in self._periods(n, hour - WARM_UP, hour, hour)]
+        begin, over = (hour - WARM_UP) * HOUR, (hour + 1) * HOUR
+        last = min(self.now, over + LOOK * HOUR)
+        return periods, chain(periods, begin, over, last, lambda at: self._active_at(at, hour))
 
     def reach(self, lo: int, hi: int) -> range:
         """The hours whose parts a change in [lo, hi] may have changed."""

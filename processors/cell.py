@@ -14,6 +14,7 @@ from processors.elements import PLAIN, Context, Elements
 from processors.facts import Facts
 from processors.journal import Journal
 from processors.ledger import Ledger
+from processors.pieces import Pieces
 from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
@@ -103,6 +104,8 @@ class Cell:
         """Alerts acknowledged since the last tick: (kind, started_at, by whom)."""
         self.last_good: tuple[int, str, str, int, int, int] | None = None
         """The last good piece before the floor, as `changeover.Origin`."""
+        self.piece_before: tuple[int, Pieces | None] | None = None
+        """An hour's begin, and the last piece before it."""
         self.replanned = False
         """Whether orders or shifts changed since the last tick."""
         self.fresh = False

@@ -23,7 +23,7 @@ from processors.counters import Counted
 from processors.elements import SETUP
 from processors.pieces import MADE, NOT_GOOD
 from processors.plan import BUSY, Plan
-from processors.series import INF
+from processors.series import HOUR, INF
 from processors.timeline import NO_OFFSET, hull
 from processors.view import View
 from processors.withdrawal import emptied
@@ -73,9 +73,9 @@ def derive(cell: Cell, view: View) -> list[Derived]:
     if not (view.flush or cell.touched) or not any(counter.what == "good" for counter in cell.counters):
         return []
     begun = [run for run in runs(cell.plan) if run.start <= view.now]
-    touched = _touched_records(cell, view.begin)
-    reopened = {record.to_order for record in touched}
-    stale = {record.started_at for record in touched}
+    reopened = _reopened(cell, view)
+    stale = {record.started_at for record in reopened if record.started_at >= view.begin}
+    orders = {record.to_order for record in reopened}
     claimed: set[int] = set()
     out: list[Derived] = []
     for n, run in enumerate(begun):
@@ -83,8 +83,9 @@ def derive(cell: Cell, view: View) -> list[Derived]:
             continue  # nothing was made before it
         last = n + 1 == len(begun)
         since = begun[n - 1].start if n else view.begin
-        going_on = view.flush and (last or run.end > view.previous_watermark)
-        if not going_on and reopened.isdisjoint(run.orders) and not _touched(cell, since, run.end):
+        # An hour: it may have come and gone since the last flush.
+        going_on = view.flush and (last or run.end > view.previous_watermark - HOUR)
+        if not going_on and orders.isdisjoint(run.orders) and not _touched(cell, since, run.end):
             continue
         known = _known(cell, run)
         if known is not None:
@@ -102,16 +103,21 @@ def derive(cell: Cell, view: View) -> list[Derived]:
     return out
 
 
-def _touched_records(cell: Cell, begin: int) -> list[Changeover]:
-    """What was published of stretches that something late has touched. Changeovers of a machine never overlap."""
-    found: dict[int, Changeover] = {}
+def _reopened(cell: Cell, view: View) -> list[Changeover]:
+    """What is provisional, when it is due, and what was published of stretches that something late has touched.
+
+    Changeovers of a machine never overlap.
+    """
+    ledger = cell.ledger
+    starts = {start for kind, start in ledger.open if kind == KIND} if view.flush else set()
     for lo, hi in cell.touched:
-        before = cell.ledger.start_before(KIND, lo)
-        for start in [*([] if before is None else [before]), *cell.ledger.starts(KIND, lo, hi + 1)]:
-            known = cell.ledger.get(KIND, start)
-            if isinstance(known, Changeover) and start >= begin and _end(known) >= lo:
-                found[start] = known
-    return list(found.values())
+        before = ledger.start_before(KIND, lo)
+        known = ledger.get(KIND, before) if before is not None else None
+        if known is not None and before is not None and _end(known) >= lo:
+            starts.add(before)
+        starts.update(ledger.starts(KIND, lo, hi + 1))
+    found = (ledger.get(KIND, start) for start in sorted(starts))
+    return [known for known in found if isinstance(known, Changeover)]
 
 
 def _touched(cell: Cell, start: int, end: int) -> bool:

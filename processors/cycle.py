@@ -9,7 +9,7 @@ An ideal cycle is suspect once MEASURED cycles speak: too_long when they beat it
 the fastest tenth takes less than BEATEN of it, too_short when even the fastest tenth takes more than OUT_OF_REACH times
 as long. Counters read seldom blur single cycles, which is why BEATEN leaves room.
 
-Provisional every kpi_s while the hour is open, final when the watermark passes its end, corrected after that.
+Provisional each half hour while the hour is open, final when the watermark passes its end, corrected after that.
 """
 
 from fractions import Fraction
@@ -18,10 +18,11 @@ from urllib.parse import quote
 
 from processors import pieces
 from processors.cell import Cell
+from processors.counters import MADE_BEFORE, increments
 from processors.oee import ideal_cycle_us
-from processors.pieces import MADE
-from processors.series import HOUR
-from processors.timeline import NO_OFFSET, hull
+from processors.pieces import MADE, Pieces
+from processors.series import HOUR, INF
+from processors.timeline import NO_OFFSET
 from processors.view import View
 from processors.withdrawal import emptied
 from schemas.records import Cycle, Derived
@@ -29,6 +30,8 @@ from schemas.records import Cycle, Derived
 KIND = "cycle"
 LOOK = HOUR
 """How far before it (µs) a piece's predecessor is looked for."""
+SHOWN = 1_800_000_000
+"""How often (µs) an open hour is published."""
 MEASURED, BEATEN, OUT_OF_REACH = 20, Fraction(4, 5), Fraction(3, 2)
 PERCENTILES = {"min_us": 0, "p5_us": 5, "p10_us": 10, "median_us": 50, "p95_us": 95, "max_us": 100}
 
@@ -41,14 +44,6 @@ class Cycles:
         """(µs, how many)."""
         self.total_us = self.ideal_us = self.count = self.slow = self.interrupted = 0
         self.first_offset = self.last_offset = NO_OFFSET
-
-    def measured(self, elapsed_us: int, count: int, ideal_us: int, slow_factor: float) -> None:
-        self.lengths.append((elapsed_us // count, count))
-        self.total_us += elapsed_us
-        self.ideal_us += ideal_us * count
-        self.count += count
-        if elapsed_us > slow_factor * ideal_us * count:
-            self.slow += count
 
     def content(self) -> dict[str, Any]:
         """What a record says."""
@@ -102,12 +97,12 @@ def derive(cell: Cell, view: View) -> list[Derived]:
     if not any(counter.what in MADE for counter in cell.counters):
         return []
     out: list[Derived] = []
+    show = view.now // SHOWN != cell.settled // SHOWN
     first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
     for hour in range(first // HOUR, view.now // HOUR + 1):
         start, end = hour * HOUR, (hour + 1) * HOUR
-        if view.due(start, end, view.flush_kpi) or (
-            end <= view.watermark and any(lo <= end and hi >= start - LOOK for lo, hi in cell.touched)
-        ):
+        late = end <= view.watermark and any(lo <= end and hi >= start - LOOK for lo, hi in cell.touched)
+        if late or view.due(start, end, show and end > view.now):
             out += _hour(cell, view, start, end)
     return out
 
@@ -141,42 +136,75 @@ def _kind(product: str | None) -> str:
 def _cycles(cell: Cell, view: View, start: int, end: int) -> dict[str | None, Cycles]:
     """Product → the cycles that end in [start, end), as far as it is over."""
     until = min(end, view.now)
-    plan = cell.plan
-    counted = pieces.made(cell.counters, MADE, start, until)
+    plan, slow = cell.plan, cell.type.slow_cycle_factor
+    counted = _counted(cell, start, until)
     if not counted:
         return {}
-    earliest = max(counted[0].at - LOOK, view.begin)
-    before = pieces.last(cell.counters, MADE, earliest, start)
-    running = _running(cell, start if before is None else before.at, until, view.now)
-    found: dict[str | None, Cycles] = {}
-    piece = plan.piece(start if before is None else before.at)
-    product = _product(cell, piece.order)
+    before = _before(cell, view, start)
+    since = -INF if before is None else before.counted_at
+    begin = start if before is None else before.at
+    running = [*_running(cell, begin, until, view.now), (INF, INF)]
+    run_from, run_to = running[0]
     n = 0
-    for one in counted:
-        known_product = product
-        if not piece.start <= one.at < piece.end:
-            piece = plan.piece(one.at)
-            product = _product(cell, piece.order)
-        cycles = found.get(product)
-        if cycles is None:
-            cycles = found[product] = Cycles()
-        since = None if before is None else before.at
-        while n < len(running) and running[n][1] < one.at:
+    found: dict[str | None, Cycles] = {}
+    piece = plan.piece(begin)
+    product, ideal_us = _made_of(cell, piece.order)
+    known_product, cycles = product, None
+    for at, number, reset, offset in counted:
+        if not piece.start <= at - MADE_BEFORE < piece.end:
+            piece = plan.piece(at - MADE_BEFORE)
+            product, ideal_us = _made_of(cell, piece.order)
+        if cycles is None or product != known_product:
+            cycles = found.setdefault(product, Cycles())
+        while run_to < at - MADE_BEFORE:
             n += 1
-        if (
-            since is None
-            or one.at - since > LOOK
-            or one.reset
-            or product != known_product
-            or not (n < len(running) and running[n][0] <= since)
-        ):
-            cycles.interrupted += one.number
+            run_from, run_to = running[n]
+        elapsed_us = at - since
+        if run_from <= since and elapsed_us <= LOOK and not reset and product == known_product:
+            cycles.lengths.append((elapsed_us // number, number))
+            cycles.count += number
+            cycles.total_us += elapsed_us
+            cycles.ideal_us += ideal_us * number
+            if elapsed_us > slow * ideal_us * number:
+                cycles.slow += number
         else:
-            ideal_us = ideal_cycle_us(plan, piece.order, cell.type.ideal_cycle_s)
-            cycles.measured(one.at - since, one.number, ideal_us, cell.type.slow_cycle_factor)
-        cycles.first_offset, cycles.last_offset = hull(cycles.first_offset, cycles.last_offset, one.offset, one.offset)
-        before = one
+            cycles.interrupted += number
+        if cycles.first_offset > offset:
+            cycles.first_offset = offset
+        if cycles.last_offset < offset or cycles.last_offset == NO_OFFSET:
+            cycles.last_offset = offset
+        since, known_product = at, product
     return found
+
+
+def _before(cell: Cell, view: View, start: int) -> Pieces | None:
+    """The last piece within LOOK before an hour; kept until something late comes before it ends."""
+    known = cell.piece_before
+    stale = known is None or known[0] != start or any(lo <= start for lo, _ in cell.touched)
+    if known is None or stale or (known[1] is not None and known[1].at < view.begin):
+        known = cell.piece_before = start, pieces.last(cell.counters, MADE, max(start - LOOK, view.begin), start)
+    return known[1]
+
+
+def _counted(cell: Cell, start: int, end: int) -> list[tuple[int, int, int, int]]:
+    """(when the counter said so, pieces, whether it began again, offset) of the pieces made in [start, end)."""
+    found: list[tuple[int, int, int, int]] = []
+    for counter in cell.counters:
+        if counter.what in MADE:
+            said = 0 if counter.increments else MADE_BEFORE
+            made = increments(counter, start, end)
+            found += [(at + said, number, reset, offset) for at, number, reset, offset in made if number]
+    found.sort()
+    merged: list[tuple[int, int, int, int]] = []
+    last = -INF
+    for one in found:
+        if one[0] == last:
+            _, number, reset, offset = merged[-1]
+            merged[-1] = (last, number + one[1], reset | one[2], offset)
+        else:
+            merged.append(one)
+            last = one[0]
+    return merged
 
 
 def _running(cell: Cell, start: int, end: int, now: int) -> list[tuple[int, int]]:
@@ -191,5 +219,7 @@ def _running(cell: Cell, start: int, end: int, now: int) -> list[tuple[int, int]
     return found
 
 
-def _product(cell: Cell, order: str | None) -> str | None:
-    return None if order is None else cell.plan.orders[order].order.product
+def _made_of(cell: Cell, order: str | None) -> tuple[str | None, int]:
+    """(product, ideal cycle) of an order."""
+    product = None if order is None else cell.plan.orders[order].order.product
+    return product, ideal_cycle_us(cell.plan, order, cell.type.ideal_cycle_s)

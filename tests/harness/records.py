@@ -214,7 +214,7 @@ EXAMPLES: tuple[Record, ...] = (
         suggested_ideal_us=5_200_000,
     ),
     Bottleneck(
-        **_common("bottleneck.shift"),
+        **_common("kpi.bottleneck.shift"),
         window="shift",
         window_name="2026-11-18-early",
         bottleneck=PATH,

@@ -183,3 +183,11 @@ def test_parts_sum_and_changeovers_are_apart_from_each_other(chance: random.Rand
                 assert one.teardown_us + one.setup_us + one.run_in_us == whole
                 assert 0 <= one.planned_us <= whole
         assert all(a.ended_at <= b.started_at for a, b in itertools.pairwise(found) if a.ended_at)
+
+
+def test_one_that_came_to_nothing_between_two_flushes_is_taken_back() -> None:
+    """b gives way to a again 15 s after a flush: nothing good of it was made, so there was no changeover."""
+    told = [order("1", "a", 0, 10), order("2", "b", 10, 15.25), order("3", "a", 15.25, None), *good(8, 20)]
+    run = play(told, 30)
+    assert any(isinstance(r, Changeover) for r in run.records)
+    assert run.newest("changeover") == []
