@@ -146,10 +146,16 @@ class LineLog:
     def _close(self, last: int) -> None:
         """One more revision of what is open: it ends with the file."""
         for natural_id, record in list(self._last.items()):
-            if record.status == "provisional" and record.message_class in CLOSED:
-                revision, ended_at = record.revision + 1, last if record.ended_at is None else record.ended_at
-                changes = {"id": f"{natural_id}:{revision}", "revision": revision, "status": "final"}
-                self._keep(msgspec.structs.replace(record, **changes, ended_at=ended_at))
+            lasts = record.ended_at is None
+            if record.message_class in CLOSED and (lasts or record.status == "provisional"):
+                closed = msgspec.structs.replace(
+                    record,
+                    id=f"{natural_id}:{record.revision + 1}",
+                    revision=record.revision + 1,
+                    status="final" if record.status == "provisional" else record.status,
+                    ended_at=last if lasts else record.ended_at,
+                )
+                self._keep(closed)
         # The pieces of a bucket are published once it is over. Nothing else is asked about that time.
         bucket = self._plant.time.production_s * 1_000_000
         tick = Tick(at=(last // bucket + 1) * bucket, worker=SOURCE)
