@@ -37,7 +37,7 @@ class Area:
         found: dict[tuple[str, int], list[LogRecord]] = {(n, p): [] for n in names for p in range(self.partitions)}
         for m in consume_all(str(self.settings.bootstrap), names, timeout_s=deadline_s):
             headers = tuple(m.headers() or ())
-            record = LogRecord(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers)
+            record = LogRecord(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers, m.timestamp()[1])
             found[record.topic, record.partition].append(record)
         return found
 
