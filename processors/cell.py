@@ -7,10 +7,10 @@ next tick, over the stretch of time that changed (`touched`).
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from processors import noise
+from processors import noise, stops
 from processors.base import Rejection
 from processors.counters import MADE_BEFORE, Counted, Counter
-from processors.elements import PLAIN, Context, Elements
+from processors.elements import MAINTENANCE, PLAIN, Context, Elements
 from processors.facts import Facts
 from processors.journal import Journal
 from processors.ledger import Ledger
@@ -19,7 +19,7 @@ from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
 from processors.timeline import Interval, Names, Timeline
-from processors.windows import Groups, Windows, merge
+from processors.windows import Group, Groups, Totals, Windows, merge
 from schemas.records import Downtime, Order, Sample, Shift, Value
 from topology.kpi import KpiFormula
 from topology.plant import EquipmentType, Tag
@@ -417,6 +417,16 @@ class Cell:
             for group, totals in self.windows.hour(self.plan, hour, now, watermark).items():
                 if group[part] == name:
                     merge(carried, {group: totals})
+        for piece in self.plan.pieces(first * HOUR, before * HOUR):
+            group = Group(piece.order, piece.shift, piece.day)
+            if group[part] == name:
+                maintained = self.timeline.in_mode_us(MAINTENANCE, piece.start, piece.end, now)
+                found = stops.within(self.ledger, piece.start, piece.end)
+                if maintained or found:
+                    merge(
+                        carried,
+                        {group: Totals(self.windows.nothing().element_us, maintained_us=maintained, stopped=found)},
+                    )
 
     def cool(self, before: int) -> None:
         """Packs samples and published records of hours below the hour number `before`."""

@@ -7,10 +7,12 @@ its length, exactly, in integer µs.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from processors import stops
 from processors.counters import Counter, increments
 from processors.elements import PLAIN, Context, Elements
 from processors.plan import Piece, Plan
 from processors.series import HOUR
+from processors.stops import Stops
 from processors.timeline import NO_OFFSET, Interval, hull
 
 STRETCH = 30_000_000
@@ -26,9 +28,23 @@ class Group(NamedTuple):
 
 
 class Totals:
-    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none)."""
+    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none).
 
-    __slots__ = ("element_us", "energy", "first_offset", "good", "last_offset", "resets", "rework", "scrap")
+    Sums that were let go also hold what else is known only inside the horizon: `stops`, and µs in mode maintenance.
+    """
+
+    __slots__ = (
+        "element_us",
+        "energy",
+        "first_offset",
+        "good",
+        "last_offset",
+        "maintained_us",
+        "resets",
+        "rework",
+        "scrap",
+        "stops",
+    )
 
     def __init__(
         self,
@@ -40,6 +56,8 @@ class Totals:
         resets: int = 0,
         first_offset: int = NO_OFFSET,
         last_offset: int = NO_OFFSET,
+        maintained_us: int = 0,
+        stopped: Stops | None = None,
     ) -> None:
         self.element_us = element_us
         self.good = good
@@ -50,6 +68,8 @@ class Totals:
         self.resets = resets
         self.first_offset = first_offset
         self.last_offset = last_offset
+        self.maintained_us = maintained_us
+        self.stops = stopped
 
     def add(self, other: "Totals") -> None:
         mine, theirs = self.element_us, other.element_us
@@ -60,6 +80,10 @@ class Totals:
         self.rework += other.rework
         self.energy += other.energy
         self.resets += other.resets
+        self.maintained_us += other.maintained_us
+        if other.stops:
+            self.stops = self.stops or {}
+            stops.merge(self.stops, other.stops)
         self.saw(other.first_offset, other.last_offset)
 
     def saw(self, first: int, last: int) -> None:
