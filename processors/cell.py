@@ -85,7 +85,7 @@ class Cell:
         self.tags: dict[str, TagSlot] = {}
         for tag, spec in equipment.tags.items():
             self.tags[tag] = TagSlot(self._handler(tag, spec))
-        self.windows = Windows(self.intervals, self.counters, elements, self._stopped)
+        self.windows = Windows(self.intervals, self.counters, elements, self._stopped, self._starting_up)
         self.facts = Facts()
         self.plan = Plan((), (), False, False, days)
         self.carry: dict[str, Groups] = {}
@@ -383,6 +383,16 @@ class Cell:
         reason = self.type.reasons.get(code) if code is not None else None
         micro = known.kind == "micro_stop" and self.elements.micro(code is not None)
         return Context(reason.category if reason is not None else None, micro)
+
+    def _starting_up(self, at: int, order: str | None) -> bool:
+        """Whether what is scrapped then is start-up loss."""
+        rule = self.elements.definition.options.start_up
+        if rule is None:
+            return False
+        if order is not None and at - self.plan.orders[order].start < rule.of_order_s * 1_000_000:
+            return True
+        mode = self.timeline.mode.in_force(at)
+        return mode is not None and self.names.texts[mode.value] in rule.modes
 
     # --- memory
 

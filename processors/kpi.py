@@ -121,6 +121,7 @@ def _publish(cell: Cell, view: View, window: Window, groups: Groups) -> list[Der
                 good=one.good,
                 scrap=one.scrap,
                 rework=one.rework,
+                start_up=one.start_up,
             )
             for one in made
         ),

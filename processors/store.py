@@ -27,7 +27,18 @@ from processors.series import HOUR, INF, Entry, Packed
 from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
 
-TOTALS = ("element_us", "good", "scrap", "rework", "energy", "resets", "first_offset", "last_offset", "maintained_us")
+TOTALS = (
+    "element_us",
+    "good",
+    "scrap",
+    "rework",
+    "energy",
+    "resets",
+    "first_offset",
+    "last_offset",
+    "start_up",
+    "maintained_us",
+)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.decode
 

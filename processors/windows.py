@@ -43,6 +43,7 @@ class Totals:
         "resets",
         "rework",
         "scrap",
+        "start_up",
         "stops",
     )
 
@@ -56,6 +57,7 @@ class Totals:
         resets: int = 0,
         first_offset: int = NO_OFFSET,
         last_offset: int = NO_OFFSET,
+        start_up: int = 0,
         maintained_us: int = 0,
         stopped: Stops | None = None,
     ) -> None:
@@ -68,6 +70,8 @@ class Totals:
         self.resets = resets
         self.first_offset = first_offset
         self.last_offset = last_offset
+        self.start_up = start_up
+        """Scrap of a start-up, a part of `scrap`."""
         self.maintained_us = maintained_us
         self.stops = stopped
 
@@ -80,6 +84,7 @@ class Totals:
         self.rework += other.rework
         self.energy += other.energy
         self.resets += other.resets
+        self.start_up += other.start_up
         self.maintained_us += other.maintained_us
         if other.stops:
             self.stops = self.stops or {}
@@ -101,15 +106,26 @@ Intervals = Callable[[int, int, int], list[Interval]]
 Stopped = Callable[[int, int], Iterable[tuple[int, int, Context]]]
 """(start, end) of time in a stop → its parts, each with what it is to be judged by."""
 
+StartingUp = Callable[[int, str | None], bool]
+"""(time of a piece, its order) → whether it belongs to a start-up."""
+
 
 class Windows:
     """Sums of one cell. Closed stretches of an hour are kept; `invalidate` drops what a late sample or fact touches."""
 
-    def __init__(self, intervals: Intervals, counters: list[Counter], elements: Elements, stopped: Stopped) -> None:
+    def __init__(
+        self,
+        intervals: Intervals,
+        counters: list[Counter],
+        elements: Elements,
+        stopped: Stopped,
+        starting_up: StartingUp,
+    ) -> None:
         self._intervals = intervals
         self._counters = counters
         self._elements = elements
         self._stopped = stopped
+        self._starting_up = starting_up if elements.definition.options.start_up is not None else None
         self._closed: dict[int, tuple[int, Groups]] = {}
         self._live: dict[int, tuple[int, Groups]] = {}
 
@@ -153,6 +169,8 @@ class Windows:
                     totals.good += made
                 elif what == "scrap":
                     totals.scrap += made
+                    if self._starting_up is not None and self._starting_up(at, piece.order):
+                        totals.start_up += made
                 elif what == "rework":
                     totals.rework += made
                 else:
