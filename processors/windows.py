@@ -136,17 +136,17 @@ class Windows:
         """Time and pieces of [start, end) by order, shift and day."""
         groups: Groups = {}
         elements = self._elements
-        for start_us, end_us, state, mode, first, last in self._intervals(start, end, now):
-            for piece in plan.pieces(start_us, end_us):
-                totals = self._of(groups, piece)
-                order = piece.order is not None
+        for piece in plan.pieces(start, end):  # first: the offsets of an interval depend on where it is cut
+            totals = self._of(groups, piece)
+            order = piece.order is not None
+            for start_us, end_us, state, mode, first, last in self._intervals(piece.start, piece.end, now):
                 if elements.contextual and elements.stops(state, mode, order or not plan.orders_told, piece.status):
-                    for since, until, context in self._stopped(piece.start, piece.end):
+                    for since, until, context in self._stopped(start_us, end_us):
                         n = elements.index(state, mode, order, piece.status, context)
                         totals.element_us[n] += until - since
                 else:
                     n = elements.index(state, mode, order, piece.status, PLAIN)
-                    totals.element_us[n] += piece.end - piece.start
+                    totals.element_us[n] += end_us - start_us
                 totals.saw(first, last)
         self._count(groups, plan, start, end)
         return groups
