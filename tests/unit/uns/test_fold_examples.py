@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.fold_files import CELL, LINE, at, fact, folded, minutes, of, only, plant, samples
+from tests.harness.fold_files import CELL, LINE, at, fact, folded, instant, minutes, of, only, plant, samples
 from uns.fold.history import Folded
 
 HOUR = 3_600_000_000
@@ -137,7 +137,8 @@ def test_a_silent_machine_is_unknown_from_its_last_sample_on() -> None:
     told = [samples(f"{hour:02}:{minute:02}", State="RUN") for hour in (6, 7) for minute in range(60)]
     found = folded(plant(silent_after_s=90), SHIFT, *told)
     assert minutes(only(found, "oee", window="shift")) == {"APT": 119, "unknown": 361}
-    assert only(found, "alert", kind="silent").ended_at is None
+    alert = only(found, "alert", kind="silent")
+    assert (alert.ended_at, alert.state) == (at("14:00"), "raised")
 
 
 def test_a_silence_over_a_full_hour_is_known_at_once() -> None:
@@ -191,16 +192,30 @@ def test_an_order_that_ends_within_a_stop() -> None:
 
 
 def test_two_reasons_that_overlap() -> None:
-    """The one that begins later counts, whatever the order of lines; the machine's own code gives way to both."""
+    """Each instant of the stop has one: that which begins later, then the machine's own. The lines' order is no matter."""
     told = [samples("06:00", State="RUN"), samples("08:00", State="STOP", Reason=301), samples("09:00", State="RUN")]
     reasons = [
         fact("Reason", CELL, id="r1", code=101, started_at="07:50", ended_at="08:40", by="ann"),
         fact("Reason", CELL, id="r2", code=201, started_at="08:10", ended_at="08:30", by="bob"),
     ]
     for order in (reasons, reasons[::-1]):
-        stop = only(folded(plant(), *order, *told), "downtime")
-        assert (stop.reason_code, stop.reason, stop.category) == (201, "drive", "breakdown")
-    assert only(folded(plant(), reasons[0], *told), "downtime").reason == "jam"
+        found = folded(plant(), *order, *told)
+        parts = [(_clock(r.started_at), _clock(r.ended_at), r.reason_code, r.reason_by) for r in of(found, "downtime")]
+        assert parts == [
+            ("08:00", "08:10", 101, "ann"),
+            ("08:10", "08:30", 201, "bob"),
+            ("08:30", "08:40", 101, "ann"),
+            ("08:40", "09:00", 301, None),
+        ]
+        assert {r.stop_started_at for r in of(found, "downtime")} == {at("08:00")}
+        stops = only(found, "kpi", window="hour", started_at=at("08:00")).stops
+        assert [(s.reason_code, s.category, s.count, s.stopped_us / 60e6) for s in stops] == [
+            (101, "micro", 2, 20),
+            (201, "breakdown", 1, 20),
+            (301, "stop", 1, 20),
+        ]
+    (whole,) = of(folded(plant(), reasons[0] | {"ended_at": None, "started_at": instant("08:10")}, *told), "downtime")
+    assert (whole.reason, _clock(whole.started_at), _clock(whole.ended_at)) == ("jam", "08:00", "09:00")
 
 
 def test_the_last_line_of_a_fact_counts() -> None:
