@@ -6,7 +6,7 @@ the time after.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from processors.base import Input, Rejection
 from processors.ledger import withdrawn
 from processors.line import LineFold
-from schemas.records import Derived, Production, Raw, Tick
+from schemas.records import Acknowledge, Derived, Inspection, Production, Raw, Samples, Tick
 from topology.classes import DERIVED, MessageClass
 from topology.path import BadPath, Level, Path
 from topology.plant import Plant, Time
@@ -27,6 +27,8 @@ MINUTE, DENSE = 60_000_000, 50
 """After so many records a tick comes with the minute: to derive from what is at hand costs less than to unpack an hour."""
 SAVED = 24
 """Every so many ticks the fold lets go of what it would have saved."""
+OF_MACHINES = Samples | Inspection | Acknowledge
+"""Records that are told of a machine, never of a line."""
 NO_LINE = 0
 """Stands for the offset of what no line says: ticks, and the shifts of the plant's calendars."""
 
@@ -53,7 +55,7 @@ def fold(plant: Plant, told: Iterable[Told | Refusal], until: int | None = None,
             out.refused.append(item)
         elif isinstance(item.record, Tick):  # time went on for all
             now = max(now, item.record.at)
-        elif item.path in homes:
+        elif item.path in homes and (item.path != homes[item.path] or not isinstance(item.record, OF_MACHINES)):
             logs.setdefault(homes[item.path], []).append(item)
             now = max(now, seen(item.record))
         else:
@@ -92,9 +94,7 @@ class LineLog:
         calendar = self._plant.calendars.get(self._path)
         shifts = self._plant.shifts[calendar].between(begin, last) if calendar is not None else []
         patience = {
-            path: round(one.silent_after_s * 1_000_000)
-            for path, one in types.items()
-            if one.silent_after_s is not None
+            path: round(one.silent_after_s * 1_000_000) for path, one in types.items() if one.silent_after_s is not None
         }
         if until is None and len(patience) < len(types):  # the last state holds on
             last = max([last, *(shift.ended_at for shift in shifts if shift.started_at < now)])
@@ -195,7 +195,11 @@ def _punctual(time: Time) -> Time:
     )
 
 
-def _unknown(item: Told, known: Iterable[str]) -> Refusal:
+def _unknown(item: Told, known: Mapping[str, str]) -> Refusal:
+    if item.path in known:
+        machines = ", ".join(path for path, line in known.items() if line == item.path and path != line)
+        message = f"{type(item.record).__name__} for {item.path}: that is a line; its machines are {machines}"
+        return Refusal(item.line, item.path, None, "unknown_path", message)
     try:
         Path.parse(item.path)
         near = difflib.get_close_matches(item.path, list(known), 1)

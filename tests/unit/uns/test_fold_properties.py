@@ -60,7 +60,9 @@ def test_lines_in_any_order_split_or_told_twice_say_the_same(seed: int, definiti
 def test_the_numbers_are_those_of_a_line_that_lived_it(seed: int) -> None:
     chance = random.Random(seed)
     scene = scenario(chance)
-    scene.told = [told for told in scene.told if order.span(told[1])[0] < scene.end - LATE]  # what it hears before the end
+    scene.told = [
+        told for told in scene.told if order.span(told[1])[0] < scene.end - LATE
+    ]  # what it hears before the end
     live = Run().feed(delayed(chance, scene, LATE))
     newest = {r.natural_id: r for r in live.records}
     closed = {
