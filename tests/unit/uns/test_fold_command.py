@@ -286,7 +286,7 @@ scalars = (
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner))
 keys = ("path", "samples", "id", "product", "started_at", "ended_at", "name", "breaks", "code", "at", "value", "alert")
-sample = st.fixed_dictionaries({}, optional={key: scalars for key in ("tag", "at", "value", "quality")})
+sample = st.fixed_dictionaries({}, optional=dict.fromkeys(("tag", "at", "value", "quality"), scalars))
 lines_ = st.fixed_dictionaries(
     {"type": st.sampled_from(["Samples", "Order", "Lot", "Shift", "Reason", "Inspection", "Tick", "Acknowledge"])},
     optional={key: values | st.lists(sample, max_size=3) if key == "samples" else values for key in keys},

@@ -1,6 +1,7 @@
 """`uns fold` by property: the order of lines cannot matter, nor the ticks, and the numbers are those of the live fold."""
 
 import random
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -86,12 +87,8 @@ def test_the_numbers_are_those_of_a_line_that_lived_it(seed: int) -> None:
 def test_ticks_say_nothing(seed: int, definition: str, tick: int, dense: int) -> None:
     scene = scenario(random.Random(seed))
     usual = folded(lines(scene.told), definition)
-    before = history.TICK, history.DENSE
-    history.TICK, history.DENSE = tick * 1_000_000, dense
-    try:
+    with patch.multiple(history, TICK=tick * 1_000_000, DENSE=dense):
         other = folded(lines(scene.told), definition)
-    finally:
-        history.TICK, history.DENSE = before
     assert final_content(usual.records) == final_content(other.records)
 
 
