@@ -22,7 +22,8 @@ from topology.topics import partition, topic
 from uns.fold.lines import SOURCE, Refusal, Told
 from uns.fold.order import ANSWER, FIRST, TICK, cut, end, seen, span, units
 
-HORIZON_H = 48.0
+HORIZON_H = 96.0
+"""What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
 MINUTE, DENSE = 60_000_000, 50
 """After so many records a tick comes with the minute: to derive from what is at hand costs less than to unpack an hour."""
 SAVED = 24

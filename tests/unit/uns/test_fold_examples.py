@@ -429,6 +429,26 @@ def test_ten_days_in_any_order_are_not_late() -> None:
     assert len(of(found, "oee", window="hour")) == 239
 
 
+def test_a_reason_given_after_a_weekend_reaches_the_begin_of_the_stop() -> None:
+    """Friday 14:00 to Monday 22:00; the machine says why a minute after, the operator when the next week begins."""
+    order = fact("Order", id="o", product="a", started_at="2026-11-20T12:00", ended_at="2026-11-24T00:00")
+    told = [
+        samples("2026-11-20T12:00", State="RUN", Good=0),
+        samples("2026-11-20T14:00", State="STOP", Good=50),
+        samples("2026-11-20T14:01", Reason=101),
+        samples("2026-11-23T22:00", State="RUN"),
+        samples("2026-11-24T01:00", Good=500),
+        order,
+    ]
+    assert only(whole(folded(plant(), *told)), "downtime").reason == "jam"
+    said = fact("Reason", CELL, id="r", code=201, started_at="2026-11-23T20:00", by="ann")
+    found = whole(folded(plant(), *told, said))
+    assert only(found, "downtime").reason == "drive"
+    for window in ("day", "product"):
+        repair = {r.started_at: r.quantities["TTR"] / HOUR for r in of(found, "kpi", window=window)}
+        assert list(repair.values())[:4] == [10, 24, 24, 22]
+
+
 def test_an_alert_is_acknowledged() -> None:
     told = [samples("06:00", State="RUN"), samples("08:10", State="STOP", Reason=201), samples("09:00", State="RUN")]
     alert = f"{CELL}#alert.breakdown@20261123T081000.000000Z~iso22400@1"
