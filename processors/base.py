@@ -17,6 +17,8 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     partition: int
     offset: int
     record: Raw
+    logged_at: int = 0
+    """When Kafka took it (µs): where no worker ran to write ticks, it says how far time had gone on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ next tick, over the stretch of time that changed (`touched`).
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from processors import noise
+from processors import noise, stops
 from processors.base import Rejection
 from processors.counters import MADE_BEFORE, Counted, Counter
-from processors.elements import PLAIN, Context, Elements
+from processors.elements import MAINTENANCE, PLAIN, Context, Elements
 from processors.facts import Facts
 from processors.journal import Journal
 from processors.ledger import Ledger
@@ -19,7 +19,7 @@ from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
 from processors.timeline import Interval, Names, Timeline
-from processors.windows import Groups, Windows, merge
+from processors.windows import Group, Groups, Totals, Windows, merge
 from schemas.records import Downtime, Order, Sample, Shift, Value
 from topology.kpi import KpiFormula
 from topology.plant import EquipmentType, Tag
@@ -85,7 +85,7 @@ class Cell:
         self.tags: dict[str, TagSlot] = {}
         for tag, spec in equipment.tags.items():
             self.tags[tag] = TagSlot(self._handler(tag, spec))
-        self.windows = Windows(self.intervals, self.counters, elements, self._stopped)
+        self.windows = Windows(self.intervals, self.counters, elements, self._stopped, self._starting_up)
         self.facts = Facts()
         self.plan = Plan((), (), False, False, days)
         self.carry: dict[str, Groups] = {}
@@ -384,6 +384,16 @@ class Cell:
         micro = known.kind == "micro_stop" and self.elements.micro(code is not None)
         return Context(reason.category if reason is not None else None, micro)
 
+    def _starting_up(self, at: int, order: str | None) -> bool:
+        """Whether what is scrapped then is start-up loss."""
+        rule = self.elements.definition.options.start_up
+        if rule is None:
+            return False
+        if order is not None and at - self.plan.orders[order].start < rule.of_order_s * 1_000_000:
+            return True
+        mode = self.timeline.mode.in_force(at)
+        return mode is not None and self.names.texts[mode.value] in rule.modes
+
     # --- memory
 
     def let_go(self, floor: int, now: int, watermark: int) -> None:
@@ -417,6 +427,16 @@ class Cell:
             for group, totals in self.windows.hour(self.plan, hour, now, watermark).items():
                 if group[part] == name:
                     merge(carried, {group: totals})
+        for piece in self.plan.pieces(first * HOUR, before * HOUR):
+            group = Group(piece.order, piece.shift, piece.day)
+            if group[part] == name:
+                maintained = self.timeline.in_mode_us(MAINTENANCE, piece.start, piece.end, now)
+                found = stops.within(self.ledger, piece.start, piece.end)
+                if maintained or found:
+                    merge(
+                        carried,
+                        {group: Totals(self.windows.nothing().element_us, maintained_us=maintained, stopped=found)},
+                    )
 
     def cool(self, before: int) -> None:
         """Packs samples and published records of hours below the hour number `before`."""

@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 from processors import alert
 from processors.cell import Cell
+from processors.stops import KIND
 from processors.timeline import hull
 from processors.view import View
 from schemas.records import Derived, Downtime, Reason
-
-KIND = "downtime"
 
 CATEGORY_BY_STATE = {
     "aborting": "breakdown",

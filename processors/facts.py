@@ -6,10 +6,16 @@ window inside the correction horizon.
 
 from typing import NamedTuple, TypeVar
 
+from processors.base import Rejection
 from processors.series import INF
 from schemas.records import Lot, Order, Reason, Shift
 
 Fact = Order | Shift | Lot | Reason
+
+EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
+"""2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
+
+IDEAL_CYCLE_MAX_S = 31 * 86_400
 
 
 class Told(NamedTuple):
@@ -30,6 +36,22 @@ def span(fact: Fact) -> tuple[int, int]:
             return fact.started_at, fact.started_at + 1 if fact.ended_at is None else fact.ended_at
         case _:
             return fact.started_at, INF if fact.ended_at is None else fact.ended_at
+
+
+def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
+    """What is wrong with a fact in itself; `oldest` is where the correction horizon begins."""
+    times = [fact.started_at, fact.started_at if fact.ended_at is None else fact.ended_at]
+    if isinstance(fact, Shift):
+        times += [at for pause in fact.breaks for at in (pause.started_at, pause.ended_at)]
+    if not all(EARLIEST <= at <= LATEST for at in times):
+        return Rejection("out_of_range", f"{path}: {type(fact).__name__} {fact.id} has a time outside 2000 to 2100")
+    if fact.ended_at is not None and fact.ended_at < fact.started_at:
+        return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
+    if span(fact)[1] <= oldest:
+        return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
+    if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S:
+        return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
+    return None
 
 
 class Facts:

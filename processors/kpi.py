@@ -12,23 +12,22 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from processors import oee
+from processors import oee, stops
 from processors.cell import Cell
-from processors.downtime import KIND as DOWNTIME
 from processors.elements import MAINTENANCE, SETUP
 from processors.oee import LONG_MAX
 from processors.series import HOUR, INF
+from processors.stops import Stops
 from processors.view import View
 from processors.windows import Groups, Totals
 from processors.withdrawal import emptied
-from schemas.records import Derived, Downtime, Kpi, KpiPieces, KpiStops
+from schemas.records import Derived, Kpi, KpiPieces, KpiStops
 from topology.kpi_values import Facts, losses, values
 
 KIND = "kpi"
 PRODUCT = "kpi.product."
 BREAKDOWN = "breakdown"
 Span = tuple[int, int]
-StopKey = tuple[int | None, str | None, str | None]
 
 
 class Window(NamedTuple):
@@ -99,9 +98,9 @@ def _publish(cell: Cell, view: View, window: Window, groups: Groups) -> list[Der
     for part in groups.values():
         totals.add(part)
     made = oee.pieces(groups, plan, cell.type.ideal_cycle_s)
-    stops, stopped = _stops(cell, view, window)
+    stopped = _stops(cell, view, window, totals)
     element_us = dict(zip(elements.names, totals.element_us, strict=True))
-    quantities = _quantities(cell, view, window, totals, stopped)
+    quantities = _quantities(cell, view, window, totals, _by_category(stopped))
     facts = Facts(element_us, made, quantities)
     return cell.ledger.put(
         Kpi,
@@ -122,44 +121,43 @@ def _publish(cell: Cell, view: View, window: Window, groups: Groups) -> list[Der
                 good=one.good,
                 scrap=one.scrap,
                 rework=one.rework,
+                start_up=one.start_up,
             )
             for one in made
         ),
         quantities=quantities,
         loss_us={name: max(-LONG_MAX, min(us, LONG_MAX)) for name, us in losses(elements.definition, facts).items()},
-        stops=stops,
+        stops=_longest_first(stopped),
         values=values(elements.definition, facts, cell.site_kpis),
         parts=(),
         rule=None,
     )
 
 
-def _stops(cell: Cell, view: View, window: Window) -> tuple[tuple[KpiStops, ...], dict[str | None, tuple[int, int]]]:
-    """Stops by reason, longest first; category → (how many began here, µs)."""
-    found: dict[StopKey, list[int]] = {}
+def _stops(cell: Cell, view: View, window: Window, totals: Totals) -> Stops:
+    """The window's stops; those before the floor are among the sums that were let go."""
+    found: Stops = {}
+    stops.merge(found, totals.stops or {})
     for start, end in window.parts:
-        end = min(end, view.now)
-        before = cell.ledger.start_before(DOWNTIME, start)
-        begins = [] if before is None else [before]
-        for started_at in [*begins, *cell.ledger.starts(DOWNTIME, start, end)]:
-            known = cell.ledger.get(DOWNTIME, started_at)
-            if not isinstance(known, Downtime):
-                continue
-            us = min(known.ended_at or view.now, end) - max(started_at, start)
-            if us > 0:
-                counts = found.setdefault((known.reason_code, known.reason, known.category), [0, 0])
-                counts[0] += started_at >= start
-                counts[1] += us
-    by_category: dict[str | None, tuple[int, int]] = {}
-    for (_, _, category), (count, us) in found.items():
-        counted, summed = by_category.get(category, (0, 0))
-        by_category[category] = counted + count, summed + us
-    longest = sorted(found.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
-    stops = tuple(
+        stops.merge(found, stops.within(cell.ledger, max(start, view.floor), min(end, view.now)))
+    return found
+
+
+def _by_category(stopped: Stops) -> dict[str | None, tuple[int, int]]:
+    """Category → (how many began here, µs)."""
+    found: dict[str | None, tuple[int, int]] = {}
+    for (_, _, category), (count, us) in stopped.items():
+        counted, summed = found.get(category, (0, 0))
+        found[category] = counted + count, summed + us
+    return found
+
+
+def _longest_first(stopped: Stops) -> tuple[KpiStops, ...]:
+    longest = sorted(stopped.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
+    return tuple(
         KpiStops(reason_code=code, reason=reason, category=category, count=count, stopped_us=us)
         for (code, reason, category), (count, us) in longest
     )
-    return stops, by_category
 
 
 def _quantities(
@@ -174,10 +172,9 @@ def _quantities(
         if definition.elements[name].loss == "none" or (name == setup and definition.elements[name].loss != "outside")
     )
     maintained_us = stopped.get(MAINTENANCE, (0, 0))[1]
-    if cell.timeline.mode.newest > -INF:
-        for start, end in window.parts:
-            for interval in cell.timeline.intervals(max(start, view.begin), min(end, view.now), view.now):
-                maintained_us += interval.end - interval.start if interval.mode == MAINTENANCE else 0
+    maintained_us += totals.maintained_us
+    for start, end in window.parts:
+        maintained_us += cell.timeline.in_mode_us(MAINTENANCE, max(start, view.begin), min(end, view.now), view.now)
     found: dict[str, Any] = {
         "FE": failures,
         "TTR": repair_us,

@@ -10,7 +10,7 @@ from processors.base import Input, Rejection
 from processors.bottleneck import Bottlenecks
 from processors.cell import MEASURE_MAX, Cell
 from processors.elements import Elements
-from processors.facts import Facts, span
+from processors.facts import EARLIEST, LATEST, Facts, fault, span
 from processors.identity import parse
 from processors.ledger import Ledger
 from processors.plan import Plan
@@ -40,13 +40,8 @@ from topology.shifts import Days
 FACTS_MAX = 20_000
 """Facts of one kind of path; more means that somebody tells them without end."""
 
-EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
-"""2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
-
 SAVE = 120_000_000
 """Event time (µs) after which the running hour's samples are saved packed, so that a restart reads few one by one."""
-
-IDEAL_CYCLE_MAX_S = 31 * 86_400
 
 Output = Derived | Rejection
 
@@ -96,7 +91,7 @@ class LineFold:
         self._cells: dict[str, Cell] = {}
         self._order: list[str] = []
         """Paths of the cells heard of, sorted: a restored fold must speak in the same order."""
-        self._now = 0
+        self._now = self._logged = 0
         self._oldest, self._newest = EARLIEST, LATEST
         self._changed: dict[str, Cell] = {}
         self._keys: dict[str, bytes | None] = {}
@@ -120,13 +115,20 @@ class LineFold:
             if cell is None:
                 return [self._unknown(item.path, record)]
             self._changed[item.path] = cell
-            refused = cell.take(record.samples, item.offset, self._oldest, self._newest)
+            refused = cell.take(record.samples, item.offset, self._oldest, self._newest_of(item))
             return list(refused) if refused else []
         if type(record) is Tick:
             return self._tick(record.at, item)
-        return self._fact(item.path, record, item.offset)
+        return self._fact(item.path, record, item.offset, self._newest_of(item))
 
     # --- time
+
+    def _newest_of(self, item: Input) -> int:
+        """The newest time that is believed of a record. Logged after the last tick: no worker may have run for hours."""
+        if item.logged_at <= self._now:
+            return self._newest
+        self._logged = max(self._logged, item.logged_at)
+        return max(self._newest, item.logged_at + self._future)
 
     def _tick(self, now: int, item: Input) -> list[Output]:
         """Derives what changed. A tick that is not newer than the last says nothing."""
@@ -134,6 +136,14 @@ class LineFold:
             return [Rejection("out_of_range", f"{item.path}: a tick of {now} µs is no time; check the worker's clock")]
         if now <= self._now:
             return []
+        out: list[Output] = []
+        # After an outage, in strides: no window may pass the horizon unsaid. Once all samples have passed it, at once.
+        all_said = max(self._now, self._logged) + self._future + self._horizon
+        while self._now and now - self._now > self._horizon // 2 and self._now < all_said:
+            out += self._go_on(self._now + self._horizon // 2, item)
+        return out + self._go_on(now, item)
+
+    def _go_on(self, now: int, item: Input) -> list[Derived]:
         before, before_watermark = self._now, self.watermark
         self._now = now
         self._oldest, self._newest = now - self._horizon, now + self._future
@@ -141,7 +151,7 @@ class LineFold:
         floor = max(self._oldest, 0) // HOUR * HOUR
         if before and floor > (before - self._horizon) // HOUR * HOUR:
             self._forget(floor)
-        out: list[Output] = []
+        out: list[Derived] = []
         flush = now == self._end or now // self._flush != before // self._flush
         flush_kpi = now == self._end or now // self._flush_kpi != before // self._flush_kpi
         if self._asleep:
@@ -243,9 +253,9 @@ class LineFold:
 
     # --- facts
 
-    def _fact(self, path: str, fact: Raw, offset: int) -> list[Output]:
+    def _fact(self, path: str, fact: Raw, offset: int, newest: int) -> list[Output]:
         if isinstance(fact, Inspection):
-            return self._inspection(path, fact, offset)
+            return self._inspection(path, fact, offset, newest)
         if isinstance(fact, Acknowledge):
             return self._acknowledge(fact)
         if not isinstance(fact, Order | Shift | Lot | Reason):
@@ -256,8 +266,8 @@ class LineFold:
             return [self._unknown(path, fact)]
         if self._asleep:
             self._wake([other for other in self._asleep if other.startswith(f"{path}/")])
-        if fault := self._fault(path, fact):
-            return [fault]
+        if refused := fault(path, fact, self._oldest):
+            return [refused]
         facts = line.facts if line is not None else cell.facts if cell is not None else Facts()
         if len(facts) >= FACTS_MAX:
             return [Rejection("too_many_facts", f"{path}: {FACTS_MAX} facts are kept already")]
@@ -294,25 +304,7 @@ class LineFold:
         self._keys[f"{line.path}|told"] = store.encode_told(line.shifts_told, line.orders_told)
         return not told
 
-    def _fault(self, path: str, fact: Order | Shift | Lot | Reason) -> Rejection | None:
-        times = [fact.started_at, fact.started_at if fact.ended_at is None else fact.ended_at]
-        if isinstance(fact, Shift):
-            times += [at for pause in fact.breaks for at in (pause.started_at, pause.ended_at)]
-        if not all(EARLIEST <= at <= LATEST for at in times):
-            return Rejection("out_of_range", f"{path}: {type(fact).__name__} {fact.id} has a time outside 2000 to 2100")
-        if fact.ended_at is not None and fact.ended_at < fact.started_at:
-            return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
-        if span(fact)[1] <= self._oldest:
-            return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
-        if (
-            isinstance(fact, Order)
-            and fact.ideal_cycle_s is not None
-            and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S
-        ):
-            return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
-        return None
-
-    def _inspection(self, path: str, fact: Inspection, offset: int) -> list[Output]:
+    def _inspection(self, path: str, fact: Inspection, offset: int, newest: int) -> list[Output]:
         cell = self._cell(path)
         if cell is None:
             return [self._unknown(path, fact)]
@@ -325,7 +317,7 @@ class LineFold:
             return [Rejection("out_of_range", f"{what} is {fact.value}", fact.characteristic)]
         if fact.at < self._oldest:
             return [Rejection("late", f"{what} is older than the correction horizon", fact.characteristic)]
-        if fact.at > self._newest:
+        if fact.at > newest:
             return [Rejection("future", f"{what} is ahead of the plant's clock", fact.characteristic)]
         if not cell.has_room_for(fact.characteristic):
             return [Rejection("too_many_tags", f"{what}: too many characteristics already", fact.characteristic)]
@@ -387,6 +379,7 @@ class LineFold:
         """Lets go of what no record inside the horizon can need."""
         self._wake(list(self._asleep))
         for cell in self._cells.values():
+            cell.listen(self._now)  # a silence that begins before the floor counts in what is carried over it
             changeover.remember(cell, floor)
             cell.let_go(floor, self._now, self.watermark)
             self._changed[cell.path] = cell
@@ -440,7 +433,7 @@ class LineFold:
 
     def _head(self) -> bytes:
         return store.encode(
-            store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint)
+            store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint, self._logged)
         )
 
     def restore(self, key: str, value: bytes) -> None:
@@ -452,7 +445,7 @@ class LineFold:
         head = None
         if "#" in restored:
             head = store.decode_head(restored.pop("#"))
-            self._now = head.now
+            self._now, self._logged = head.now, head.logged
             self._names.restore(head.names)
         if self._now:
             self._oldest, self._newest = self._now - self._horizon, self._now + self._future

@@ -79,13 +79,14 @@ def pieces(groups: Groups, plan: Plan, ideal_cycle_s: float) -> tuple[Pieces, ..
         if part.made:
             span = plan.orders.get(group.order) if group.order is not None else None
             key = None if span is None else span.order.product, ideal_cycle_us(plan, group.order, ideal_cycle_s)
-            counts = found.setdefault(key, [0, 0, 0])
+            counts = found.setdefault(key, [0, 0, 0, 0])
             counts[0] += part.good
             counts[1] += part.scrap
             counts[2] += part.rework
+            counts[3] += part.start_up
     return tuple(
-        Pieces(cycle_us, good, scrap, rework, product)
-        for (product, cycle_us), (good, scrap, rework) in sorted(found.items(), key=lambda item: str(item[0]))
+        Pieces(cycle_us, good, scrap, rework, product, start_up)
+        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(found.items(), key=lambda item: str(item[0]))
     )
 
 

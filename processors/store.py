@@ -27,7 +27,18 @@ from processors.series import HOUR, INF, Entry, Packed
 from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
 
-TOTALS = ("element_us", "good", "scrap", "rework", "energy", "resets", "first_offset", "last_offset")
+TOTALS = (
+    "element_us",
+    "good",
+    "scrap",
+    "rework",
+    "energy",
+    "resets",
+    "first_offset",
+    "last_offset",
+    "start_up",
+    "maintained_us",
+)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.decode
 
@@ -58,6 +69,8 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     definition: str
     fingerprint: str
     """Of the definition's content."""
+    logged: int = 0
+    """The latest `Input.logged_at` that was ahead of the tick before it."""
 
 
 encode = msgspec.msgpack.Encoder().encode
@@ -209,8 +222,15 @@ def _restore_small(cell: Cell, small: Small) -> None:
 
 
 def _dump_groups(groups: Groups) -> list[Any]:
-    return [[*group, *(getattr(totals, name) for name in TOTALS)] for group, totals in groups.items()]
+    return [
+        [*group, *(getattr(totals, name) for name in TOTALS), list((totals.stops or {}).items())]
+        for group, totals in groups.items()
+    ]
 
 
 def _load_groups(rows: list[Any]) -> Groups:
-    return {Group(*row[:3]): Totals(*row[3:]) for row in rows}
+    found: Groups = {}
+    for row in rows:
+        totals = found[Group(*row[:3])] = Totals(*row[3:-1])
+        totals.stops = {(code, reason, category): counts for (code, reason, category), counts in row[-1]} or None
+    return found

@@ -68,6 +68,12 @@ class Timeline:
             self._asked = ((start, end, now), self._intervals(start, end, now))
         return self._asked[1]
 
+    def in_mode_us(self, mode: str, start: int, end: int, now: int) -> int:
+        """How much of [start, end) the machine was in a mode."""
+        if mode != PRODUCTION and self.mode.newest == -INF:
+            return 0
+        return sum(one.end - one.start for one in self.intervals(start, end, now) if one.mode == mode)
+
     def _intervals(self, start: int, end: int, now: int) -> list[Interval]:
         state, mode = self.state.in_force(start), self.mode.in_force(start)
         # (at, what changes, to which number, offset); what: 0 state, 1 mode, 2 silence

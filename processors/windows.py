@@ -7,10 +7,12 @@ its length, exactly, in integer µs.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from processors import stops
 from processors.counters import Counter, increments
 from processors.elements import PLAIN, Context, Elements
 from processors.plan import Piece, Plan
 from processors.series import HOUR
+from processors.stops import Stops
 from processors.timeline import NO_OFFSET, Interval, hull
 
 STRETCH = 30_000_000
@@ -26,9 +28,24 @@ class Group(NamedTuple):
 
 
 class Totals:
-    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none)."""
+    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none).
 
-    __slots__ = ("element_us", "energy", "first_offset", "good", "last_offset", "resets", "rework", "scrap")
+    Sums that were let go also hold what else is known only inside the horizon: `stops`, and µs in mode maintenance.
+    """
+
+    __slots__ = (
+        "element_us",
+        "energy",
+        "first_offset",
+        "good",
+        "last_offset",
+        "maintained_us",
+        "resets",
+        "rework",
+        "scrap",
+        "start_up",
+        "stops",
+    )
 
     def __init__(
         self,
@@ -40,6 +57,9 @@ class Totals:
         resets: int = 0,
         first_offset: int = NO_OFFSET,
         last_offset: int = NO_OFFSET,
+        start_up: int = 0,
+        maintained_us: int = 0,
+        stopped: Stops | None = None,
     ) -> None:
         self.element_us = element_us
         self.good = good
@@ -50,6 +70,10 @@ class Totals:
         self.resets = resets
         self.first_offset = first_offset
         self.last_offset = last_offset
+        self.start_up = start_up
+        """Scrap of a start-up, a part of `scrap`."""
+        self.maintained_us = maintained_us
+        self.stops = stopped
 
     def add(self, other: "Totals") -> None:
         mine, theirs = self.element_us, other.element_us
@@ -60,6 +84,11 @@ class Totals:
         self.rework += other.rework
         self.energy += other.energy
         self.resets += other.resets
+        self.start_up += other.start_up
+        self.maintained_us += other.maintained_us
+        if other.stops:
+            self.stops = self.stops or {}
+            stops.merge(self.stops, other.stops)
         self.saw(other.first_offset, other.last_offset)
 
     def saw(self, first: int, last: int) -> None:
@@ -77,15 +106,26 @@ Intervals = Callable[[int, int, int], list[Interval]]
 Stopped = Callable[[int, int], Iterable[tuple[int, int, Context]]]
 """(start, end) of time in a stop → its parts, each with what it is to be judged by."""
 
+StartingUp = Callable[[int, str | None], bool]
+"""(time of a piece, its order) → whether it belongs to a start-up."""
+
 
 class Windows:
     """Sums of one cell. Closed stretches of an hour are kept; `invalidate` drops what a late sample or fact touches."""
 
-    def __init__(self, intervals: Intervals, counters: list[Counter], elements: Elements, stopped: Stopped) -> None:
+    def __init__(
+        self,
+        intervals: Intervals,
+        counters: list[Counter],
+        elements: Elements,
+        stopped: Stopped,
+        starting_up: StartingUp,
+    ) -> None:
         self._intervals = intervals
         self._counters = counters
         self._elements = elements
         self._stopped = stopped
+        self._starting_up = starting_up if elements.definition.options.start_up is not None else None
         self._closed: dict[int, tuple[int, Groups]] = {}
         self._live: dict[int, tuple[int, Groups]] = {}
 
@@ -129,6 +169,8 @@ class Windows:
                     totals.good += made
                 elif what == "scrap":
                     totals.scrap += made
+                    if self._starting_up is not None and self._starting_up(at, piece.order):
+                        totals.start_up += made
                 elif what == "rework":
                     totals.rework += made
                 else:

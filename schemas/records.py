@@ -236,6 +236,7 @@ class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     good: int
     scrap: int
     rework: int
+    start_up: int = 0
 
 
 class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -115,6 +115,13 @@ class NoiseFloor(_Model):
     run_s: float = Field(0, ge=0, description="a run up to this long is part of the stop")
 
 
+class StartUp(_Model):
+    """Scrap that is start-up loss, the sixth of the big ones: what is made until a process is stable."""
+
+    modes: tuple[str, ...] = Field(("setup",), description="scrap counted in these modes")
+    of_order_s: float = Field(0, ge=0, description="and scrap counted so soon after the begin of its order")
+
+
 class Options(_Model):
     """What implementations do differently. Planned stops and changeover are the `loss` of their elements."""
 
@@ -123,6 +130,7 @@ class Options(_Model):
     performance_above_1: Literal["raw", "cap_in_presentation"] = Field(
         "raw", description="stored values are never capped; cap_in_presentation: shown at the upper end of the range"
     )
+    start_up: StartUp | None = Field(None, description="none: start-up scrap is scrap")
     rework: Literal["not_good", "good"] = Field("not_good", description="whether reworked pieces count in GQ")
     aggregation: Literal["sum_over_sum"] = Field("sum_over_sum", description="how parts become a whole")
     zero_denominator: Literal["no_value"] = Field("no_value", description="a KPI whose denominator is zero")

@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from schemas.records import KpiPieces
 from topology.formula import parse
 from topology.kpi import Definition, KpiFormula
 
 CONSTANTS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
 """Times are in microseconds; a formula divides by one of these for another unit."""
-COUNTS = {"PQ": "produced quantity", "GQ": "good quantity", "SQ": "scrap quantity", "RQ": "rework quantity"}
+COUNTS = {
+    "PQ": "produced quantity",
+    "GQ": "good quantity",
+    "SQ": "scrap quantity",
+    "RQ": "rework quantity",
+    "SUQ": "start-up scrap quantity, a part of SQ",
+}
 PER_PRODUCT = {"PRI": "planned run time per item of the product", **COUNTS}
 TIMES = {
     "window": "length of the window: the sum of all elements",
@@ -52,6 +59,13 @@ class Pieces:
     scrap: int = 0
     rework: int = 0
     product: str | None = None
+    start_up: int = 0
+    """Start-up scrap, a part of `scrap`."""
+
+    @classmethod
+    def of(cls, record: KpiPieces) -> "Pieces":
+        """As a `Kpi` record carries them."""
+        return cls(record.ideal_cycle_us, record.good, record.scrap, record.rework, record.product, record.start_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +80,25 @@ class Facts:
 def total(parts: Iterable[Facts]) -> Facts:
     """The facts of a whole. A quantity that one part does not know is not known of the whole. Order does not matter."""
     elements: dict[str, int] = {}
-    pieces: dict[tuple[str | None, int], tuple[int, int, int]] = {}
+    pieces: dict[tuple[str | None, int], tuple[int, int, int, int]] = {}
     quantities: dict[str, int | float | Fraction] | None = None
     for part in parts:
         for name, us in part.element_us.items():
             elements[name] = elements.get(name, 0) + us
         for one in part.pieces:
             key = one.product, one.ideal_cycle_us
-            good, scrap, rework = pieces.get(key, (0, 0, 0))
-            pieces[key] = good + one.good, scrap + one.scrap, rework + one.rework
+            good, scrap, rework, start_up = pieces.get(key, (0, 0, 0, 0))
+            pieces[key] = good + one.good, scrap + one.scrap, rework + one.rework, start_up + one.start_up
         if quantities is None:
             quantities = dict(part.quantities)
         else:  # as fractions: a sum of floats would depend on its order
             known = quantities.keys() & part.quantities.keys()
             quantities = {name: Fraction(quantities[name]) + Fraction(part.quantities[name]) for name in known}
     merged = (
-        Pieces(cycle_us, good, scrap, rework, product)
-        for (product, cycle_us), (good, scrap, rework) in sorted(pieces.items(), key=lambda item: str(item[0]))
+        Pieces(cycle_us, good, scrap, rework, product, start_up)
+        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(
+            pieces.items(), key=lambda item: str(item[0])
+        )
     )
     return Facts(elements, tuple(merged), quantities or {})
 
@@ -133,12 +149,14 @@ def losses(definition: Definition, facts: Facts) -> dict[str, int]:
     }
     running = sum(us for name, us in facts.element_us.items() if definition.elements[name].loss == "none")
     scrap = sum(one.ideal_cycle_us * one.scrap for one in facts.pieces)
+    start_up = sum(one.ideal_cycle_us * one.start_up for one in facts.pieces)
     rework = sum(one.ideal_cycle_us * one.rework for one in facts.pieces)
     good = sum(one.ideal_cycle_us * one.good for one in facts.pieces)
     if definition.options.rework == "good":
         good, rework = good + rework, 0
     found["performance.speed"] = running - good - scrap - rework
-    found |= {"quality.scrap": scrap, "quality.rework": rework, "valuable": good}
+    found |= {"quality.scrap": scrap - start_up, "quality.start_up": start_up, "quality.rework": rework}
+    found["valuable"] = good
     return {name: us for name, us in found.items() if us or name == "valuable"}
 
 
@@ -172,4 +190,4 @@ def _times(definition: Definition, facts: Facts) -> dict[str, Fraction]:
 def _product(one: Pieces, rework_is_good: bool) -> dict[str, Fraction]:
     good = one.good + one.rework if rework_is_good else one.good
     found = {"PRI": one.ideal_cycle_us, "PQ": one.good + one.scrap + one.rework, "GQ": good, "SQ": one.scrap}
-    return {name: Fraction(value) for name, value in {**found, "RQ": one.rework}.items()}
+    return {name: Fraction(value) for name, value in {**found, "RQ": one.rework, "SUQ": one.start_up}.items()}

@@ -211,7 +211,11 @@ class Time(_Model):
 
     lateness_s: float = Field(10.0, ge=0, description="how long a window waits for late samples")
     horizon_h: float = Field(48.0, gt=0, description="how far back a late record still corrects results")
-    future_s: float = Field(300.0, gt=0, description="a sample further ahead of the tick is quarantined")
+    future_s: float = Field(
+        300.0,
+        gt=0,
+        description="a sample further ahead of the last tick and of its own record in the log is quarantined",
+    )
     production_s: int = Field(60, ge=1, description="length of a production record")
     provisional_s: float = Field(
         60.0, gt=0, description="how often an open window and each snapshot are published, changed or not"

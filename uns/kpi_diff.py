@@ -286,7 +286,7 @@ def _numbers(side: Side, path: str, records: Sequence[Kpi]) -> Numbers:
     facts = total(
         Facts(
             record.element_us,
-            tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in record.pieces),
+            tuple(Pieces.of(one) for one in record.pieces),
             record.quantities,
         )
         for record in records

@@ -10,7 +10,7 @@ from topology.formula import parse
 from topology.kpi import Definition, KpiFormula
 from topology.kpi_values import COUNTS, QUANTITIES, Facts, Pieces, values
 
-_PARTS_OF_PIECES = {"GQ": "PQ", "SQ": "PQ", "RQ": "PQ", "GP": "IP"}
+_PARTS_OF_PIECES = {"GQ": "PQ", "SQ": "PQ", "RQ": "PQ", "SUQ": "SQ", "GP": "IP"}
 """Counts that are a part of another count."""
 
 
@@ -112,19 +112,19 @@ class Places:
     @property
     def size(self) -> int:
         """Length of a vector."""
-        return len(self._elements) + 3 * len(self._pieces) + len(self._quantities)
+        return len(self._elements) + 4 * len(self._pieces) + len(self._quantities)
 
     def vector(self, facts: Facts | None) -> Vector:
         """None: nothing happened."""
         if facts is None:
             return (0,) * self.size
-        made: dict[tuple[str | None, int], tuple[int, int, int]] = {}
+        made: dict[tuple[str | None, int], tuple[int, int, int, int]] = {}
         for one in facts.pieces:
-            good, scrap, rework = made.get(_kind(one), (0, 0, 0))
-            made[_kind(one)] = good + one.good, scrap + one.scrap, rework + one.rework
+            good, scrap, rework, start_up = made.get(_kind(one), (0, 0, 0, 0))
+            made[_kind(one)] = good + one.good, scrap + one.scrap, rework + one.rework, start_up + one.start_up
         found: list[Number] = [facts.element_us.get(name, 0) for name in self._elements]
         for kind in self._pieces:
-            found += made.get(kind, (0, 0, 0))
+            found += made.get(kind, (0, 0, 0, 0))
         # As fractions: a sum of floats would depend on its order.
         found += [_exact(facts.quantities[name]) for name in self._quantities]
         return tuple(found)
@@ -134,7 +134,7 @@ class Places:
         numbers = iter(vector)
         elements = {name: int(next(numbers)) for name in self._elements}
         pieces = tuple(
-            Pieces(cycle_us, int(next(numbers)), int(next(numbers)), int(next(numbers)), product)
+            Pieces(cycle_us, int(next(numbers)), int(next(numbers)), int(next(numbers)), product, int(next(numbers)))
             for product, cycle_us in self._pieces
         )
         return Facts(elements, pieces, dict(zip(self._quantities, numbers, strict=True)))

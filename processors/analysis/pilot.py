@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 
@@ -12,7 +12,7 @@ from processors.analysis.measure import Measure, Places, measure
 from processors.analysis.selection import Incomparable, facts_of, nothing, sampled
 from schemas.records import Kpi
 from topology.kpi import Definition, KpiFormula
-from topology.kpi_values import Facts, Pieces, total
+from topology.kpi_values import Facts, total
 from topology.pilot import MEASURES, Target, Trend
 
 REACHED, ON_THE_WAY, NOT_REACHED, CANNOT_TELL = "reached", "on the way", "not reached", "cannot tell"
@@ -207,7 +207,13 @@ def _times(facts: Facts, factor: int) -> Facts:
     return Facts(
         {name: us * factor for name, us in facts.element_us.items()},
         tuple(
-            Pieces(one.ideal_cycle_us, one.good * factor, one.scrap * factor, one.rework * factor, one.product)
+            replace(
+                one,
+                good=one.good * factor,
+                scrap=one.scrap * factor,
+                rework=one.rework * factor,
+                start_up=one.start_up * factor,
+            )
             for one in facts.pieces
         ),
         {name: Fraction(value) * factor for name, value in facts.quantities.items()},

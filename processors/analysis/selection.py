@@ -118,7 +118,7 @@ def _window(record: Kpi) -> tuple[str, str, int, str | None]:
 
 def facts_of(record: Kpi) -> Facts:
     """What a window's KPIs rest on."""
-    pieces = (Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in record.pieces)
+    pieces = (Pieces.of(one) for one in record.pieces)
     return Facts(record.element_us, tuple(pieces), record.quantities)
 
 

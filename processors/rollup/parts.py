@@ -55,7 +55,7 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def facts(self) -> Facts:
-        pieces = tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in self.pieces)
+        pieces = tuple(Pieces.of(one) for one in self.pieces)
         return Facts(self.element_us, pieces, self.quantities)
 
 
@@ -107,6 +107,7 @@ def recorded(pieces: Iterable[Pieces]) -> tuple[KpiPieces, ...]:
             good=min(one.good, LONG_MAX),
             scrap=min(one.scrap, LONG_MAX),
             rework=min(one.rework, LONG_MAX),
+            start_up=min(one.start_up, LONG_MAX),
         )
         for one in pieces
     )

@@ -12,6 +12,7 @@ Failures, maintenance and energy are those of all machines, for each is maintain
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -79,9 +80,9 @@ class WorkCenter:
                 by_order = one.ideal_cycle_us != self._cycle_us[cell]
                 cycle_us = one.ideal_cycle_us if by_order else self._cycle_us[paces]
                 if is_last:
-                    found.append(Pieces(cycle_us, one.good, one.scrap, one.rework, one.product))
+                    found.append(replace(one, ideal_cycle_us=cycle_us))
                 elif one.scrap:
-                    found.append(Pieces(cycle_us, scrap=one.scrap, product=one.product))
+                    found.append(replace(one, ideal_cycle_us=cycle_us, good=0, rework=0))
         return total([Facts(pieces=tuple(found)), Facts()]).pieces
 
 

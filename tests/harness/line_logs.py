@@ -51,6 +51,7 @@ OWN = {
         "micro_stop": {"below_s": 120, "inclusive": True, "only_without_reason": True, "element": "SHORT"},
         "noise_floor": {"stop_s": 10, "run_s": 5},
         "rework": "good",
+        "start_up": {"modes": ["setup", "manual"], "of_order_s": 1_200},
     },
     "kpis": {
         "availability": {"name": "A", "formula": "operating / base", "trend": "higher_is_better"},

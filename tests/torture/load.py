@@ -166,7 +166,15 @@ class Load:
             headers.append(("traceparent", f"00-{self.said:032x}-01".encode()))
         while True:
             try:
-                self._producer.produce(self._raw, value, key, place, headers=headers, on_delivery=self._delivered)
+                self._producer.produce(
+                    self._raw,
+                    value,
+                    key,
+                    place,
+                    headers=headers,
+                    on_delivery=self._delivered,
+                    timestamp=self._clock() // 1000,
+                )
                 return
             except BufferError:
                 self._producer.poll(0.1)

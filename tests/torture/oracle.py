@@ -10,7 +10,7 @@ import msgspec
 from processors.base import Input
 from processors.line import LineFold
 from schemas.codec import Codec, Undecodable
-from schemas.records import Samples, Shift, Tick
+from schemas.records import Derived, Samples, Shift, Tick
 from tests.harness.area import Area
 from tests.torture.load import NUMBER
 from topology.classes import DERIVED, MessageClass
@@ -214,14 +214,15 @@ class _Partition:
         if ours != theirs:
             index = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
             self._verdict.differs(
-                f"{self._place.changelog}[{self._number}]: from the restored state follows {theirs[index]!r:.300}, "
-                f"the oracle says {ours[index]!r:.300}"
+                f"{self._place.changelog}[{self._number}]: what follows from the restored state differs, "
+                f"(restored, oracle): {_difference(theirs[index], ours[index])}"
             )
 
     def _suffix(self, log: Sequence[LogRecord]) -> Iterator[Input]:
         """What would come next: time goes on until all windows have closed and the horizon has passed what is kept."""
         offset = log[-1].offset + 1 if log else 0
-        now = self._step.fold.watermark + HOUR
+        logged = log[-1].timestamp * 1000 if log else 0  # without a tick yet there is no watermark
+        now = max(self._step.fold.watermark, logged) + HOUR
         for hours in (0, 1, 3):
             tick = Tick(at=now + hours * HOUR, worker="oracle")
             yield Input(str(self._area.area), self._area.raw, self._number, offset + hours, tick)
@@ -241,6 +242,14 @@ def _number(record: LogRecord) -> bytes | None:
 def _say(step: Step, inputs: Iterable[Input]) -> Iterator[object]:
     for item in inputs:
         yield from step.fold.step(item)
+
+
+def _difference(restored: object, oracles: object) -> object:
+    """The fields in which two records of one id differ; else both."""
+    if not isinstance(restored, Derived) or not isinstance(oracles, Derived) or restored.id != oracles.id:
+        return restored, oracles
+    ours, theirs = msgspec.structs.asdict(restored), msgspec.structs.asdict(oracles)
+    return restored.id, {name: (value, theirs[name]) for name, value in ours.items() if value != theirs[name]}
 
 
 def _samples(headers: dict[str, bytes], whole: int) -> int:

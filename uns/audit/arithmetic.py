@@ -262,7 +262,7 @@ def _dimension_of(numbers: Numbers, node: ast.expr, seen: frozenset[str]) -> int
 
 
 def _pieces(made: Iterable[KpiPieces]) -> tuple[Pieces, ...]:
-    return tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in made)
+    return tuple(Pieces.of(one) for one in made)
 
 
 def _products(pieces: Iterable[Pieces], definition: Definition) -> tuple[Product, ...]:
@@ -274,6 +274,7 @@ def _products(pieces: Iterable[Pieces], definition: Definition) -> tuple[Product
             "GQ": Fraction(one.good + one.rework if rework_is_good else one.good),
             "SQ": Fraction(one.scrap),
             "RQ": Fraction(one.rework),
+            "SUQ": Fraction(one.start_up),
         }
         for one in pieces
     )
@@ -293,7 +294,7 @@ def _from_sums(record: Oee) -> tuple[Product, ...] | None:
     ):
         if pieces:
             count, none = Fraction(pieces), Fraction(0)
-            one = {"PRI": Fraction(ideal_us, pieces), "PQ": count, "RQ": none}
+            one = {"PRI": Fraction(ideal_us, pieces), "PQ": count, "RQ": none, "SUQ": none}
             found.append({**one, "GQ": count if good else none, "SQ": none if good else count})
     return tuple(found)
 

@@ -39,7 +39,7 @@ def verify(
         for count, source in enumerate(log, start=1):
             _, path, raw = step.decode(source)
             if not isinstance(raw, Refused):
-                for result in fold.step(Input(path, place, number, source.offset, raw)):
+                for result in fold.step(Input(path, place, number, source.offset, raw, source.timestamp * 1000)):
                     if not isinstance(result, Rejection) and result.natural_id == natural:
                         said[result.id] = codec.encode(result), source.offset
                         records[result.id] = result

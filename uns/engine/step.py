@@ -171,7 +171,9 @@ class Step:
             return [self._quarantine(source, record, counts)]
         if type(record) is Samples:
             counts.samples += len(record.samples)
-        results = self.fold.step(Input(path, source.topic, source.partition, source.offset, record))
+        results = self.fold.step(
+            Input(path, source.topic, source.partition, source.offset, record, source.timestamp * 1000)
+        )
         if not results:
             return []
         trace: Headers = ((CAUSE, str(source.offset).encode()),)

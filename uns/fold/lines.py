@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from processors.line import EARLIEST, LATEST
+from processors.facts import EARLIEST, LATEST
 from schemas.records import RAW_TYPES, Break, Raw, Sample, Samples, Value
 from schemas.text import iso, micros
 

@@ -209,7 +209,9 @@ def compared(
                 continue
             if not kept.complete:
                 kept.saw(path, record)
-            for result in fold.step(Input(path, source.topic, partition, source.offset, record)):
+            for result in fold.step(
+                Input(path, source.topic, partition, source.offset, record, source.timestamp * 1000)
+            ):
                 if isinstance(result, Rejection):
                     refused[result.reason] = refused.get(result.reason, 0) + 1
                 elif scope.holds(result):

@@ -111,7 +111,7 @@ def _fold(
             if isinstance(record, Refused):
                 history.refused[record.reason] = history.refused.get(record.reason, 0) + 1
                 continue
-            item = Input(path, source.topic, part.partition, source.offset, record)
+            item = Input(path, source.topic, part.partition, source.offset, record, source.timestamp * 1000)
             rejected = False
             for n, fold in enumerate(folds):
                 for result in fold.step(item):

@@ -56,6 +56,39 @@ def clock_worker(stage: Stage) -> None:
         _no_negative_durations(room)
 
 
+@case("worker-away", fast=True)
+def worker_away(stage: Stage) -> None:
+    """No worker for longer than the horizon, and so no ticks, while the machines go on: nothing is late, future or missing."""
+    with Room(
+        stage.services,
+        lines=1,
+        partitions=1,
+        seed=stage.seed,
+        poison=0.0,
+        rate=1200.0,
+        time={"future_s": 60},
+        silent_after_s=3600,
+    ) as room:
+        with room.load(30) as load:
+            worker = room.worker()
+            worker.restored()
+            eventually(lambda: room.area.written(MessageClass.OEE, 0), what="an hour of OEE")
+            worker.kill()
+            begun = room.clock()
+            eventually(lambda: room.clock() > begun + 3 * JUMP, what="three hours of the plant")
+            load.stop()
+            ended = room.clock()
+            room.worker()
+        verdict = room.exact()
+        assert verdict.late == 0
+        assert verdict.reasons["future"] == 0
+        records = [room.codec.decode(r.value) for r in room.area.written(MessageClass.OEE, 0)]
+        for path in room.machines.cells:
+            hours = {r.started_at for r in records if isinstance(r, Oee) and r.path == path and r.window == "hour"}
+            assert set(range(begun // JUMP * JUMP, ended // JUMP * JUMP, JUMP)) <= hours, "every hour has its numbers"
+        _no_negative_durations(room)
+
+
 @case("idle-machines")
 def idle_machines(stage: Stage) -> None:
     """One machine is silent, then all are: states become unknown once, and every window closes."""

@@ -79,7 +79,7 @@ def test_every_record_adds_up(chance: random.Random, label: str) -> None:
 
 
 def facts(record: Kpi) -> Facts:
-    made = tuple(Pieces(one.ideal_cycle_us, one.good, one.scrap, one.rework, one.product) for one in record.pieces)
+    made = tuple(Pieces.of(one) for one in record.pieces)
     return Facts(record.element_us, made, {name: Fraction(value) for name, value in record.quantities.items()})
 
 

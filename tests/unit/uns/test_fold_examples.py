@@ -129,8 +129,10 @@ def test_the_six_big_losses_of_tpm() -> None:
     found = {name: window.values[name] for name in ("availability", "performance", "quality", "oee")}
     assert found == pytest.approx({"availability": 400 / 460, "performance": 0.5, "quality": 0.98, "oee": 196 / 460})
     assert round(100 * found["oee"], 1) == 42.6
-    losses = [window.values[f"loss_{name}"] for name in ("breakdown", "setup", "minor_stops", "speed", "quality")]
-    assert losses == [20, 40, 0, 200, 4]
+    losses = [
+        window.values[f"loss_{name}"] for name in ("breakdown", "setup", "minor_stops", "speed", "defects", "start_up")
+    ]
+    assert losses == [20, 40, 0, 200, 4, 0]
     assert sum(window.loss_us.values()) == 460 * 60_000_000
 
 
