@@ -314,7 +314,8 @@ class _Look:
         if found:
             found[0][0] = self._reach(n, found[0][0], -1, lowest)
             found[-1][1] = self._reach(n, found[-1][1], 1, highest)
-        return [Period(start, end, n, end > self.watermark) for start, end in found]
+        # What reaches up to now lasts, also where nothing is waited for.
+        return [Period(start, end, n, end > self.watermark or end == self.now) for start, end in found]
 
     def _reach(self, n: int, edge: int, step: int, furthest: int) -> int:
         """Where an active period that meets the edge of an hour begins (step −1) or ends (+1)."""

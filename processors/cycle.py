@@ -97,7 +97,7 @@ def derive(cell: Cell, view: View) -> list[Derived]:
     if not any(counter.what in MADE for counter in cell.counters):
         return []
     out: list[Derived] = []
-    show = view.now // SHOWN != cell.settled // SHOWN
+    show = view.last or view.now // SHOWN != cell.settled // SHOWN
     first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
     for hour in range(first // HOUR, view.now // HOUR + 1):
         start, end = hour * HOUR, (hour + 1) * HOUR

@@ -182,7 +182,7 @@ def _said(part: Part, reason: Reason, offset: int) -> Part:
 
 
 def _publish(cell: Cell, view: View, stop: Stop, part: Part) -> list[Derived]:
-    over = stop.end < view.now
+    over = stop.end < view.now or view.last
     ended_at = None if part.end >= view.now else part.end
     closed = ended_at is not None and ended_at <= view.watermark
     long = not cell.elements.short(stop.end - stop.start, cell.type.micro_stop_s)

@@ -86,7 +86,7 @@ def _products(cell: Cell, view: View, start: int, end: int) -> dict[str, list[Sp
     """Product → when its orders ran in [start, end)."""
     found: dict[str, list[Span]] = {}
     for order in cell.plan.orders.values():
-        since, until = max(order.start, start, view.begin), min(order.end, end)
+        since, until = max(order.start, start, cell.born or 0), min(order.end, end)
         if since < until and since < view.now:
             found.setdefault(order.order.product, []).append((since, until))
     return found

@@ -68,8 +68,10 @@ class LineFold:
 
     state_version = 3
 
-    def __init__(self, plant: Plant, topic: str, partition: int) -> None:
+    def __init__(self, plant: Plant, topic: str, partition: int, end: int | None = None) -> None:
+        """`end` (µs): the tick with which a history ends; it publishes all that is open, due or not."""
         time = plant.time
+        self._end = end
         self._topic = topic
         self._partition = partition
         self._label = plant.kpi.definition
@@ -150,8 +152,8 @@ class LineFold:
         if before and floor > (before - self._horizon) // HOUR * HOUR:
             self._forget(floor)
         out: list[Derived] = []
-        flush = now // self._flush != before // self._flush
-        flush_kpi = now // self._flush_kpi != before // self._flush_kpi
+        flush = now == self._end or now // self._flush != before // self._flush
+        flush_kpi = now == self._end or now // self._flush_kpi != before // self._flush_kpi
         if self._asleep:
             self._wake_some(flush or flush_kpi)
         for path in self._order:
@@ -197,6 +199,7 @@ class LineFold:
             spans=merged([*cell.touched, (cell.settled - self._elements.margin_us, now)], begin, now),
             flush=flush,
             flush_kpi=flush_kpi,
+            last=now == self._end,
             offset=item.offset,
         )
         if begin <= now:

@@ -23,6 +23,8 @@ class View(NamedTuple):
     """Whether provisional windows are due."""
     flush_kpi: bool
     """Whether provisional `Kpi` records are due."""
+    last: bool
+    """Whether the history ends here: everything is due."""
     offset: int
     """Raw offset of the tick: what a record rests on that no sample speaks for."""
 

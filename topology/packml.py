@@ -28,4 +28,8 @@ _TR88 = (
 )
 
 STATES = frozenset(_TR88)
-CODE_MAPS: Mapping[str, Mapping[int | str, str]] = {"packml": dict(enumerate(_TR88))}
+_SPELLED: Mapping[int | str, str] = {
+    spelled: name for name in _TR88 for spelled in (name, name.capitalize(), name.upper())
+}
+CODE_MAPS: Mapping[str, Mapping[int | str, str]] = {"packml": {**dict(enumerate(_TR88)), **_SPELLED}}
+"""Name → code → state; a state's own name stands for it, too: execute, Execute or EXECUTE."""

@@ -53,7 +53,7 @@ class Tag(_Model):
         None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
     )
     counts: Literal["cumulative", "increments"] = Field(
-        "cumulative", description="for a counter: what a sample gives, the sum so far or what was added since the last"
+        "cumulative", description="for a counter: what a sample gives: the sum so far, or pieces of its own time"
     )
     unit: str | None = Field(None, description="unit of measure")
     target: float | None = Field(None, description="target value of a characteristic")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from schemas.records import Derived, Raw
+from schemas.records import Derived, Kpi, Oee, Raw
 from schemas.text import micros, to_plain
 from topology.plant import Plant
 from uns.fold.history import Folded, fold
@@ -15,7 +15,12 @@ CELL = f"{LINE}/filler"
 DAY = "2026-11-23"
 
 
-def plant(shifts: dict[str, Any] | None = None, time: dict[str, Any] | None = None, **of_type: Any) -> Plant:
+def plant(
+    shifts: dict[str, Any] | None = None,
+    time: dict[str, Any] | None = None,
+    definition: str = "iso22400@1",
+    **of_type: Any,
+) -> Plant:
     """One machine that holds its state until it says another."""
     cells = {"filler": "filler"}
     model = {
@@ -36,6 +41,7 @@ def plant(shifts: dict[str, Any] | None = None, time: dict[str, Any] | None = No
             "types": {"filler": model | of_type},
             "shifts": shifts or {},
             "time": time or {},
+            "kpi": {"definition": definition},
         }
     )
 
@@ -95,6 +101,16 @@ def only(found: Folded, message_class: str, **fields: Any) -> Any:
     """The one such record."""
     (record,) = of(found, message_class, **fields)
     return record
+
+
+def whole(found: Folded) -> Folded:
+    """Itself, once the time elements of every window were seen to sum to its length, to the microsecond."""
+    windows = [record for record in found.records if isinstance(record, Oee | Kpi) and record.window != "product"]
+    assert {record.message_class for record in windows} == {"oee", "kpi"}
+    for record in windows:
+        assert record.ended_at is not None, record.id
+        assert sum(record.element_us.values()) == record.ended_at - record.started_at, record.id
+    return found
 
 
 def minutes(record: Derived) -> dict[str, float]:

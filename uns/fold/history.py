@@ -6,7 +6,7 @@ the time after.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,21 +14,22 @@ import msgspec
 from processors.base import Input, Rejection
 from processors.ledger import withdrawn
 from processors.line import LineFold
-from schemas.records import Derived, Production, Raw, Tick
+from schemas.records import Acknowledge, Derived, Inspection, Production, Raw, Samples, Tick
 from topology.classes import DERIVED, MessageClass
 from topology.path import BadPath, Level, Path
 from topology.plant import Plant, Time
 from topology.topics import partition, topic
 from uns.fold.lines import SOURCE, Refusal, Told
-from uns.fold.order import ANSWER, FIRST, TICK, end, seen, span, units
+from uns.fold.order import ANSWER, FIRST, TICK, cut, end, seen, span, units
 
-HORIZON_H = 48.0
+HORIZON_H = 96.0
+"""What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
 MINUTE, DENSE = 60_000_000, 50
 """After so many records a tick comes with the minute: to derive from what is at hand costs less than to unpack an hour."""
 SAVED = 24
 """Every so many ticks the fold lets go of what it would have saved."""
-CLOSED = (MessageClass.STATE, MessageClass.DOWNTIME, MessageClass.OEE, MessageClass.KPI)
-"""Classes whose open intervals end with the file. An alert stays raised: nothing has cleared it."""
+OF_MACHINES = Samples | Inspection | Acknowledge
+"""Records that are told of a machine, never of a line."""
 NO_LINE = 0
 """Stands for the offset of what no line says: ticks, and the shifts of the plant's calendars."""
 
@@ -55,7 +56,7 @@ def fold(plant: Plant, told: Iterable[Told | Refusal], until: int | None = None,
             out.refused.append(item)
         elif isinstance(item.record, Tick):  # time went on for all
             now = max(now, item.record.at)
-        elif item.path in homes:
+        elif item.path in homes and (item.path != homes[item.path] or not isinstance(item.record, OF_MACHINES)):
             logs.setdefault(homes[item.path], []).append(item)
             now = max(now, seen(item.record))
         else:
@@ -77,28 +78,33 @@ class LineLog:
         area = self._path.at(Level.AREA)
         self._area, self._topic = str(area), topic(area, MessageClass.RAW)
         self._partition = partition(self._path, plant.areas()[area])
-        model = plant.model_copy(update={"time": _punctual(plant.time)})
-        self._fold = LineFold(model, self._topic, self._partition)
         self._now = self._ticks = self._fed = 0
+        self._said: list[Derived] = []
+        """Every revision, where they are wanted."""
         self._last: dict[str, Derived] = {}
         self._current: dict[str, Derived] = {}
 
     def run(self, told: list[Told], now: int, until: int | None) -> None:
         """Adds what the line says. `now`: the last moment seen of any line."""
-        types = [equipment for cell, equipment in self._plant.cells().items() if self._path.contains(cell)]
+        if until is not None:
+            told = cut(told, until)
+        if not told:
+            return
+        types = {str(path): one for path, one in self._plant.cells().items() if self._path.contains(path)}
         begin, last = min(span(item.record)[0] for item in told), end(told, now) if until is None else until
         calendar = self._plant.calendars.get(self._path)
         shifts = self._plant.shifts[calendar].between(begin, last) if calendar is not None else []
-        if until is None and any(one.silent_after_s is None for one in types):  # the last state holds on
+        patience = {
+            path: round(one.silent_after_s * 1_000_000) for path, one in types.items() if one.silent_after_s is not None
+        }
+        if until is None and len(patience) < len(types):  # the last state holds on
             last = max([last, *(shift.ended_at for shift in shifts if shift.started_at < now)])
         told = [*(Told(NO_LINE, str(self._path), shift) for shift in shifts if shift.started_at < last), *told]
-        # A tick waits for samples by which it knows a silence that lasts over it.
-        patience = round(max((one.silent_after_s or 0.0 for one in types), default=0.0) * 1_000_000)
-        for at, rank, line, _, path, record in units(told):
-            if until is not None and at > until:
-                break
+        model = self._plant.model_copy(update={"time": _punctual(self._plant.time)})
+        self._fold = LineFold(model, self._topic, self._partition, last)
+        for at, rank, line, _, path, record in units(told, patience):
             if rank != FIRST:
-                self._tick_before(min(at - patience, last))
+                self._tick_before(min(at, last))
                 self._fed += 1
                 if rank == ANSWER:  # what it answers must have been said
                     self._tick(min(at, last))
@@ -106,9 +112,7 @@ class LineLog:
         self._tick_before(last)
         self._tick(last)
         self._close(last)
-        if not self._every:
-            self._out.records += [record for record in self._last.values() if not withdrawn(record)]
-            self._out.records += self._current.values()
+        self._publish()
 
     def _tick_before(self, at: int) -> None:
         """The ticks that are due before a time."""
@@ -137,7 +141,7 @@ class LineLog:
 
     def _keep(self, record: Derived) -> None:
         if self._every:
-            self._out.records.append(record)
+            self._said.append(record)
         if record.message_class == MessageClass.CURRENT:
             self._current[record.path] = record
         else:
@@ -147,12 +151,11 @@ class LineLog:
         """One more revision of what is open: it ends with the file."""
         for natural_id, record in list(self._last.items()):
             lasts = record.ended_at is None
-            if record.message_class in CLOSED and (lasts or record.status == "provisional"):
+            if lasts or record.status == "provisional":
                 closed = msgspec.structs.replace(
                     record,
                     id=f"{natural_id}:{record.revision + 1}",
                     revision=record.revision + 1,
-                    status="final" if record.status == "provisional" else record.status,
                     ended_at=last if lasts else record.ended_at,
                 )
                 self._keep(closed)
@@ -161,19 +164,43 @@ class LineLog:
         tick = Tick(at=(last // bucket + 1) * bucket, worker=SOURCE)
         for output in self._fold.step(Input(self._area, self._topic, self._partition, NO_LINE, tick)):
             if isinstance(output, Production) and output.started_at <= last:
-                cut = output.started_at < last < (output.ended_at or last)
-                self._keep(msgspec.structs.replace(output, ended_at=last) if cut else output)
+                over = output.started_at < last < (output.ended_at or last)
+                self._keep(msgspec.structs.replace(output, ended_at=last) if over else output)
+
+    def _publish(self) -> None:
+        """The last revision of each record is final, those before it are provisional: in a file nothing is late."""
+        if self._every:
+            for record in self._said:
+                if record.message_class != MessageClass.CURRENT:
+                    final = self._last[record.natural_id] is record
+                    record = msgspec.structs.replace(record, status="final" if final else "provisional")
+                self._out.records.append(record)
+            return
+        for record in self._last.values():
+            if not withdrawn(record):
+                self._out.records.append(msgspec.structs.replace(record, status="final"))
+        self._out.records += self._current.values()
 
 
 def _punctual(time: Time) -> Time:
-    """Windows that wait for nothing, and say with each tick what is open."""
+    """Windows that wait for nothing; what is open is looked at each hour."""
     horizon_h = max(HORIZON_H, time.horizon_h)
     return time.model_copy(
-        update={"lateness_s": 0.0, "future_s": 4e9, "provisional_s": 1e-6, "horizon_h": horizon_h},
+        update={
+            "lateness_s": 0.0,
+            "future_s": 4e9,
+            "provisional_s": 3_600.0,
+            "kpi_s": 3_600.0,
+            "horizon_h": horizon_h,
+        },
     )
 
 
-def _unknown(item: Told, known: Iterable[str]) -> Refusal:
+def _unknown(item: Told, known: Mapping[str, str]) -> Refusal:
+    if item.path in known:
+        machines = ", ".join(path for path, line in known.items() if line == item.path and path != line)
+        message = f"{type(item.record).__name__} for {item.path}: that is a line; its machines are {machines}"
+        return Refusal(item.line, item.path, None, "unknown_path", message)
     try:
         Path.parse(item.path)
         near = difflib.get_close_matches(item.path, list(known), 1)

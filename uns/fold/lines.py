@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "Tick": {"worker": SOURCE, "path": ""},
 }
 QUALITIES = {"good": 0, "uncertain": 0x40000000, "bad": 0x80000000}
+QUALITY_MAX = 0xFFFFFFFF
 TIMES = ("at", "started_at", "ended_at")
 _LONG = 1 << 63
 _TOP = ("type", "path")
@@ -98,8 +99,11 @@ def _usual(number: int, line: bytes) -> Told | None:
         samples = tuple([Sample(one.tag, micros(one.at), one.value, one.quality) for one in found.samples])
     except (msgspec.MsgspecError, ValueError):
         return None
+    if not -_LONG <= found.sequence < _LONG:
+        return None
     for one in samples:
-        if not EARLIEST <= one.at <= LATEST or (type(one.value) is int and not -_LONG <= one.value < _LONG):
+        long = type(one.value) is int and not -_LONG <= one.value < _LONG
+        if long or not EARLIEST <= one.at <= LATEST or not 0 <= one.quality <= QUALITY_MAX:
             return None
     return Told(number, found.path, Samples(found.source, found.sequence, samples))
 
@@ -200,10 +204,12 @@ def _sample(plain: Any, where: str) -> Sample:
     value, quality = fields.get("value"), fields.get("quality", 0)
     if isinstance(value, dict | list):
         raise _Fault("wrong_type", f"{where}: value: a number, text, true, false or null is expected")
-    if type(value) is int and not -_LONG <= value < _LONG:
-        raise _Fault("out_of_range", f"{where}: value does not fit 64 bits")
     if isinstance(quality, str) and quality.lower() in QUALITIES:
         fields["quality"] = QUALITIES[quality.lower()]
+    elif type(quality) is not int or not 0 <= quality <= QUALITY_MAX:
+        reason = "out_of_range" if type(quality) is int else "wrong_type"
+        known = f"{', '.join(QUALITIES)}, or an OPC UA status code from 0 to {QUALITY_MAX}"
+        raise _Fault(reason, f"{where}: quality {_short(quality)}; there are {known}")
     try:
         return msgspec.convert(fields, Sample)
     except msgspec.ValidationError as error:
@@ -228,6 +234,8 @@ def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = (
             continue
         if key in TIMES and value is not None:
             value = _time(value, f"{where}: {key}")
+        elif type(value) is int and not -_LONG <= value < _LONG:
+            raise _Fault("out_of_range", f"{where}: {key} does not fit 64 bits")
         elif key == "breaks" and isinstance(value, list):
             value = [_fields(Break, part, f"{where}: breaks[{n}]") for n, part in enumerate(value)]
         found[key] = value

@@ -3,11 +3,12 @@
 But for facts told more than once: of those with one path, kind and id the last line counts, as in the log.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from processors.series import INF
-from schemas.records import Acknowledge, Lot, Order, Raw, Reason, Samples, Shift
+from schemas.records import Acknowledge, Lot, Order, Raw, Reason, Samples, Shift, is_good
 from uns.fold.lines import Told
 
 TICK = 3_600_000_000
@@ -27,23 +28,36 @@ class Unit(NamedTuple):
     record: Raw
 
 
-def units(told: list[Told]) -> list[Unit]:
-    """One line's records in the order of telling: by event time, facts first. Samples of two hours are told apart."""
+def units(told: list[Told], patience: Mapping[str, int]) -> list[Unit]:
+    """One line's records in the order of telling: by event time, facts first. Samples of two hours are told apart.
+
+    `patience`: path → µs after which a machine is silent. The sample that ends a silence is told with the one before it:
+    so no tick in between knows less of the silence than the file does.
+    """
     begins: dict[tuple[str, str, str], int] = {}
+    signs: dict[str, set[int]] = {}
     for item in told:
-        if (key := _key(item)) is not None:
-            begin, end = span(item.record)
+        record = item.record
+        if isinstance(record, Samples):
+            if item.path in patience:
+                signs.setdefault(item.path, set()).update(one.at for one in record.samples if is_good(one.quality))
+        elif (key := _key(item)) is not None:
+            begin, end = span(record)
             if begin <= end:  # what is at fault replaces nothing
                 begins[key] = min(begins.get(key, INF), begin)
     first = set()
     for kind in (Shift.__name__, Order.__name__):  # the first one ever told makes time outside of them unplanned
         first |= {min(((at, key) for key, at in begins.items() if key[1] == kind), default=(0, None))[1]}
+    heard = {path: sorted(times) for path, times in signs.items()}
     found = []
     for item in told:
         path, record = item.path, item.record
         if isinstance(record, Samples):
             for part, stretch in enumerate(_stretches(record)):
                 at = min(sample.at for sample in stretch.samples)
+                times = heard.get(path, [])
+                before = times[i] if (i := bisect_left(times, at) - 1) >= 0 else at
+                at = before if at - before > patience.get(path, INF) else at
                 found.append(Unit(at, SAMPLE, item.line, part, path, stretch))
             continue
         key = _key(item)
@@ -51,6 +65,20 @@ def units(told: list[Told]) -> list[Unit]:
         rank = FIRST if key is not None and key in first else ANSWER if isinstance(record, Acknowledge) else FACT
         found.append(Unit(0 if rank == FIRST else at, rank, item.line, 0, path, record))
     found.sort(key=lambda unit: unit[:4])
+    return found
+
+
+def cut(told: list[Told], until: int) -> list[Told]:
+    """What was known at a time: without later samples and facts that begin later."""
+    found = []
+    for item in told:
+        record = item.record
+        if isinstance(record, Samples) and any(sample.at > until for sample in record.samples):
+            kept = tuple(sample for sample in record.samples if sample.at <= until)
+            if kept:
+                found.append(item._replace(record=Samples(record.source, record.sequence, kept)))
+        elif span(record)[0] <= until or isinstance(record, Samples):
+            found.append(item)
     return found
 
 

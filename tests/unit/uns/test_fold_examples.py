@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.fold_files import CELL, LINE, at, fact, folded, minutes, of, only, plant, samples
+from tests.harness.fold_files import CELL, LINE, at, fact, folded, instant, minutes, of, only, plant, samples, whole
 from uns.fold.history import Folded
 
 HOUR = 3_600_000_000
@@ -60,6 +60,102 @@ def test_the_press_of_week_17() -> None:
     assert minutes(window) == {"APT": 783, "ADOT": 127}
     assert round(100 * window.availability, 1) == 86.0
     assert window.performance == 203 / 261
+
+
+MODES = {"Mode": {"role": "mode", "map": {1: "production", 4: "setup"}}}
+TAGS = plant().types["filler"].model_dump()["tags"]
+
+
+def test_the_time_model_of_iso_22400() -> None:
+    """Elements as OPC 40001-1, Annex C.2, reads ISO 22400-2: a stop is delay (ADET) with an order, down (ADOT) without.
+
+    KPIs by the formulas of ISO 22400-2 as published in secondary sources.
+    """
+    breaks = [("10:00", "10:30")]
+    told = [
+        fact("Shift", id="s", name="early", started_at="06:00", ended_at="14:00", breaks=breaks),
+        fact("Order", id="o", product="p", started_at="06:00", ended_at="12:00"),
+        fact("Reason", CELL, id="r", code=201, started_at="09:00", by="ann"),
+        samples("06:00", State="STOP", Mode=4, Good=0, Scrap=0),
+        samples("06:30", State="RUN", Mode=1),
+        samples("09:00", State="STOP"),
+        samples("09:20", State="RUN"),
+        samples("12:00", State="STOP", Good=250, Scrap=10),
+    ]
+    found = whole(folded(plant(definition="iso22400@2", ideal_cycle_s=60, tags=TAGS | MODES), *told))
+    window = only(found, "kpi", window="shift")
+    assert minutes(window) == {"AUST": 30, "APT": 280, "ADET": 20, "ADOT": 120, "PDOT": 30}
+    pbt, aupt, aubt = 450, 310, 330
+    expected = {
+        "availability": 280 / pbt,
+        "performance": 260 / 280,
+        "quality": 250 / 260,
+        "oee": 250 / pbt,
+        "nee": aupt / pbt * 250 / 280,
+        "teep": 250 / 480,
+        "ooe": 250 / 480,
+        "allocation_efficiency": aubt / pbt,
+        "utilisation_efficiency": 280 / aubt,
+        "setup_ratio": 30 / aupt,
+        "technical_efficiency": 280 / 300,
+        "scrap_ratio": 10 / 260,
+        "mttr": 20,
+        "mtbf": 330 / 60,
+        "mttf": 310 / 60,
+    }
+    assert {name: window.values[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+    order = only(found, "kpi", window="order")
+    assert order.values["throughput_rate"] == pytest.approx(260 / 6, rel=1e-12)
+    assert order.values["allocation_ratio"] == pytest.approx(aubt / 360, rel=1e-12)
+    assert minutes(only(found, "kpi", window="product")) == minutes(order)
+
+
+def test_the_six_big_losses_of_tpm() -> None:
+    """euromotor.org, "Introduction to TPM", worked example: 480 min, 20 planned, 3 × 20 down, 400 made, 8 rejected."""
+    reasons = {
+        1: {"name": "motor", "category": "breakdown"},
+        2: {"name": "tool change", "category": "setup"},
+        3: {"name": "adjustment", "category": "setup"},
+    }
+    stops = [("08:00", "08:20"), ("09:00", "09:20"), ("12:00", "12:20")]
+    told = [
+        fact("Shift", id="s", name="day", started_at="06:00", ended_at="14:00", breaks=[("10:00", "10:20")]),
+        *(fact("Reason", CELL, id=str(n), code=n, started_at=a, by="ann") for n, (a, _) in enumerate(stops, 1)),
+        *run("06:00", "14:00", stops, 392, 8),
+    ]
+    model = plant(definition="nakajima@1", ideal_cycle_s=30, reasons=reasons)
+    window = only(whole(folded(model, *told)), "kpi", window="shift")
+    assert minutes(window) == {"RUN": 400, "BREAKDOWN": 20, "SETUP": 40, "PLANNED": 20}
+    found = {name: window.values[name] for name in ("availability", "performance", "quality", "oee")}
+    assert found == pytest.approx({"availability": 400 / 460, "performance": 0.5, "quality": 0.98, "oee": 196 / 460})
+    assert round(100 * found["oee"], 1) == 42.6
+    losses = [
+        window.values[f"loss_{name}"] for name in ("breakdown", "setup", "minor_stops", "speed", "defects", "start_up")
+    ]
+    assert losses == [20, 40, 0, 200, 4, 0]
+    assert sum(window.loss_us.values()) == 460 * 60_000_000
+
+
+def test_a_semiconductor_tool() -> None:
+    """calcsimpler.com, "Semiconductor Tool OEE", first example: 24 h, 2 h down, 180 s a wafer, 400 wafers, 12 scrap."""
+    told = run("2026-11-24T00:00", "2026-11-25T00:00", [("2026-11-24T04:00", "2026-11-24T06:00")], 388, 12)
+    reason = fact("Reason", CELL, id="r", code=201, started_at="2026-11-24T04:00", by="ann")
+    found = whole(folded(plant(definition="semi-e79@1", ideal_cycle_s=180), reason, *told))
+    day = only(found, "kpi", window="day")
+    assert minutes(day) == {"PRD": 1_320, "UDT": 120}
+    kinds = ("availability_efficiency", "operational_efficiency", "rate_efficiency", "quality_efficiency", "oee")
+    assert [round(100 * day.values[name], 2) for name in kinds] == [91.67, 100, 90.91, 97, 80.83]
+    assert (day.values["mttr"], day.values["mtbf_p"]) == (2, 22)
+
+
+def test_technical_availability() -> None:
+    """docs of solarlog.atlassian.net, "Technische Verfügbarkeit": 16 h of which 5 h failed; V_T of VDI 3423 is the same."""
+    shift = fact("Shift", id="s", name="day", started_at="06:00", ended_at="22:00")
+    reason = fact("Reason", CELL, id="r", code=201, started_at="09:00", by="ann")
+    told = run("06:00", "22:00", [("09:00", "14:00")], 0, 0)
+    window = only(whole(folded(plant(definition="vdi3423@1"), shift, reason, *told)), "kpi", window="shift")
+    assert minutes(window) == {"USE": 660, "T_T": 300}
+    assert window.values["technical_availability"] == 11 / 16
 
 
 # --- when time ends
@@ -137,7 +233,8 @@ def test_a_silent_machine_is_unknown_from_its_last_sample_on() -> None:
     told = [samples(f"{hour:02}:{minute:02}", State="RUN") for hour in (6, 7) for minute in range(60)]
     found = folded(plant(silent_after_s=90), SHIFT, *told)
     assert minutes(only(found, "oee", window="shift")) == {"APT": 119, "unknown": 361}
-    assert only(found, "alert", kind="silent").ended_at is None
+    alert = only(found, "alert", kind="silent")
+    assert (alert.ended_at, alert.state) == (at("14:00"), "raised")
 
 
 def test_a_silence_over_a_full_hour_is_known_at_once() -> None:
@@ -149,6 +246,29 @@ def test_a_silence_over_a_full_hour_is_known_at_once() -> None:
         ("hour", "08:00", "08:10", {"APT": 10}),
     ]
     assert {r.status for r in of(found, "oee")} == {"final"}
+
+
+@pytest.mark.parametrize("after", [[], [samples("07:00", State="RUN")]], ids=["cut", "over"])
+def test_a_stop_is_over_with_the_file_and_judged_by_its_length(after: list[dict[str, Any]]) -> None:
+    told = [samples("06:00", State="RUN"), samples("06:58", State="STOP")]
+    until = None if after else "07:00"
+    found = whole(folded(plant(definition="nakajima@1"), *told, *after, until=until))
+    stop = only(found, "downtime")
+    assert (stop.kind, stop.ended_at, stop.status) == ("micro_stop", at("07:00"), "final")
+    assert minutes(only(found, "kpi", window="hour")) == {"RUN": 58, "MINOR": 2}
+
+
+def test_a_changeover_and_a_cycle_end_with_the_file() -> None:
+    orders = [
+        fact("Order", id="a", product="a", started_at="06:00", ended_at="06:20"),
+        fact("Order", id="b", product="b", started_at="06:20"),
+    ]
+    told = [samples("06:00", State="RUN", Good=0), samples("06:10", Good=600), samples("06:40", State="STOP")]
+    found = whole(folded(plant(), *orders, *told))
+    changeover, cycle = only(found, "changeover"), only(found, "cycle")
+    assert (changeover.started_at, changeover.ended_at) == (at("06:10"), at("06:40"))
+    assert changeover.teardown_us + changeover.setup_us + changeover.run_in_us == 30 * 60_000_000
+    assert (cycle.ended_at, cycle.cycles, cycle.interrupted) == (at("06:40"), 0, 600)
 
 
 # --- rules that need a name
@@ -169,10 +289,12 @@ def test_orders_and_pieces_at_a_change() -> None:
 def test_a_counter_reset_during_a_break() -> None:
     shift = fact("Shift", id="s", name="early", started_at="06:00", ended_at="14:00", breaks=[("09:00", "09:30")])
     counts = [("06:00", 500), ("08:59", 1_500), ("09:10", 0), ("09:31", 4), ("14:00", 800)]
-    found = folded(plant(), shift, samples("06:00", State="RUN"), *(samples(t, Good=good) for t, good in counts))
+    told = [samples("06:00", State="RUN"), *(samples(t, Good=good) for t, good in counts)]
+    found = whole(folded(plant(), shift, *told))
     window = only(found, "oee", window="shift")
     assert (window.good, minutes(window)) == (1_800, {"PDOT": 30, "APT": 450})
     assert sum(r.resets for r in of(found, "production")) == 1
+    assert sum(piece.good for piece in only(found, "kpi", window="shift").pieces) == 1_800
 
 
 def test_an_order_that_ends_within_a_stop() -> None:
@@ -181,9 +303,12 @@ def test_an_order_that_ends_within_a_stop() -> None:
         fact("Order", id="b", product="b", started_at="08:50", ended_at="10:00"),
     ]
     told = [samples("06:00", State="RUN"), samples("08:00", State="STOP"), samples("09:00", State="RUN")]
-    found = folded(plant(), *orders, *told)
+    found = whole(folded(plant(), *orders, *told))
     by_order = {r.window_name: minutes(r) for r in of(found, "oee", window="order")}
     assert by_order == {"a": {"APT": 120, "ADET": 20}, "b": {"ADET": 10, "APT": 60}}
+    assert {r.order: minutes(r) for r in of(found, "kpi", window="order")} == by_order
+    assert {r.product: minutes(r) for r in of(found, "kpi", window="product")} == by_order
+    assert {r.order: r.quantities["AOET"] / 60e6 for r in of(found, "kpi", window="order")} == {"a": 140, "b": 70}
     hour = only(found, "oee", window="hour", started_at=at("08:00"))
     assert minutes(hour) == {"ADET": 30, "ADOT": 30}, "without an order on the machine it is no delay of one"
     stops = [(_clock(r.started_at), _clock(r.ended_at), r.order) for r in of(found, "downtime")]
@@ -191,16 +316,30 @@ def test_an_order_that_ends_within_a_stop() -> None:
 
 
 def test_two_reasons_that_overlap() -> None:
-    """The one that begins later counts, whatever the order of lines; the machine's own code gives way to both."""
+    """Each instant of the stop has one: that which begins later, then the machine's own. The lines' order is no matter."""
     told = [samples("06:00", State="RUN"), samples("08:00", State="STOP", Reason=301), samples("09:00", State="RUN")]
     reasons = [
         fact("Reason", CELL, id="r1", code=101, started_at="07:50", ended_at="08:40", by="ann"),
         fact("Reason", CELL, id="r2", code=201, started_at="08:10", ended_at="08:30", by="bob"),
     ]
     for order in (reasons, reasons[::-1]):
-        stop = only(folded(plant(), *order, *told), "downtime")
-        assert (stop.reason_code, stop.reason, stop.category) == (201, "drive", "breakdown")
-    assert only(folded(plant(), reasons[0], *told), "downtime").reason == "jam"
+        found = whole(folded(plant(), *order, *told))
+        parts = [(_clock(r.started_at), _clock(r.ended_at), r.reason_code, r.reason_by) for r in of(found, "downtime")]
+        assert parts == [
+            ("08:00", "08:10", 101, "ann"),
+            ("08:10", "08:30", 201, "bob"),
+            ("08:30", "08:40", 101, "ann"),
+            ("08:40", "09:00", 301, None),
+        ]
+        assert {r.stop_started_at for r in of(found, "downtime")} == {at("08:00")}
+        stops = only(found, "kpi", window="hour", started_at=at("08:00")).stops
+        assert [(s.reason_code, s.category, s.count, s.stopped_us / 60e6) for s in stops] == [
+            (101, "micro", 2, 20),
+            (201, "breakdown", 1, 20),
+            (301, "stop", 1, 20),
+        ]
+    (stop,) = of(folded(plant(), reasons[0] | {"ended_at": None, "started_at": instant("08:10")}, *told), "downtime")
+    assert (stop.reason, _clock(stop.started_at), _clock(stop.ended_at)) == ("jam", "08:00", "09:00")
 
 
 def test_the_last_line_of_a_fact_counts() -> None:
@@ -227,12 +366,14 @@ BERLIN = {
     ],
 )
 def test_a_night_shift_over_a_change_of_the_clock(first: str, last: str, night: str, hours: int) -> None:
-    found = folded(
-        plant({"berlin": BERLIN}), samples(first, State="RUN", Good=0), samples(last, State="STOP", Good=900)
-    )
+    told = [samples(first, State="RUN", Good=0), samples(last, State="STOP", Good=900)]
+    found = whole(folded(plant({"berlin": BERLIN}), *told))
     shifts = {r.window_name: minutes(r) for r in of(found, "oee", window="shift")}
     assert shifts == {night: {"APT": 60.0 * hours}, f"{last[:10]}-early": {"APT": 480}}
+    assert {r.window_name: minutes(r) for r in of(found, "kpi", window="shift")} == shifts
     assert sum(sum(r.element_us.values()) for r in of(found, "oee", window="hour")) == (hours + 8) * HOUR
+    days = {r.window_name: minutes(r).get("APT") for r in of(found, "kpi", window="day")}
+    assert days == {first[:10]: 120, last[:10]: 60.0 * (hours - 2 + 8)}, "the shift is of two days"
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25)])
@@ -240,14 +381,21 @@ def test_a_day_of_23_and_of_25_hours(day: str, hours: int) -> None:
     round_the_clock = BERLIN | {"shifts": {"day": {"begin": "00:00", "end": "24:00"}}}
     first, last = ("+01:00", "+02:00") if hours == 23 else ("+02:00", "+01:00")
     told = [samples(f"{day}T00:00{first}", State="RUN"), samples(f"{day}T23:59{last}", State="RUN")]
-    window = only(folded(plant({"berlin": round_the_clock}), *told), "oee", window="shift")
-    assert minutes(window) == {"APT": 60.0 * hours}
+    found = whole(folded(plant({"berlin": round_the_clock}), *told))
+    assert minutes(only(found, "oee", window="shift")) == {"APT": 60.0 * hours}
+    of_day = only(found, "kpi", window="day")
+    assert (of_day.window_name, minutes(of_day)) == (day, {"APT": 60.0 * hours})
+    assert len(of(found, "kpi", window="hour")) == hours
 
 
 def test_no_hour_has_a_leap_second() -> None:
     told = [samples("2016-12-31T23:00", State="RUN"), samples("2017-01-01T01:00", State="RUN")]
-    hours = [sum(r.element_us.values()) for r in of(folded(plant(), *told), "oee")]
-    assert hours == [HOUR, HOUR]
+    found = whole(folded(plant(), *told))
+    assert [sum(r.element_us.values()) for r in of(found, "oee")] == [HOUR, HOUR]
+    assert [(r.window_name, minutes(r)["APT"]) for r in of(found, "kpi", window="day")] == [
+        ("2016-12-31", 60),
+        ("2017-01-01", 60),
+    ]
     refused = folded(plant(), samples("2016-12-31T23:59:60", State="RUN")).refused
     assert [r.reason for r in refused] == ["bad_time"]
     assert "leap second" in refused[0].message
@@ -281,6 +429,26 @@ def test_ten_days_in_any_order_are_not_late() -> None:
     order = only(found, "oee", window="order")
     assert (order.good, minutes(order)) == (228, {"APT": 114 * 60, "ADET": 114 * 60})
     assert len(of(found, "oee", window="hour")) == 239
+
+
+def test_a_reason_given_after_a_weekend_reaches_the_begin_of_the_stop() -> None:
+    """Friday 14:00 to Monday 22:00; the machine says why a minute after, the operator when the next week begins."""
+    order = fact("Order", id="o", product="a", started_at="2026-11-20T12:00", ended_at="2026-11-24T00:00")
+    told = [
+        samples("2026-11-20T12:00", State="RUN", Good=0),
+        samples("2026-11-20T14:00", State="STOP", Good=50),
+        samples("2026-11-20T14:01", Reason=101),
+        samples("2026-11-23T22:00", State="RUN"),
+        samples("2026-11-24T01:00", Good=500),
+        order,
+    ]
+    assert only(whole(folded(plant(), *told)), "downtime").reason == "jam"
+    said = fact("Reason", CELL, id="r", code=201, started_at="2026-11-23T20:00", by="ann")
+    found = whole(folded(plant(), *told, said))
+    assert only(found, "downtime").reason == "drive"
+    for window in ("day", "product"):
+        repair = {r.started_at: r.quantities["TTR"] / HOUR for r in of(found, "kpi", window=window)}
+        assert list(repair.values())[:4] == [10, 24, 24, 22]
 
 
 def test_an_alert_is_acknowledged() -> None:
