@@ -193,11 +193,11 @@ class Ledger:
     def rest(self) -> None:
         """Packs what has piled up; once after each refresh of the cell."""
         self._thawed.clear()
+        held = self.open.keys() | self.lasting  # never packed
         for hour in self._grown:
             segment = self._segments.get(hour)
             if segment is not None:
-                lasting = sum(at // HOUR == hour for _, at in self.open)  # what is open is never packed
-                if len(segment.new) - lasting >= max(NEW_MAX, segment.count // 8):
+                if len(segment.new) - sum(at // HOUR == hour for _, at in held) >= max(NEW_MAX, segment.count // 8):
                     self._pack(hour, segment)
         self._grown.clear()
 
@@ -256,7 +256,7 @@ class Ledger:
         return _encode((segment.packed, segment.count, begins, newest))
 
     def restore(self, hour: int, packed: bytes | None, new: bytes | None) -> None:
-        """Puts back an hour from its two keys, `out` and `add`. Packed records stay packed: none of them is open."""
+        """Puts back an hour from its two keys, `out` and `add`. Packed records stay packed: none is open or lacks its end."""
         segment = self._segments[hour] = Segment()
         if packed is not None:
             segment.packed, segment.count, begins, newest = _decode(packed)
@@ -295,12 +295,13 @@ class Ledger:
         return self._thawed[hour]
 
     def _pack(self, hour: int, segment: Segment) -> None:
-        """Packs what is not open."""
-        closed = {key: record for key, record in segment.new.items() if key not in self.open}
+        """Packs what is neither open nor without an end: a corrected record may lack its end, too."""
+        held = self.open.keys() | self.lasting
+        closed = {key: record for key, record in segment.new.items() if key not in held}
         if not closed:
             return
         records = (self._decode(segment.packed) if segment.packed is not None else {}) | closed
-        segment.new = {key: record for key, record in segment.new.items() if key in self.open}
+        segment.new = {key: record for key, record in segment.new.items() if key in held}
         segment.packed, segment.count = self._encode(records), len(records)
         self._thawed.pop(hour, None)
         self._repacked.add(hour)

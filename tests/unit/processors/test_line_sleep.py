@@ -41,6 +41,7 @@ def told(chance: random.Random, steps: int) -> list[Told]:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0, 1, 250]))
 @example(518515, 0)  # an order told within an interval: its offsets depended on where the sums had stood
+@example(134, 0)  # a corrected alert without an end was packed, and no longer counted as open
 def test_a_fold_restarted_anywhere_says_what_the_fold_says_that_never_was(seed: int, woken: int) -> None:
     chance = random.Random(seed)
     log = told(chance, 150)
