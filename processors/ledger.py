@@ -196,9 +196,10 @@ class Ledger:
         held = self.open.keys() | self.lasting  # never packed
         for hour in self._grown:
             segment = self._segments.get(hour)
-            if segment is not None:
-                if len(segment.new) - sum(at // HOUR == hour for _, at in held) >= max(NEW_MAX, segment.count // 8):
-                    self._pack(hour, segment)
+            if segment is None:
+                continue
+            if len(segment.new) - sum(at // HOUR == hour for _, at in held) >= max(NEW_MAX, segment.count // 8):
+                self._pack(hour, segment)
         self._grown.clear()
 
     def cool(self, before: int) -> None:

@@ -30,7 +30,7 @@ from uns.embedded.ports import free_port
 
 BEGIN = BEGIN_S * SECOND
 OVER_MQTT = "acme/dallas/packaging/line-2"
-SOON_S = 10
+SOON_S = 30
 """Shorter than anything that a stopped plant could still be waiting for."""
 
 
