@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from uns.connect.service import _Metrics as ConnectorMetrics
 from uns.deliver.runner import Runner as SinkRunner
 from uns.deliver.service import _Metrics as SinkMetrics
 from uns.engine import metrics as engine
+from uns.rollup.service import _Metrics as RollupMetrics
 
 ROOT = Path(__file__).parents[3] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
@@ -38,6 +40,13 @@ class _Connector:
         return True
 
 
+class _Rollups:
+    """What the roll-ups' metrics ask of their runner."""
+
+    sums = SimpleNamespace(records={}, outputs={}, transactions=0, derive_s=0.0, commit_s=0.0, restored_s=None)
+    fold = SimpleNamespace(late={}, windows=0)
+
+
 def exposed() -> set[str]:
     """Series that our parts expose."""
     assert engine.lag
@@ -51,6 +60,7 @@ def exposed() -> set[str]:
 
     take(metric for metric in REGISTRY.collect() if metric.name.startswith("uns_"))
     take(ConnectorMetrics(cast("Any", _Connector())).collect())
+    take(RollupMetrics(cast("Any", _Rollups())).collect())
     take(SinkMetrics(SinkRunner("mes", cast("Any", None), cast("Any", None))).collect())
     return found
 
