@@ -6,7 +6,7 @@ from typing import Any
 
 from processors.base import Input, Rejection
 from processors.line import LineFold
-from schemas.records import Derived, Oee, Production, Raw, Sample, Samples, Tick, Value
+from schemas.records import Bottleneck, Cycle, Derived, Kpi, Oee, Production, Raw, Sample, Samples, Tick, Value
 from topology.plant import Plant
 
 TOPIC = "uns.acme.dallas.packaging.raw"
@@ -194,12 +194,15 @@ def final_numbers(run: Run) -> dict[str, tuple[object, ...]]:
     return final_content(run.records)
 
 
+WINDOWS = (Oee, Kpi, Cycle, Bottleneck)
+
+
 def final_content(records: Iterable[Derived]) -> dict[str, tuple[object, ...]]:
     """What a consumer ends up with, but for revisions, statuses and offsets: content by natural id."""
     left_out = ("id", "status", "revision", "inputs")
     found: dict[str, tuple[object, ...]] = {}
     for record in records:
-        if record.message_class == "current" or (isinstance(record, Oee) and record.ended_at is None):
+        if record.message_class == "current" or (isinstance(record, WINDOWS) and record.ended_at is None):
             continue  # an open window has no final numbers: what it shows depends on when it was last published
         withdrawn = record.ended_at == record.started_at and record.message_class != "quality"
         empty = isinstance(record, Production) and not (record.good or record.scrap or record.resets)

@@ -150,18 +150,14 @@ def _plain(record: Derived, room: Room) -> dict[str, object]:
     return plain
 
 
-def _numbers(room: Room) -> dict[str, tuple[object, ...]]:
+def _numbers(room: Room) -> dict[str, list[object]]:
     """Content by natural id, the room's own name left out."""
-    found = final_content(script.derived(room))
-    return {
-        name.replace(room.enterprise, "E"): tuple(
-            part.replace(room.enterprise, "E") if isinstance(part, str) else part for part in content
-        )
-        for name, content in found.items()
-    }
+    text = msgspec.json.encode(final_content(script.derived(room)))
+    found: dict[str, list[object]] = msgspec.json.decode(text.replace(room.enterprise.encode(), b"ENTERPRISE"))
+    return found
 
 
-def _without_points(numbers: dict[str, tuple[object, ...]]) -> dict[str, tuple[object, ...]]:
+def _without_points(numbers: dict[str, list[object]]) -> dict[str, list[object]]:
     """A control chart judges its points in the order in which it takes them: a late point is none of the baseline."""
     return {
         name: content for name, content in numbers.items() if "#quality" not in name and "alert.quality" not in name

@@ -27,6 +27,7 @@ def clock_source(stage: Stage) -> None:
                 load.put(*room.machines.put(*room.machines.sampled(now, right)))
                 load.put(*room.machines.put(*room.machines.sampled(now + jump, wrong)))
             load.stop()
+            eventually(lambda: room.area.written(MessageClass.STATE, 0), what="a tick: before it no time is ahead")
             room.area.passed()
         verdict = room.exact()
         ticks = [t for r in room.area.written(MessageClass.RAW, 0) if isinstance(t := room.codec.decode(r.value), Tick)]
