@@ -16,21 +16,13 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench import kafka_streams, quix
 from bench.cluster import Cluster, Failed, Machine, Visible, cpu_s
-from topology.classes import MessageClass
+from topology.classes import DERIVED, MessageClass
 from topology.topics import parse_topic, topic
 from uns.embedded.child import Child
 
 ROOT = Path(__file__).parents[1]
 OWN_CLASSES = (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE)
-LINE_CLASSES = (
-    MessageClass.STATE,
-    MessageClass.PRODUCTION,
-    MessageClass.DOWNTIME,
-    MessageClass.OEE,
-    MessageClass.QUALITY,
-    MessageClass.ALERT,
-    MessageClass.CURRENT,
-)
+LINE_CLASSES = tuple(one for one in DERIVED if one is not MessageClass.CONDITION)
 """What the line fold writes."""
 STATE_ALONE = -1
 QUIX_CHECKPOINT_RECORDS = 100_000
