@@ -19,26 +19,14 @@ from typing import Any
 
 import msgspec
 
+from processors import windows
 from processors.cell import Cell
 from processors.facts import KINDS, Fact, Facts
 from processors.journal import Line
 from processors.ledger import Ledger
 from processors.series import HOUR, INF, Entry, Packed
-from processors.windows import Group, Groups, Totals
 from schemas.records import Sample, Value
 
-TOTALS = (
-    "element_us",
-    "good",
-    "scrap",
-    "rework",
-    "energy",
-    "resets",
-    "first_offset",
-    "last_offset",
-    "start_up",
-    "maintained_us",
-)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.decode
 
@@ -169,8 +157,8 @@ def _small(cell: Cell) -> Small:
         life.ends,
         {tag: (s.at, s.value, s.quality) for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
         {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
-        {label: _dump_groups(groups) for label, groups in cell.carry.items()},
-        None if (kept := cell.windows.newest) is None else (kept[0], kept[1], _dump_groups(kept[2])),
+        {label: windows.dump(groups) for label, groups in cell.carry.items()},
+        None if (kept := cell.windows.newest) is None else (kept[0], kept[1], windows.dump(kept[2])),
         cell.last_good,
     )
 
@@ -209,7 +197,7 @@ def _restore_small(cell: Cell, small: Small) -> None:
     cell.replanned, cell.fresh, life.starts, life.ends = small.replanned, small.fresh, small.starts, small.ends
     if small.sums is not None:
         hour, done, rows = small.sums
-        cell.windows.restore(hour, done, _load_groups(rows))
+        cell.windows.restore(hour, done, windows.load(rows))
     for tag, (at, value, quality) in small.newest.items():
         cell.slot(tag).newest = Sample(tag, at, value, quality)
     for tag, entry in small.carries.items():
@@ -218,19 +206,4 @@ def _restore_small(cell: Cell, small: Small) -> None:
     for series in cell.series.values():
         series.prune(cell.floor // HOUR)
     cell.last_good = small.last_good
-    cell.carry = {label: _load_groups(rows) for label, rows in small.carry.items()}
-
-
-def _dump_groups(groups: Groups) -> list[Any]:
-    return [
-        [*group, *(getattr(totals, name) for name in TOTALS), list((totals.stops or {}).items())]
-        for group, totals in groups.items()
-    ]
-
-
-def _load_groups(rows: list[Any]) -> Groups:
-    found: Groups = {}
-    for row in rows:
-        totals = found[Group(*row[:3])] = Totals(*row[3:-1])
-        totals.stops = {(code, reason, category): counts for (code, reason, category), counts in row[-1]} or None
-    return found
+    cell.carry = {label: windows.load(rows) for label, rows in small.carry.items()}

@@ -4,8 +4,10 @@ Each instant belongs to one element, one day, at most one order and one shift, s
 its length, exactly, in integer µs.
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
 
 from processors import stops
 from processors.counters import Counter, increments
@@ -14,6 +16,9 @@ from processors.plan import Piece, Plan
 from processors.series import HOUR
 from processors.stops import Stops
 from processors.timeline import NO_OFFSET, Interval, hull
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 STRETCH = 30_000_000
 """Event time (µs) by which the sums behind the watermark go forward; computing them in smaller steps costs more."""
@@ -100,6 +105,20 @@ class Totals:
         return self.good + self.scrap + self.rework
 
 
+_FIELDS = (
+    "element_us",
+    "good",
+    "scrap",
+    "rework",
+    "energy",
+    "resets",
+    "first_offset",
+    "last_offset",
+    "start_up",
+    "maintained_us",
+)
+"""What a row of `dump` holds between group and stops: the arguments of `Totals`, in order."""
+
 Groups = dict[Group, Totals]
 Intervals = Callable[[int, int, int], list[Interval]]
 """(start, end, now) → the intervals of equal state and mode."""
@@ -112,6 +131,8 @@ StartingUp = Callable[[int, str | None], bool]
 
 class Windows:
     """Sums of one cell. Closed stretches of an hour are kept; `invalidate` drops what a late sample or fact touches."""
+
+    __slots__ = ("_closed", "_counters", "_elements", "_intervals", "_live", "_starting_up", "_stopped", "_whole")
 
     def __init__(
         self,
@@ -126,8 +147,12 @@ class Windows:
         self._elements = elements
         self._stopped = stopped
         self._starting_up = starting_up if elements.definition.options.start_up is not None else None
+        self._whole: dict[int, bytes] = {}
+        """Hours behind the watermark, packed."""
         self._closed: dict[int, tuple[int, Groups]] = {}
+        """Hours that the watermark is in: up to when, and the sums."""
         self._live: dict[int, tuple[int, Groups]] = {}
+        """The same up to the last `now`."""
 
     def nothing(self) -> Totals:
         return Totals([0] * len(self._elements.names))
@@ -190,13 +215,17 @@ class Windows:
 
         Kept are the sums up to the watermark, behind which little changes, and those up to the last `now`.
         """
+        whole = self._whole.get(hour)
+        if whole is not None:
+            return load(_decode(whole))
         start, end = hour * HOUR, (hour + 1) * HOUR
         done, closed = self._closed.get(hour, (start, {}))
         margin = self._elements.margin_us
         passed = min(end, watermark - margin)
         if passed - done >= STRETCH or passed == end > done:
             merge(closed, self.sums(plan, done, passed, now))
-            self._closed[hour] = done, closed = passed, closed
+            self.restore(hour, passed, closed)
+            done = passed
         if done == end:
             self._live.pop(hour, None)
             return closed
@@ -214,21 +243,31 @@ class Windows:
     @property
     def newest(self) -> tuple[int, int, Groups] | None:
         """(hour, up to when, sums) of the newest kept hour behind the watermark, so that a restart need not sum it again."""
-        hour = max(self._closed, default=None)
-        return None if hour is None else (hour, *self._closed[hour])
+        whole, part = max(self._whole, default=-1), max(self._closed, default=-1)
+        if part > whole:
+            return part, *self._closed[part]
+        return None if whole < 0 else (whole, (whole + 1) * HOUR, load(_decode(self._whole[whole])))
 
     def restore(self, hour: int, done: int, groups: Groups) -> None:
-        self._closed[hour] = done, groups
+        """Keeps the sums of an hour up to `done`."""
+        if done < (hour + 1) * HOUR:
+            self._closed[hour] = done, groups
+            return
+        self._closed.pop(hour, None)
+        packed, before = _encode(dump(groups)), self._whole.get(hour - 1)
+        self._whole[hour] = before if before == packed else packed  # hours in which nothing was heard are all alike
 
     def invalidate(self, start: int, end: int) -> None:
         """Forgets kept sums that [start, end) may have changed."""
+        for hour in [hour for hour in self._whole if start < (hour + 1) * HOUR and end >= hour * HOUR]:
+            del self._whole[hour]
         for kept in (self._closed, self._live):
             for hour in [hour for hour, (done, _) in kept.items() if start < done and end >= hour * HOUR]:
                 del kept[hour]
 
     def forget(self, before: int) -> None:
         """Lets go of kept sums of hours below the hour number `before`; they can be computed again from samples."""
-        for kept in (self._closed, self._live):
+        for kept in (self._whole, self._closed, self._live):
             for hour in [hour for hour in kept if hour < before]:
                 del kept[hour]
 
@@ -239,3 +278,20 @@ def merge(into: Groups, other: Groups) -> None:
         if mine is None:
             mine = into[group] = Totals([0] * len(totals.element_us))
         mine.add(totals)
+
+
+def dump(groups: Groups) -> list[list[Any]]:
+    """Sums as plain rows, as they are saved."""
+    return [
+        [*group, *(getattr(totals, name) for name in _FIELDS), list((totals.stops or {}).items())]
+        for group, totals in groups.items()
+    ]
+
+
+def load(rows: Sequence[Sequence[Any]]) -> Groups:
+    """The sums of rows that `dump` gave."""
+    found: Groups = {}
+    for row in rows:
+        totals = found[Group(*row[:3])] = Totals(*row[3:-1])
+        totals.stops = {(code, reason, category): counts for (code, reason, category), counts in row[-1]} or None
+    return found
