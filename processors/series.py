@@ -7,7 +7,7 @@ Times are µs UTC, values int64, and each sample carries the raw offset it came 
 import struct
 import zlib
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from operator import sub
@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 HOUR = 3_600_000_000
 INF = 1 << 62
-OPEN_MAX, SEALED, JOINED = 96, 64, 6
+OPEN_MAX, SEALED, JOINED = 48, 32, 12
 """Of the newest hour so many samples stay open at most; then the oldest so many are sealed; so many seals are joined."""
 _WIDTHS = "bhi"
 _HEAD = struct.Struct("<Iqqq")
+_ENTRY = struct.Struct("<qqq")
 
 
 class Entry(NamedTuple):
@@ -123,13 +124,13 @@ class Packed(NamedTuple):
 class Series:
     """A set of samples; `carry` is the newest of those already let go, still the value in force before the rest."""
 
-    __slots__ = ("_block", "_cold", "_end", "_hot", "_hours", "carry", "newest")
+    __slots__ = ("_block", "_blocks", "_end", "_hours", "carry", "newest")
 
     def __init__(self) -> None:
-        self._hot: dict[int, Block] = {}
-        self._cold: dict[int, Packed] = {}
         self._hours: list[int] = []
-        self._block = Block()  # of the newest sample
+        self._blocks: list[Block | bytes] = []
+        """One an hour; bytes are a `Packed`: its newest sample, then the data."""
+        self._block = NO_BLOCK  # of the newest sample
         self._end = -INF  # of that block
         self.newest = -INF
         self.carry: Entry | None = None
@@ -165,40 +166,45 @@ class Series:
         return INF if following is None else following.at
 
     def _at_hour(self, at: int) -> Block:
+        """The block that takes a sample of this time, open from there on."""
         hour = at // HOUR
-        block = self._hot.get(hour)
-        if block is None:
-            packed = self._cold.pop(hour, None)
-            if packed is None:
-                block = Block()
-                insort(self._hours, hour)
-            elif at > packed.last.at:
+        n = bisect_left(self._hours, hour)
+        if n == len(self._hours) or self._hours[n] != hour:
+            self._hours.insert(n, hour)
+            block = Block()
+            self._blocks.insert(n, block)
+            return block
+        found = self._blocks[n]
+        if isinstance(found, bytes):
+            packed = _unframed(found)
+            if at > packed.last.at:
                 block = Block()
                 block.sealed.append(packed.data)
             else:
                 block = Block.unpack(packed.data)
-            self._hot[hour] = block
-        elif block.sealed and at < block.times[0]:
-            whole = self._hot[hour] = block.whole()
-            if block is self._block:
-                self._block = whole
-            return whole
+        elif found.sealed and at < found.times[0]:
+            block = found.whole()
+            if found is self._block:
+                self._block = block
+        else:
+            return found
+        self._blocks[n] = block
         return block
 
-    def _peek(self, hour: int, start: int) -> Block:
+    def _peek(self, n: int, start: int) -> Block:
         """Reads a block from the sample in force at `start` on; what is packed stays so."""
-        block = self._hot.get(hour)
-        if block is None:
-            return Block.unpack(self._cold[hour].data)
+        block = self._blocks[n]
+        if isinstance(block, bytes):
+            return Block.unpack(_unframed(block).data)
         return block.whole() if block.sealed and start < block.times[0] else block
 
     def in_force(self, at: int) -> Entry | None:
         """The latest sample at or before `at`."""
         for n in range(bisect_right(self._hours, at // HOUR) - 1, -1, -1):
-            cold = self._cold.get(self._hours[n])
-            if cold is not None and cold.last.at <= at:
-                return cold.last
-            block = self._peek(self._hours[n], at)
+            found = self._blocks[n]
+            if isinstance(found, bytes) and (last := _last(found)).at <= at:
+                return last
+            block = self._peek(n, at)
             i = bisect_right(block.times, at) - 1
             if i >= 0:
                 return Entry(block.times[i], block.values[i], block.offsets[i])
@@ -211,7 +217,7 @@ class Series:
 
     def first_after(self, at: int) -> Entry | None:
         for n in range(bisect_left(self._hours, at // HOUR), len(self._hours)):
-            block = self._peek(self._hours[n], at)
+            block = self._peek(n, at)
             i = bisect_right(block.times, at)
             if i < len(block.times):
                 return Entry(block.times[i], block.values[i], block.offsets[i])
@@ -219,46 +225,68 @@ class Series:
 
     def between(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
         """(at, value, offset) with start ≤ at < end, in order."""
-        for hour in self._hours[bisect_left(self._hours, start // HOUR) : bisect_left(self._hours, -(-end // HOUR))]:
-            block = self._peek(hour, start)
+        for n in range(bisect_left(self._hours, start // HOUR), bisect_left(self._hours, -(-end // HOUR))):
+            block = self._peek(n, start)
             i, j = bisect_left(block.times, start), bisect_left(block.times, end)
             if i < j:
                 yield from zip(block.times[i:j], block.values[i:j], block.offsets[i:j], strict=True)
 
     def cool(self, before: int) -> list[int]:
         """Packs hours below the hour number `before`; returns them."""
-        hours = [hour for hour in self._hot if hour < before]
-        for hour in hours:
-            block = self._hot.pop(hour)
-            self._cold[hour] = Packed(block.pack(), block.last)
-            if block is self._block:
-                self._end = -INF  # the next sample looks its block up
+        hours = []
+        for n in range(bisect_left(self._hours, before)):
+            block = self._blocks[n]
+            if isinstance(block, Block):
+                self._blocks[n] = _framed(block.pack(), block.last)
+                hours.append(self._hours[n])
+                self._close(block)
         return hours
 
     def packed(self, hour: int) -> Packed | None:
         """An hour as it rests; one that a late sample has opened again is packed for this."""
-        block = self._hot.get(hour)
-        return self._cold.get(hour) if block is None else Packed(block.pack(), block.last)
+        n = bisect_left(self._hours, hour)
+        if n == len(self._hours) or self._hours[n] != hour:
+            return None
+        block = self._blocks[n]
+        return _unframed(block) if isinstance(block, bytes) else Packed(block.pack(), block.last)
 
     def prune(self, before: int) -> list[int]:
         """Lets go of hours below the hour number `before`; returns them."""
-        gone = []
-        while self._hours and self._hours[0] < before:
-            hour = self._hours.pop(0)
-            gone.append(hour)
-            cold = self._cold.get(hour)
-            block = self._hot.get(hour)
-            last = cold.last if cold is not None else self._hot[hour].last
+        n = bisect_left(self._hours, before)
+        gone = self._hours[:n]
+        for block in self._blocks[:n]:
+            last = _last(block) if isinstance(block, bytes) else block.last
             if self.carry is None or last.at >= self.carry.at:  # a restored journal may bring back part of an old hour
                 self.carry = last
-            self._hot.pop(hour, None)
-            self._cold.pop(hour, None)
-            if block is self._block:
-                self._end = -INF
+            self._close(block)
+        del self._hours[:n], self._blocks[:n]
         return gone
+
+    def _close(self, block: Block | bytes) -> None:
+        """The next sample looks its block up."""
+        if block is self._block:
+            self._block, self._end = NO_BLOCK, -INF
 
     def restore_hour(self, hour: int, packed: Packed) -> None:
         """Puts back an hour as `packed` gave it; before any sample is added."""
-        insort(self._hours, hour)
-        self._cold[hour] = packed
+        n = bisect_left(self._hours, hour)
+        self._hours.insert(n, hour)
+        self._blocks.insert(n, _framed(*packed))
         self.newest = max(self.newest, packed.last.at)
+
+
+NO_BLOCK = Block()
+"""Stands where a series has no block open; nothing is ever put there."""
+
+
+def _framed(data: bytes, last: Entry) -> bytes:
+    """A packed hour in one piece: a tuple of tuples would take four times as much beside the data."""
+    return _ENTRY.pack(*last) + data
+
+
+def _unframed(framed: bytes) -> Packed:
+    return Packed(framed[_ENTRY.size :], _last(framed))
+
+
+def _last(framed: bytes) -> Entry:
+    return Entry(*_ENTRY.unpack_from(framed))
