@@ -4,8 +4,7 @@ Samples only update sets here (series, signs of life, newest values); everything
 next tick, over the stretch of time that changed (`touched`).
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from processors import noise, stops
 from processors.base import Rejection
@@ -18,9 +17,10 @@ from processors.pieces import Pieces
 from processors.plan import Plan
 from processors.quality import Chart
 from processors.series import HOUR, INF, Series
-from processors.timeline import Interval, Names, Timeline
+from processors.tags import Measured, Metered, Named, Slot, Whole, outranks, refuse
+from processors.timeline import UNKNOWN, Interval, Names, Timeline
 from processors.windows import Group, Groups, Totals, Windows, merge
-from schemas.records import Downtime, Order, Sample, Shift, Value
+from schemas.records import Downtime, Order, Sample, Shift
 from topology.kpi import KpiFormula
 from topology.plant import EquipmentType, Tag
 from topology.shifts import Days
@@ -31,29 +31,48 @@ CHARTS_MAX = 64
 """Characteristics of one cell."""
 BASELINE = 25
 """Points from which limits are learnt where the equipment type says nothing."""
-COUNT_MAX = 1 << 40
-"""Counters and codes stay below; a million million pieces is a fault of the source."""
-MEASURE_MAX = 1e100
-"""Measured values stay within ± this, so that their sums stay finite."""
-
 COUNTED: dict[str, Counted] = {"good_count": "good", "scrap_count": "scrap", "rework_count": "rework"}
 """Role of a tag → what it counts."""
-
-Handler = Callable[[Sample, int], Rejection | None]
-
-
-class TagSlot:
-    """The newest sample of a tag, and what its samples are for (None: only carried along)."""
-
-    __slots__ = ("handle", "newest")
-
-    def __init__(self, handle: Handler | None) -> None:
-        self.handle = handle
-        self.newest: Sample | None = None
 
 
 class Cell:
     """State of one work unit inside the fold."""
+
+    __slots__ = (
+        "acknowledged",
+        "born",
+        "carry",
+        "charts",
+        "counters",
+        "days",
+        "elements",
+        "facts",
+        "floor",
+        "fresh",
+        "gone",
+        "journal",
+        "last_good",
+        "ledger",
+        "line",
+        "names",
+        "packed_hours",
+        "path",
+        "piece_before",
+        "plan",
+        "points",
+        "reasons",
+        "replanned",
+        "series",
+        "settled",
+        "silent_from",
+        "site_kpis",
+        "tags",
+        "timeline",
+        "touched",
+        "type",
+        "watermark",
+        "windows",
+    )
 
     def __init__(
         self,
@@ -82,9 +101,9 @@ class Cell:
         self.charts: dict[str, Chart] = {}
         self.points: dict[str, Series] = {}
         """Points published of characteristics that are tags: value as `quality.ordinal`, in place of the offset the revision."""
-        self.tags: dict[str, TagSlot] = {}
+        self.tags: dict[str, Slot] = {}
         for tag, spec in equipment.tags.items():
-            self.tags[tag] = TagSlot(self._handler(tag, spec))
+            self.tags[tag] = self._slot(tag, spec)
         self.windows = Windows(self.intervals, self.counters, elements, self._stopped, self._starting_up)
         self.facts = Facts()
         self.plan = Plan((), (), False, False, days)
@@ -136,15 +155,15 @@ class Cell:
             slot = tags.get(sample.tag)
             if slot is None:
                 if len(tags) >= TAGS_MAX:
-                    refused.append(self._refuse("too_many_tags", sample, f"the cell has {TAGS_MAX} tags already"))
+                    refused.append(refuse(self, "too_many_tags", sample, f"the cell has {TAGS_MAX} tags already"))
                     continue
-                slot = tags[sample.tag] = TagSlot(None)
-            elif slot.handle is not None and (fault := slot.handle(sample, offset)) is not None:
+                slot = tags[sample.tag] = Slot(sample.tag)
+            elif slot.reads and (fault := slot.take(self, sample, offset)) is not None:
                 refused.append(fault)
                 if fault.reason != "unmapped_state":
                     continue
             known = slot.newest
-            if known is None or at > known.at or (at == known.at and _outranks(sample, known)):
+            if known is None or at > known.at or (at == known.at and outranks(sample, known)):
                 slot.newest = sample
                 self.fresh = True
             if sample.quality & 0xC0000000:
@@ -184,10 +203,10 @@ class Cell:
             self.silent_from = heard
             self.touch(heard, INF)
 
-    def slot(self, tag: str) -> TagSlot:
+    def slot(self, tag: str) -> Slot:
         found = self.tags.get(tag)
         if found is None:
-            found = self.tags[tag] = TagSlot(None)
+            found = self.tags[tag] = Slot(tag)
         return found
 
     def chart(self, characteristic: str) -> Chart:
@@ -215,128 +234,31 @@ class Cell:
         self.fresh = True
         self.touch(at, following)
 
-    def _handler(self, tag: str, spec: Tag) -> Handler | None:
+    def _slot(self, tag: str, spec: Tag) -> Slot:
+        """What the samples of a tag are for, by its role."""
         match spec.role:
-            case "state":
-                return self._named(tag, spec, self.timeline.state, default="unknown")
-            case "mode":
-                return self._named(tag, spec, self.timeline.mode, default="unknown")
+            case "state" | "mode":
+                series = self.series[tag] = self.timeline.state if spec.role == "state" else self.timeline.mode
+                return Named(tag, series, self.names.codes(spec.codes), self.names.number(UNKNOWN))
             case "good_count" | "scrap_count" | "rework_count":
-                series = Series()
+                series = self.series[tag] = Series()
                 cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
                 added = spec.counts == "increments"
                 self.counters.append(Counter(series, COUNTED[spec.role], spec.modulus, cycle_us, added))
-                return self._counted(tag, series, spec.modulus, 0 if added else MADE_BEFORE)
+                return Whole(tag, series, spec.modulus, 0 if added else MADE_BEFORE)
             case "energy":
-                series = Series()
+                series = self.series[tag] = Series()
                 self.counters.append(Counter(series, "energy", None, 1))
-                return self._metered(tag, series)
+                return Metered(tag, series, MADE_BEFORE)
             case "reason":
-                return self._counted(tag, self.reasons, None)
+                self.series[tag] = self.reasons
+                return Whole(tag, self.reasons)
             case "characteristic":
-                self.charts[tag] = Chart(baseline=spec.baseline, lsl=spec.lsl, usl=spec.usl)
+                chart = self.charts[tag] = Chart(baseline=spec.baseline, lsl=spec.lsl, usl=spec.usl)
                 self.series[tag] = self.points[tag] = Series()
-                return self._measured(tag)
+                return Measured(tag, chart)
             case _:
-                return None
-
-    def _named(self, tag: str, spec: Tag, series: Series, default: str) -> Handler:
-        """State or mode: codes become names by the type's map; a bad sample and an unmapped code are unknown."""
-        self.series[tag] = series
-        codes: dict[Value, int] = {}
-        for code, text in spec.codes.items():
-            codes[code] = self.names.number(text)
-        unknown = self.names.number(default)
-        put = self.put
-
-        def handle(sample: Sample, offset: int) -> Rejection | None:
-            value = sample.value
-            if sample.quality & 0xC0000000:
-                put(tag, series, sample.at, unknown, offset)
-                return None
-            if type(value) is float and value.is_integer():
-                value = int(value)
-            if type(value) is not int and type(value) is not str:
-                return self._refuse("wrong_type", sample, "a code is expected")
-            number = codes.get(value)
-            if number is None:
-                put(tag, series, sample.at, unknown, offset)
-                return self._refuse("unmapped_state", sample, "add the code to the tag's map; it counts as unknown")
-            put(tag, series, sample.at, number, offset)
-            return None
-
-        return handle
-
-    def _counted(self, tag: str, series: Series, modulus: int | None, before: int = 0) -> Handler:
-        """Counters and reason codes: whole numbers, not negative, below the modulus; bad samples say nothing.
-
-        `before`: µs by which what a sample says lies before it.
-        """
-        self.series[tag] = series
-        put = self.put
-        limit = COUNT_MAX if modulus is None else min(modulus, COUNT_MAX)
-
-        def handle(sample: Sample, offset: int) -> Rejection | None:
-            if sample.quality & 0xC0000000:
-                return None
-            value = sample.value
-            if type(value) is not int:
-                if type(value) is not float:
-                    return self._refuse("wrong_type", sample, "a whole number is expected")
-                if not math.isfinite(value):
-                    return self._refuse("not_finite", sample, "a whole number is expected")
-                if not value.is_integer():
-                    return self._refuse("wrong_type", sample, "a whole number is expected")
-                value = int(value)
-            if not 0 <= value < limit:
-                return self._refuse("out_of_range", sample, f"0 to {limit - 1} is possible; check the tag's modulus")
-            put(tag, series, sample.at - before, value, offset)
-            return None
-
-        return handle
-
-    def _metered(self, tag: str, series: Series) -> Handler:
-        """A meter that only rises, kept in thousandths of its unit; bad samples say nothing."""
-        self.series[tag] = series
-        put = self.put
-
-        def handle(sample: Sample, offset: int) -> Rejection | None:
-            if sample.quality & 0xC0000000:
-                return None
-            value = sample.value
-            if type(value) is not float and type(value) is not int:
-                return self._refuse("wrong_type", sample, "a number is expected")
-            if not math.isfinite(value):
-                return self._refuse("not_finite", sample, "a finite number is expected")
-            if not 0 <= value < COUNT_MAX:
-                return self._refuse("out_of_range", sample, f"0 to {COUNT_MAX - 1} is possible")
-            put(tag, series, sample.at - MADE_BEFORE, round(value * 1000), offset)
-            return None
-
-        return handle
-
-    def _measured(self, tag: str) -> Handler:
-        """A characteristic: a finite number; a bad sample is no point."""
-        chart = self.charts[tag]
-
-        def handle(sample: Sample, offset: int) -> Rejection | None:
-            if sample.quality & 0xC0000000:
-                return None
-            value = sample.value
-            if type(value) is not float and type(value) is not int:
-                return self._refuse("wrong_type", sample, "a number is expected")
-            if not math.isfinite(value):
-                return self._refuse("not_finite", sample, "a finite number is expected")
-            if abs(value) > MEASURE_MAX:
-                return self._refuse("out_of_range", sample, f"at most {MEASURE_MAX:g} is possible")
-            if chart.add(sample.at, "", float(value), offset):
-                self.fresh = True
-            return None
-
-        return handle
-
-    def _refuse(self, reason: str, sample: Sample, advice: str) -> Rejection:
-        return Rejection(reason, f"{self.path} {sample.tag} = {sample.value!r}: {advice}", sample.tag)
+                return Slot(tag)
 
     def _outside(self, reason: str, count: int, what: str) -> Rejection:
         return Rejection(reason, f"{self.path}: {count} sample(s) {what}")
@@ -456,16 +378,3 @@ class Cell:
 def window_label(part: int, name: str) -> str:
     """Names a window in `carry`: an order (part 0 of a group), a shift (1) or a day (2)."""
     return f"{('order', 'shift', 'day')[part]} {name}"
-
-
-def _outranks(sample: Sample, known: Sample) -> bool:
-    """Which of two samples of one time counts does not depend on which came first: good before bad, then the greater."""
-    return _rank(sample) > _rank(known)
-
-
-def _rank(sample: Sample) -> tuple[bool, int, bool, float, str]:
-    value = sample.value
-    if isinstance(value, str):
-        return sample.quality & 0xC0000000 == 0, -sample.quality, True, 0.0, value
-    number = float(value) if value is not None and value == value else -math.inf
-    return sample.quality & 0xC0000000 == 0, -sample.quality, False, number, ""

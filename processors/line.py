@@ -8,7 +8,7 @@ from itertools import islice
 from processors import alert, changeover, control, current, cycle, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
 from processors.bottleneck import Bottlenecks
-from processors.cell import MEASURE_MAX, Cell
+from processors.cell import Cell
 from processors.elements import Elements
 from processors.facts import EARLIEST, LATEST, Facts, fault, span
 from processors.identity import parse
@@ -16,6 +16,7 @@ from processors.ledger import Ledger
 from processors.plan import Plan
 from processors.series import HOUR, INF
 from processors.sleep import WOKEN_A_TICK, Asleep
+from processors.tags import MEASURE_MAX
 from processors.timeline import Names
 from processors.view import View, merged
 from schemas.records import (

@@ -5,6 +5,7 @@ State at t = the latest state sample at or before t; likewise mode. Where nothin
 `unknown`: never running, never stopped.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from processors.life import Life
@@ -32,6 +33,7 @@ class Names:
     def __init__(self) -> None:
         self.texts: list[str] = [UNKNOWN]
         self._numbers: dict[str, int] = {UNKNOWN: 0}
+        self._codes: dict[tuple[tuple[int | str, str], ...], dict[int | str, int]] = {}
 
     def number(self, text: str) -> int:
         found = self._numbers.get(text)
@@ -40,7 +42,16 @@ class Names:
             self.texts.append(text)
         return found
 
+    def codes(self, texts: Mapping[int | str, str]) -> Mapping[int | str, int]:
+        """The numbers of a tag's map of codes; one for all cells of a type."""
+        key = tuple(texts.items())
+        found = self._codes.get(key)
+        if found is None:
+            found = self._codes[key] = {code: self.number(text) for code, text in texts.items()}
+        return found
+
     def restore(self, texts: list[str]) -> None:
+        self._codes = {}
         self.texts = texts
         self._numbers = {text: n for n, text in enumerate(texts)}
 
