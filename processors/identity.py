@@ -12,7 +12,7 @@ def instant(at: int) -> str:
     return f"{_second(second)}.{micro:06d}Z"
 
 
-@lru_cache(maxsize=1024)  # the cells of a partition speak of the same seconds
+@lru_cache(maxsize=256)  # the cells of a partition speak of the same seconds
 def _second(at_s: int) -> str:
     return (_EPOCH + timedelta(seconds=at_s)).strftime("%Y%m%dT%H%M%S")
 
