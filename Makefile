@@ -15,7 +15,7 @@ demo: $(BIN)/.installed ## run the demo plant end to end; ARGS="--for 90s --summ
 	$(BIN)/uns demo $(ARGS)
 
 test: $(BIN)/.installed ## all tests, two files at a time; they start what they need
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 torture: $(BIN)/.installed ## kill workers at 200 points and compare with the oracle; ARGS="--kills 200 --seed 1 --json out.json"
 	$(BIN)/python -m tests.torture $(ARGS)

@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -18,6 +19,8 @@ WAITING_MAX = 5_000
 """Messages taken from the socket and not yet in a batch; the thread then waits, and with it the broker."""
 BATCH_MAX = 500
 QOS = 1
+GOODBYE_S = 1.0
+"""Longest wait for the broker to have read the last acknowledgements."""
 
 
 class MqttConnector:
@@ -132,8 +135,25 @@ class MqttConnector:
         with self._room:
             self._waiting.clear()
             self._room.notify_all()
+        if client.is_connected():
+            await self._acknowledged(client)
         client.disconnect()
         await asyncio.to_thread(client.loop_stop)
+
+    async def _acknowledged(self, client: paho.Client) -> None:
+        """Waits until the broker has read our acknowledgements: it answers what is said after them.
+
+        A link that is closed with unread messages on it is reset, and what the other end has not read then is lost.
+        """
+        loop, answered = asyncio.get_running_loop(), asyncio.Event()
+
+        def on_unsubscribe(*_: Any) -> None:
+            loop.call_soon_threadsafe(answered.set)
+
+        client.on_unsubscribe = on_unsubscribe
+        client.unsubscribe("uns/nothing")  # nobody subscribed to it: the one request that changes nothing
+        with suppress(TimeoutError):
+            await asyncio.wait_for(answered.wait(), GOODBYE_S)
 
     def healthy(self) -> bool:
         """paho ends the link when the broker leaves a ping unanswered, so a standing link has answered."""
@@ -175,6 +195,8 @@ class MqttConnector:
             while len(self._waiting) >= WAITING_MAX and client is self._client:
                 self._tell()
                 self._room.wait(1)
+            if client is not self._client:  # closing: it comes again
+                return
             was_empty = not self._waiting
             self._waiting.append(message)
         if was_empty:
