@@ -20,6 +20,8 @@ from processors.timeline import NO_OFFSET, Interval, hull
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
+ENERGY_MAX = (1 << 63) - 1
+"""What a sum of energy can be saved as; a meter that jumps between nothing and the most possible gets there in hours."""
 STRETCH = 30_000_000
 """Event time (µs) by which the sums behind the watermark go forward; computing them in smaller steps costs more."""
 
@@ -87,7 +89,7 @@ class Totals:
         self.good += other.good
         self.scrap += other.scrap
         self.rework += other.rework
-        self.energy += other.energy
+        self.energy = min(self.energy + other.energy, ENERGY_MAX)
         self.resets += other.resets
         self.start_up += other.start_up
         self.maintained_us += other.maintained_us
@@ -199,7 +201,7 @@ class Windows:
                 elif what == "rework":
                     totals.rework += made
                 else:
-                    totals.energy += made
+                    totals.energy = min(totals.energy + made, ENERGY_MAX)
                 totals.resets += reset
                 totals.saw(offset, offset)
 

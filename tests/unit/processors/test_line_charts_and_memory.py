@@ -1,5 +1,6 @@
 """The line fold by example: control charts, alerts, snapshots, bounds."""
 
+from processors.windows import ENERGY_MAX
 from schemas.records import Acknowledge, Current, Inspection, Order, Quality, Shift
 from tests.harness.line_logs import (
     ABORTED,
@@ -158,3 +159,15 @@ def test_absurd_times_are_refused_and_never_raise() -> None:
     assert reasons == ["late", "future", *["out_of_range"] * 4, "bad_interval", "late"]
     assert {type(r) for r in run.records} == {Current}
     assert {r.state for r in run.newest("current")} == {"unknown"}
+
+
+def test_a_meter_gone_mad_ends_no_worker() -> None:
+    """Its sums stay what can be saved; [own] before, the 64 bits of a saved sum ran over and the fold raised."""
+    told = [samples(T0 + n * 100_000, Energy=n % 2 * 1e12) for n in range(20_000)]
+    run = Run().feed(ordered([*told, *beats(T0, T0 + 2 * HOUR), *ticks(T0, T0 + 2 * HOUR, every=MINUTE)]))
+    run.restart()
+    run.feed(ticks(T0 + 2 * HOUR + MINUTE, T0 + 3 * HOUR, every=MINUTE))
+    run.save()
+    hour = next(record for record in run.newest("kpi") if record.window == "hour" and record.started_at == T0)
+    assert (hour.status, hour.quantities["E"]) == ("final", ENERGY_MAX / 1000)
+    assert not run.rejections
