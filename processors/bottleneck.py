@@ -68,10 +68,16 @@ class Parts(NamedTuple):
 class Saved(msgspec.Struct, array_like=True, gc=False):
     watermark: int
     touched: list[tuple[int, int]]
+    flow: list[str] = []
+    """Whose parts are saved, in their order."""
 
+
+Rows = list[tuple[int, int, list[tuple[int, ...]], int, int]]
+"""Settled parts of an hour: start, end, a `Part` a cell, first and last offset."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Saved).decode
+_decode_rows = msgspec.msgpack.Decoder(Rows).decode
 
 
 class Bottlenecks:
@@ -89,7 +95,10 @@ class Bottlenecks:
         self.past: dict[tuple[int, int], Hour] = {}
         """(cell, hour) behind the watermark."""
         self._settled: dict[tuple[int, int, int], Parts] = {}
-        """(hour, start, end) of what nothing can change but something late."""
+        """(hour, start, end) of what nothing can change but something late. Saved: a period counts whole, and what of it
+        lies before the floor cannot be read again after a restart."""
+        self._resettled: dict[int, None] = {}
+        """Hours whose settled parts differ from those saved."""
 
     def touch(self, spans: Sequence[tuple[int, int]]) -> None:
         """Notes what changed late, where it was taken for settled."""
@@ -121,7 +130,7 @@ class Bottlenecks:
         for lo, hi in self._touched:
             touched = look.reach(max(lo, look.floor), min(hi, now))
             hours.update(touched)
-            self._settled = {key: parts for key, parts in self._settled.items() if key[0] not in touched}
+            self._unsettle(touched)
         out: list[Derived] = []
         changed = []
         for hour in sorted(hours):
@@ -149,7 +158,7 @@ class Bottlenecks:
             if start not in there:
                 out += self.ledger.withdraw(SHIFT, start, **emptied(self.ledger.get(SHIFT, start)))
         self._watermark, self._touched, self._changed = watermark, [], True
-        self._settled = {key: parts for key, parts in self._settled.items() if key[0] * HOUR >= look.floor}
+        self._unsettle(range(look.floor // HOUR))
         self.past = {key: hour for key, hour in self.past.items() if key[1] * HOUR >= watermark - (LOOK + 2) * HOUR}
         self.ledger.rest()
         return out
@@ -158,6 +167,11 @@ class Bottlenecks:
         for key in [key for key in self.past if key[1] * HOUR <= hi and (key[1] + 1) * HOUR >= lo]:
             del self.past[key]
 
+    def _unsettle(self, hours: range) -> None:
+        for key in [key for key in self._settled if key[0] in hours]:
+            del self._settled[key]
+            self._resettled[key[0]] = None
+
     def _parts(self, look: "_Look", hour: int, start: int, end: int) -> Parts:
         key = hour, start, end
         found = self._settled.get(key)
@@ -165,6 +179,7 @@ class Bottlenecks:
             found = look.parts(*key)
             if found.certain:
                 self._settled[key] = found
+                self._resettled[hour] = None
         return found
 
     def _publish(
@@ -229,15 +244,32 @@ class Bottlenecks:
         gone, self._gone, self._changed = self._gone, [], False
         for key in gone:
             yield key, None
-        yield "line", _encode(Saved(self._watermark, self._touched))
+        yield "line", _encode(Saved(self._watermark, self._touched, self._paths))
+        for hour in sorted(self._resettled):
+            settled = sorted((start, end) for number, start, end in self._settled if number == hour)
+            rows: Rows = []
+            for start, end in settled:
+                parts = self._settled[hour, start, end]
+                rows.append((start, end, list(parts.cells), parts.first_offset, parts.last_offset))
+            yield f"parts|{hour}", _encode(rows) if rows else None
+        self._resettled.clear()
         yield from self.ledger.changes()
 
     def restore(self, parts: Mapping[str, bytes], anew: bool) -> None:
         """Takes in the keys that `changes` gave. `anew`: all of it is to be derived again."""
         restore_ledger(self.ledger, parts)
-        if "line" in parts and not anew:
-            saved = _decode(parts["line"])
+        saved = _decode(parts["line"]) if "line" in parts else Saved(-INF, [])
+        if not anew:
             self._watermark, self._touched = saved.watermark, saved.touched
+        for key, data in parts.items():
+            if not key.startswith("parts|"):
+                continue
+            hour = int(key[6:])
+            if anew or saved.flow != self._paths:
+                self._resettled[hour] = None
+                continue
+            for start, end, cells, first, last in _decode_rows(data):
+                self._settled[hour, start, end] = Parts([Part(*cell) for cell in cells], True, first, last)
 
 
 class _Look:

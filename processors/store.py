@@ -11,6 +11,7 @@ Keys (path: of a cell, or of a line where facts are told):
   path|add|h     the same, what is newer than the packed
   path|chart|c   control chart of characteristic c
   path|line      of a line: up to when its bottlenecks are derived, and what changed late since
+  path|parts|h   of a line: what each cell was to its bottlenecks in hour h
 """
 
 from collections.abc import Iterator, Mapping

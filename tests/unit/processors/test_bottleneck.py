@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from processors.active_period import Chain, Period, chain, shares
 from processors.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
 from processors.elements import Elements
-from schemas.records import Bottleneck, BottleneckCell, Order, Shift
+from schemas.records import Bottleneck, BottleneckCell, Derived, Order, Shift
 from tests.harness.line_logs import (
     ABORTED,
     CELL,
@@ -23,9 +23,11 @@ from tests.harness.line_logs import (
     SUSPENDED,
     T0,
     Run,
+    S,
     Told,
     beats,
     ordered,
+    plant,
     samples,
     ticks,
 )
@@ -273,6 +275,35 @@ def test_silence_is_neither_and_ends_a_period() -> None:
     cells = only(run).cells
     assert minutes(cells[0]) == (60, 0, 60, 0, 0, 0)
     assert minutes(cells[1]) == (0, 0, 0, 0, 0, 60)
+
+
+def test_a_period_from_before_the_floor_counts_whole_after_a_restart() -> None:
+    """The filler works from 00:10 to 01:00:50 of a shift that is longer than the horizon; at 03:30 a new worker takes over."""
+
+    def after(restarts: bool) -> list[Derived]:
+        begin, end, over = T0 + 10 * MINUTE, T0 + HOUR + 50 * S, T0 + 12 * HOUR
+        told: list[Told] = [
+            (LINE, Shift(id="day", name="day", started_at=T0, ended_at=over)),
+            samples(begin, State=EXECUTE),
+            samples(begin, State=IDLE, path=OTHER),
+            samples(end, State=IDLE),
+            *beats(T0, over),
+            *beats(T0, over, path=OTHER),
+            *ticks(T0, over + HOUR, every=MINUTE),
+        ]
+        found, half = Run(plant(horizon_h=2, kpi_s=60)), T0 + 3 * HOUR + 30 * MINUTE
+        everything = ordered(told)
+        taken = next(n for n, (_, record) in enumerate(everything) if getattr(record, "at", 0) > half)
+        found.feed(everything[:taken])
+        if restarts:
+            found.restart()
+        said = len(found.records)
+        return found.feed(everything[taken:]).records[said:]
+
+    found = after(restarts=True)
+    assert found == after(restarts=False)
+    shifts = [record for record in found if isinstance(record, Bottleneck) and record.window == "shift"]
+    assert shifts[0].cells[0].average_active_us == 50 * MINUTE + 50 * S
 
 
 @some
