@@ -11,9 +11,9 @@ import psutil
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from topology.classes import MessageClass
-from topology.topics import parse_topic, topic
-from uns.settings import Settings
+from topology.namespace.classes import MessageClass
+from topology.namespace.topics import parse_topic, topic
+from uns.runtime.settings import Settings
 
 POLL_S = 0.02
 
@@ -180,7 +180,7 @@ def cluster(folder: Path, progress: Callable[[str], None]) -> Iterator[Cluster]:
         settings = Settings(bootstrap=address)
         yield Cluster(settings, folder, None, AdminClient(settings.kafka(log_level=0)))
         return
-    from uns.embedded.kafka import Kafka
+    from uns.local.kafka import Kafka
 
     with Kafka(folder / "kafka", progress=progress) as broker:
         assert broker.child is not None

@@ -16,9 +16,9 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench import kafka_streams, quix
 from bench.cluster import Cluster, Failed, Machine, Visible, cpu_s
-from topology.classes import DERIVED, MessageClass
-from topology.topics import parse_topic, topic
-from uns.embedded.child import Child
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.topics import parse_topic, topic
+from uns.runtime.child import Child
 
 ROOT = Path(__file__).parents[1]
 OWN_CLASSES = (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE)

@@ -10,8 +10,8 @@ from processors.line import LineFold
 from schemas.codec import Codec
 from schemas.records import TYPES, Raw, Sample, Samples, Tick
 from topology.document import read
-from topology.loader import build
-from topology.plant import Plant
+from topology.model.loader import build
+from topology.model.plant import Plant
 
 TOPIC = "uns.acme.dallas.bench.raw"
 AREA = "acme/dallas/bench"

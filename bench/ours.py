@@ -9,11 +9,11 @@ from bench.step import IDS, ChangeFold
 from processors.base import Fold
 from processors.line import LineFold
 from schemas.codec import Codec
-from uns.clock import system
 from uns.engine.config import EngineConfig
 from uns.engine.service import serve
 from uns.engine.worker import Worker
-from uns.settings import Settings
+from uns.runtime.clock import system
+from uns.runtime.settings import Settings
 
 
 def main() -> None:

@@ -21,10 +21,10 @@ from bench.line import produce
 from bench.step import IDS
 from schemas.codec import Codec
 from schemas.records import Sample, Samples, Tick
-from topology.classes import MessageClass
-from topology.path import Path as Place
-from topology.topics import topic
-from uns.embedded.child import Child
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
+from uns.runtime.child import Child
 
 PATHS = 10_000
 REACH_S = 10.0

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Fact, Sample
-from topology.path import Path
+from topology.namespace.path import Path
 
 
 class ConnectorConfig(BaseModel):

@@ -5,20 +5,34 @@ from bisect import insort
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from processors import alert, changeover, control, current, cycle, downtime, kpi, oee, production, state, store
 from processors.base import Input, Rejection
-from processors.bottleneck import Bottlenecks
-from processors.cell import Cell
-from processors.elements import Elements
-from processors.facts import EARLIEST, LATEST, Facts, fault, span
-from processors.identity import parse
-from processors.ledger import Ledger
-from processors.plan import Plan
-from processors.series import HOUR, INF
-from processors.sleep import WOKEN_A_TICK, Asleep
-from processors.tags import MEASURE_MAX
-from processors.timeline import Names
-from processors.view import View, merged
+from processors.cell import store
+from processors.cell.asleep import WOKEN_A_TICK, Asleep
+from processors.cell.cell import Cell
+from processors.cell.tags import MEASURE_MAX
+from processors.cell.view import View, merged
+from processors.derive import (
+    alert,
+    changeover,
+    current,
+    cycle,
+    downtime,
+    kpi,
+    oee,
+    production,
+    state,
+)
+from processors.derive import (
+    quality as control,
+)
+from processors.derive.bottleneck.bottleneck import Bottlenecks
+from processors.inputs.facts import EARLIEST, LATEST, Facts, fault, span
+from processors.inputs.schedule import Plan
+from processors.inputs.series import HOUR, INF
+from processors.output.identity import parse
+from processors.output.ledger import Ledger
+from processors.timeline.elements import Elements
+from processors.timeline.timeline import Names
 from schemas.records import (
     Acknowledge,
     Derived,
@@ -33,10 +47,10 @@ from schemas.records import (
     Shift,
     Tick,
 )
-from topology.kpi_plant import selected
-from topology.path import Level, Path
-from topology.plant import Plant
-from topology.shifts import Days
+from topology.model.kpis import selected
+from topology.model.plant import Plant
+from topology.model.shifts import Days
+from topology.namespace.path import Level, Path
 
 FACTS_MAX = 20_000
 """Facts of one kind of path; more means that somebody tells them without end."""

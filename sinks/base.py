@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Record
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 
 class SinkConfig(BaseModel):

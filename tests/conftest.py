@@ -37,7 +37,7 @@ def kafka(services_folder: Path) -> Iterator[str]:
         with containers.kafka() as address:
             yield address
     else:
-        from uns.embedded.kafka import Kafka
+        from uns.local.kafka import Kafka
 
         with Kafka(services_folder / "kafka") as broker:
             yield broker.address
@@ -49,7 +49,7 @@ def registry(kafka: str, services_folder: Path) -> Iterator[str]:
     if address := os.environ.get("UNS_REGISTRY"):
         yield address
     else:
-        from uns.embedded.registry import Registry
+        from uns.local.registry import Registry
 
         with Registry(services_folder / "registry", {"UNS_BOOTSTRAP": kafka}) as server:
             yield server.address
@@ -64,7 +64,7 @@ def postgres(services_folder: Path) -> Iterator[str]:
         with containers.postgres() as address:
             yield address
     else:
-        from uns.embedded.postgres import Postgres
+        from uns.local.postgres import Postgres
 
         with Postgres(services_folder / "postgres") as server:
             yield server.address
@@ -76,7 +76,7 @@ def mqtt_broker(services_folder: Path) -> Iterator[MqttBroker]:
     if address := os.environ.get("UNS_MQTT"):
         yield MqttBroker(address, persistent=os.environ.get("UNS_MQTT_PERSISTENT", "1") == "1")
         return
-    from uns.embedded.mqtt import Mqtt
+    from uns.local.mqtt import Mqtt
 
     broker = Mqtt(services_folder / "mqtt")
     if not broker.persistent and containers.available():

@@ -10,7 +10,7 @@ import msgspec
 from connectors.base import FactReading, Malformed, Reading
 from connectors.mqtt.config import Payload, Subscription
 from schemas.records import GOOD, Acknowledge, Fact, Inspection, Lot, Order, Reason, Sample, Shift, Value
-from topology.path import BadPath, Path
+from topology.namespace.path import BadPath, Path
 
 PAYLOAD_MAX_BYTES = 1_000_000
 FACTS: dict[Payload, type[Fact]] = {

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
-from topology.path import BadPath, Path
+from topology.namespace.path import BadPath, Path
 
 Payload = Literal["samples", "order", "lot", "shift", "reason", "inspection", "acknowledge"]
 _LEVEL = re.compile(r"\{(\d+)\}")

@@ -9,7 +9,7 @@ from asyncua import ua
 
 from connectors.base import Malformed, Reading
 from schemas.records import Sample, Value
-from topology.path import Path
+from topology.namespace.path import Path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,7 +8,7 @@ from asyncua import ua
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
-from topology.path import Path
+from topology.namespace.path import Path
 
 
 def _node_id(text: str) -> str:

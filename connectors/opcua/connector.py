@@ -14,7 +14,7 @@ from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
 from connectors.opcua.codec import decode, moment
 from connectors.opcua.config import Machine, OpcUaConfig
 from connectors.opcua.novelty import Novelty, Place, mark
-from topology.path import Path
+from topology.namespace.path import Path
 
 # At every open it warns that the server chose its own session time-out and keep-alive, which is the server's right.
 logging.getLogger("asyncua.client.client").setLevel(logging.ERROR)

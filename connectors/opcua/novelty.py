@@ -6,7 +6,7 @@ from typing import NamedTuple
 from asyncua import ua
 
 from connectors.opcua.codec import micros
-from topology.path import Path
+from topology.namespace.path import Path
 
 Place = tuple[Path, str]
 

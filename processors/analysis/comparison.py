@@ -20,7 +20,7 @@ from processors.analysis.inference import (
 )
 from processors.analysis.measure import Measure, Places, unknown_quantities
 from processors.analysis.selection import Samples, nothing
-from topology.kpi_values import Facts, total
+from topology.kpi.values import Facts, total
 
 FEWEST = 6
 """Below, a group's spread is hardly known, and no arrangement of windows is rare enough."""

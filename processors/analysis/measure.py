@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from processors.analysis.inference import Number, Vector
-from topology.formula import parse
-from topology.kpi import Definition, KpiFormula
-from topology.kpi_values import COUNTS, QUANTITIES, Facts, Pieces, values
+from topology.kpi.definition import Definition, KpiFormula
+from topology.kpi.formula import parse
+from topology.kpi.values import COUNTS, QUANTITIES, Facts, Pieces, values
 
 _PARTS_OF_PIECES = {"GQ": "PQ", "SQ": "PQ", "RQ": "PQ", "SUQ": "SQ", "GP": "IP"}
 """Counts that are a part of another count."""

@@ -11,9 +11,9 @@ from processors.analysis.inference import Estimate, Units, Vector, delete_one, d
 from processors.analysis.measure import Measure, Places, measure
 from processors.analysis.selection import Incomparable, facts_of, nothing, sampled
 from schemas.records import Kpi
-from topology.kpi import Definition, KpiFormula
-from topology.kpi_values import Facts, total
-from topology.pilot import MEASURES, Target, Trend
+from topology.kpi.definition import Definition, KpiFormula
+from topology.kpi.values import Facts, total
+from topology.model.pilot import MEASURES, Target, Trend
 
 REACHED, ON_THE_WAY, NOT_REACHED, CANNOT_TELL = "reached", "on the way", "not reached", "cannot tell"
 OTHER_MIX = 0.1

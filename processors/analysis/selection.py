@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from schemas.records import Derived, Kpi
-from topology.kpi import Definition
-from topology.kpi_values import Facts, Pieces, total
-from topology.path import Level, Path
+from topology.kpi.definition import Definition
+from topology.kpi.values import Facts, Pieces, total
+from topology.namespace.path import Level, Path
 
 _DATED = re.compile(r"^\d{4}-?\d{2}-?\d{2}[-_/ .]?|[-_/ .]?\d{4}-?\d{2}-?\d{2}$")
 DerivedT = TypeVar("DerivedT", bound=Derived)

@@ -12,8 +12,8 @@ from itertools import accumulate
 from processors.analysis.measure import Measure, needs_only_pieces
 from processors.analysis.selection import Incomparable, Samples, newest, sampled
 from schemas.records import Lot, Production
-from topology.kpi_values import Facts, Pieces
-from topology.path import Level, Path
+from topology.kpi.values import Facts, Pieces
+from topology.namespace.path import Level, Path
 
 NOBODY = "(no supplier)"
 FOREVER = 1 << 62

@@ -17,18 +17,18 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.identity import natural_id, revised
-from processors.oee import LONG_MAX
+from processors.derive.oee import LONG_MAX
+from processors.inputs.series import HOUR
+from processors.output.identity import natural_id, revised
 from processors.rollup.parts import Part, inputs, pack, reach, recorded, stops, unpack
 from processors.rollup.places import TOP, Key, Zones, key_of, zones
 from processors.rollup.work_center import WorkCenter
-from processors.series import HOUR
 from schemas.records import Kpi
-from topology.kpi import KpiFormula
-from topology.kpi_plant import selected
-from topology.kpi_values import Facts, losses, total, values
-from topology.path import Level, Path
-from topology.plant import Plant
+from topology.kpi.definition import KpiFormula
+from topology.kpi.values import Facts, losses, total, values
+from topology.model.kpis import selected
+from topology.model.plant import Plant
+from topology.namespace.path import Level, Path
 
 LEVELS = (Level.LINE, Level.AREA, Level.SITE, Level.ENTERPRISE)
 ROLLED_THROUGHPUT_YIELD = "rty"

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from processors.oee import LONG_MAX
+from processors.derive.oee import LONG_MAX
 from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
-from topology.kpi_values import Facts, Pieces
+from topology.kpi.values import Facts, Pieces
 
 _NOWHERE = Inputs("", -1, -1, -1)
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from schemas.records import Kpi
-from topology.path import Level, Path
-from topology.plant import Plant
-from topology.shifts import Days
+from topology.model.plant import Plant
+from topology.model.shifts import Days
+from topology.namespace.path import Level, Path
 
 TOP = {
     "hour": Level.ENTERPRISE,

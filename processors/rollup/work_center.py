@@ -16,9 +16,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from topology.kpi_values import Facts, Pieces, total
-from topology.path import Path
-from topology.plant import Plant
+from topology.kpi.values import Facts, Pieces, total
+from topology.model.plant import Plant
+from topology.namespace.path import Path
 
 MACHINES = frozenset({"FE", "TBF", "TTR", "CMT", "PMT", "E"})
 """Quantities that add up over the machines of a line."""

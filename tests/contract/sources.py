@@ -13,8 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from connectors.opcua.codec import moment
 from tests.harness import MqttBroker
-from topology.path import Path
-from uns.embedded.ports import free_port
+from topology.namespace.path import Path
+from uns.runtime.ports import free_port
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
 T0 = 2_000_000_000_000_000

@@ -20,8 +20,8 @@ from starlette.types import Receive, Scope, Send
 
 from schemas.records import Downtime, Inputs
 from sinks.base import Delivery
-from topology.classes import MessageClass
-from uns.embedded.ports import free_port
+from topology.namespace.classes import MessageClass
+from uns.runtime.ports import free_port
 
 PATH = "acme/dallas/packaging/line-1/filler"
 T = 1_795_000_000_000_000

@@ -15,8 +15,8 @@ from connectors.base import Batch, Connector, SourceUnavailable
 from schemas.records import Sample
 from tests.contract.sources import PATH, SOURCES, T0
 from tests.harness import MqttBroker
-from uns.embedded.ports import free_port
-from uns.registered import CONNECTORS, UnknownComponent, connector_spec, names
+from uns.model.components import CONNECTORS, UnknownComponent, connector_spec, names
+from uns.runtime.ports import free_port
 
 PROTOCOLS = names(CONNECTORS)
 DEADLINE_S = 15.0

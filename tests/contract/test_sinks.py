@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from sinks.base import Retryable, Sink
 from tests.contract.targets import AWAY, SECRET, TARGETS, delivery, downtime
-from uns.embedded.ports import free_port
-from uns.registered import SINKS, UnknownComponent, names, sink_spec
+from uns.model.components import SINKS, UnknownComponent, names, sink_spec
+from uns.runtime.ports import free_port
 
 KINDS = names(SINKS)
 DEADLINE_S = 15.0

@@ -6,11 +6,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
-from topology.classes import MessageClass
-from topology.path import Path
-from topology.topics import topic
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path
+from topology.namespace.topics import topic
 from uns.engine.replay import LogRecord, read
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 DEADLINE_S = 60.0
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from schemas.records import Derived, Kpi, Oee, Raw
 from schemas.text import micros, to_plain
-from topology.plant import Plant
-from uns.fold.history import Folded, fold
-from uns.fold.lines import read
+from topology.model.plant import Plant
+from uns.history.file.fold import Folded, fold
+from uns.history.file.read import read
 
 LINE = "acme/dallas/packaging/line-1"
 CELL = f"{LINE}/filler"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from schemas.records import Derived
 from tests.harness.line_logs import HOUR, T0, Run, Told, plant, ticks
 from tests.harness.line_scenarios import scenario
-from topology.kpi_plant import selected
-from uns.kpi_diff import Side
-from uns.replay.sides import Plans, keep
+from topology.model.kpis import selected
+from uns.history.kpi.diff import Side
+from uns.history.kpi.sides import Plans, keep
 
 LABELS = ("iso22400@1", "iso22400@2", "nakajima@1", "semi-e79@1", "vdi3423@1", "acme@1")
 SEEDS = (0, 1)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from processors.identity import natural_id, revised
+from processors.output.identity import natural_id, revised
 from processors.rollup.fold import Rollup
 from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
-from topology.kpi_plant import selected
-from topology.kpi_values import Facts, Pieces, losses
-from topology.plant import Plant
+from topology.kpi.values import Facts, Pieces, losses
+from topology.model.kpis import selected
+from topology.model.plant import Plant
 
 S = 1_000_000
 MINUTE = 60 * S

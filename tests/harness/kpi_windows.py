@@ -4,7 +4,7 @@ import random
 from datetime import date, timedelta
 from typing import Any
 
-from processors.identity import natural_id, revised
+from processors.output.identity import natural_id, revised
 from schemas.records import Inputs, Kpi, KpiPieces
 
 HOUR = 3_600_000_000

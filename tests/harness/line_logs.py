@@ -7,7 +7,7 @@ from typing import Any
 from processors.base import Input, Rejection
 from processors.line import LineFold
 from schemas.records import Bottleneck, Cycle, Derived, Kpi, Oee, Production, Raw, Sample, Samples, Tick, Value
-from topology.plant import Plant
+from topology.model.plant import Plant
 
 TOPIC = "uns.acme.dallas.packaging.raw"
 AREA = "acme/dallas/packaging"

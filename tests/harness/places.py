@@ -4,8 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from topology.classes import MessageClass
-from topology.path import Level, Path
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Level, Path
 
 _RESERVED = {message_class.value for message_class in MessageClass}
 

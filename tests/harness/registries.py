@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 
 from tests.harness.waiting import eventually
-from uns.embedded.ports import free_port
+from uns.runtime.ports import free_port
 
 _SERVE = """
 import sys

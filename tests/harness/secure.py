@@ -15,8 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from uns.embedded.kafka import Kafka
-from uns.embedded.ports import HOST, free_port
+from uns.local.kafka import Kafka
+from uns.runtime.ports import HOST, free_port
 
 
 class Certificates(NamedTuple):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uns.embedded.ports import free_port
+from uns.runtime.ports import free_port
 
 BEGIN_S = 1_795_413_000
 """Plant time of the first event."""

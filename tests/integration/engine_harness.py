@@ -20,12 +20,12 @@ from processors.base import Input, Rejection
 from schemas.codec import Codec, is_finite
 from schemas.records import TYPES, Derived, Inputs, Sample, Samples, State, Tick, Value
 from tests.harness.area import Area
-from topology.classes import MessageClass
-from topology.path import Path as Place
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
 from uns.engine.replay import replay_log
 from uns.engine.step import Message, Step
 from uns.engine.step import Place as TopicPlace
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 IDS = {name: number for number, name in enumerate(TYPES, start=1)}
 CLASSES = (MessageClass.RAW, MessageClass.STATE, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
@@ -256,10 +256,10 @@ def in_topic(messages: Iterable[Message], name: str) -> list[Message]:
 
 def main() -> None:
     """The worker process: raw topic, group, slot, tick seconds."""
-    from uns.clock import system
     from uns.engine.config import EngineConfig
     from uns.engine.service import serve
     from uns.engine.worker import Worker
+    from uns.runtime.clock import system
 
     raw, group, slot, tick_s = sys.argv[1:]
     settings, config = Settings(), EngineConfig()

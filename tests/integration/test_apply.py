@@ -24,21 +24,21 @@ from confluent_kafka.admin import (
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.schema_registry_client import ConfigCompatibilityLevel
 
-import uns.apply
+import uns.model.apply
 from schemas.catalog import sources
 from tests.harness import eventually, topic
 from tests.harness.places import model
 from tests.harness.registries import OwnRegistry
-from topology.classes import DERIVED
-from topology.path import Path as Place
-from topology.plan import Kind, desired
-from topology.plant import Plant
-from topology.topics import key, partition
-from uns.apply import Applier, apply_plant
+from topology.cluster import Kind, desired
+from topology.model.plant import Plant
+from topology.namespace.classes import DERIVED
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import key, partition
 from uns.cli.app import main
 from uns.errors import UserError
-from uns.settings import Settings
-from uns.settings import settings as process_settings
+from uns.model.apply import Applier, apply_plant
+from uns.runtime.settings import Settings
+from uns.runtime.settings import settings as process_settings
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,7 @@ def test_a_right_from_one_host_only_is_not_the_right_that_is_asked_for(
 
 
 def test_a_broker_that_is_away_is_said(own_registry: str, enterprise: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uns.apply, "TIMEOUT_S", 1.0)
+    monkeypatch.setattr(uns.model.apply, "TIMEOUT_S", 1.0)
     away = Settings(bootstrap="127.0.0.1:1", registry=own_registry)
     with pytest.raises(UserError, match=r"Kafka at 127\.0\.0\.1:1 does not answer"):
         apply_plant(plant_of(enterprise), away)

@@ -19,19 +19,19 @@ from typer.testing import CliRunner
 
 import uns.cli.audit
 import uns.cli.kpi  # noqa: F401  (both register their commands)
-from processors.identity import instant, natural_id
+from processors.output.identity import instant, natural_id
 from schemas.codec import Codec
 from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
 from tests.integration.engine_harness import until
-from topology.classes import MessageClass
-from topology.path import Path as Place
-from topology.topics import topic
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.engine.replay import read
 from uns.registry.client import Registry
-from uns.settings import Settings, settings
+from uns.runtime.settings import Settings, settings
 
 PLANT = """\
 namespace:

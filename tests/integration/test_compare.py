@@ -17,14 +17,14 @@ from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production, Record
 from tests.harness import consume_all
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
 from tests.unit.processors.test_supply import made
-from topology.classes import MessageClass
-from topology.loader import load
-from topology.path import Path as Place
-from topology.topics import topic
-from uns.apply import apply_plant
+from topology.model.loader import load
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
 from uns.cli.app import UserError, app
+from uns.model.apply import apply_plant
 from uns.registry.client import Registry
-from uns.settings import Settings, settings
+from uns.runtime.settings import Settings, settings
 
 assert uns.cli.compare
 assert uns.cli.pilot

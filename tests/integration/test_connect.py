@@ -25,16 +25,16 @@ from schemas.codec import Codec
 from schemas.records import Order, Sample, Samples
 from tests.contract import sources
 from tests.harness import MqttBroker, consume_all, eventually
-from topology.classes import MessageClass
-from topology.path import Path as Place
-from topology.topics import topic
-from uns.apply import apply_plant
-from uns.connect.ledger import Ledger, read_ledgers
-from uns.embedded.kafka import Kafka
-from uns.embedded.ports import free_port
-from uns.plant import load_plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
+from uns.local.kafka import Kafka
+from uns.model.apply import apply_plant
+from uns.model.plant import load_plant
 from uns.registry.client import Registry
-from uns.settings import Settings
+from uns.runners.connector.ledger import Ledger, read_ledgers
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
 
 T0 = sources.T0
 DEADLINE_S = 60.0

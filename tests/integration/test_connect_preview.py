@@ -9,13 +9,13 @@ import pytest
 from tests.contract.sources import PATH, T0, mqtt, opcua
 from tests.harness import MqttBroker
 from tests.harness.line_logs import plant
-from topology.plant import Connector, Plant
-from uns.connect.ledger import FOLDER
-from uns.connect.preview import preview
-from uns.connect.spool import Spool
-from uns.embedded.ports import free_port
+from topology.model.plant import Connector, Plant
 from uns.errors import UserError
-from uns.settings import Settings
+from uns.runners.connector.ledger import FOLDER
+from uns.runners.connector.preview import preview
+from uns.runners.connector.spool import Spool
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
 
 BROKER = MqttBroker("", persistent=False)
 

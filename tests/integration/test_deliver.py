@@ -21,17 +21,17 @@ from schemas.codec import Codec
 from schemas.records import Record, Sample, Samples
 from tests.contract.targets import RestServer, downtime
 from tests.harness import consume_all, eventually
-from topology.classes import MessageClass
-from topology.loader import load
-from topology.path import Path as Place
-from topology.topics import partition, topic
-from uns import lag
-from uns.apply import apply_plant
-from uns.deliver.service import group
-from uns.embedded.child import Child
-from uns.embedded.ports import free_port
+from topology.model.loader import load
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import partition, topic
+from uns.kafka import lag
+from uns.model.apply import apply_plant
 from uns.registry.client import Registry
-from uns.settings import Settings
+from uns.runners.sink.service import group
+from uns.runtime.child import Child
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
 
 T = 1_795_000_000_000_000
 DEADLINE_S = 40.0

@@ -29,7 +29,7 @@ from uns.demo.mes import received
 from uns.demo.plant.events import MINUTE, SECOND, Fact, Said
 from uns.demo.plant.simulation import Simulation
 from uns.demo.plant.truth import Truth
-from uns.embedded.ports import free_port
+from uns.runtime.ports import free_port
 
 BEGIN, END = BEGIN_S * SECOND, BEGIN_S * SECOND + 25 * MINUTE
 RATE = 300

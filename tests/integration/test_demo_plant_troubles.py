@@ -26,7 +26,7 @@ from uns.demo.plant.events import MINUTE, SECOND, Event, Fact, Said
 from uns.demo.plant.events import Truth as Told
 from uns.demo.plant.simulation import Simulation
 from uns.demo.plant.truth import Truth
-from uns.embedded.ports import free_port
+from uns.runtime.ports import free_port
 
 BEGIN = BEGIN_S * SECOND
 OVER_MQTT = "acme/dallas/packaging/line-2"

@@ -23,16 +23,16 @@ from confluent_kafka.admin import (
 )
 
 from tests.harness import MqttBroker, consume_all, eventually, topic
-from uns.doctor import Verdict, examine
-from uns.embedded import mqtt
-from uns.embedded.errors import ServiceError
-from uns.embedded.kafka import Kafka
-from uns.embedded.lock import FolderLock
-from uns.embedded.mqtt import Mqtt
-from uns.embedded.ports import claim, free_port
-from uns.embedded.postgres import Postgres
-from uns.embedded.services import Services
-from uns.settings import Settings
+from uns.local import mqtt
+from uns.local.doctor import Verdict, examine
+from uns.local.errors import ServiceError
+from uns.local.kafka import Kafka
+from uns.local.mqtt import Mqtt
+from uns.local.postgres import Postgres
+from uns.local.services import Services
+from uns.runtime.lock import FolderLock
+from uns.runtime.ports import claim, free_port
+from uns.runtime.settings import Settings
 
 
 def test_acls_can_be_made_and_removed(kafka: str) -> None:
@@ -87,7 +87,7 @@ def test_services_start_side_by_side_resume_and_stop(tmp_path: Path) -> None:
     program = f"""
 import json, time
 from pathlib import Path
-from uns.embedded.services import Services
+from uns.local.services import Services
 from uns.settings import Settings
 with Services(Settings(state_dir=Path({str(tmp_path)!r})), {want!r}) as services:
     pids = [service.child.pid for service in services.started.values()]
@@ -131,8 +131,8 @@ def test_one_that_fails_takes_the_others_down(tmp_path: Path) -> None:
 def test_an_owner_killed_without_warning_leaves_no_service(tmp_path: Path) -> None:
     program = f"""
 import pathlib, time
-from uns.embedded.mqtt import Mqtt
-from uns.embedded.postgres import Postgres
+from uns.local.mqtt import Mqtt
+from uns.local.postgres import Postgres
 folder = pathlib.Path({str(tmp_path)!r})
 started = [Mqtt(folder / "mqtt"), Postgres(folder / "postgres")]
 for service in started: service.start()
@@ -261,7 +261,7 @@ def test_storage_of_a_newer_kafka_is_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_several_processes_may_fetch_the_jars_at_once(kafka: str, tmp_path: Path) -> None:
-    code = "from uns.embedded import jars, kafka; print(jars.fetch(kafka.COORDINATES[\"Kafka's logging\"], 'logging'))"
+    code = "from uns.local import jars, kafka; print(jars.fetch(kafka.COORDINATES[\"Kafka's logging\"], 'logging'))"
     environment = os.environ | {"JGO_CACHE_DIR": str(tmp_path)}  # the jars are there already, their folder is not
     processes = [
         subprocess.Popen(

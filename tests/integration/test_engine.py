@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from schemas.records import Order, Tick
 from tests.integration.engine_harness import CountFold, Plant, Process, until
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place
 

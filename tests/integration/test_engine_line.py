@@ -14,15 +14,15 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from processors.line import LineFold
 from schemas.records import Oee, Sample, Samples, Shift
 from tests.integration.engine_harness import until
-from topology.classes import DERIVED, MessageClass
-from topology.loader import load
-from topology.path import Path as Place
-from topology.topics import topic
+from topology.model.loader import load
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
 from uns.engine.replay import read, replay_log
 from uns.engine.step import Place as TopicPlace
 from uns.engine.step import Step
 from uns.registry.client import Registry
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 PLANT = """\
 namespace:

@@ -16,7 +16,7 @@ from kafka.protocol.producer.produce import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from tests.integration.engine_harness import Plant, Process, until
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place
 

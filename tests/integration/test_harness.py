@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 
 from tests.harness import MqttBroker, consume_all, eventually, topic
-from uns.embedded import mqtt
+from uns.local import mqtt
 
 
 def test_consume_all_reads_what_was_committed(kafka: str) -> None:
@@ -67,6 +67,6 @@ def _broken() -> bool:
 
 
 def test_enterprise_names_are_paths_and_differ(enterprise: str) -> None:
-    from topology.path import Path
+    from topology.namespace.path import Path
 
     assert Path.parse(enterprise).segments == (enterprise,)

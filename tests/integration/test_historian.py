@@ -19,7 +19,7 @@ from sinks.historian.tables import rows, tables
 from tests.contract.targets import delivery as downtime_delivery
 from tests.contract.targets import downtime
 from tests.harness.records import EXAMPLES, PATH, T
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 RAW = "uns.acme.dallas.packaging.raw"
 

@@ -16,7 +16,7 @@ import pytest
 from asyncua import Server, ua
 
 from tests.harness import eventually
-from uns.embedded.ports import free_port
+from uns.runtime.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

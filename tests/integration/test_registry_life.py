@@ -23,7 +23,7 @@ from uns.errors import UserError
 from uns.registry.client import Registry, RegistryUnavailable
 from uns.registry.log import NotWritten, SchemaLog
 from uns.registry.store import Version, schema_record
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 
 @pytest.fixture

@@ -19,27 +19,27 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
 
 import uns.cli.replay  # noqa: F401  (registers the command)
-from processors.identity import revised
 from processors.line import LineFold
+from processors.output.identity import revised
 from schemas.codec import Codec
 from schemas.records import Derived, Oee, Production
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, Told, ordered, samples, ticks
 from tests.harness.line_scenarios import scenario
 from tests.integration.engine_harness import until
-from topology import kpi
-from topology.classes import MessageClass
-from topology.filters import Filter
-from topology.loader import load
-from topology.path import Path as Place
-from topology.topics import topic
+from topology.kpi import definition as kpi
+from topology.model.loader import load
+from topology.namespace.classes import MessageClass
+from topology.namespace.filters import Filter
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.engine.replay import read
+from uns.history.replay import offline
+from uns.history.replay.publish import NotPublished, publish
+from uns.history.replay.recompute import parts
 from uns.registry.client import Registry
-from uns.replay import offline
-from uns.replay.history import parts
-from uns.replay.publish import NotPublished, publish
-from uns.settings import Settings, settings
+from uns.runtime.settings import Settings, settings
 
 PLANT = """\
 namespace:

@@ -16,7 +16,7 @@ from sinks.rest import spec
 from sinks.rest.sink import RestSink
 from tests.contract.targets import SECRET, RestServer, T, delivery, downtime
 from tests.harness.records import EXAMPLES
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 
 @pytest.fixture(scope="module")

@@ -20,19 +20,19 @@ from schemas.records import Inputs, Kpi
 from tests.harness.kpi_records import CELLS, FILLER, HOUR, PRESS, T0, Run, kpi, pieces, plant
 from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
-from topology.classes import MessageClass
-from topology.path import Level
-from topology.path import Path as Place
-from topology.plant import Plant
-from topology.topics import partition, topic
-from uns import lag
-from uns.apply import apply_plant
-from uns.connection import codec
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Level
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import partition, topic
+from uns.client.connection import codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit
-from uns.rollup import source
-from uns.rollup.runner import Runner
-from uns.settings import Settings
+from uns.kafka import lag
+from uns.model.apply import apply_plant
+from uns.runners.rollup import source
+from uns.runners.rollup.runner import Runner
+from uns.runtime.settings import Settings
 
 
 class Rolled:

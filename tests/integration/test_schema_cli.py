@@ -12,8 +12,8 @@ from schemas.catalog import source, sources, subject
 from schemas.records import TYPES
 from tests.harness.registries import OwnRegistry
 from uns.cli.app import UserError, app
-from uns.embedded.ports import free_port
-from uns.settings import settings
+from uns.runtime.ports import free_port
+from uns.runtime.settings import settings
 
 Uns = Callable[..., Result]
 

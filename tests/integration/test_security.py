@@ -18,9 +18,9 @@ from confluent_kafka.admin import (
 
 from tests.harness import topic
 from tests.harness.secure import SecureKafka
-from uns.doctor import Verdict, examine
 from uns.engine.transport import security
-from uns.settings import Settings
+from uns.local.doctor import Verdict, examine
+from uns.runtime.settings import Settings
 
 PASSWORD = "dough-nut 42"
 

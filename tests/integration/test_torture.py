@@ -13,7 +13,7 @@ from tests.torture.cases import CASES
 from tests.torture.load import NUMBER
 from tests.torture.oracle import Verdict, fences
 from tests.torture.room import Room, Services
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 from uns.engine.step import Place
 
 ALL = os.environ.get("UNS_TORTURE") == "all"

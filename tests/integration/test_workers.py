@@ -15,16 +15,16 @@ from confluent_kafka import Producer
 
 from schemas.records import Sample, Samples
 from tests.harness import eventually
-from topology.classes import MessageClass
-from topology.loader import load
-from topology.path import Level
-from topology.topics import partition, topic
-from uns.apply import apply_plant
-from uns.embedded.ports import free_port
+from topology.model.loader import load
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Level
+from topology.namespace.topics import partition, topic
+from uns.model.apply import apply_plant
 from uns.registry.client import Registry
-from uns.scrape import families, reasons
-from uns.settings import Settings
-from uns.top import Look, rows
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
+from uns.watch.scrape import families, reasons
+from uns.watch.top import Look, rows
 
 PLANT = """\
 namespace:

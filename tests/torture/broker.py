@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from uns.embedded.kafka import Kafka
-from uns.embedded.ports import free_port
+from uns.local.kafka import Kafka
+from uns.runtime.ports import free_port
 
 STOP_S = 40.0
 

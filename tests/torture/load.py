@@ -12,10 +12,10 @@ from confluent_kafka import KafkaError, Producer
 
 from schemas.codec import Codec
 from schemas.records import Inspection, Order, Raw, Reason, Sample, Samples, Shift, Value
-from topology.path import Path
-from topology.topics import partition
-from uns.clock import Clock
-from uns.settings import Settings
+from topology.namespace.path import Path
+from topology.namespace.topics import partition
+from uns.runtime.clock import Clock
+from uns.runtime.settings import Settings
 
 Put = tuple[bytes | None, bytes | None, int]
 """Key, value, partition."""

@@ -13,8 +13,8 @@ from schemas.codec import Codec, Undecodable
 from schemas.records import Derived, Samples, Shift, Tick
 from tests.harness.area import Area
 from tests.torture.load import NUMBER
-from topology.classes import DERIVED, MessageClass
-from topology.plant import Plant
+from topology.model.plant import Plant
+from topology.namespace.classes import DERIVED, MessageClass
 from uns.engine.replay import LogRecord, replay_log
 from uns.engine.step import Fence, Headers, Message, Place, Step
 

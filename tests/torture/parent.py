@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 
 PRELOADED = (  # what `uns run processors` imports when it runs, and all commands
     "processors.line",
-    "uns.connection",
+    "uns.client.connection",
     "uns.engine.service",
-    "uns.plant",
+    "uns.model.plant",
     "uns.registry.client",
 )
 PR_SET_PDEATHSIG = 1

@@ -19,17 +19,17 @@ from tests.torture.load import Load, Machines, Put
 from tests.torture.oracle import Verdict, judge
 from tests.torture.points import Plan
 from tests.torture.workers import AT_ANY_TIME, Parent, Worker
-from topology import loader
-from topology.classes import MessageClass
-from topology.path import Path as Place
-from topology.plan import PRODUCED
-from uns.apply import apply_plant
-from uns.clock import from_spec
-from uns.embedded.kafka import Kafka
-from uns.embedded.registry import Registry as RegistryService
+from topology.cluster import PRODUCED
+from topology.model import loader
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
 from uns.engine.failure import Exit
+from uns.local.kafka import Kafka
+from uns.local.registry import Registry as RegistryService
+from uns.model.apply import apply_plant
 from uns.registry.client import Registry
-from uns.settings import Settings
+from uns.runtime.clock import from_spec
+from uns.runtime.settings import Settings
 
 PLANT = """\
 namespace:

@@ -6,7 +6,7 @@ from schemas.records import Derived, Samples, Tick
 from tests.torture.load import Put
 from tests.torture.oracle import Verdict
 from tests.torture.room import PLANT_BEGIN_S, Room, Services
-from topology.classes import DERIVED
+from topology.namespace.classes import DERIVED
 
 S, MINUTE, HOUR = 1_000_000, 60_000_000, 3_600_000_000
 BEGIN = PLANT_BEGIN_S * S

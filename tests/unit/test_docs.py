@@ -22,7 +22,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_settings_on_the_operations_page_exist() -> None:
     from uns.engine.config import EngineConfig
-    from uns.settings import Settings
+    from uns.runtime.settings import Settings
 
     known = {f"UNS_{name.upper()}" for name in Settings.model_fields}
     known |= {f"UNS_ENGINE_{name.upper()}" for name in EngineConfig.model_fields}

@@ -65,7 +65,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         # A traceback is for us, not for a user at 3 a.m.: it is shown on request.
-        from uns.settings import settings
+        from uns.runtime.settings import settings
 
         if settings().log_level == "debug":
             raise

@@ -10,12 +10,12 @@ from uns.cli.app import UserError, app, emit
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
-    from uns.audit.found import Audit
-    from uns.audit.gathering import Model
-    from uns.audit.logs import Logs
-    from uns.audit.subject import Subject
-    from uns.audit.trail import Progress
-    from uns.settings import Settings
+    from uns.history.audit.found import Audit
+    from uns.history.audit.gathering import Model
+    from uns.history.audit.subject import Subject
+    from uns.history.audit.trail import Progress
+    from uns.history.logs import Logs
+    from uns.runtime.settings import Settings
 
 DIFFERENT = 1
 
@@ -46,12 +46,12 @@ def audit(
     """What a number rests on: its revisions and their causes, its definition with the numbers filled in, its raw inputs."""
     from confluent_kafka import KafkaException
 
-    from uns.audit.finding import NotFound
-    from uns.audit.gathering import Asked, Auditor
-    from uns.audit.logs import Logs
-    from uns.audit.report import document, page
     from uns.cli.replay import progress_bar
-    from uns.connection import codec, connection
+    from uns.client.connection import codec, connection
+    from uns.history.audit.finding import NotFound
+    from uns.history.audit.gathering import Asked, Auditor
+    from uns.history.audit.report import document, page
+    from uns.history.logs import Logs
     from uns.registry.client import RegistryUnavailable
 
     settings = connection()
@@ -81,10 +81,10 @@ def audit(
 def _subject(logs: "Logs", codec: "Codec", text: str, message_class: str | None, moment: str | None) -> "Subject":
     """Raises `UserError` and `NotFound`."""
     from schemas.text import micros
-    from topology.path import BadPath
-    from topology.path import Path as Place
-    from uns.audit.finding import at
-    from uns.audit.subject import BadId, check_kind, subject
+    from topology.namespace.path import BadPath
+    from topology.namespace.path import Path as Place
+    from uns.history.audit.finding import at
+    from uns.history.audit.subject import BadId, check_kind, subject
 
     try:
         if message_class is None:
@@ -99,9 +99,9 @@ def _subject(logs: "Logs", codec: "Codec", text: str, message_class: str | None,
 
 def _model(folder: Path, needed: bool) -> "Model":
     """The plant's definitions; only the shipped ones where there is no plant here. Raises `UserError`."""
-    from uns.audit.gathering import Model
-    from uns.kpi import known
-    from uns.plant import load_plant
+    from uns.history.audit.gathering import Model
+    from uns.model.kpi import known
+    from uns.model.plant import load_plant
 
     definitions = known(folder, os.environ)
     if not folder.exists():
@@ -117,8 +117,8 @@ def _model(folder: Path, needed: bool) -> "Model":
 def _verify(
     settings: "Settings", logs: "Logs", codec: "Codec", model: "Model", found: "Audit", progress: "Progress"
 ) -> bool:
-    from topology.path import Level
-    from uns.audit.verify import verify
+    from topology.namespace.path import Level
+    from uns.history.audit.verify import verify
 
     assert model.plant is not None
     if found.subject.path.level < Level.CELL:

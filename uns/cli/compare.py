@@ -10,7 +10,7 @@ from uns.cli.app import UserError, emit
 from uns.cli.kpi import JsonOption, PlantOption, kpi
 
 if TYPE_CHECKING:
-    from topology.path import Level
+    from topology.namespace.path import Level
 
 
 @kpi.command()
@@ -33,11 +33,11 @@ def compare(
 ) -> None:
     """Compare one KPI by shift, line, site, product, supplier or cell: counts, intervals, more than noise or not."""
     from processors.analysis.selection import By
-    from topology.filters import BadFilter, Filter
+    from topology.namespace.filters import BadFilter, Filter
     from uns.cli.replay import instant
-    from uns.compare.groups import Question, answer, document, page
-    from uns.compare.plant import known_to
-    from uns.connection import codec, connection
+    from uns.client.connection import codec, connection
+    from uns.reports.groups import Question, answer, document, page
+    from uns.reports.plant import known_to
 
     with troubles():
         settings = connection()
@@ -74,8 +74,8 @@ def troubles() -> Iterator[None]:
     from confluent_kafka import KafkaException
 
     from processors.analysis.selection import Incomparable
+    from uns.client.subscribe import NothingMatches
     from uns.registry.client import RegistryUnavailable
-    from uns.subscribe import NothingMatches
 
     try:
         yield
@@ -86,7 +86,7 @@ def troubles() -> Iterator[None]:
 
 
 def _level(name: str | None) -> "Level | None":
-    from topology.path import Level
+    from topology.namespace.path import Level
 
     if name is None:
         return None

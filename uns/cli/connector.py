@@ -28,12 +28,12 @@ def run_connector(
     """Publish what one source says, until SIGTERM."""
     import difflib
 
-    from uns.connect.preview import preview
-    from uns.connect.service import serve
-    from uns.connection import connection
-    from uns.lint import check_connector
-    from uns.plant import load_plant
-    from uns.settings import settings as of_environment
+    from uns.client.connection import connection
+    from uns.model.lint import check_connector
+    from uns.model.plant import load_plant
+    from uns.runners.connector.preview import preview
+    from uns.runners.connector.service import serve
+    from uns.runtime.settings import settings as of_environment
 
     settings = of_environment() if dry_run else connection()
     model = load_plant(plant or settings.plant)
@@ -55,9 +55,9 @@ def run_connector(
 @connector.command("list")
 def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
     """Connectors of the plant model, and the protocols that are installed."""
-    from uns.plant import load_plant
-    from uns.registered import CONNECTORS, names
-    from uns.settings import settings
+    from uns.model.components import CONNECTORS, names
+    from uns.model.plant import load_plant
+    from uns.runtime.settings import settings
 
     model = load_plant(plant or settings().plant)
     if as_json:
@@ -78,8 +78,8 @@ def ledger(as_json: JsonOption = False) -> None:
     """What became of everything that connectors on this machine read. Exit code 1 when a unit is unaccounted for."""
     import dataclasses
 
-    from uns.connect.ledger import read_ledgers
-    from uns.connection import connection
+    from uns.client.connection import connection
+    from uns.runners.connector.ledger import read_ledgers
 
     found = read_ledgers(connection().state_dir)
     if as_json:

@@ -29,8 +29,8 @@ def demo(
 
     from uns.demo.run import Demo, Options
     from uns.demo.summary import box, collect
-    from uns.settings import settings
-    from uns.telemetry import quiet
+    from uns.runtime.settings import settings
+    from uns.runtime.telemetry import quiet
 
     quiet()
     stop_on_sigterm()

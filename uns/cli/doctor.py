@@ -16,10 +16,10 @@ def doctor(
     ] = False,
 ) -> None:
     """Check Java, disk, ports, Kafka, registry, PostgreSQL, MQTT, clocks and the plant model; exit 1 if any fails."""
-    from uns.connection import connection
-    from uns.doctor import Verdict, examine
+    from uns.client.connection import connection
     from uns.errors import UserError
-    from uns.settings import settings
+    from uns.local.doctor import Verdict, examine
+    from uns.runtime.settings import settings
 
     try:
         given = connection()

@@ -17,9 +17,9 @@ def ack(
 ) -> None:
     """Acknowledge an alert."""
     from schemas.records import Acknowledge
-    from topology.path import BadPath, Path
-    from uns.connection import codec, connection
-    from uns.publish import NotPublished, publish
+    from topology.namespace.path import BadPath, Path
+    from uns.client.connection import codec, connection
+    from uns.kafka.publish import NotPublished, publish
 
     place, _, rest = alert.partition("#")
     kind, _, _ = rest.partition("@")
@@ -52,9 +52,9 @@ def pub(
 
     from schemas.records import FACT_TYPES
     from schemas.text import from_plain
-    from topology.path import BadPath, Path
-    from uns.connection import codec, connection
-    from uns.publish import NotPublished, publish
+    from topology.namespace.path import BadPath, Path
+    from uns.client.connection import codec, connection
+    from uns.kafka.publish import NotPublished, publish
 
     try:
         record = from_plain(json.loads(fact))
@@ -72,7 +72,7 @@ def pub(
 
 
 def _now() -> int:
-    from uns import clock
-    from uns.settings import settings
+    from uns.runtime import clock
+    from uns.runtime.settings import settings
 
     return clock.from_spec(settings().clock)()

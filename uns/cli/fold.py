@@ -29,10 +29,10 @@ def fold(
     Exit code 0; 1 when something was refused (the rest is folded); 2 when the file or the plant cannot be read.
     """
     from schemas.text import micros
-    from uns.fold.history import fold as folded
-    from uns.fold.lines import read
-    from uns.plant import load_plant
-    from uns.settings import settings
+    from uns.history.file.fold import fold as folded
+    from uns.history.file.read import read
+    from uns.model.plant import load_plant
+    from uns.runtime.settings import settings
 
     try:
         model = load_plant(plant or settings().plant)
@@ -46,14 +46,14 @@ def fold(
         _unusable(str(error))
     found = folded(model, read(data), end, every)
     if as_json:
-        from uns.fold.text import documents
+        from uns.history.file.documents import documents
 
         for line in documents(found):
             sys.stdout.buffer.write(line)
     else:
         from rich.console import Console
 
-        from uns.fold.table import show
+        from uns.history.file.table import show
 
         show(found, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     for one in found.refused:

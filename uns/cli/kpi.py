@@ -10,9 +10,9 @@ import typer
 from uns.cli.app import UserError, app, emit
 
 if TYPE_CHECKING:
-    from topology.kpi import Definition
-    from topology.plant import Plant
-    from uns.replay.sides import History
+    from topology.kpi.definition import Definition
+    from topology.model.plant import Plant
+    from uns.history.kpi.sides import History
 
 kpi = typer.Typer(no_args_is_help=True, help="KPI definitions: shared, versioned, readable.")
 app.add_typer(kpi, name="kpi")
@@ -24,7 +24,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 @kpi.command("list")
 def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
     """Definitions: those that are shipped and the plant's own, and where each is from."""
-    from uns.kpi import known, summary
+    from uns.model.kpi import known, summary
 
     rows = [summary(one) for one in known(_folder(plant), os.environ).values()]
     if as_json:
@@ -42,7 +42,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """A definition: time model, formulas, options; or the record of one KPI."""
-    from uns.kpi import known, kpi_text, select, select_kpi, summary, text
+    from uns.model.kpi import known, kpi_text, select, select_kpi, summary, text
 
     one = select(known(_folder(plant), os.environ), name)
     if kpi_id is not None:
@@ -66,7 +66,7 @@ def lint(
     as_json: JsonOption = False,
 ) -> None:
     """Check KPI definitions: every problem with its file, its line and what to do. `uns lint` does so too."""
-    from uns.kpi import lint as problems_of
+    from uns.model.kpi import lint as problems_of
 
     place = _folder(path)
     problems = problems_of(place, os.environ)
@@ -106,10 +106,10 @@ def diff(
     """
     from rich.console import Console
 
-    from uns.kpi import known, select
-    from uns.kpi_diff import WINDOWS, compare
-    from uns.kpi_diff_report import document, show
-    from uns.plant import load_plant
+    from uns.history.kpi.diff import WINDOWS, compare
+    from uns.history.kpi.report import document, show
+    from uns.model.kpi import known, select
+    from uns.model.plant import load_plant
 
     folder = _folder(plant)
     definitions = known(folder, os.environ)
@@ -135,9 +135,9 @@ def diff(
 
 def _between(begin: str, until: str) -> tuple[int, int]:
     """µs. Raises `UserError`."""
-    from uns import clock
     from uns.cli.replay import instant
-    from uns.settings import settings
+    from uns.runtime import clock
+    from uns.runtime.settings import settings
 
     now = clock.from_spec(settings().clock)()
     try:
@@ -155,12 +155,12 @@ def _history(
     """Raises `UserError`."""
     from confluent_kafka import KafkaException
 
-    from topology.filters import BadFilter, Filter
+    from topology.namespace.filters import BadFilter, Filter
     from uns.cli.replay import progress_bar
-    from uns.connection import codec, connection
+    from uns.client.connection import codec, connection
+    from uns.history.kpi.sides import folded, from_file
+    from uns.history.replay.recompute import parts
     from uns.registry.client import RegistryUnavailable
-    from uns.replay.history import parts
-    from uns.replay.sides import folded, from_file
 
     try:
         asked = Filter.parse(wanted)
@@ -185,6 +185,6 @@ def _history(
 
 
 def _folder(path: Path | None) -> Path:
-    from uns.settings import settings
+    from uns.runtime.settings import settings
 
     return path or settings().plant

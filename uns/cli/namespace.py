@@ -7,7 +7,7 @@ import typer
 from uns.cli.app import UserError, app, emit
 
 if TYPE_CHECKING:
-    from uns.subscribe import Received, Subscription
+    from uns.client.subscribe import Received, Subscription
 
 FilterArgument = Annotated[list[str], typer.Argument(help="MQTT filters over paths, e.g. 'acme/+/packaging/#'")]
 ClassOption = Annotated[
@@ -21,10 +21,10 @@ def _subscribe(filters: list[str], classes: list[str], begin: str, follow: bool)
 
     from confluent_kafka import KafkaException
 
-    from topology.classes import MessageClass
-    from topology.filters import Filter
-    from uns.connection import codec, connection
-    from uns.subscribe import NothingMatches, Subscription, begin_at
+    from topology.namespace.classes import MessageClass
+    from topology.namespace.filters import Filter
+    from uns.client.connection import codec, connection
+    from uns.client.subscribe import NothingMatches, Subscription, begin_at
 
     try:
         wanted = [MessageClass(name) for name in classes]
@@ -56,7 +56,7 @@ def tail(
     as_json: JsonOption = False,
 ) -> None:
     """Print decoded records of every topic that the filters and classes name."""
-    from topology.classes import DERIVED
+    from topology.namespace.classes import DERIVED
 
     shown = 0
     with _subscribe(filters, classes or [str(name) for name in DERIVED], begin, follow) as messages:
@@ -149,7 +149,7 @@ def get(path: Annotated[str, typer.Argument(help="one path, of any level")], as_
     """Print the latest snapshot of a cell; of a line, area, site or enterprise the newest KPIs of each kind of window."""
     from schemas.records import Current
     from schemas.text import to_plain
-    from topology.path import BadPath, Level, Path
+    from topology.namespace.path import BadPath, Level, Path
 
     try:
         place = Path.parse(path)

@@ -21,11 +21,11 @@ def report(
 ) -> None:
     """What each target was, what it is now, and whether that is reached, on the way, or cannot be told."""
     from uns.cli.compare import troubles
-    from uns.compare.pilot import document, examine, page
-    from uns.compare.pilot import publish as put
-    from uns.compare.plant import known_to
-    from uns.connection import codec, connection
-    from uns.publish import NotPublished
+    from uns.client.connection import codec, connection
+    from uns.kafka.publish import NotPublished
+    from uns.reports.pilot import document, examine, page
+    from uns.reports.pilot import publish as put
+    from uns.reports.plant import known_to
 
     settings = connection()
     known = known_to(plant or settings.plant, given=True)

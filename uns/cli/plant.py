@@ -20,7 +20,7 @@ def init(
     mqtt: Annotated[str | None, typer.Option(help="address of your MQTT broker, mqtt://host:port")] = None,
 ) -> None:
     """Write a commented plant model for your first machine."""
-    from uns.starter import write
+    from uns.model.starter import write
 
     if opcua and mqtt:
         raise UserError("one source to begin with: --opcua or --mqtt; more are added in connectors.yaml")
@@ -38,8 +38,8 @@ def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
     """Check a plant model: every problem with its file, its line and what to do."""
     import os
 
-    from uns.lint import check
-    from uns.settings import settings
+    from uns.model.lint import check
+    from uns.runtime.settings import settings
 
     place = folder or settings().plant
     problems, plant = check(place, os.environ)
@@ -64,9 +64,9 @@ def apply(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document; acts with --yes only")] = False,
 ) -> None:
     """Show what the cluster lacks of the plant's topics, schemas and ACLs, then make it match."""
-    from uns.apply import Applier
-    from uns.connection import connection
-    from uns.plant import load_plant
+    from uns.client.connection import connection
+    from uns.model.apply import Applier
+    from uns.model.plant import load_plant
 
     settings = connection()
     plant = load_plant(folder or settings.plant)

@@ -8,7 +8,7 @@ import typer
 from uns.cli.app import run
 
 if TYPE_CHECKING:
-    from uns.settings import Settings
+    from uns.runtime.settings import Settings
 
 
 @run.command()
@@ -22,17 +22,17 @@ def processors(
 ) -> None:
     """Folds raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold
-    from topology.classes import MessageClass
-    from topology.topics import topic
+    from topology.namespace.classes import MessageClass
+    from topology.namespace.topics import topic
     from uns.cli.app import fail
-    from uns.clock import from_spec
-    from uns.connection import codec, connection
+    from uns.client.connection import codec, connection
     from uns.engine.calendar import ShiftPlan
     from uns.engine.config import EngineConfig
     from uns.engine.service import serve
     from uns.engine.worker import Worker, check_topics
-    from uns.plant import load_plant
+    from uns.model.plant import load_plant
     from uns.registry.client import RegistryUnavailable
+    from uns.runtime.clock import from_spec
 
     settings, config = connection(), EngineConfig()
     model = load_plant(plant or settings.plant)
@@ -65,9 +65,9 @@ def processors(
 def _crew(settings: "Settings", plant: Path, first: int, workers: int, partitions: int) -> NoReturn:
     import structlog
 
-    from uns import telemetry
     from uns.cli.app import stop_on_sigterm
     from uns.engine.crew import Crew
+    from uns.runtime import telemetry
 
     telemetry.configure_logs(settings)
     if workers > partitions:

@@ -13,8 +13,8 @@ from uns.cli.app import UserError, app, emit
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
-    from uns.replay.history import Found, Progress, Request
-    from uns.settings import Settings
+    from uns.history.replay.recompute import Found, Progress, Request
+    from uns.runtime.settings import Settings
 
 DIFFERENT, TROUBLE = 1, 2
 FOREVER = 1 << 62
@@ -55,9 +55,9 @@ def replay(
     """
     from rich.console import Console
 
-    from uns.connection import codec, connection
-    from uns.replay.history import recompute
-    from uns.replay.report import documents, show, summary
+    from uns.client.connection import codec, connection
+    from uns.history.replay.recompute import recompute
+    from uns.history.replay.report import documents, show, summary
 
     with _trouble():
         settings = connection()
@@ -91,7 +91,7 @@ def replay(
 
 def _left(found: "Found") -> bool:
     """Whether differences remain once every correction is out."""
-    from uns.replay.diff import DIFFERENCES, Skip
+    from uns.history.replay.diff import DIFFERENCES, Skip
 
     return any(verdict.kind in DIFFERENCES and isinstance(outcome, Skip) for verdict, outcome in found.differences)
 
@@ -107,14 +107,14 @@ def _request(
     folder: Path | None,
 ) -> "Request":
     """Raises `UserError`."""
-    from topology.classes import MessageClass
-    from topology.filters import BadFilter, Filter
-    from topology.kpi import definition as known
-    from uns import clock
+    from topology.kpi.definition import definition as known
+    from topology.namespace.classes import MessageClass
+    from topology.namespace.filters import BadFilter, Filter
     from uns.engine.config import EngineConfig
-    from uns.plant import load_plant
-    from uns.replay.history import Request, parts
-    from uns.replay.offline import COMPARED
+    from uns.history.replay.offline import COMPARED
+    from uns.history.replay.recompute import Request, parts
+    from uns.model.plant import load_plant
+    from uns.runtime import clock
 
     plant = load_plant(folder or settings.plant)
     now = clock.from_spec(settings.clock)()
@@ -146,7 +146,7 @@ def _request(
 def instant(option: str, text: str, now_us: int) -> int:
     """Microseconds UTC. Raises `ValueError`."""
     from schemas.text import micros
-    from uns.subscribe import begin_at
+    from uns.client.subscribe import begin_at
 
     if text == "beginning":
         return 0
@@ -172,7 +172,7 @@ def _hours(text: str, now_us: int) -> float:
 
 def _publish(settings: "Settings", records: "Codec", request: "Request", found: "Found", yes: bool) -> int:
     """How many corrections went out."""
-    from uns.replay.publish import publish
+    from uns.history.replay.publish import publish
 
     count = len(found.corrections)
     if count and not yes and sys.stdin.isatty():
@@ -207,9 +207,9 @@ def _trouble() -> Iterator[None]:
     """Like diff(1): what keeps us from an answer is neither equal nor different."""
     from confluent_kafka import KafkaException
 
+    from uns.history.replay.offline import Overtaken
+    from uns.history.replay.publish import NotPublished
     from uns.registry.client import RegistryUnavailable
-    from uns.replay.offline import Overtaken
-    from uns.replay.publish import NotPublished
 
     try:
         yield

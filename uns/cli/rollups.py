@@ -20,9 +20,9 @@ def rollups(
     ] = None,
 ) -> None:
     """Roll the machines' Kpi records up to lines, areas, sites and the enterprise, exactly once. One an enterprise."""
-    from uns.connection import codec, connection
-    from uns.plant import load_plant
-    from uns.rollup.service import serve
+    from uns.client.connection import codec, connection
+    from uns.model.plant import load_plant
+    from uns.runners.rollup.service import serve
 
     settings = connection()
     model = load_plant(plant or settings.plant)

@@ -18,7 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 @run.command()
 def registry(port: Annotated[int, typer.Option(help="port to listen on")] = 8081) -> None:
     """Serve the schema registry (Confluent's REST contract) over the topic _schemas. One per cluster."""
-    from uns.connection import connection
+    from uns.client.connection import connection
     from uns.registry.serve import serve
 
     serve(connection(), port)
@@ -31,7 +31,7 @@ def _asking() -> "Iterator[SchemaRegistryClient]":
     from confluent_kafka.schema_registry import SchemaRegistryClient
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-    from uns.connection import connection
+    from uns.client.connection import connection
 
     url = connection().registry
     if url is None:

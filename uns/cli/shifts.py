@@ -21,11 +21,11 @@ def shifts(
     from zoneinfo import ZoneInfo
 
     from schemas.text import moment, to_plain
-    from topology.path import BadPath
-    from topology.path import Path as Place
-    from uns import clock
-    from uns.plant import load_plant
-    from uns.settings import settings
+    from topology.namespace.path import BadPath
+    from topology.namespace.path import Path as Place
+    from uns.model.plant import load_plant
+    from uns.runtime import clock
+    from uns.runtime.settings import settings
 
     model = load_plant(plant or settings().plant)
     try:

@@ -18,10 +18,10 @@ def run_sink(name: Annotated[str, typer.Argument(help="sink of the plant model")
     """Write what a sink subscribes to into its target, until SIGTERM."""
     import difflib
 
-    from uns.connection import connection
-    from uns.deliver.service import serve
-    from uns.lint import check_sink
-    from uns.plant import load_plant
+    from uns.client.connection import connection
+    from uns.model.lint import check_sink
+    from uns.model.plant import load_plant
+    from uns.runners.sink.service import serve
 
     settings = connection()
     model = load_plant(plant or settings.plant)
@@ -38,9 +38,9 @@ def list_(
     plant: PlantOption = None, as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False
 ) -> None:
     """Sinks of the plant model, and the kinds that are installed."""
-    from uns.plant import load_plant
-    from uns.registered import SINKS, names
-    from uns.settings import settings
+    from uns.model.components import SINKS, names
+    from uns.model.plant import load_plant
+    from uns.runtime.settings import settings
 
     model = load_plant(plant or settings().plant)
     if as_json:

@@ -9,7 +9,7 @@ from uns.cli.app import UserError, app, emit
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from uns.top import Look, WorkerRow
+    from uns.watch.top import Look, WorkerRow
 
 GROUPS = "uns-processors-"
 
@@ -35,7 +35,7 @@ def top(
     from rich.console import Console
     from rich.live import Live
 
-    from uns.top import rows
+    from uns.watch.top import rows
 
     addresses = metrics or _known()
     if not addresses:
@@ -66,8 +66,8 @@ def top(
 
 def _known() -> list[str]:
     """Where the workers' metrics are; none where nobody says."""
-    from uns.connection import connection
-    from uns.settings import settings
+    from uns.client.connection import connection
+    from uns.runtime.settings import settings
 
     if settings().metrics is None:
         connection()  # takes over what a running `uns up` or `uns demo` has announced
@@ -78,8 +78,8 @@ def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:
     """Address → look, and address → why there is none."""
     import time
 
-    from uns.scrape import Unreachable, families
-    from uns.top import Look
+    from uns.watch.scrape import Unreachable, families
+    from uns.watch.top import Look
 
     looks: dict[str, Look] = {}
     away: dict[str, str] = {}
@@ -158,8 +158,8 @@ def _lag_alone(as_json: bool) -> None:
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
-    from uns.connection import connection
-    from uns.lag import by_partition
+    from uns.client.connection import connection
+    from uns.kafka.lag import by_partition
 
     settings = connection()
     try:

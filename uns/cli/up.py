@@ -18,9 +18,9 @@ def up(
     """Run a plant model here: embedded services where none are named, then all its parts, until Ctrl-C."""
     import threading
 
-    from uns.settings import settings
-    from uns.telemetry import quiet
-    from uns.up import Up
+    from uns.local.up import Up
+    from uns.runtime.settings import settings
+    from uns.runtime.telemetry import quiet
 
     given = settings()
     quiet()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas.records import Alert, Derived, Downtime, Oee, Production, Quality, State
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 from uns.demo.evidence import Namespace
 from uns.demo.plant.truth import Truth
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.records import Derived, Samples
-from topology.classes import DERIVED, MessageClass
-from uns.subscribe import Received
+from topology.namespace.classes import DERIVED, MessageClass
+from uns.client.subscribe import Received
 
 
 @dataclass

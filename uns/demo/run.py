@@ -16,17 +16,17 @@ from datetime import datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from topology.loader import load
-from topology.plant import Plant
-from uns import lag
-from uns.connect.ledger import read_ledgers
-from uns.connection import announce, withdraw
-from uns.embedded.ports import claim, free_port
-from uns.embedded.services import Services
-from uns.rollup.runner import group as rollups
-from uns.settings import Settings
-from uns.supervisor import Status
-from uns.up import Parts, Say, apply_model
+from topology.model.loader import load
+from topology.model.plant import Plant
+from uns.client.connection import announce, withdraw
+from uns.kafka import lag
+from uns.local.services import Services
+from uns.local.up import Parts, Say, apply_model
+from uns.runners.connector.ledger import read_ledgers
+from uns.runners.rollup.runner import group as rollups
+from uns.runtime.ports import claim, free_port
+from uns.runtime.settings import Settings
+from uns.runtime.supervisor import Status
 
 PLANT_START = datetime.fromisoformat("2026-11-23T05:50:00+00:00")
 """Ten minutes before a shift change, so that a short run sees one."""

@@ -13,15 +13,15 @@ from rich.table import Table
 
 from schemas.records import Downtime, Oee
 from sinks.historian.config import HistorianConfig
-from topology.filters import Filter
-from uns.connect.ledger import Ledger, read_ledgers
-from uns.connection import codec
+from topology.namespace.filters import Filter
+from uns.client.connection import codec
+from uns.client.subscribe import Subscription
 from uns.demo import mes
 from uns.demo.compare import compare
 from uns.demo.evidence import CLASSES, Namespace, delivery, historian
 from uns.demo.plant.truth import Truth
 from uns.demo.run import Demo
-from uns.subscribe import Subscription
+from uns.runners.connector.ledger import Ledger, read_ledgers
 
 WANTED = ("state", "production", "downtime", "oee", "quality", "alert")
 OEE_TOLERANCE = 0.005

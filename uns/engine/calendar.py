@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from schemas.records import Shift
-from topology.classes import MessageClass
-from topology.path import Level
-from topology.plant import Plant
-from topology.topics import partition, topic
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Level
+from topology.namespace.topics import partition, topic
 
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 AHEAD = 8 * DAY

@@ -7,12 +7,12 @@ from pathlib import Path
 import structlog
 from prometheus_client import CollectorRegistry
 
-from uns import telemetry
-from uns.embedded.ports import free_port
 from uns.engine.failure import Exit
-from uns.scrape import Gathered, reasons
-from uns.settings import Settings
-from uns.supervisor import State, Status, Supervisor
+from uns.runtime import telemetry
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
+from uns.runtime.supervisor import State, Status, Supervisor
+from uns.watch.scrape import Gathered, reasons
 
 log = structlog.get_logger()
 STOP_S = 20.0

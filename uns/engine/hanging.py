@@ -16,7 +16,7 @@ from faust.types import TP
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.transport import security
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from uns.engine.markers import Admin

@@ -9,12 +9,12 @@ import structlog
 from faust.types import TP
 
 from schemas.records import FACT_TYPES, Tick
-from uns.clock import Clock
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.step import Counts, Decoded, Fence, Message, Source, Step
 from uns.engine.transport import Batch, Membership
+from uns.runtime.clock import Clock
 
 log = structlog.get_logger()
 BACKOFF_S = (0.2, 5.0)

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from processors.base import Fold, Input, Rejection
 from schemas.records import Derived
 from uns.engine.step import Counts, Headers, Message, Source, Step
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

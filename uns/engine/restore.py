@@ -24,7 +24,7 @@ from uns.engine.failure import Exit, Fatal
 from uns.engine.hanging import Hanging, Healer
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 POLL_S, READ_S, ANSWER_S = 0.1, 0.02, 2.0

@@ -11,10 +11,10 @@ from typing import NoReturn
 
 import structlog
 
-from uns import telemetry
 from uns.engine.failure import Exit, Fatal
 from uns.engine.worker import Worker, use_uvloop
-from uns.settings import Settings
+from uns.runtime import telemetry
+from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 YOUNG_MAX = 100_000

@@ -12,9 +12,9 @@ import msgspec
 from processors.base import Fold, Input, Rejection
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Record, Samples
-from topology.classes import DERIVED, MessageClass
-from topology.path import BadPath, Path
-from topology.topics import PREFIX, parse_topic, topic
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.path import BadPath, Path
+from topology.namespace.topics import PREFIX, parse_topic, topic
 
 Headers = tuple[tuple[str, bytes], ...]
 CONNECTOR = "uns-processors"

@@ -9,10 +9,10 @@ from faust.types import TP
 
 from schemas.codec import Codec
 from schemas.records import Shift, Tick
-from uns.clock import Clock
 from uns.engine import metrics
 from uns.engine.step import Place, cloud_event
-from uns.settings import Settings
+from uns.runtime.clock import Clock
+from uns.runtime.settings import Settings
 
 MESSAGE_TIMEOUT_S = 5.0
 """A tick that is not written soon is of no use: the next one says more."""

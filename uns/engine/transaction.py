@@ -10,7 +10,7 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.step import Message
 from uns.engine.transport import Membership
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 MESSAGE_MAX_BYTES = 16_000_000
 """The producer refuses nothing that the topics take: a quarantined record is a little larger than it was in raw."""

@@ -22,7 +22,7 @@ from yarl import URL
 
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 
 @dataclass(frozen=True)

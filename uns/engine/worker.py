@@ -19,8 +19,7 @@ from faust.types import TP
 
 from processors.base import Fold
 from schemas.codec import Codec
-from topology.topics import PREFIX
-from uns.clock import Clock, system
+from topology.namespace.topics import PREFIX
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
@@ -30,7 +29,8 @@ from uns.engine.step import Place
 from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Batch, BatchTransport, Membership
-from uns.settings import Settings
+from uns.runtime.clock import Clock, system
+from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 FoldFactory = Callable[[str, int], Fold]

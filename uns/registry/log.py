@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from uns.errors import UserError
 from uns.registry.store import Store
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 

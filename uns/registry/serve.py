@@ -7,11 +7,11 @@ import structlog
 import uvicorn
 from confluent_kafka import KafkaException
 
-from uns import telemetry
 from uns.errors import UserError
 from uns.registry.app import create
 from uns.registry.log import TOPIC, SchemaLog
-from uns.settings import Settings
+from uns.runtime import telemetry
+from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 WATCH_S = 1.0

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import structlog
 
 from schemas.records import Derived
-from topology.classes import MessageClass
-from uns.subscribe import NothingMatches, Subscription
-from uns.web.board import Board
+from topology.namespace.classes import MessageClass
+from uns.client.subscribe import NothingMatches, Subscription
+from uns.web.line.board import Board
 
 log = structlog.get_logger()
 

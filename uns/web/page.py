@@ -6,8 +6,8 @@ from typing import Any
 from nicegui import app, ui
 
 from schemas.records import Alert, Quality
-from uns.web import cards, charts
 from uns.web.feed import Feed
+from uns.web.line import cards, charts
 
 REFRESH_S = 1.0
 ALERTS_MAX = 12

@@ -7,18 +7,18 @@ import structlog
 
 from schemas.codec import Codec
 from schemas.records import Acknowledge, Alert
-from topology.classes import MessageClass
-from topology.filters import Filter
-from topology.kpi_plant import selected
-from topology.loader import PlantError, load
-from topology.path import Path
-from topology.plant import Plant, Time
-from uns import clock, telemetry
-from uns.publish import NotPublished, publish
-from uns.settings import Settings
-from uns.subscribe import Begin, Subscription
-from uns.web.board import Board
+from topology.model.kpis import selected
+from topology.model.loader import PlantError, load
+from topology.model.plant import Plant, Time
+from topology.namespace.classes import MessageClass
+from topology.namespace.filters import Filter
+from topology.namespace.path import Path
+from uns.client.subscribe import Begin, Subscription
+from uns.kafka.publish import NotPublished, publish
+from uns.runtime import clock, telemetry
+from uns.runtime.settings import Settings
 from uns.web.feed import CLASSES, Feed
+from uns.web.line.board import Board
 from uns.web.page import serve as serve_page
 
 log = structlog.get_logger()

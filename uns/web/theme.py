@@ -7,7 +7,7 @@ Nothing known is drawn dashed and named, so that it can never be taken for runni
 from dataclasses import dataclass
 from itertools import cycle
 
-from topology.kpi import Definition
+from topology.kpi.definition import Definition
 
 
 @dataclass(frozen=True)

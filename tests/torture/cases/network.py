@@ -12,8 +12,8 @@ from tests.torture.network import BadLine
 from tests.torture.points import Plan, Point
 from tests.torture.room import SESSION_S, Room
 from tests.torture.workers import AT_ANY_TIME, Parent
-from uns.embedded.ports import free_port
 from uns.engine.failure import Exit
+from uns.runtime.ports import free_port
 
 
 @case("network-delay-loss")

@@ -8,8 +8,8 @@ from tests.torture.broker import Broker
 from tests.torture.case import Stage, case
 from tests.torture.oracle import fences, judge
 from tests.torture.room import Room
-from topology.classes import MessageClass
-from topology.topics import topic
+from topology.namespace.classes import MessageClass
+from topology.namespace.topics import topic
 from uns.engine.replay import LogRecord
 
 

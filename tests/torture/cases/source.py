@@ -8,7 +8,7 @@ from tests.torture import script
 from tests.torture.case import Stage, case
 from tests.torture.load import UNKNOWN_ID, Put
 from tests.torture.room import Room
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 HEADER = 5
 BIG = 2_000_000

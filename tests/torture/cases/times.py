@@ -8,7 +8,7 @@ from tests.torture import script
 from tests.torture.case import Stage, case
 from tests.torture.oracle import Verdict
 from tests.torture.room import Room
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 JUMP = script.HOUR
 JUMP_S = 3600.0

@@ -13,7 +13,7 @@ from connectors.base import FactReading, Malformed, Reading
 from connectors.mqtt.codec import PAYLOAD_MAX_BYTES, Decoder, matches, micros
 from connectors.mqtt.config import MqttConfig, Subscription
 from schemas.records import Acknowledge, Break, Fact, Inspection, Lot, Order, Reason, Sample, Shift
-from topology.path import Path
+from topology.namespace.path import Path
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
 TOPIC = "dallas/line-1/filler/data"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from connectors.mqtt import spec
 from connectors.mqtt.config import MqttConfig
-from topology.path import BadPath, Path
+from topology.namespace.path import BadPath, Path
 
 GOOD: dict[str, Any] = {
     "broker": "mqtt://plant.example:1884",

@@ -15,7 +15,7 @@ from connectors.opcua import spec
 from connectors.opcua.codec import decode, micros, moment
 from connectors.opcua.config import OpcUaConfig
 from schemas.records import Sample, is_good
-from topology.path import Path
+from topology.namespace.path import Path
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
 WHEN = datetime(2026, 11, 23, 6, 0, 0, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.opcua.novelty import Mark, Novelty
-from topology.path import Path
+from topology.namespace.path import Path
 
 PLACE = (Path.parse("acme/dallas/packaging/line-1/filler"), "State")
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from processors.active_period import Chain, Period, chain, shares
-from processors.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
-from processors.elements import Elements
+from processors.derive.bottleneck.active_period import Chain, Period, chain, shares
+from processors.derive.bottleneck.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
+from processors.timeline.elements import Elements
 from schemas.records import Bottleneck, BottleneckCell, Derived, Order, Shift
 from tests.harness.line_logs import (
     ABORTED,
@@ -33,7 +33,7 @@ from tests.harness.line_logs import (
 )
 from tests.harness.line_scenarios import delayed, scenario
 from tests.unit.processors.test_line_properties import some
-from topology.kpi import definition
+from topology.kpi.definition import definition
 
 
 def method(machines: list[list[tuple[int, int]]], end: int, start: int = 0) -> tuple[list[tuple[int, int]], Chain]:

@@ -21,16 +21,16 @@ from processors.analysis.selection import (
     of_window,
     shift_name,
 )
-from processors.identity import revised
+from processors.output.identity import revised
 from schemas.records import Kpi
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
 from tests.harness.line_logs import T0 as T_LOG
 from tests.harness.line_logs import Run, plant, ticks
 from tests.harness.line_scenarios import scenario
-from topology.kpi import definition
-from topology.kpi_plant import selected
-from topology.kpi_values import Facts, Pieces, total
-from topology.path import Level
+from topology.kpi.definition import definition
+from topology.kpi.values import Facts, Pieces, total
+from topology.model.kpis import selected
+from topology.namespace.path import Level
 
 ISO = definition("iso22400@2")
 QUALITY = measure(ISO, "quality")

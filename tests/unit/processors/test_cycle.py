@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.cycle import percentiles, rounded, suspect
+from processors.derive.cycle import percentiles, rounded, suspect
 from schemas.records import Cycle, Order
 from tests.harness.line_logs import (
     CELL,

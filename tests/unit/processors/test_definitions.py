@@ -13,9 +13,9 @@ from schemas.records import Kpi, Oee, Order, Reason, Shift, State
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, Run, S, final_numbers, plant, tick, ticks
 from tests.harness.line_scenarios import Scenario, delayed, scenario
 from tests.unit.processors.test_line_properties import encoded, seeds, some, whole
-from topology.kpi import Definition, Planned
-from topology.kpi_plant import selected
-from topology.kpi_values import Facts, Pieces, total, values
+from topology.kpi.definition import Definition, Planned
+from topology.kpi.values import Facts, Pieces, total, values
+from topology.model.kpis import selected
 
 LABELS = ("iso22400@2", "nakajima@1", "semi-e79@1", "vdi3423@1", "acme@1")
 labels = st.sampled_from(LABELS)

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.elements import Elements
-from processors.oee import measures
-from processors.plan import Plan
-from processors.windows import Group, Totals
-from topology.kpi import definition
-from topology.kpi_values import Facts, Pieces, values
+from processors.derive.oee import measures
+from processors.inputs.schedule import Plan
+from processors.timeline.elements import Elements
+from processors.timeline.windows import Group, Totals
+from topology.kpi.definition import definition
+from topology.kpi.values import Facts, Pieces, values
 
 
 @given(

@@ -1,6 +1,6 @@
 """The line fold by example: control charts, alerts, snapshots, bounds."""
 
-from processors.windows import ENERGY_MAX
+from processors.timeline.windows import ENERGY_MAX
 from schemas.records import Acknowledge, Current, Inspection, Order, Quality, Shift
 from tests.harness.line_logs import (
     ABORTED,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors.identity import parse
+from processors.output.identity import parse
 from schemas.records import Acknowledge, Alert, Break, Current, Downtime, Oee, Order, Reason, Shift
 from tests.harness.line_logs import (
     ABORTED,
@@ -28,7 +28,7 @@ from tests.harness.line_logs import (
     tick,
     ticks,
 )
-from topology.plant import Plant
+from topology.model.plant import Plant
 
 
 def play(told: list[Told], minutes: int = 70, *, alive: bool = True, run: Run | None = None) -> Run:

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.base import Rejection
-from processors.counters import difference
+from processors.inputs.counters import difference
 from schemas.codec import Codec
 from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, plant, samples, tick, ticks
 from tests.harness.line_scenarios import all_samples, delayed, scenario
-from topology.packml import CODE_MAPS
+from topology.namespace.packml import CODE_MAPS
 
 some = settings(
     max_examples=10,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.nelson import rules
-from processors.quality import Chart, Limits, learn
+from processors.spc.chart import Chart, Limits, learn
+from processors.spc.nelson import rules
 
 # NIST/SEMATECH e-Handbook 6.3.2.2: individuals, flow rate of a chemical process (liters)
 NIST = [49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1]

@@ -27,7 +27,7 @@ from tests.harness.line_logs import (
     tick,
     ticks,
 )
-from topology.plant import Plant
+from topology.model.plant import Plant
 
 DAY = 24 * HOUR
 

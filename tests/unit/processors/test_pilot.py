@@ -21,8 +21,8 @@ from processors.analysis.pilot import (
 from processors.analysis.selection import Incomparable
 from schemas.records import Kpi, KpiPieces
 from tests.harness.kpi_windows import CYCLE_US, DAY, HOUR, T0, kpi
-from topology.kpi import definition
-from topology.pilot import Target
+from topology.kpi.definition import definition
+from topology.model.pilot import Target
 
 ISO = definition("iso22400@2")
 SINCE = T0 + 60 * DAY

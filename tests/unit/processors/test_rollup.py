@@ -32,7 +32,7 @@ from tests.harness.kpi_records import (
     pieces,
     plant,
 )
-from topology.kpi_values import Facts, Pieces, losses, total, values
+from topology.kpi.values import Facts, Pieces, losses, total, values
 
 LINE_2 = f"{DALLAS}/line-2"
 CODEC = Codec({name: number for number, name in enumerate(TYPES, start=1)})

@@ -10,7 +10,7 @@ from processors.analysis.selection import Incomparable
 from processors.analysis.supply import NOBODY, by_supplier, refuse_time
 from schemas.records import Inputs, Lot, Production
 from tests.harness.kpi_windows import LINE, T0
-from topology.kpi import definition
+from topology.kpi.definition import definition
 
 CELL = f"{LINE}/filler"
 MINUTE = 60_000_000

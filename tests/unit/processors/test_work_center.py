@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from processors.rollup.work_center import WorkCenter
 from tests.harness.kpi_records import DEFINITION, LINE_1, plant
-from topology.kpi_values import Facts, Pieces, losses, total, values
-from topology.path import Path
+from topology.kpi.values import Facts, Pieces, losses, total, values
+from topology.namespace.path import Path
 
 NAMES = ("filler", "capper", "robot")
 CYCLES = st.sampled_from([4_000_000, 6_000_000, 2_500_000])

@@ -14,7 +14,7 @@ from sinks.base import Delivery
 from sinks.historian.tables import derived_tables, moment, rows, tables
 from tests.harness.any_record import records
 from tests.harness.records import EXAMPLES, PATH, T
-from topology.classes import MessageClass
+from topology.namespace.classes import MessageClass
 
 INT64 = (-(2**63), -1, 0, 2**53 + 1, 2**63 - 1)
 LAST_TIME = 253_402_300_799_999_999

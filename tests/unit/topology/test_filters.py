@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
 from tests.harness.places import model, paths
-from topology.classes import DERIVED, MessageClass
-from topology.filters import BadFilter, Filter, topics
-from topology.path import Level, Path
-from topology.plant import Plant
-from topology.topics import parse_topic, topic
+from topology.model.plant import Plant
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.filters import BadFilter, Filter, topics
+from topology.namespace.path import Level, Path
+from topology.namespace.topics import parse_topic, topic
 
 LETTERS = "ab"
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from topology.kpi import ELEMENTS, Definition, When, definition, shipped
-from topology.packml import STATES
+from topology.kpi.definition import ELEMENTS, Definition, When, definition, shipped
+from topology.namespace.packml import STATES
 
 STATE = st.sampled_from(sorted(STATES))
 MODE = st.sampled_from(["production", "maintenance", "manual", "setup", "cleaning"])

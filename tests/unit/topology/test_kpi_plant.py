@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from topology.document import Problem, read
-from topology.kpi import definition
-from topology.kpi_plant import selected
-from topology.loader import PlantError, build, build_definition
+from topology.kpi.definition import definition
+from topology.model.kpis import selected
+from topology.model.loader import PlantError, build, build_definition
 
 PLANT = """\
 namespace:
@@ -98,7 +98,7 @@ def test_a_sealed_version_that_was_not_changed_is_fine() -> None:
 
 
 def _file() -> str:
-    folder = importlib.resources.files("topology") / "kpi_definitions"
+    folder = importlib.resources.files("topology") / "kpi" / "definitions"
     return (folder / "vdi3423-1.yaml").read_text(encoding="utf-8")
 
 

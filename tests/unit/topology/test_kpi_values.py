@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topology.formula import FormulaError, parse
-from topology.kpi import Definition, definition, shipped
-from topology.kpi_check import faults
-from topology.kpi_values import QUANTITIES, Facts, Pieces, presented, total, values
+from topology.kpi.check import faults
+from topology.kpi.definition import Definition, definition, shipped
+from topology.kpi.formula import FormulaError, parse
+from topology.kpi.values import QUANTITIES, Facts, Pieces, presented, total, values
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 ISO, TPM, SEMI, VDI = (definition(label) for label in ("iso22400@2", "nakajima@1", "semi-e79@1", "vdi3423@1"))

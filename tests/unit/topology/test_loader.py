@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topology.classes import MessageClass
 from topology.document import Problem, read
-from topology.loader import PlantError, build, load
-from topology.path import Path
-from topology.plant import Plant
+from topology.model.loader import PlantError, build, load
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path
 
 GOOD = """\
 namespace:

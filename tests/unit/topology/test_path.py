@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.harness.places import paths, segments
-from topology.classes import MessageClass
-from topology.path import BadPath, Level, Path, suggestion
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import BadPath, Level, Path, suggestion
 
 
 @given(paths())

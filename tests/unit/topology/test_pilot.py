@@ -5,9 +5,9 @@ import pytest
 from schemas.text import micros
 from tests.unit.topology.test_kpi_plant import PLANT, problems_of
 from topology.document import read
-from topology.loader import build
-from topology.path import Path
-from topology.pilot import Pilot
+from topology.model.loader import build
+from topology.model.pilot import Pilot
+from topology.namespace.path import Path
 
 PILOT = """\
 pilot:

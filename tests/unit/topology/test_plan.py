@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from schemas.records import DERIVED_TYPES
 from tests.harness.places import model
-from topology.classes import DERIVED, MessageClass
-from topology.path import Level
-from topology.plan import Acl, Cluster, Kind, Step, desired, diff
-from topology.plant import Plant
-from topology.topics import parse_topic
+from topology.cluster import Acl, Cluster, Kind, Step, desired, diff
+from topology.model.plant import Plant
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.path import Level
+from topology.namespace.topics import parse_topic
 
 EVERY_CLASS = ["raw", *DERIVED]
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from schemas.records import Shift
 from schemas.text import iso
 from tests.unit.topology.test_loader import GOOD, plant_of
-from topology.loader import PlantError
-from topology.path import Path
-from topology.shifts import Calendar
+from topology.model.loader import PlantError
+from topology.model.shifts import Calendar
+from topology.namespace.path import Path
 
 THREE = {
     "early": {"begin": "06:00", "end": "14:00", "breaks": [{"begin": "09:00", "end": "09:15"}]},

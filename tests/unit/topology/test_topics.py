@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.harness.places import paths, segments
-from topology.classes import MessageClass
-from topology.path import BadPath, Level, Path
-from topology.topics import key, murmur2, parse_topic, partition, topic
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import BadPath, Level, Path
+from topology.namespace.topics import key, murmur2, parse_topic, partition, topic
 
 CLASSES = st.sampled_from(list(MessageClass))
 KAFKA_NAME_MAX = 249

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.elements import Elements
-from processors.identity import natural_id
+from processors.output.identity import natural_id
+from processors.timeline.elements import Elements
 from schemas.records import Downtime, Inputs, Kpi, Oee, Order, Reason, Shift, State
 from tests.harness import line_logs as logs
 from tests.harness.histories import LABELS, SEEDS, lived, told
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, beats, ordered, samples, ticks
-from topology.kpi import shipped
-from uns.audit.arithmetic import worked
-from uns.audit.evidence import Published, Told, causes, changes, gaps, in_force, newest, revisions
-from uns.audit.segments import element_us, segments
-from uns.audit.subject import BadId, subject
+from topology.kpi.definition import shipped
+from uns.history.audit.arithmetic import worked
+from uns.history.audit.subject import BadId, subject
+from uns.history.evidence import Published, Told, causes, changes, gaps, in_force, newest, revisions
+from uns.history.segments import element_us, segments
 
 some = settings(deadline=None, max_examples=12)
 EMPTY = Inputs("uns.acme.dallas.packaging.raw", 0, 10, 20)

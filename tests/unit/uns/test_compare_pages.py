@@ -9,10 +9,10 @@ from processors.analysis.comparison import compare
 from processors.analysis.measure import measure
 from processors.analysis.selection import By, grouped
 from tests.harness.kpi_windows import DAY, T0, shifts
-from topology.filters import Filter
-from topology.kpi import definition
-from uns.compare.groups import Answer, Question, document, page
-from uns.compare.words import between, number
+from topology.kpi.definition import definition
+from topology.namespace.filters import Filter
+from uns.reports.groups import Answer, Question, document, page
+from uns.reports.words import between, number
 
 ISO = definition("iso22400@2")
 

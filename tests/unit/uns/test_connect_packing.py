@@ -14,11 +14,19 @@ from schemas.codec import Codec
 from schemas.records import TYPES, Acknowledge, Fact, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
 from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
-from topology.path import Path
-from topology.plant import Suppress
-from topology.topics import partition
-from uns.connect.packing import DEADBAND, QUARANTINE_MAX_BYTES, RECORD_MAX_BYTES, SAMPLES_MAX, UNCHANGED, Packed, Packer
-from uns.connect.spool import Entry
+from topology.model.plant import Suppress
+from topology.namespace.path import Path
+from topology.namespace.topics import partition
+from uns.runners.connector.packing import (
+    DEADBAND,
+    QUARANTINE_MAX_BYTES,
+    RECORD_MAX_BYTES,
+    SAMPLES_MAX,
+    UNCHANGED,
+    Packed,
+    Packer,
+)
+from uns.runners.connector.spool import Entry
 
 PLANT = plant()
 CODEC = Codec({name: number for number, name in enumerate(TYPES, 1)})
@@ -302,7 +310,7 @@ def changes(told: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
 def test_with_more_tags_than_are_remembered_values_are_published_once_more_not_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("uns.connect.packing.PLACES_MAX", 2)
+    monkeypatch.setattr("uns.runners.connector.packing.PLACES_MAX", 2)
     one = packer(unchanged=True)
     assert values(one.pack(readings(*(reading(1, tag) for tag in "ABC")))) == [1, 1, 1]
     assert values(one.pack(readings(reading(1, "C"), reading(1, "A")))) == [1], "C is remembered, A no more"

@@ -11,15 +11,15 @@ from connectors.base import Batch, Reading, Resume, SourceUnavailable
 from schemas.codec import Codec
 from schemas.records import TYPES, Sample
 from tests.harness.line_logs import CELL, plant
-from topology.path import Path as Place
-from topology.plant import Connector as Model
-from uns.connect import runner as module
-from uns.connect.outlet import Outlet
-from uns.connect.packing import Packer
-from uns.connect.runner import Runner
-from uns.connect.spool import Spool
-from uns.embedded.ports import free_port
-from uns.settings import Settings
+from topology.model.plant import Connector as Model
+from topology.namespace.path import Path as Place
+from uns.runners.connector import runner as module
+from uns.runners.connector.outlet import Outlet
+from uns.runners.connector.packing import Packer
+from uns.runners.connector.runner import Runner
+from uns.runners.connector.spool import Spool
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
 
 FULL = 20_000
 """Bytes of the spool."""
@@ -122,7 +122,7 @@ def test_a_full_spool_makes_the_source_wait(tmp_path: Path) -> None:
 
 
 def test_or_drops_the_oldest_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uns.connect.outlet.IN_FLIGHT_MAX", 5)
+    monkeypatch.setattr("uns.runners.connector.outlet.IN_FLIGHT_MAX", 5)
     connector = Counter()
 
     async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
@@ -139,7 +139,9 @@ def test_or_drops_the_oldest_and_counts_it(tmp_path: Path, monkeypatch: pytest.M
 def test_a_group_that_is_dropped_at_once_holds_back_no_acknowledgement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uns.connect.outlet.IN_FLIGHT_MAX", 0)  # nothing was given to Kafka: everything may be dropped
+    monkeypatch.setattr(
+        "uns.runners.connector.outlet.IN_FLIGHT_MAX", 0
+    )  # nothing was given to Kafka: everything may be dropped
     connector = Counter(50)
 
     async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:

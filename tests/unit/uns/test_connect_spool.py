@@ -16,10 +16,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from topology.path import Path as PlantPath
-from uns.connect.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
-from uns.connect.spool import ROW_BYTES, Entry, Spool, SpoolError
-from uns.embedded.errors import ServiceError
+from topology.namespace.path import Path as PlantPath
+from uns.local.errors import ServiceError
+from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
+from uns.runners.connector.spool import ROW_BYTES, Entry, Spool, SpoolError
 
 A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
 
@@ -97,7 +97,7 @@ def test_newest_times_only_rise(folder: Path) -> None:
 
 
 def test_a_source_that_invents_tags_is_remembered_up_to_a_bound(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uns.connect.spool.PLACES_MAX", 3)
+    monkeypatch.setattr("uns.runners.connector.spool.PLACES_MAX", 3)
     spool.append([], 0, {}, {(A, "1"): 1, (A, "2"): 1})
     spool.append([], 0, {}, {(A, "2"): 2, (A, "3"): 1, (A, "4"): 1})
     spool.append([], 0, {}, {(A, "5"): 1, (A, "1"): 9})
@@ -174,7 +174,7 @@ _DIES = """
 import os, sys, signal
 from pathlib import Path
 from tests.unit.uns.test_connect_spool import A, entry
-from uns.connect.spool import Spool
+from uns.runners.connector.spool import Spool
 spool = Spool(Path(sys.argv[1]), 10**6)
 while True:
     number = spool.next_sequence(A)

@@ -11,13 +11,13 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, Metric
 
-from uns.connect.ledger import Ledger
-from uns.connect.service import _PUBLISH
-from uns.connect.service import _Metrics as ConnectorMetrics
-from uns.deliver.runner import Runner as SinkRunner
-from uns.deliver.service import _Metrics as SinkMetrics
 from uns.engine import metrics as engine
-from uns.rollup.service import _Metrics as RollupMetrics
+from uns.runners.connector.ledger import Ledger
+from uns.runners.connector.service import _PUBLISH
+from uns.runners.connector.service import _Metrics as ConnectorMetrics
+from uns.runners.rollup.service import _Metrics as RollupMetrics
+from uns.runners.sink.runner import Runner as SinkRunner
+from uns.runners.sink.service import _Metrics as SinkMetrics
 
 ROOT = Path(__file__).parents[3] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))

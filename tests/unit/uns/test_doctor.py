@@ -8,9 +8,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uns.doctor import Verdict, _skew, examine
-from uns.embedded.ports import free_port
-from uns.settings import Settings
+from uns.local.doctor import Verdict, _skew, examine
+from uns.runtime.ports import free_port
+from uns.runtime.settings import Settings
 
 
 def test_everything_wrong_at_once(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import uuid
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from uns.embedded.kafka import cluster_id
+from uns.local.kafka import cluster_id
 
 
 @given(st.uuids())

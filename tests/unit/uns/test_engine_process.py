@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from schemas.records import Order, Sample, Samples, State, Tick, Value
 from tests.integration.engine_harness import CountFold, codec
-from uns.clock import system
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
 from uns.engine.replay import LogRecord, replay, replay_log
 from uns.engine.step import Fence, Message, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
+from uns.runtime.clock import system
 
 RAW = "uns.acme.dallas.packaging.raw"
 TP0 = TP(RAW, 0)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 import uns.cli.fold  # noqa: F401
 from tests.harness.fold_files import CELL, LINE, at, fact, plant, samples
 from uns.cli.app import app
-from uns.fold.history import fold
-from uns.fold.lines import read
+from uns.history.file.fold import fold
+from uns.history.file.read import read
 
 GOOD = [samples("06:00", State="RUN", Good=0), samples("07:00", State="STOP", Good=100)]
 EIGHT = "2026-11-23T06:08:00Z"
@@ -296,7 +296,7 @@ lines_ = st.fixed_dictionaries(
 @settings(max_examples=100, deadline=None)
 @given(told=st.lists(lines_ | values, max_size=4))
 def test_nothing_ends_with_a_traceback(told: list[Any]) -> None:
-    from uns.fold.text import documents as written
+    from uns.history.file.documents import documents as written
 
     data = "\n".join(json.dumps(one) for one in [GOOD[0], *told, GOOD[1]]).encode()
     found = fold(plant(), read(data))

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 import uns.cli.fold  # noqa: F401
 from schemas.records import RAW_TYPES
-from topology.loader import load
-from topology.plant import EquipmentType, Role, Tag
+from topology.model.loader import load
+from topology.model.plant import EquipmentType, Role, Tag
 from uns.cli.app import app
-from uns.fold.lines import DEFAULTS
+from uns.history.file.read import DEFAULTS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "fold.md").read_text(encoding="utf-8")
 BLOCKS: dict[str, list[str]] = {}

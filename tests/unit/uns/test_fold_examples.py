@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.harness.fold_files import CELL, LINE, at, fact, folded, instant, minutes, of, only, plant, samples, whole
-from uns.fold.history import Folded
+from uns.history.file.fold import Folded
 
 HOUR = 3_600_000_000
 

@@ -6,14 +6,15 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from processors.ledger import withdrawn
+from processors.output.ledger import withdrawn
 from schemas.records import Kpi, Oee, Samples
 from tests.harness.fold_files import lines
 from tests.harness.line_logs import CELL, LINE, MINUTE, T0, Run, Told, final_content, plant
 from tests.harness.line_scenarios import Scenario, delayed, scenario
-from uns.fold import history, order
-from uns.fold.history import Folded, fold
-from uns.fold.lines import read
+from uns.history.file import fold as history
+from uns.history.file import order
+from uns.history.file.fold import Folded, fold
+from uns.history.file.read import read
 
 few = settings(
     max_examples=12,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.topology.test_kpi_plant import OWN, PLANT
-from topology.kpi import shipped
+from topology.kpi.definition import shipped
 from uns.cli.app import main
 
 

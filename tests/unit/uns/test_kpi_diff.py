@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas.records import Break, Order, Reason, Shift
 from tests.harness.histories import END, LABELS, SEEDS, START, lived, told
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, beats, ordered, samples, ticks
-from uns.kpi_diff import CLASSES, Row, by_reason, compare, net, together
+from uns.history.kpi.diff import CLASSES, Row, by_reason, compare, net, together
 
 PAUSE = Break(T0 + 95 * MINUTE, T0 + 105 * MINUTE)
 seeds = st.sampled_from(SEEDS)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from topology.loader import load
+from topology.model.loader import load
 from uns.cli.app import main
-from uns.settings import settings
+from uns.runtime.settings import settings
 
 PLANT = """\
 namespace:

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.identity import natural_id, revised
-from processors.ledger import withdrawn
+from processors.output.identity import natural_id, revised
+from processors.output.ledger import withdrawn
 from schemas.records import Alert, Derived, Inputs, Oee, Order, Production, Quality, Sample, Samples, Tick
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, plant
 from tests.harness.records import EXAMPLES, PATH
-from topology.classes import MessageClass
-from topology.filters import Filter
-from topology.path import Path
-from topology.plant import Plant
-from topology.topics import partition
-from uns.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
-from uns.replay.history import parts
-from uns.replay.offline import Scope
-from uns.replay.retention import Kept
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.filters import Filter
+from topology.namespace.path import Path
+from topology.namespace.topics import partition
+from uns.history.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
+from uns.history.replay.offline import Scope
+from uns.history.replay.recompute import parts
+from uns.history.replay.retention import Kept
 
 LABEL, OTHER = "iso22400@1", "iso22400@2"
 FLOOR = T0 + HOUR

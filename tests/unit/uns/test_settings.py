@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 
 
 def test_nothing_secret_is_sent_in_the_clear_by_default() -> None:

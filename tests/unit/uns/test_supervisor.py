@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from tests.harness import eventually
-from uns import supervisor
-from uns.embedded.child import Child
-from uns.supervisor import State, Status, Supervisor
+from uns.runtime import supervisor
+from uns.runtime.child import Child
+from uns.runtime.supervisor import State, Status, Supervisor
 
 FOREVER = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -115,7 +115,7 @@ def test_children_die_with_their_parent(tmp_path: Path) -> None:
     """Also when a thread that is gone started them, and the parent is killed and can do nothing."""
     program = f"""
 import pathlib, sys, threading, time
-from uns.embedded.child import Child
+from uns.runtime.child import Child
 def go():
     child = Child([sys.executable, "-c", "import time; time.sleep(600)"], pathlib.Path({str(tmp_path / "log")!r}))
     print(child.pid, flush=True)
@@ -134,7 +134,7 @@ time.sleep(600)
 
 
 def test_a_long_log_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uns.embedded.child.LOG_MAX_BYTES", 4)
+    monkeypatch.setattr("uns.runtime.child.LOG_MAX_BYTES", 4)
     log = tmp_path / "part.log"
     for text in ("first", "second", "third"):
         child = Child(python(f"print({text!r})"), log)

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from uns import telemetry
+from uns.runtime import telemetry
 
 
 def _ill() -> Sequence[str]:

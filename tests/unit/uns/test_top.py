@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
-from uns import telemetry
 from uns.cli.top import _look, _table
-from uns.scrape import Gathered, Unreachable, families, reasons
-from uns.top import STAGES, Look, PartitionRow, WorkerRow, quantile, rows
+from uns.runtime import telemetry
+from uns.watch.scrape import Gathered, Unreachable, families, reasons
+from uns.watch.top import STAGES, Look, PartitionRow, WorkerRow, quantile, rows
 
 
 class Worker:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Alert, Current, CurrentTag, Downtime, Inputs, Oee, Quality, State
-from topology.kpi import definition
-from uns.web import cards, charts
-from uns.web.board import STATES_MAX, Board
+from topology.kpi.definition import definition
+from uns.web.line import cards, charts
+from uns.web.line.board import STATES_MAX, Board
 from uns.web.theme import RUNNING, STOPPED, UNKNOWN, look
 
 MINUTE = 60_000_000

@@ -1,0 +1,187 @@
+"""OEE records: the elements of a window, its pieces, and availability, performance, quality and OEE from them.
+
+By the plant's KPI definition. Those of ISO 22400-2, as published in secondary sources: PBT = window − unplanned − PDOT;
+availability = APT/PBT; performance = Σ PRI·PQ / APT; quality = GQ/PQ; OEE = Σ PRI·GQ / PBT. A zero denominator gives
+null. PRI is the order's ideal cycle, else the equipment type's.
+
+Windows: hours (UTC), shifts and orders. Provisional every provisional_s while open, with the elements up to the tick and
+`ended_at` null until the end is reached; final when the watermark passes the end; corrected after that.
+"""
+
+from typing import Any, NamedTuple
+
+from processors.cell.cell import Cell, window_label
+from processors.cell.view import View
+from processors.inputs.schedule import Plan
+from processors.inputs.series import HOUR, INF
+from processors.output.withdrawal import emptied
+from processors.timeline.elements import Elements
+from processors.timeline.windows import Group, Groups, Totals, merge
+from schemas.records import Derived, Oee
+from topology.kpi.values import Facts, Pieces, values
+
+LONG_MAX = (1 << 63) - 1
+"""What the record can hold; only a counter gone mad comes near."""
+HOURLY, SHIFT, ORDER = "oee.hour", "oee.shift", "oee.order"
+ORDERS, SHIFTS, DAY = 0, 1, 2
+"""Places in a `Group`."""
+RATIOS = ("availability", "performance", "quality", "oee")
+
+
+class Measures(NamedTuple):
+    """What follows from a window's sums. Ratios are None where their denominator is zero, or not defined."""
+
+    totals: Totals
+    ideal_us: int
+    ideal_good_us: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+
+
+def measures(groups: Groups, plan: Plan, ideal_cycle_s: float, elements: Elements) -> Measures:
+    """Σ over the groups (order, shift, day) of a window; ratios are ratios of sums."""
+    totals = Totals([0] * len(elements.names))
+    ideal_us = ideal_good_us = 0
+    for group, part in groups.items():
+        totals.add(part)
+        cycle_us = ideal_cycle_us(plan, group.order, ideal_cycle_s)
+        ideal_us += cycle_us * part.made
+        ideal_good_us += cycle_us * part.good
+    if elements.iso22400:  # the same as the formulas say, many times faster
+        apt = totals.element_us[elements.apt]
+        busy = sum(totals.element_us) - sum(totals.element_us[n] for n in elements.outside)
+        ratios = (
+            ratio(apt, busy),
+            ratio(ideal_us, apt),
+            ratio(totals.good, totals.made),
+            ratio(ideal_good_us, busy),
+        )
+    else:
+        facts = Facts(dict(zip(elements.names, totals.element_us, strict=True)), pieces(groups, plan, ideal_cycle_s))
+        found = values(elements.definition, facts, only=RATIOS)
+        ratios = (found.get("availability"), found.get("performance"), found.get("quality"), found.get("oee"))
+    return Measures(totals, min(ideal_us, LONG_MAX), min(ideal_good_us, LONG_MAX), *ratios)
+
+
+def ideal_cycle_us(plan: Plan, order: str | None, ideal_cycle_s: float) -> int:
+    """PRI: the order's, else the equipment type's."""
+    span = plan.orders.get(order) if order is not None else None
+    cycle_s = span.order.ideal_cycle_s if span is not None else None
+    return round((ideal_cycle_s if cycle_s is None else cycle_s) * 1_000_000)
+
+
+def pieces(groups: Groups, plan: Plan, ideal_cycle_s: float) -> tuple[Pieces, ...]:
+    """What was made, by product and ideal cycle."""
+    found: dict[tuple[str | None, int], list[int]] = {}
+    for group, part in groups.items():
+        if part.made:
+            span = plan.orders.get(group.order) if group.order is not None else None
+            key = None if span is None else span.order.product, ideal_cycle_us(plan, group.order, ideal_cycle_s)
+            counts = found.setdefault(key, [0, 0, 0, 0])
+            counts[0] += part.good
+            counts[1] += part.scrap
+            counts[2] += part.rework
+            counts[3] += part.start_up
+    return tuple(
+        Pieces(cycle_us, good, scrap, rework, product, start_up)
+        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(found.items(), key=lambda item: str(item[0]))
+    )
+
+
+def ratio(numerator: int, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
+
+
+def derive(cell: Cell, view: View) -> list[Derived]:
+    """Windows that are due."""
+    out: list[Derived] = []
+    first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
+    for hour in range(first // HOUR, view.now // HOUR + 1):
+        start, end = hour * HOUR, (hour + 1) * HOUR
+        if view.due(start, end, view.flush):
+            groups = cell.windows.hour(cell.plan, hour, view.now, view.watermark)
+            out += _publish(cell, view, HOURLY, start, end, groups, window="hour")
+    for name, shift in cell.plan.shifts.items():
+        if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end, view.flush):
+            groups = shift_sums(cell, name, view)
+            out += _publish(cell, view, SHIFT, shift.start, shift.end, groups, window="shift", window_name=name)
+    for name, order in cell.plan.orders.items():
+        if order.end > view.begin and order.start < view.now and view.due(order.start, order.end, view.flush):
+            groups = window_sums(cell, ORDERS, name, order.start, order.end, view)
+            out += _publish(
+                cell,
+                view,
+                ORDER,
+                order.start,
+                order.end,
+                groups,
+                window="order",
+                window_name=name,
+                order=name,
+                product=order.order.product,
+            )
+    return out
+
+
+def shift_sums(cell: Cell, name: str, view: View) -> Groups:
+    """The sums of a shift so far."""
+    shift = cell.plan.shifts[name]
+    return window_sums(cell, SHIFTS, name, shift.start, shift.end, view)
+
+
+def window_sums(cell: Cell, part: int, name: str, start: int, end: int, view: View) -> Groups:
+    """The sums of an order (part 0 of a group), shift (1) or day (2) so far, from hours and from what was let go."""
+    groups: Groups = {}
+    merge(groups, cell.carry.get(window_label(part, name), {}))
+    until = min(end, view.now)
+    for hour in range(max(start, view.floor) // HOUR, -(-until // HOUR)):
+        for group, totals in cell.windows.hour(cell.plan, hour, view.now, view.watermark).items():
+            if group[part] == name:
+                merge(groups, {group: totals})
+    known_us = sum(sum(totals.element_us) for totals in groups.values())
+    if (missing := until - start - known_us) > 0:  # a part older than anything kept
+        rest = cell.windows.nothing()
+        rest.element_us[cell.elements.unknown] = missing
+        order, shift, day = (name if n == part else None for n in (ORDERS, SHIFTS, DAY))
+        merge(groups, {Group(order, shift, day or ""): rest})
+    return groups
+
+
+def _publish(
+    cell: Cell, view: View, kind: str, start: int, end: int, groups: Groups, **names: str | None
+) -> list[Derived]:
+    found = measures(groups, cell.plan, cell.type.ideal_cycle_s, cell.elements)
+    totals = found.totals
+    content: dict[str, Any] = {"window_name": None, "order": None, "product": None} | names
+    return cell.ledger.put(
+        Oee,
+        kind,
+        start,
+        end if end != INF and end <= view.now else None,
+        end <= view.watermark,
+        view.inputs(totals.first_offset, totals.last_offset),
+        element_us=dict(zip(cell.elements.names, totals.element_us, strict=True)),
+        good=totals.good,
+        scrap=totals.scrap,
+        rework=totals.rework,
+        ideal_us=found.ideal_us,
+        ideal_good_us=found.ideal_good_us,
+        availability=found.availability,
+        performance=found.performance,
+        quality=found.quality,
+        oee=found.oee,
+        **content,
+    )
+
+
+def withdraw_lost(cell: Cell, view: View) -> list[Derived]:
+    """Takes back windows of orders and shifts that a later fact has moved or removed."""
+    out: list[Derived] = []
+    for kind, spans in ((ORDER, cell.plan.orders.values()), (SHIFT, cell.plan.shifts.values())):
+        there = {span.start for span in spans}
+        for started_at in cell.ledger.starts(kind, view.floor, INF):
+            if started_at not in there:
+                out += cell.ledger.withdraw(kind, started_at, **emptied(cell.ledger.get(kind, started_at)))
+    return out

@@ -1,0 +1,87 @@
+"""What people and business systems say about a line or a cell: orders, shifts, lots, reasons.
+
+A later fact with the same id replaces the earlier one (later in the log). Facts live as long as they can matter to a
+window inside the correction horizon.
+"""
+
+from typing import NamedTuple, TypeVar
+
+from processors.base import Rejection
+from processors.inputs.series import INF
+from schemas.records import Lot, Order, Reason, Shift
+
+Fact = Order | Shift | Lot | Reason
+
+EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
+"""2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
+
+IDEAL_CYCLE_MAX_S = 31 * 86_400
+
+
+class Told(NamedTuple):
+    """A fact and the raw offset it came from."""
+
+    fact: Fact
+    offset: int
+
+
+KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, Lot, Reason)}
+KindT = TypeVar("KindT", Order, Shift, Lot, Reason)
+
+
+def span(fact: Fact) -> tuple[int, int]:
+    """The event time a fact speaks of, [start, end); INF while it has no end."""
+    match fact:
+        case Reason():
+            return fact.started_at, fact.started_at + 1 if fact.ended_at is None else fact.ended_at
+        case _:
+            return fact.started_at, INF if fact.ended_at is None else fact.ended_at
+
+
+def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
+    """What is wrong with a fact in itself; `oldest` is where the correction horizon begins."""
+    times = [fact.started_at, fact.started_at if fact.ended_at is None else fact.ended_at]
+    if isinstance(fact, Shift):
+        times += [at for pause in fact.breaks for at in (pause.started_at, pause.ended_at)]
+    if not all(EARLIEST <= at <= LATEST for at in times):
+        return Rejection("out_of_range", f"{path}: {type(fact).__name__} {fact.id} has a time outside 2000 to 2100")
+    if fact.ended_at is not None and fact.ended_at < fact.started_at:
+        return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
+    if span(fact)[1] <= oldest:
+        return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
+    if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S:
+        return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
+    return None
+
+
+class Facts:
+    """The facts told at one path."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[str, str], Told] = {}
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    def put(self, fact: Fact, offset: int) -> Told | None:
+        """Returns what it replaces. A fact told again unchanged keeps its first offset."""
+        key = (type(fact).__name__, fact.id)
+        before = self._told.get(key)
+        if before is None or before.fact != fact:
+            self._told[key] = Told(fact, offset)
+        return before
+
+    def of(self, kind: type[KindT]) -> list[tuple[KindT, int]]:
+        """All of a kind with their offsets, in order of begin and name."""
+        found = [(told.fact, told.offset) for told in self._told.values() if isinstance(told.fact, kind)]
+        return sorted(found, key=lambda pair: (span(pair[0])[0], pair[0].id))
+
+    def forget(self, kind: str, fact_name: str) -> None:
+        self._told.pop((kind, fact_name), None)
+
+    def names(self) -> list[tuple[str, str]]:
+        """(kind, name) of every fact."""
+        return list(self._told)
+
+    def get(self, kind: str, fact_name: str) -> Told | None:
+        return self._told.get((kind, fact_name))

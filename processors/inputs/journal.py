@@ -1,0 +1,81 @@
+"""The newest samples of a cell in order of arrival, in chunks: what a transaction must save of a busy cell stays small.
+
+A chunk is dropped once every hour it speaks of has been saved as a packed hour. Replaying chunks and packed hours in
+any order gives the same sets of samples.
+"""
+
+import struct
+
+import msgspec
+
+from processors.inputs.series import HOUR
+
+CHUNK = 32
+_LINES = struct.Struct(">BH")
+_encode = msgspec.msgpack.Encoder().encode
+
+Line = tuple[str, int, int, int]
+"""(tag, at, value, offset)."""
+
+
+class Journal:
+    """The open chunk, and `closed`: the earlier ones still needed → the hours each speaks of."""
+
+    __slots__ = ("_full", "_hours", "_lines", "_open", "_saved", "closed", "number")
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Of the open chunk."""
+        self.closed: dict[int, tuple[int, ...]] = {}
+        self._full: dict[int, bytes] = {}
+        """Chunks full since the last save."""
+        self._open = bytearray()
+        self._lines = self._saved = 0
+        self._hours: tuple[int, ...] = ()
+
+    def add(self, tag: str, at: int, value: int, offset: int) -> None:
+        self._open += _encode((tag, at, value, offset))
+        self._lines += 1
+        hour = at // HOUR
+        if hour not in self._hours:
+            self._hours = (*self._hours, hour)
+        if self._lines == CHUNK:
+            self._full[self.number] = self._chunk()
+            self.closed[self.number] = self._hours
+            self.number += 1
+            self._open = bytearray()
+            self._lines = self._saved = 0
+            self._hours = ()
+
+    def save(self) -> dict[int, bytes]:
+        """Chunks with lines not yet saved."""
+        found, self._full = self._full, {}
+        if self._lines > self._saved:
+            found[self.number] = self._chunk()
+            self._saved = self._lines
+        return found
+
+    def drop(self, before: int) -> list[int]:
+        """Chunks of which every hour lies below the hour number `before`, where all samples are packed."""
+        gone = [number for number, hours in self.closed.items() if max(hours) < before]
+        for number in gone:
+            del self.closed[number]
+            self._full.pop(number, None)
+        return gone
+
+    def condense(self) -> tuple[set[int], list[int]]:
+        """Lets go of all full chunks: their hours, which must be saved packed now, and their numbers."""
+        hours = {hour for found in self.closed.values() for hour in found}
+        numbers = list(self.closed)
+        self.closed, self._full = {}, {}
+        return hours, numbers
+
+    def restore(self, number: int, data: bytes) -> list[Line]:
+        """Puts back a chunk; returns its lines."""
+        lines = [(tag, at, value, offset) for tag, at, value, offset in msgspec.msgpack.decode(data)]
+        self.closed[number] = tuple({at // HOUR for _, at, _, _ in lines})
+        self.number = max(self.number, number + 1)
+        return lines
+
+    def _chunk(self) -> bytes:
+        return _LINES.pack(0xDC, self._lines) + self._open  # a msgpack array of so many lines

@@ -1,0 +1,62 @@
+"""Pieces of a work unit in order of time, whichever of its counters counted them, and the nearest before or after."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from processors.inputs.counters import MADE_BEFORE, Counted, Counter, increments
+
+MADE: tuple[Counted, ...] = ("good", "scrap", "rework")
+NOT_GOOD: tuple[Counted, ...] = ("scrap", "rework")
+FIRST_STEP = 600_000_000
+"""How far a search first looks (µs); each further step is four times as long."""
+
+
+class Pieces(NamedTuple):
+    """Pieces counted at one time."""
+
+    at: int
+    """When they count as made."""
+    counted_at: int
+    """When the counter said so."""
+    number: int
+    reset: bool
+    """Whether a counter began again."""
+    offset: int
+
+
+def made(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> list[Pieces]:
+    """The pieces counted in [start, end)."""
+    found: dict[int, Pieces] = {}
+    for counter in counters:
+        if counter.what in what:
+            for at, number, reset, offset in increments(counter, start, end):
+                if number:
+                    known = found.get(at)
+                    if known is None:
+                        counted_at = at if counter.increments else at + MADE_BEFORE
+                        found[at] = Pieces(at, counted_at, number, bool(reset), offset)
+                    else:
+                        found[at] = known._replace(number=known.number + number, reset=known.reset or bool(reset))
+    return [found[at] for at in sorted(found)]
+
+
+def last(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Pieces | None:
+    """The last of [start, end)."""
+    step = FIRST_STEP
+    while end > start:
+        since = max(end - step, start)
+        if found := made(counters, what, since, end):
+            return found[-1]
+        end, step = since, 4 * step
+    return None
+
+
+def first(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Pieces | None:
+    """The first of [start, end)."""
+    step = FIRST_STEP
+    while start < end:
+        until = min(start + step, end)
+        if found := made(counters, what, start, until):
+            return found[0]
+        start, step = until, 4 * step
+    return None

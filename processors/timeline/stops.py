@@ -1,0 +1,31 @@
+"""Stops by reason in a stretch of time, told from the published downtime records."""
+
+from processors.output.ledger import Ledger
+from schemas.records import Downtime
+
+KIND = "downtime"
+StopKey = tuple[int | None, str | None, str | None]
+"""(reason code, reason, category)."""
+Stops = dict[StopKey, list[int]]
+"""→ [how many began there, µs of them]."""
+
+
+def within(ledger: Ledger, start: int, end: int) -> Stops:
+    """The stops of [start, end); one that lasts ends there."""
+    found: Stops = {}
+    before = ledger.start_before(KIND, start)
+    for started_at in [*([] if before is None else [before]), *ledger.starts(KIND, start, end)]:
+        known = ledger.get(KIND, started_at)
+        if isinstance(known, Downtime):
+            us = min(end if known.ended_at is None else known.ended_at, end) - max(started_at, start)
+            if us > 0:
+                key = (known.reason_code, known.reason, known.category)
+                merge(found, {key: [int(started_at >= start), us]})
+    return found
+
+
+def merge(into: Stops, other: Stops) -> None:
+    for key, (count, us) in other.items():
+        mine = into.setdefault(key, [0, 0])
+        mine[0] += count
+        mine[1] += us

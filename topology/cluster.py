@@ -1,0 +1,209 @@
+"""What a plant needs of its cluster, and the steps from what is there to that. Pure: `uns.model.apply` does the asking and doing."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.catalog import sources
+from schemas.records import DERIVED_TYPES
+from topology.model.plant import Access, Plant, Retention
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.filters import ONE, Filter
+from topology.namespace.path import Level
+from topology.namespace.topics import INTERNAL_SUFFIX, PREFIX, parse_topic, topic
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+HOUR_MS = 3_600_000
+MESSAGE_MAX_BYTES = 2_000_000
+COMPATIBILITY = "BACKWARD_TRANSITIVE"
+"""Any consumer with the newest schema reads all that was ever written."""
+STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
+QUARANTINE_MAX_BYTES = 2_500_000
+"""A quarantined record is its original plus headers."""
+PRODUCED = tuple(dict.fromkeys(MessageClass(record.message_class) for record in DERIVED_TYPES))
+"""Derived classes that some fold writes today; the others have no topic until one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    name: str
+    partitions: int
+    config: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Acl:
+    """One Kafka ACL on topics. `prefixed`: the name is a prefix, always with its closing dot."""
+
+    principal: str
+    name: str
+    prefixed: bool
+    operation: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Desired or actual state: topics by name, schema text and compatibility level by subject, ACLs."""
+
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+    acls: frozenset[Acl] = frozenset()
+
+
+class Kind(StrEnum):
+    CREATE_TOPIC = "create topic"
+    ALTER_TOPIC = "alter topic"
+    SET_COMPATIBILITY = "set compatibility"
+    REGISTER_SCHEMA = "register schema"
+    CREATE_ACL = "create acl"
+    REFUSED = "refused"
+    """Would lose or reorder data; a person must decide."""
+    LEFT_OVER = "left over"
+    """There, and not in the model; nothing is deleted by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do or to know."""
+
+    kind: Kind
+    name: str
+    detail: str
+    topic: Topic | None = None
+    changes: tuple[tuple[str, str], ...] = ()
+    schema: str | None = None
+    level: str | None = None
+    """Compatibility level to set before the schema is registered."""
+    acl: Acl | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether applying it changes the cluster."""
+        return self.kind not in (Kind.REFUSED, Kind.LEFT_OVER)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" + (f": {self.detail}" if self.detail else "")
+
+
+def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
+    """Topics, subjects and ACLs of a plant."""
+    topics: dict[str, Topic] = {}
+    for area, partitions in plant.areas().items():
+        for message_class in (MessageClass.RAW, *PRODUCED, MessageClass.QUARANTINE, MessageClass.CHANGELOG):
+            name = topic(area, message_class, prefix)
+            topics[name] = Topic(name, partitions, _config(message_class, plant.retention))
+    for place in plant.places():
+        if place.level < Level.AREA:  # roll-ups, and what carries no path or one above the areas
+            for message_class in (MessageClass.KPI, MessageClass.QUARANTINE):
+                name = topic(place, message_class, prefix)
+                topics[name] = Topic(name, 1, _config(message_class, plant.retention))
+    granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
+    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted)
+
+
+def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[str, str], ...]:
+    config = {"max.message.bytes": str(MESSAGE_MAX_BYTES)}
+    if message_class.compacted:
+        # A worker restores from the changelog, a screen from the snapshots: little dead weight keeps both quick.
+        # The newest segment is never compacted, so it may not grow long.
+        config |= {
+            "cleanup.policy": "compact",
+            "min.cleanable.dirty.ratio": "0.2",
+            "segment.bytes": str(SEGMENT_BYTES),
+            "segment.ms": str(HOUR_MS),
+        }
+    else:
+        hours = {MessageClass.RAW: retention.raw_h, MessageClass.QUARANTINE: retention.quarantine_h}.get(
+            message_class, retention.derived_h
+        )
+        config |= {"cleanup.policy": "delete", "retention.ms": "-1" if hours is None else str(int(hours * HOUR_MS))}
+    if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG):
+        config["max.message.bytes"] = str(QUARANTINE_MAX_BYTES)
+    return tuple(sorted(config.items()))
+
+
+def acls(access: Access, topics: Iterable[str], prefix: str = PREFIX) -> Iterator[Acl]:
+    """One prefixed ACL where a whole place with every class is granted, else a literal one for each of `topics` it names."""
+    wanted = Filter.parse(access.filter)
+    fixed = wanted.levels[:-1]
+    literal = set(access.classes)
+    if {MessageClass.RAW, *DERIVED} <= literal and fixed and ONE not in fixed:
+        # Without the closing dot `uns.acme.dallas` would grant dallas2, too.
+        yield Acl(access.principal, ".".join((prefix, *fixed, "")), True, access.operation)
+        literal = {message_class for message_class in literal if message_class.internal}
+    for name in topics:
+        place, message_class = parse_topic(name, prefix)
+        if message_class in literal and wanted.may_match_under(place):
+            yield Acl(access.principal, name, False, access.operation)
+
+
+def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
+    """The steps from `actual` to `wanted`, in the order to take them. Empty when nothing is to do or to say."""
+    steps = []
+    for name, one in wanted.topics.items():
+        known = actual.topics.get(name)
+        if known is None:
+            steps.append(
+                Step(
+                    Kind.CREATE_TOPIC, name, f"{one.partitions} partition{'s' if one.partitions > 1 else ''}", topic=one
+                )
+            )
+            continue
+        if known.partitions != one.partitions:
+            steps.append(
+                Step(
+                    Kind.REFUSED,
+                    name,
+                    f"has {known.partitions} partitions, the model says {one.partitions}: another number would send lines to other "
+                    "partitions and break their order. Set the model back, or give the area a new name",
+                )
+            )
+        has = dict(known.config)
+        if changes := tuple((key, value) for key, value in one.config if has.get(key) != value):
+            steps.append(
+                Step(
+                    Kind.ALTER_TOPIC,
+                    name,
+                    ", ".join(f"{k} {has.get(k)} → {v}" for k, v in changes),
+                    topic=one,
+                    changes=changes,
+                )
+            )
+    for subject, text in wanted.subjects.items():
+        level = None if actual.levels.get(subject) in STRICT_ENOUGH else wanted.levels.get(subject)
+        if not _same_schema(actual.subjects.get(subject), text):
+            detail = "new version" if subject in actual.subjects else "first version"
+            steps.append(Step(Kind.REGISTER_SCHEMA, subject, detail, schema=text, level=level))
+        elif level is not None:
+            steps.append(Step(Kind.SET_COMPATIBILITY, subject, level, level=level))
+    for acl in sorted(wanted.acls - actual.acls):
+        how = "prefix" if acl.prefixed else "topic"
+        steps.append(Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl))
+    ours = tuple(
+        f"{root}.{enterprise}."
+        for enterprise in _enterprises(wanted, prefix)
+        for root in (prefix, prefix + INTERNAL_SUFFIX)
+    )
+    if wanted.acls:  # a model without `access` leaves ACLs to others
+        steps += [
+            Step(Kind.LEFT_OVER, acl.name, f"{acl.principal} may {acl.operation} it; kafka-acls removes it", acl=acl)
+            for acl in sorted(actual.acls - wanted.acls)
+            if acl.name.startswith(ours)
+        ]
+    steps += [
+        Step(Kind.LEFT_OVER, name, "a topic of this enterprise that the model does not name")
+        for name in sorted(actual.topics.keys() - wanted.topics.keys())
+        if name.startswith(ours)
+    ]
+    return steps
+
+
+def _same_schema(one: str | None, other: str) -> bool:
+    # Registries give a schema back in their own spelling.
+    return one is not None and json.loads(one) == json.loads(other)
+
+
+def _enterprises(cluster: Cluster, prefix: str) -> set[str]:
+    return {name.split(".")[1] for name in cluster.topics if name.startswith(prefix)}

@@ -1,0 +1,228 @@
+"""KPI definitions: shared, versioned data that says what machine time counts as. Every number carries `name@version`."""
+
+import functools
+import hashlib
+import importlib.resources
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+
+from topology.kpi.formula import parse
+from topology.namespace.packml import STATES
+
+ELEMENTS = ("APT", "AUST", "ADET", "ADOT", "PDOT", "unknown")
+"""What planned busy time counts as in ISO 22400; the elements a definition has unless it lists its own."""
+Planned = Literal["busy", "break", "unplanned"]
+Loss = Literal["none", "availability", "performance", "quality", "outside"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class When(_Model):
+    """All that is given must hold."""
+
+    state: tuple[str, ...] | None = Field(None, description="PackML states")
+    mode: tuple[str, ...] | None = Field(None, description="unit modes")
+    order: bool | None = Field(None, description="whether an order is on the machine")
+    planned: tuple[Planned, ...] | None = Field(None, description="what the shift plan says: busy, break, unplanned")
+    reason: tuple[str, ...] | None = Field(None, description="categories of the stop's reason")
+
+    def holds(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> bool:
+        return (
+            (self.state is None or state in self.state)
+            and (self.mode is None or mode in self.mode)
+            and (self.order is None or order is self.order)
+            and (self.planned is None or planned in self.planned)
+            and (self.reason is None or reason in self.reason)
+        )
+
+    @property
+    def always(self) -> bool:
+        return all(getattr(self, name) is None for name in type(self).model_fields)
+
+
+class Rule(_Model):
+    when: When = Field(default_factory=When, description="condition; none: always")
+    element: str = Field(description="time element that the time counts as")
+
+
+class TimeElement(_Model):
+    """A part of the window; the elements of a definition share out all of it."""
+
+    description: str = Field(description="what it is")
+    loss: Loss = Field(description="which factor it reduces; outside: not in the denominator of OEE")
+
+
+def _formula(text: str) -> str:
+    parse(text)
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+KpiId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+FormulaText = Annotated[str, AfterValidator(_formula)]
+
+
+class KpiFormula(_Model):
+    """One KPI, with the attributes of an ISO 22400-2 KPI record."""
+
+    name: str = Field(min_length=1, description="name")
+    description: str = Field("", description="what it tells")
+    scope: tuple[
+        Literal["work_unit", "work_center", "area", "site", "enterprise", "product", "order", "worker"], ...
+    ] = Field(("work_unit", "work_center", "area", "site", "enterprise"), description="what it is computed for")
+    formula: FormulaText = Field(description="arithmetic over elements, totals, quantities and other KPIs")
+    unit: str = Field("1", description="unit of measure; 1: a ratio")
+    lower: float | None = Field(0, description="lower end of the range; null: none")
+    upper: float | None = Field(None, description="upper end of the range; null: none")
+    trend: Literal["higher_is_better", "lower_is_better", "none"] = Field(description="which way is better")
+    timing: tuple[Literal["on_demand", "periodically", "real_time"], ...] = Field(
+        ("on_demand", "periodically"), description="when it is computed"
+    )
+    audience: tuple[Literal["operator", "supervisor", "management"], ...] = Field(
+        ("supervisor", "management"), description="who it is for"
+    )
+    methodology: tuple[Literal["discrete", "batch", "continuous"], ...] = Field(
+        ("discrete", "batch", "continuous"), description="production methodology"
+    )
+    notes: str = Field("", description="sources, doubts, differences to others")
+
+    @model_validator(mode="after")
+    def _range(self) -> "KpiFormula":
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError(f"lower {self.lower:g} is not below upper {self.upper:g}")
+        return self
+
+
+class MicroStop(_Model):
+    """Short stops that count as an element of their own."""
+
+    below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop")
+    inclusive: bool = Field(False, description="whether one of exactly below_s is a micro stop too")
+    only_without_reason: bool = Field(True, description="whether a stop with a reason keeps its element")
+    element: str = Field(description="the element a micro stop counts as; its `loss` is the loss class")
+
+
+class NoiseFloor(_Model):
+    """What is too short to be believed; it counts as what was before it."""
+
+    stop_s: float = Field(0, ge=0, description="a stop up to this long is running")
+    run_s: float = Field(0, ge=0, description="a run up to this long is part of the stop")
+
+
+class StartUp(_Model):
+    """Scrap that is start-up loss, the sixth of the big ones: what is made until a process is stable."""
+
+    modes: tuple[str, ...] = Field(("setup",), description="scrap counted in these modes")
+    of_order_s: float = Field(0, ge=0, description="and scrap counted so soon after the begin of its order")
+
+
+class Options(_Model):
+    """What implementations do differently. Planned stops and changeover are the `loss` of their elements."""
+
+    micro_stop: MicroStop | None = Field(None, description="none: a short stop is a stop")
+    noise_floor: NoiseFloor = Field(default_factory=NoiseFloor, description="very short stops and runs")
+    performance_above_1: Literal["raw", "cap_in_presentation"] = Field(
+        "raw", description="stored values are never capped; cap_in_presentation: shown at the upper end of the range"
+    )
+    start_up: StartUp | None = Field(None, description="none: start-up scrap is scrap")
+    rework: Literal["not_good", "good"] = Field("not_good", description="whether reworked pieces count in GQ")
+    aggregation: Literal["sum_over_sum"] = Field("sum_over_sum", description="how parts become a whole")
+    zero_denominator: Literal["no_value"] = Field("no_value", description="a KPI whose denominator is zero")
+
+
+ISO_ELEMENTS = {
+    "APT": TimeElement(description="actual production time", loss="none"),
+    "AUST": TimeElement(description="actual unit setup time", loss="availability"),
+    "ADET": TimeElement(description="actual unit delay time: interrupted while an order runs", loss="availability"),
+    "ADOT": TimeElement(description="actual unit down time: available, without an order", loss="availability"),
+    "PDOT": TimeElement(description="planned down time", loss="outside"),
+    "unplanned": TimeElement(description="outside planned operation time", loss="outside"),
+    "unknown": TimeElement(description="nothing is known of the machine", loss="availability"),
+}
+
+
+class Definition(_Model):
+    """One version of a definition. A changed rule is a new version, so that last month's numbers keep their meaning."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name")
+    version: int = Field(ge=1, description="version")
+    description: str = Field(description="what it measures and where it comes from")
+    scope: str = Field("work units and all that they are part of", description="what it is meant for")
+    running: tuple[str, ...] = Field(description="states that count as producing, in mode production")
+    elements: dict[Name, TimeElement] = Field(
+        default_factory=lambda: dict(ISO_ELEMENTS), description="the parts a window is shared out to"
+    )
+    time_model: tuple[Rule, ...] = Field(description="time to elements; the first rule that holds decides")
+    totals: dict[Name, FormulaText] = Field(default_factory=dict, description="sums of elements that have a name")
+    options: Options = Field(default_factory=Options, description="what implementations do differently")
+    kpis: dict[KpiId, KpiFormula] = Field(default_factory=dict, description="id → KPI")
+    seal: str | None = Field(None, description="fingerprint; given, any later change of this version is refused")
+
+    _elements: dict[tuple[str, str, bool, Planned, str | None], str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Definition":
+        if not self.time_model or not self.time_model[-1].when.always:
+            raise ValueError("the last rule of the time model must hold always, or some time would count as nothing")
+        named = {state for rule in self.time_model for state in rule.when.state or ()} | set(self.running)
+        if strangers := sorted(named - STATES):
+            raise ValueError(f"{', '.join(strangers)}: no PackML state; there are {', '.join(sorted(STATES))}")
+        used = {rule.element for rule in self.time_model}
+        if self.options.micro_stop is not None:
+            used.add(self.options.micro_stop.element)
+        if not self.plans:
+            used |= {"unplanned", "PDOT"}
+        if strangers := sorted(used - set(self.elements)):
+            raise ValueError(f"{', '.join(strangers)}: no element; there are {', '.join(self.elements)}")
+        return self
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def plans(self) -> bool:
+        """Whether the time model itself says what breaks and unplanned time count as."""
+        return any(rule.when.planned is not None for rule in self.time_model)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same content, whatever its layout; `seal` is not part of it."""
+        content = json.dumps(self.model_dump(mode="json", exclude={"seal"}), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def element(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> str:
+        """What time counts as in this state and mode, with or without an order, by plan and by reason category."""
+        key = state, mode, order, planned, reason
+        if key not in self._elements:
+            if not self.plans and planned != "busy":
+                self._elements[key] = "PDOT" if planned == "break" else "unplanned"
+            else:
+                self._elements[key] = next(rule.element for rule in self.time_model if rule.when.holds(*key))
+        return self._elements[key]
+
+
+@functools.cache
+def shipped() -> Mapping[str, Definition]:
+    """Label → every definition that comes with the package."""
+    folder = importlib.resources.files("topology") / "kpi" / "definitions"
+    found = [
+        Definition.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".yaml")
+    ]
+    return {definition.label: definition for definition in found}
+
+
+def definition(label: str) -> Definition:
+    """Raises `LookupError` that names what there is."""
+    try:
+        return shipped()[label]
+    except KeyError:
+        raise LookupError(f"KPI definition {label!r} is not known; there are {', '.join(shipped())}") from None

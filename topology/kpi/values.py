@@ -1,0 +1,193 @@
+"""From what a window holds to its KPIs. Exact until the last step; a whole is evaluated from the sum of its parts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from schemas.records import KpiPieces
+from topology.kpi.definition import Definition, KpiFormula
+from topology.kpi.formula import parse
+
+CONSTANTS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
+"""Times are in microseconds; a formula divides by one of these for another unit."""
+COUNTS = {
+    "PQ": "produced quantity",
+    "GQ": "good quantity",
+    "SQ": "scrap quantity",
+    "RQ": "rework quantity",
+    "SUQ": "start-up scrap quantity, a part of SQ",
+}
+PER_PRODUCT = {"PRI": "planned run time per item of the product", **COUNTS}
+TIMES = {
+    "window": "length of the window: the sum of all elements",
+    "base": "the elements that are not outside",
+    "operating": "base without the availability losses",
+}
+QUANTITIES = {
+    "AOET": "actual order execution time, microseconds",
+    "APWT": "actual personnel work time, microseconds",
+    "APAT": "actual personnel attendance time, microseconds",
+    "TBF": "time between failures without delays, summed, microseconds",
+    "TTR": "time to repair, summed, microseconds",
+    "FE": "number of failures",
+    "CMT": "corrective maintenance time, microseconds",
+    "PMT": "planned maintenance time, microseconds",
+    "IP": "inspected parts",
+    "GP": "good parts on first pass",
+    "PSQ": "planned scrap quantity",
+    "PQF": "produced quantity of the first operation",
+    "EPC": "equipment production capacity, pieces",
+    "CM": "consumed material",
+    "IGQ": "integrated good quantity",
+    "PL": "production loss",
+    "STL": "storage and transport loss",
+    "OL": "other loss",
+    "TPUT": "throughput for inventory turns",
+    "INV": "average inventory",
+    "E": "energy, in the unit of its meter",
+}
+"""What a window may know beside times and pieces; what it does not know makes a KPI null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What a window made of one product at one ideal cycle."""
+
+    ideal_cycle_us: int
+    good: int = 0
+    """Good on first pass."""
+    scrap: int = 0
+    rework: int = 0
+    product: str | None = None
+    start_up: int = 0
+    """Start-up scrap, a part of `scrap`."""
+
+    @classmethod
+    def of(cls, record: KpiPieces) -> "Pieces":
+        """As a `Kpi` record carries them."""
+        return cls(record.ideal_cycle_us, record.good, record.scrap, record.rework, record.product, record.start_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that KPIs are computed from; `values` of a sum of facts are the KPIs of the whole."""
+
+    element_us: Mapping[str, int] = field(default_factory=dict)
+    pieces: tuple[Pieces, ...] = ()
+    quantities: Mapping[str, int | float | Fraction] = field(default_factory=dict)
+
+
+def total(parts: Iterable[Facts]) -> Facts:
+    """The facts of a whole. A quantity that one part does not know is not known of the whole. Order does not matter."""
+    elements: dict[str, int] = {}
+    pieces: dict[tuple[str | None, int], tuple[int, int, int, int]] = {}
+    quantities: dict[str, int | float | Fraction] | None = None
+    for part in parts:
+        for name, us in part.element_us.items():
+            elements[name] = elements.get(name, 0) + us
+        for one in part.pieces:
+            key = one.product, one.ideal_cycle_us
+            good, scrap, rework, start_up = pieces.get(key, (0, 0, 0, 0))
+            pieces[key] = good + one.good, scrap + one.scrap, rework + one.rework, start_up + one.start_up
+        if quantities is None:
+            quantities = dict(part.quantities)
+        else:  # as fractions: a sum of floats would depend on its order
+            known = quantities.keys() & part.quantities.keys()
+            quantities = {name: Fraction(quantities[name]) + Fraction(part.quantities[name]) for name in known}
+    merged = (
+        Pieces(cycle_us, good, scrap, rework, product, start_up)
+        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(
+            pieces.items(), key=lambda item: str(item[0])
+        )
+    )
+    return Facts(elements, tuple(merged), quantities or {})
+
+
+def values(
+    definition: Definition,
+    facts: Facts,
+    extra: Mapping[str, KpiFormula] | None = None,
+    only: Iterable[str] | None = None,
+) -> dict[str, float | None]:
+    """KPI id → value; `extra` are a site's own. None: a denominator is zero, or a quantity is not known.
+
+    `only`: the ids that are wanted; those that the definition does not have are left out.
+
+    Expects a definition that `kpi_check.faults` finds nothing wrong with. Raises `ValueError` for an element that the
+    definition does not have: time would be lost.
+    """
+    if strangers := sorted(facts.element_us.keys() - definition.elements.keys()):
+        raise ValueError(f"{', '.join(strangers)}: no element of {definition.label}")
+    kpis = {**definition.kpis, **(extra or {})}
+    known: dict[str, Fraction | None] = {name: Fraction(us) for name, us in CONSTANTS.items()}
+    known |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
+    known |= _times(definition, facts)
+    known |= {name: Fraction(quantity) for name, quantity in facts.quantities.items() if name in QUANTITIES}
+    products = tuple(_product(one, definition.options.rework == "good") for one in facts.pieces)
+    known |= {name: sum((product[name] for product in products), Fraction(0)) for name in COUNTS}
+
+    def resolve(name: str) -> Fraction | None:
+        if name not in known:
+            text = definition.totals.get(name) or (kpis[name].formula if name in kpis else None)
+            known[name] = parse(text).value(resolve, products) if text is not None else None
+        return known[name]
+
+    found = {name: resolve(name) for name in (kpis if only is None else kpis.keys() & set(only))}
+    return {name: None if value is None else _rounded(value) for name, value in found.items()}
+
+
+def losses(definition: Definition, facts: Facts) -> dict[str, int]:
+    """The loss tree: `class.element` → µs, what speed and bad pieces cost in ideal time, and `valuable` time.
+
+    Sums exactly to the planned time (`base`). Speed loss is what running time exceeds the ideal time of what was made:
+    negative where the ideal cycle is too long. Leaves of nothing are left out.
+    """
+    found = {
+        f"{element.loss}.{name}": us
+        for name, element in definition.elements.items()
+        if (us := facts.element_us.get(name, 0)) and element.loss not in ("none", "outside")
+    }
+    running = sum(us for name, us in facts.element_us.items() if definition.elements[name].loss == "none")
+    scrap = sum(one.ideal_cycle_us * one.scrap for one in facts.pieces)
+    start_up = sum(one.ideal_cycle_us * one.start_up for one in facts.pieces)
+    rework = sum(one.ideal_cycle_us * one.rework for one in facts.pieces)
+    good = sum(one.ideal_cycle_us * one.good for one in facts.pieces)
+    if definition.options.rework == "good":
+        good, rework = good + rework, 0
+    found["performance.speed"] = running - good - scrap - rework
+    found |= {"quality.scrap": scrap - start_up, "quality.start_up": start_up, "quality.rework": rework}
+    found["valuable"] = good
+    return {name: us for name, us in found.items() if us or name == "valuable"}
+
+
+def _rounded(value: Fraction) -> float | None:
+    """The nearest float; None beyond what a float can hold."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def presented(definition: Definition, found: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Values as people see them: at most the upper end of the range where the definition says so. Never stored."""
+    if definition.options.performance_above_1 == "raw":
+        return dict(found)
+    upper = {name: kpi.upper for name, kpi in definition.kpis.items() if kpi.upper is not None}
+    return {
+        name: min(value, upper[name]) if value is not None and name in upper else value for name, value in found.items()
+    }
+
+
+def _times(definition: Definition, facts: Facts) -> dict[str, Fraction]:
+    def summed(*left_out: str) -> Fraction:
+        return Fraction(
+            sum(us for name, us in facts.element_us.items() if definition.elements[name].loss not in left_out)
+        )
+
+    return {"window": summed(), "base": summed("outside"), "operating": summed("outside", "availability")}
+
+
+def _product(one: Pieces, rework_is_good: bool) -> dict[str, Fraction]:
+    good = one.good + one.rework if rework_is_good else one.good
+    found = {"PRI": one.ideal_cycle_us, "PQ": one.good + one.scrap + one.rework, "GQ": good, "SQ": one.scrap}
+    return {name: Fraction(value) for name, value in {**found, "RQ": one.rework, "SUQ": one.start_up}.items()}

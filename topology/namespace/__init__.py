@@ -1,0 +1,1 @@
+"""Names: ISA-95 paths, message classes, topics, filters, and PackML's words."""

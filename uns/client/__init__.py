@@ -1,0 +1,1 @@
+"""The public library: connect, subscribe, read history, publish facts."""

@@ -1,0 +1,78 @@
+"""Which record is asked about: its id, with or without revision, taken apart. Pure."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from processors.output.identity import natural_id, parse
+from topology.namespace.classes import DERIVED, MessageClass
+from topology.namespace.path import BadPath, Path
+
+EXAMPLE = "acme/dallas/packaging/line-1/filler#oee.hour@20261118T110000.000000Z~iso22400@1"
+AUDITED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)
+"""`current` keeps the newest snapshot only: there is nothing to look back on."""
+
+
+class BadId(ValueError):
+    """The text is no id of a derived record; the message says why."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A derived record, whatever its revision."""
+
+    path: Path
+    kind: str
+    started_at: int
+    definition: str
+    revision: int | None = None
+    """The one asked about; None: the newest."""
+
+    @property
+    def natural(self) -> str:
+        return natural_id(str(self.path), self.kind, self.started_at, self.definition)
+
+    @property
+    def message_class(self) -> MessageClass:
+        return MessageClass(self.kind.partition(".")[0])
+
+
+def subject(text: str) -> Subject:
+    """Raises `BadId`."""
+    place, hash_, rest = text.strip().partition("#")
+    fact, tilde, label = rest.rpartition("~")
+    kind, at, start = fact.rpartition("@")
+    if not (hash_ and tilde and at):
+        raise BadId(f"{text!r} is no id of a derived record; they look like {EXAMPLE}, or write PATH CLASS TIME")
+    label, revision = (found[1], int(found[2])) if (found := re.fullmatch(r"(.+):(\d+)", label)) else (label, None)
+    if not re.fullmatch(r"[^@\s]+@\d+", label):
+        raise BadId(f"{text!r}: {label!r} is no definition; name@version is expected, e.g. iso22400@1")
+    try:
+        path = Path.parse(place)
+    except BadPath as error:
+        raise BadId(str(error)) from None
+    try:
+        _, started_at = parse(f"#{kind}@{start}~{label}")
+    except ValueError:
+        raise BadId(f"{text!r}: {start!r} is no time of an id; it looks like 20261118T110000.000000Z") from None
+    check_kind(kind)
+    return Subject(path, kind, started_at, label, revision)
+
+
+def check_kind(kind: str) -> MessageClass:
+    """The class of a kind such as oee.hour. Raises `BadId`."""
+    name = kind.partition(".")[0]
+    if name not in AUDITED:
+        raise BadId(f"{kind!r} is no class of derived records that can be audited; {nearest(name, map(str, AUDITED))}")
+    return MessageClass(name)
+
+
+def nearest(name: str, among: Iterable[str], most: int = 12) -> str:
+    """A hint: the nearest of some names, or what there is."""
+    names = sorted(among)
+    near = difflib.get_close_matches(name, names, 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"there are {', '.join(names[:most]) or 'none'}{more}"

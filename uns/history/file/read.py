@@ -1,0 +1,274 @@
+"""A file's lines to raw records: generous about form, exact about content; a fault is named with its line and the way out.
+
+One JSON object a line, or one JSON array of such objects. Blank lines, lines that begin with `#`, a byte order mark and
+CRLF are fine.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from processors.inputs.facts import EARLIEST, LATEST
+from schemas.records import RAW_TYPES, Break, Raw, Sample, Samples, Value
+from schemas.text import iso, micros
+
+SOURCE = "file"
+"""Who says what says not who says it."""
+TYPES: dict[str, type[Raw]] = {cls.__name__: cls for cls in RAW_TYPES}
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "Samples": {"source": SOURCE, "sequence": 0},
+    "Reason": {"by": SOURCE},
+    "Tick": {"worker": SOURCE, "path": ""},
+}
+QUALITIES = {"good": 0, "uncertain": 0x40000000, "bad": 0x80000000}
+QUALITY_MAX = 0xFFFFFFFF
+TIMES = ("at", "started_at", "ended_at")
+_LONG = 1 << 63
+_TOP = ("type", "path")
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+
+class Told(NamedTuple):
+    """A record and the line it stands on, from 1."""
+
+    line: int
+    path: str
+    record: Raw
+
+
+class Refusal(NamedTuple):
+    """What cannot be folded, and why. `reason` is one word, as in the engine's quarantine."""
+
+    line: int
+    path: str | None
+    tag: str | None
+    reason: str
+    message: str
+
+
+class _Fault(ValueError):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class _PlainSample(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    tag: str
+    at: str
+    value: Value = None
+    quality: int = 0
+
+
+class _PlainSamples(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", tag="Samples"):
+    path: str
+    samples: list[_PlainSample]
+    source: str = SOURCE
+    sequence: int = 0
+
+
+_decode = msgspec.json.Decoder(_PlainSamples).decode
+
+
+def read(data: bytes) -> Iterator[Told | Refusal]:
+    """Every record of a file's bytes, in order, or why it is none."""
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.lstrip()[:1] == b"[":
+        yield from _array(data)
+        return
+    begin, number = 0, 0
+    while begin < len(data):
+        end = data.find(b"\n", begin)
+        end = len(data) if end < 0 else end
+        line, begin, number = data[begin:end].strip(), end + 1, number + 1
+        if line and not line.startswith(b"#"):
+            told = _usual(number, line)
+            if told is not None:
+                yield told
+            else:
+                yield from _line(number, line)
+
+
+def _usual(number: int, line: bytes) -> Told | None:
+    """The fast way for samples as they mostly are; None for everything else, faults too."""
+    try:
+        found = _decode(line)
+        samples = tuple([Sample(one.tag, micros(one.at), one.value, one.quality) for one in found.samples])
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    if not -_LONG <= found.sequence < _LONG:
+        return None
+    for one in samples:
+        long = type(one.value) is int and not -_LONG <= one.value < _LONG
+        if long or not EARLIEST <= one.at <= LATEST or not 0 <= one.quality <= QUALITY_MAX:
+            return None
+    return Told(number, found.path, Samples(found.source, found.sequence, samples))
+
+
+def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
+    try:
+        plain = json.loads(line.decode("utf-8"))  # takes NaN and Infinity, so that they are refused as what they are
+    except UnicodeDecodeError:
+        yield Refusal(number, None, None, "not_utf8", "this is not UTF-8 text; save the file as UTF-8")
+    except (ValueError, RecursionError) as error:
+        words = f"this is no JSON: {error}; one JSON object a line is expected"
+        yield Refusal(number, None, None, "bad_json", words)
+    else:
+        yield from records(number, plain)
+
+
+def _array(data: bytes) -> Iterator[Told | Refusal]:
+    """The records of a JSON array, each at the line where it begins."""
+    decoder = json.JSONDecoder()
+    at = counted = 0
+    number = 1
+    try:
+        text = data.decode("utf-8")
+        at = text.index("[") + 1
+        separator = "["
+        while True:
+            at = _skipped(text, at)
+            if text[at : at + 1] == "]" and separator == "[":
+                break
+            number, counted = number + text.count("\n", counted, at), at
+            plain, at = decoder.raw_decode(text, at)
+            yield from records(number, plain)
+            at = _skipped(text, at)
+            separator = text[at : at + 1]
+            if separator == "]":
+                break
+            if separator != ",":
+                raise ValueError("a comma, or ] at the end, is expected after it")
+            at += 1
+        if text[at + 1 :].strip():
+            raise ValueError("something follows the array; one array, or one object a line, is expected")
+    except UnicodeDecodeError:
+        yield Refusal(1, None, None, "not_utf8", "this is not UTF-8 text; save the file as UTF-8")
+    except (ValueError, RecursionError) as error:
+        number += text.count("\n", counted, at)
+        yield Refusal(number, None, None, "bad_json", f"this is no JSON array, what follows is not read: {error}")
+
+
+def _skipped(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
+
+
+def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
+    """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one."""
+    path = plain.get("path") if isinstance(plain, dict) else None
+    path = path if isinstance(path, str) else None
+    try:
+        if not isinstance(plain, dict):
+            raise _Fault("wrong_type", f"a JSON object is expected, not {_short(plain)}")
+        name = plain.get("type")
+        cls = TYPES.get(name) if isinstance(name, str) else None
+        if cls is None:
+            said = "type is missing" if name is None else f"type {_short(name)} is no raw record"
+            raise _Fault("unknown_type", f"{said}; {_nearest(name, tuple(TYPES))}")
+        plain = {**DEFAULTS.get(cls.__name__, {}), **plain}
+        if cls is not Samples:
+            found: Raw = msgspec.convert(_fields(cls, plain, cls.__name__, _TOP), cls)
+        else:
+            parts = plain.get("samples")
+            fields = _fields(Samples, {**plain, "samples": []} if "samples" in plain else plain, "Samples", _TOP)
+            if not isinstance(parts, list):
+                raise _Fault("wrong_type", f"samples: a list is expected, not {_short(parts)}")
+            good = []
+            for n, part in enumerate(parts):
+                try:
+                    good.append(_sample(part, f"samples[{n}]"))
+                except _Fault as fault:
+                    tag = part.get("tag") if isinstance(part, dict) else None
+                    yield Refusal(number, path, tag if isinstance(tag, str) else None, fault.reason, str(fault))
+            if parts and not good:
+                return
+            found = msgspec.convert({**fields, "samples": good}, Samples)
+        if not isinstance(plain["path"], str):
+            raise _Fault("wrong_type", f"path: text is expected, not {_short(plain['path'])}")
+    except _Fault as fault:
+        yield Refusal(number, path, None, fault.reason, str(fault))
+    except msgspec.ValidationError as error:
+        yield Refusal(number, path, None, "wrong_type", f"{plain['type']}: {error}")
+    else:
+        yield Told(number, plain["path"], found)
+
+
+def _sample(plain: Any, where: str) -> Sample:
+    """Raises `_Fault`."""
+    fields = _fields(Sample, plain, where)
+    value, quality = fields.get("value"), fields.get("quality", 0)
+    if isinstance(value, dict | list):
+        raise _Fault("wrong_type", f"{where}: value: a number, text, true, false or null is expected")
+    if isinstance(quality, str) and quality.lower() in QUALITIES:
+        fields["quality"] = QUALITIES[quality.lower()]
+    elif type(quality) is not int or not 0 <= quality <= QUALITY_MAX:
+        reason = "out_of_range" if type(quality) is int else "wrong_type"
+        known = f"{', '.join(QUALITIES)}, or an OPC UA status code from 0 to {QUALITY_MAX}"
+        raise _Fault(reason, f"{where}: quality {_short(quality)}; there are {known}")
+    try:
+        return msgspec.convert(fields, Sample)
+    except msgspec.ValidationError as error:
+        raise _Fault("wrong_type", f"{where}: {error}") from None
+
+
+def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a struct with their times as µs, without those in `beside`. Raises `_Fault`."""
+    if not isinstance(plain, dict):
+        raise _Fault("wrong_type", f"{where}: a JSON object is expected, not {_short(plain)}")
+    known = msgspec.structs.fields(cls)
+    names = (*beside, *(field.name for field in known))
+    for key in plain:
+        if key not in names:
+            raise _Fault("unknown_key", f"{where}: unknown key {key!r}; {_nearest(key, names)}")
+    for key in (*beside, *(field.name for field in known if field.required)):
+        if key not in plain:
+            raise _Fault("missing_key", f"{where}: {key} is missing")
+    found = {}
+    for key, value in plain.items():
+        if key in beside:
+            continue
+        if key in TIMES and value is not None:
+            value = _time(value, f"{where}: {key}")
+        elif type(value) is int and not -_LONG <= value < _LONG:
+            raise _Fault("out_of_range", f"{where}: {key} does not fit 64 bits")
+        elif key == "breaks" and isinstance(value, list):
+            value = [_fields(Break, part, f"{where}: breaks[{n}]") for n, part in enumerate(value)]
+        found[key] = value
+    return found
+
+
+def _time(value: Any, where: str) -> int:
+    """µs UTC of an ISO 8601 text with offset, or of a whole number of µs. Raises `_Fault`."""
+    if isinstance(value, str):
+        try:
+            at = micros(value)
+        except (ValueError, OverflowError) as error:
+            second = ":60" in value
+            why = "has a leap second; times here have none, write the second before it" if second else str(error)
+            why = why if why.startswith("time") else f"time {value!r} {why if second else f'is not ISO 8601: {why}'}"
+            raise _Fault("bad_time", f"{where}: {why}") from None
+    elif type(value) is int:
+        at = value
+    else:
+        raise _Fault("bad_time", f"{where}: {_short(value)} is no time; write 2026-11-23T06:00:00Z, or whole µs")
+    if not EARLIEST <= at <= LATEST:
+        said = iso(at) if 0 <= at <= LATEST * 2 else str(at)
+        hint = "; whole numbers are microseconds since 1970" if type(value) is int else ""
+        raise _Fault("out_of_range", f"{where}: {said} is outside 2000 to 2100{hint}")
+    return at
+
+
+def _nearest(name: Any, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(str(name).lower(), [one.lower() for one in known], 1)
+    found = [one for one in known if near and one.lower() == near[0]]
+    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(known)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value) if isinstance(value, float) and not math.isfinite(value) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"

@@ -1,0 +1,302 @@
+"""The same history under two KPI definitions: in minutes, in points, and by the stops that explain the difference. Pure.
+
+Times and KPIs are those of the folds' own Kpi records. What explains their difference is found by laying the pieces of
+time under one definition over those under the other: where the loss class changes, time has moved.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from processors.inputs.schedule import Plan
+from processors.inputs.series import INF
+from processors.output.ledger import withdrawn
+from processors.timeline.elements import Elements
+from schemas.records import Derived, Downtime, Kpi, State
+from topology.kpi.definition import Definition, KpiFormula, Loss
+from topology.kpi.values import Facts, Pieces, total, values
+from uns.history.segments import Segment, segments
+
+WindowName = Literal["hour", "shift", "day"]
+WINDOWS: tuple[WindowName, ...] = get_args(WindowName)
+CLASSES: tuple[Loss, ...] = get_args(Loss)
+RATIOS = ("availability", "performance", "quality", "oee")
+POINTS = 100
+
+
+@dataclass(frozen=True)
+class Side:
+    """A history under one definition."""
+
+    definition: Definition
+    records: Sequence[Derived]
+    """Newest revisions: Kpi, State and Downtime; others are passed over."""
+    added: Mapping[str, Mapping[str, KpiFormula]] = field(default_factory=dict)
+    """Path → the KPIs that its site adds."""
+
+
+class Cause(NamedTuple):
+    """What time that moved was: a stop, or why it was none."""
+
+    started_at: int | None
+    """Begin of the stop, or of its part with this reason; None: no stop."""
+    what: str
+    """The stop's reason, or what the machine and the plan were in."""
+    category: str | None = None
+    reason_code: int | None = None
+    state: str | None = None
+
+
+class Moved(NamedTuple):
+    """Time that counts as one loss class under A and as another under B."""
+
+    path: str
+    cause: Cause
+    us: int
+    element_a: str
+    element_b: str
+    class_a: Loss
+    class_b: Loss
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One side of a row."""
+
+    element_us: Mapping[str, int]
+    class_us: Mapping[Loss, int]
+    values: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One machine and one window, or all its windows together."""
+
+    path: str
+    window: str
+    name: str | None
+    start: int
+    end: int
+    windows: int
+    open: int
+    """How many of them are not over: they are as they were told last, up to `time.kpi_s` ago."""
+    a: Numbers
+    b: Numbers
+    stops: list[Moved]
+    """Longest first."""
+    others: list[Moved]
+    """Time that moved and is no stop: breaks, setup, what is unknown. Longest first."""
+
+    @property
+    def difference_us(self) -> dict[Loss, int]:
+        """Loss class → B − A."""
+        return {name: self.b.class_us[name] - self.a.class_us[name] for name in CLASSES}
+
+    @property
+    def explained_us(self) -> dict[Loss, int]:
+        """What the stops explain of it."""
+        return net(self.stops)
+
+    @property
+    def rest_us(self) -> dict[Loss, int]:
+        """What neither stops nor other time explains; explained + others + rest is the difference, exactly."""
+        stops, others = net(self.stops), net(self.others)
+        return {name: us - stops[name] - others[name] for name, us in self.difference_us.items()}
+
+    def points(self, name: str) -> float | None:
+        """B − A of a KPI, a ratio in percentage points; None where one of them has no value."""
+        one, other = self.a.values.get(name), self.b.values.get(name)
+        return None if one is None or other is None else (other - one) * POINTS
+
+
+def net(moved: Iterable[Moved]) -> dict[Loss, int]:
+    """Loss class → what comes in less what goes out."""
+    found: dict[Loss, int] = dict.fromkeys(CLASSES, 0)
+    for one in moved:
+        found[one.class_a] -= one.us
+        found[one.class_b] += one.us
+    return found
+
+
+def compare(
+    a: Side, b: Side, plans: Mapping[str, Plan], start: int, end: int, window: WindowName | None = None
+) -> list[Row]:
+    """A row for each machine and window that begins in [start, end); None: a row a machine, its shifts (without any its
+    hours) together. `plans`: path → what was planned. Windows that only one side has are left out.
+    """
+    ours, theirs = (_by_path(side) for side in (a, b))
+    rows: list[Row] = []
+    for path in sorted(ours.keys() & theirs.keys()):
+        windows = _shared(ours[path], theirs[path], window, start, end)
+        if not windows:
+            continue
+        plan = plans.get(path) or Plan((), (), False, False)
+        whole = _Machine(path, (a, b), (ours[path], theirs[path]), plan)
+        rows += [whole.row(part) for part in ([windows] if window is None else [[one] for one in windows])]
+    return rows
+
+
+def together(rows: Sequence[Row]) -> dict[str, dict[Loss, int]]:
+    """Minutes add up over machines (KPIs do not): a, b, difference, stops, others, rest by loss class, in µs."""
+    found = {name: dict.fromkeys(CLASSES, 0) for name in ("a", "b", "difference", "stops", "others", "rest")}
+    for row in rows:
+        parts = {
+            "a": row.a.class_us,
+            "b": row.b.class_us,
+            "difference": row.difference_us,
+            "stops": row.explained_us,
+            "others": net(row.others),
+            "rest": row.rest_us,
+        }
+        for name, by_class in parts.items():
+            for loss, us in by_class.items():
+                found[name][loss] += us
+    return found
+
+
+def by_reason(moved: Iterable[Moved]) -> list[tuple[str, Loss, Loss, int, int]]:
+    """(what, class under A, class under B, how many, µs), longest first."""
+    found: dict[tuple[str, Loss, Loss], tuple[set[tuple[str, int | None]], int]] = {}
+    for one in moved:
+        stops, us = found.setdefault((one.cause.what, one.class_a, one.class_b), (set(), 0))
+        found[one.cause.what, one.class_a, one.class_b] = stops | {(one.path, one.cause.started_at)}, us + one.us
+    ranked = [(*key, len(stops), us) for key, (stops, us) in found.items()]
+    return sorted(ranked, key=lambda one: (-one[4], one[:3]))
+
+
+@dataclass
+class _Own:
+    """One machine's records of one side."""
+
+    kpis: dict[tuple[str, int, str | None], Kpi] = field(default_factory=dict)
+    states: list[State] = field(default_factory=list)
+    stops: list[Downtime] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """Both sides of one machine."""
+
+    path: str
+    sides: tuple[Side, Side]
+    own: tuple[_Own, _Own]
+    plan: Plan
+
+    def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> Row:
+        numbers = [_numbers(side, self.path, [pair[n] for pair in windows]) for n, side in enumerate(self.sides)]
+        sums: dict[tuple[Cause, str, str], int] = {}
+        for pair in windows:
+            for one, other, us in self._moved(*_reach(pair)):
+                key = _cause(one, other), one.element, other.element
+                sums[key] = sums.get(key, 0) + us
+        moved = [
+            Moved(self.path, cause, us, x, y, self._class(0, x), self._class(1, y))
+            for (cause, x, y), us in sums.items()
+        ]
+        moved.sort(key=lambda one: (-one.us, one.cause.started_at or 0, one.cause.what, sorted(one[3:5])))
+        first, last = windows[0][0], windows[-1][0]
+        return Row(
+            self.path,
+            first.window,
+            first.window_name if len(windows) == 1 else None,
+            first.started_at,
+            _reach((last, last))[1],
+            len(windows),
+            sum("provisional" in (one.status, other.status) for one, other in windows),
+            numbers[0],
+            numbers[1],
+            [one for one in moved if one.cause.started_at is not None],
+            [one for one in moved if one.cause.started_at is None],
+        )
+
+    def _class(self, n: int, element: str) -> Loss:
+        return self.sides[n].definition.elements[element].loss
+
+    def _moved(self, start: int, end: int) -> Iterator[tuple[Segment, Segment, int]]:
+        """Where the loss class changes."""
+        one, other = (
+            segments(Elements(side.definition), own.states, own.stops, self.plan, start, end)
+            for side, own in zip(self.sides, self.own, strict=True)
+        )
+        for mine, theirs, us in overlaid(one, other):
+            if self._class(0, mine.element) != self._class(1, theirs.element):
+                yield mine, theirs, us
+
+
+def overlaid(one: Sequence[Segment], other: Sequence[Segment]) -> Iterator[tuple[Segment, Segment, int]]:
+    """Two sequences of pieces of the same time, cut where either is: (piece, piece, µs they share)."""
+    i = j = 0
+    while i < len(one) and j < len(other):
+        us = min(one[i].end, other[j].end) - max(one[i].start, other[j].start)
+        if us > 0:
+            yield one[i], other[j], us
+        if one[i].end <= other[j].end:
+            i += 1
+        else:
+            j += 1
+
+
+def _cause(one: Segment, other: Segment) -> Cause:
+    """Does not depend on which definition comes first."""
+    stops = [stop for stop in (one.stop, other.stop) if stop is not None]
+    if not stops:
+        if one.planned != "busy":
+            return Cause(None, one.planned)
+        words = sorted({f"{part.state} in mode {part.mode}" for part in (one, other)})
+        order = "" if one.order is not None else ", no order"
+        return Cause(None, f"{' or '.join(words)}{order}")
+    stop = min(stops, key=lambda stop: (stop.started_at, stop.ended_at or INF, stop.kind))
+    what = stop.reason or (f"{stop.category}, no reason given" if stop.category else "no reason given")
+    return Cause(stop.started_at, what, stop.category, stop.reason_code, stop.state)
+
+
+def _by_path(side: Side) -> dict[str, _Own]:
+    found: dict[str, _Own] = {}
+    for record in side.records:
+        if withdrawn(record) or record.definition != side.definition.label:
+            continue
+        own = found.setdefault(record.path, _Own())
+        match record:
+            case Kpi() if not record.parts:
+                own.kpis[record.window, record.started_at, record.window_name] = record
+            case State():
+                own.states.append(record)
+            case Downtime():
+                own.stops.append(record)
+    return found
+
+
+def _shared(one: _Own, other: _Own, window: WindowName | None, start: int, end: int) -> list[tuple[Kpi, Kpi]]:
+    shared = [
+        (one.kpis[key], other.kpis[key])
+        for key in sorted(one.kpis.keys() & other.kpis.keys(), key=lambda key: (key[1], str(key[2])))
+        if start <= key[1] < end
+    ]
+    wanted = window or ("shift" if any(pair[0].window == "shift" for pair in shared) else "hour")
+    return [pair for pair in shared if pair[0].window == wanted]
+
+
+def _reach(pair: tuple[Kpi, Kpi]) -> tuple[int, int]:
+    """The time that both records speak of: an open window so far as both have come."""
+    one, other = pair
+    return one.started_at, one.started_at + min(sum(one.element_us.values()), sum(other.element_us.values()))
+
+
+def _numbers(side: Side, path: str, records: Sequence[Kpi]) -> Numbers:
+    facts = total(
+        Facts(
+            record.element_us,
+            tuple(Pieces.of(one) for one in record.pieces),
+            record.quantities,
+        )
+        for record in records
+    )
+    elements = side.definition.elements
+    by_class: dict[Loss, int] = dict.fromkeys(CLASSES, 0)
+    for name, us in facts.element_us.items():
+        by_class[elements[name].loss] += us
+    return Numbers(
+        {name: facts.element_us.get(name, 0) for name in elements},
+        by_class,
+        values(side.definition, facts, side.added.get(path)),
+    )

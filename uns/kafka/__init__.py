@@ -1,0 +1,1 @@
+"""All that speaks Kafka outside the engine: clients, messages, headers, the log reader."""

@@ -1,0 +1,31 @@
+"""How far a consumer group is behind: what any Kafka tool would show, from the broker alone."""
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from uns.runtime.settings import Settings
+
+TIMEOUT_S = 10.0
+
+
+def by_partition(settings: Settings, group: str) -> dict[tuple[str, int], int]:
+    """Records between the group's committed offset and the last stable offset, for each partition it has committed.
+
+    Raises `KafkaException` when the broker does not answer.
+    """
+    admin = AdminClient(settings.kafka())
+    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S)
+    committed = [part for part in asked[group].result().topic_partitions if part.offset >= 0]
+    if not committed:
+        return {}
+    ends = admin.list_offsets(
+        {TopicPartition(part.topic, part.partition): OffsetSpec.latest() for part in committed},
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=TIMEOUT_S,
+    )
+    found = {(part.topic, part.partition): future.result().offset for part, future in ends.items()}
+    return {(part.topic, part.partition): max(0, found[part.topic, part.partition] - part.offset) for part in committed}
+
+
+def total(settings: Settings, group: str) -> int:
+    return sum(by_partition(settings, group).values())

@@ -1,0 +1,1 @@
+"""The plant model at work: found, checked, applied to a cluster, begun anew."""

@@ -1,0 +1,230 @@
+"""From what a connector read to Kafka records: suppressing, checking, packing by path. No I/O, no clock."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from connectors.base import Batch, FactReading, Malformed, Reading
+from schemas.codec import Codec
+from schemas.records import Fact, Sample, Samples, Value
+from topology.model.plant import Plant, Suppress
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path
+from topology.namespace.topics import key, partition, topic
+from uns.runners.connector.spool import PLACES_MAX, Entry, Headers
+
+SAMPLES_MAX = 500
+"""Samples in one record."""
+RECORD_MAX_BYTES = 900_000
+QUARANTINE_MAX_BYTES = 2_000_000
+"""A malformed message beyond this is cut, and says so in its headers: no topic takes it whole."""
+ID_MAX = 500
+"""Characters of a fact's id: it goes into a header too."""
+UNCHANGED, DEADBAND = "unchanged", "deadband"
+
+
+@dataclass
+class Packed:
+    """One or more batches as the spool takes them."""
+
+    entries: list[Entry] = field(default_factory=list)
+    read: int = 0
+    suppressed: Counter[str] = field(default_factory=Counter)
+    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Packer:
+    """Remembers the last published value of each tag where something is suppressed, and nothing else."""
+
+    def __init__(
+        self, source: str, plant: Plant, codec: Codec, suppress: Suppress, next_sequence: Callable[[str], int]
+    ) -> None:
+        self._source, self._codec, self._suppress, self._next = source, codec, suppress, next_sequence
+        self._areas = plant.areas()
+        self._enterprise = plant.enterprise
+        self._known = {place for cell in plant.cells() for place in (cell, cell.parent)}
+        self._places: dict[Path, tuple[str, int, bytes]] = {}
+        self._last: dict[tuple[Path, str], tuple[Value, int]] = {}
+
+    def pack(self, batches: Iterable[Batch]) -> Packed:
+        """Every unit of the batches ends as an entry or as suppressed."""
+        packed = Packed()
+        by_path: dict[Path, list[Sample]] = {}
+        for batch in batches:
+            packed.read += len(batch)
+            for reading in batch.readings:
+                if reading.path not in self._known:
+                    message = f"{reading.path} is not in the plant model; add it, or correct the connector"
+                    packed.entries.append(self._refused(reading, "unknown_path", message))
+                elif problem := _problem(reading.sample):
+                    packed.entries.append(self._refused(reading, "bad_value", problem))
+                else:
+                    self._mark(packed, reading)
+                    if reason := self._suppressed(reading):
+                        packed.suppressed[reason] += 1
+                    else:
+                        by_path.setdefault(reading.path, []).append(reading.sample)
+            packed.entries += [self._fact(one) for one in batch.facts]
+            packed.entries += [self._malformed(one) for one in batch.malformed]
+        for path, samples in by_path.items():
+            self._samples(packed, path, samples)
+        return packed
+
+    def _mark(self, packed: Packed, reading: Reading) -> None:
+        place = (str(reading.path), reading.sample.tag)
+        packed.newest[place] = max(packed.newest.get(place, -1), reading.sample.at)
+
+    def _suppressed(self, reading: Reading) -> str | None:
+        sample = reading.sample
+        band = self._suppress.deadband.get(sample.tag)
+        if not self._suppress.unchanged and band is None:
+            return None
+        place = (reading.path, sample.tag)
+        last = self._last.get(place)
+        if last is not None and last[1] == sample.quality:  # a change of quality is always news
+            if self._suppress.unchanged and type(last[0]) is type(sample.value) and last[0] == sample.value:
+                return UNCHANGED
+            if band is not None and _number(last[0]) and _number(sample.value) and abs(sample.value - last[0]) < band:  # type: ignore[operator]
+                return DEADBAND
+        if len(self._last) >= PLACES_MAX:
+            self._last.clear()  # a source that invents tags must not fill the memory; some values are published once more
+        self._last[place] = (sample.value, sample.quality)
+        return None
+
+    def _samples(self, packed: Packed, path: Path, samples: list[Sample]) -> None:
+        name, number, bytes_key = self._place(path)
+        for part in _bounded(samples):
+            sequence = self._next(str(path))
+            value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
+            headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
+            packed.entries.append(Entry(name, number, bytes_key, value, headers, len(part)))
+
+    def _fact(self, reading: FactReading) -> Entry:
+        if reading.path not in self._known:
+            return self._quarantine(
+                None,
+                repr(reading.fact).encode(),
+                "unknown_path",
+                f"{reading.path} is not in the plant model",
+                str(reading.path),
+            )
+        name, number, bytes_key = self._place(reading.path)
+        kind = type(reading.fact).__name__
+        try:
+            value = self._codec.encode(reading.fact)
+            headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
+            if len(value) > RECORD_MAX_BYTES:
+                raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
+        except ValueError as error:
+            return self._quarantine(
+                reading.path, repr(reading.fact).encode(), "bad_fact", str(error), str(reading.path)
+            )
+        return Entry(name, number, bytes_key, value, headers, 1)
+
+    def _malformed(self, one: Malformed) -> Entry:
+        return self._quarantine(one.path, one.payload, one.reason, one.message, one.origin)
+
+    def _refused(self, reading: Reading, reason: str, message: str) -> Entry:
+        sample = reading.sample
+        document = {"path": str(reading.path)} | {
+            name: _writable(getattr(sample, name)) for name in ("tag", "at", "value", "quality")
+        }
+        payload = json.dumps(document, default=repr).encode()
+        return self._quarantine(
+            reading.path if reading.path in self._known else None, payload, reason, message, str(reading.path)
+        )
+
+    def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> Entry:
+        headers: Headers = [
+            ("__connect.errors.connector.name", self._source.encode()),
+            ("__connect.errors.stage", b"VALUE_CONVERTER"),
+            ("__connect.errors.class.name", b"connectors"),
+            ("__connect.errors.exception.message", _words(message, 2000)),
+            ("__connect.errors.topic", _words(origin, 500)),
+            ("uns.reason", reason.encode()),
+        ]
+        if len(payload) > QUARANTINE_MAX_BYTES:
+            headers.append(("uns.cut", str(len(payload)).encode()))
+            payload = payload[:QUARANTINE_MAX_BYTES]
+        if path is not None and path in self._known:
+            _, number, bytes_key = self._place(path)
+            return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, payload, headers, 1, reason)
+        return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, payload, headers, 1, reason)
+
+    def _place(self, path: Path) -> tuple[str, int, bytes]:
+        found = self._places.get(path)
+        if found is None:
+            area = next(area for area in self._areas if area.contains(path))
+            found = self._places[path] = (topic(path, MessageClass.RAW), partition(path, self._areas[area]), key(path))
+        return found
+
+
+def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:
+    part: list[Sample] = []
+    size = 0
+    for sample in samples:
+        length = _length_max(sample)
+        if part and (len(part) == SAMPLES_MAX or size + length > RECORD_MAX_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(sample)
+        size += length
+    if part:
+        yield part
+
+
+def _length_max(sample: Sample) -> int:
+    """An upper bound of a sample's bytes: at most four a character, and 64 for all numbers."""
+    return 64 + 4 * (len(sample.tag) + (len(sample.value) if isinstance(sample.value, str) else 0))
+
+
+def _problem(sample: Sample) -> str | None:
+    """Why no record can hold a sample. Asked before it meets others, so that it cannot spoil their record."""
+    value, name = sample.value, f"tag {sample.tag[:100]!r}"
+    if _length_max(sample) > RECORD_MAX_BYTES:
+        return f"{name}: tag and value have more than {(RECORD_MAX_BYTES - 64) // 4} characters; no record holds them"
+    for number in (sample.at, sample.quality, value):
+        if type(number) is int and not -(2**63) <= number < 2**63:
+            return f"{name}: an integer of {number.bit_length()} bits; 64 is the most"
+    if not (value is None or type(value) in (bool, int, float, str)):
+        return f"{name}: a {type(value).__name__} is no value of a tag"
+    for text in (sample.tag, value):
+        if isinstance(text, str) and not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                return f"{name}: text that is no Unicode (half of a surrogate pair)"
+    return None
+
+
+def _writable(value: object) -> object:
+    """JSON for a value; an integer of thousands of digits, which Python refuses to write in decimal, in hexadecimal."""
+    return hex(value) if type(value) is int and value.bit_length() > 1024 else value
+
+
+def _words(text: str, max_bytes: int) -> bytes:
+    """UTF-8 of at most so many bytes, cut between characters."""
+    return text.encode(errors="backslashreplace")[:max_bytes].decode(errors="ignore").encode()
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _identity(fact: Fact) -> str:
+    """Raises `ValueError` for an id that no header takes."""
+    id_ = str(getattr(fact, "id", None) or getattr(fact, "alert", ""))
+    if len(id_) > ID_MAX:
+        raise ValueError(f"an id of {len(id_)} characters; {ID_MAX} is the most")
+    return id_
+
+
+def _headers(id_: str, source: str, kind: str) -> Headers:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id_.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"uns.{kind}".encode()),
+        ("content-type", b"application/avro"),
+    ]

@@ -1,0 +1,247 @@
+"""Runs one connector: source → spool → Kafka → acknowledgement, with back-off, bounds and an honest ledger.
+
+Order of things for every batch: (1) it is packed and, with its ledger entries, committed to the spool; (2) Kafka
+confirms every record of it; (3) the source is acknowledged. A death at any point repeats work and loses none.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from connectors.base import Batch, Connector, SourceUnavailable, nothing_to_acknowledge
+from topology.model.plant import Connector as ConnectorModel
+from uns.runners.connector.outlet import Outlet, OutletBroken
+from uns.runners.connector.packing import Packer
+from uns.runners.connector.spool import Spool, SpoolError
+
+log = structlog.get_logger()
+
+INBOX_MAX = 64
+"""Batches read and not yet in the spool; beyond it the source waits."""
+IDLE_S = 0.05
+"""Longest sleep of the writer: a delivery that slipped past its wake-up waits no longer."""
+GATHER_S = 0.02
+"""Batches that arrive within this share a transaction and, by path, a record."""
+GATHER_MAX = 5_000
+BACKOFF_S = (0.5, 30.0)
+STEADY_S = 30.0
+"""A connection that lasted so long begins again with the shortest back-off."""
+UNACKED_MAX = 10_000
+"""Batches that Kafka has not confirmed and their source waits for; beyond it the source waits altogether."""
+FLUSH_S = 1.5
+"""Time for the last records at a stop; what is left stays in the spool, so there is no reason to be killed over it."""
+ROOM = 0.9
+"""A full spool takes again once it is this much of its size."""
+
+
+Ack = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class _Pending:
+    """Batches that share records, of which so many are not yet confirmed. Their values are on disk, not here."""
+
+    acks: list[Ack]
+    left: int
+
+
+class Runner:
+    """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
+
+    def __init__(self, name: str, model: ConnectorModel, connector: Connector, packer: Packer, spool: Spool) -> None:
+        self.name, self.spool = name, spool
+        self.source_problem: str | None = "not opened yet"
+        self.reopened = 0
+        self.last_read = 0.0
+        """Monotonic time of the newest batch."""
+        self._connector, self._packer, self._policy = connector, packer, model.spool.when_full
+        self._inbox: asyncio.Queue[Batch] = asyncio.Queue(INBOX_MAX)
+        self._pending: deque[_Pending] = deque()
+        self._owner: dict[int, _Pending] = {}
+        self._unacked = 0
+        self._wake = asyncio.Event()
+        self._full = False
+        self._taking = False
+        """Whether batches are between the inbox and the spool."""
+        self.outlet: Outlet | None = None
+
+    def attach(self, outlet: Outlet) -> None:
+        self.outlet = outlet
+
+    def wake(self) -> None:
+        """Tells the loop that something moved. Call it in the loop's thread."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        reader = asyncio.create_task(self._read(), name="reader")
+        writer = asyncio.create_task(self._write(), name="writer")
+        try:
+            done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await reader
+            await self._flush(writer)
+
+    def source_up(self) -> bool:
+        """Whether the source is open and gives signs of life."""
+        return self.source_problem is None and self._connector.healthy()
+
+    def problems(self) -> list[str]:
+        """Why it is not ready; empty when it is."""
+        found = [] if self.source_problem is None else [self.source_problem]
+        if self.source_problem is None and not self._connector.healthy():
+            found.append("the source is connected and silent")
+        if self._full:
+            found.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
+        if self._unacked >= UNACKED_MAX:
+            found.append(f"{self._unacked} batches wait for Kafka before they are acknowledged; the source waits")
+        if self.outlet is not None and self.outlet.problem:
+            found.append(self.outlet.problem)
+        return found
+
+    # -- source → inbox ----------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        wait_s = BACKOFF_S[0]
+        while True:
+            opened = time.monotonic()
+            try:
+                await self._inbox.join()  # what is not yet in the spool would be asked for once more
+                await self._connector.open(self.spool.newest())
+                self.source_problem = None
+                log.info("source open", connector=self.name)
+                async for batch in self._connector.batches():
+                    self.last_read = time.monotonic()
+                    await self._inbox.put(batch)
+                    self._wake.set()
+                raise SourceUnavailable("the source ended its stream")
+            except SourceUnavailable as error:
+                self.source_problem = str(error)
+                log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
+            # Not when we are cancelled: the link must live until what was read is acknowledged; `_flush` closes it.
+            await self._connector.close()
+            self.reopened += 1
+            if time.monotonic() - opened > STEADY_S:
+                wait_s = BACKOFF_S[0]
+            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+            wait_s = min(2 * wait_s, BACKOFF_S[1])
+
+    # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        assert self.outlet is not None
+        while True:
+            self._settle(self.outlet)
+            await self._acknowledge()
+            self.outlet.feed()
+            if await self._take():
+                continue
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+
+    def _open_for_more(self) -> bool:
+        if self._unacked >= UNACKED_MAX:
+            return False
+        if self._policy == "block":
+            limit = self.spool.max_bytes * (ROOM if self._full else 1.0)
+            full = self.spool.bytes >= limit
+            if full != self._full:
+                self._full = full
+                log.warning("spool full, the source waits" if full else "spool has room again", connector=self.name)
+            return not full
+        return True
+
+    async def _take(self) -> bool:
+        """Moves what the inbox has into the spool, in one transaction. False when there was nothing or no room."""
+        if not self._open_for_more() or self._inbox.empty():
+            return False
+        self._taking = True
+        try:
+            batches = await self._gather()
+            self._keep(batches)
+            for _ in batches:
+                self._inbox.task_done()
+        finally:
+            self._taking = False
+        return True
+
+    async def _gather(self) -> list[Batch]:
+        batches = [self._inbox.get_nowait()]
+        units, deadline = len(batches[0]), time.monotonic() + GATHER_S
+        while units < GATHER_MAX and (left := deadline - time.monotonic()) > 0:
+            try:
+                batch = await asyncio.wait_for(self._inbox.get(), left)
+            except TimeoutError:
+                break
+            batches.append(batch)
+            units += len(batch)
+        return batches
+
+    def _keep(self, batches: list[Batch]) -> None:
+        packed = self._packer.pack(batches)
+        ids = self.spool.append(packed.entries, packed.read, packed.suppressed, packed.newest)
+        # All of a gathered group is acknowledged together: its records are shared between its batches.
+        if acks := [batch.ack for batch in batches if batch.ack is not nothing_to_acknowledge]:
+            group = _Pending(acks, len(ids))
+            self._pending.append(group)
+            self._unacked += len(acks)
+            self._owner.update(dict.fromkeys(ids, group))
+        if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
+            self._drop()  # perhaps of this very group, so only now that its entries have an owner
+
+    def _drop(self) -> None:
+        assert self.outlet is not None
+        before = self.spool.pending
+        for id_ in self.spool.drop_oldest(self.outlet.cursor, int(self.spool.bytes - self.spool.max_bytes * ROOM)):
+            self._release(id_)
+        self._full = True
+        log.error("spool full, oldest dropped", connector=self.name, units=before - self.spool.pending)
+
+    def _settle(self, outlet: Outlet) -> None:
+        for id_ in outlet.collect():
+            self._release(id_)
+        if self._policy == "drop_oldest" and self._full and self.spool.bytes < self.spool.max_bytes / 2:
+            self._full = False
+
+    def _release(self, id_: int) -> None:
+        if (group := self._owner.pop(id_, None)) is not None:
+            group.left -= 1
+
+    async def _acknowledge(self) -> None:
+        while self._pending and self._pending[0].left <= 0:
+            acks = self._pending.popleft().acks
+            self._unacked -= len(acks)
+            for ack in acks:
+                await ack()
+
+    async def _flush(self, writer: "asyncio.Task[None]") -> None:
+        deadline = time.monotonic() + FLUSH_S
+        while not writer.done() and time.monotonic() < deadline and self._unsettled():  # noqa: ASYNC110 (conditions on disk and in the writer)
+            await asyncio.sleep(0.02)
+        writer.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await writer
+        if self.outlet is not None:
+            with suppress(OutletBroken, SpoolError):  # who raised them first has told
+                self._settle(self.outlet)
+                await self._acknowledge()
+        if self.spool.pending:
+            log.warning("stopped with a filled spool", connector=self.name, units=self.spool.pending)
+        await self._connector.close()
+        if self.outlet is not None:
+            self.outlet.close()
+        self.spool.close()
+
+    def _unsettled(self) -> bool:
+        """Whether something read is not yet in the spool, confirmed and acknowledged."""
+        return bool(not self._inbox.empty() or self._taking or self.spool.pending or self._pending)

@@ -1,0 +1,199 @@
+"""The loop of the roll-ups: restore from the log, then records in, wholes out, one transaction at a time. Blocking."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import Message as Consumed
+from faust.types import TP
+
+from processors.output.identity import of_natural
+from processors.rollup.fold import Rollup, Taken
+from schemas.codec import Codec, Undecodable
+from schemas.records import Kpi
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.path import Level, Path
+from topology.namespace.topics import partition, topic
+from uns.engine.config import EngineConfig
+from uns.engine.transaction import Transactions
+from uns.engine.transport import Membership
+from uns.history.replay.publish import message
+from uns.runners.rollup.source import Source
+from uns.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+LINGER_S = 1.0
+"""Machines of a plant speak of a window at about the same time: what comes within so long is one change of the whole."""
+IDLE_COMMIT_S = 2.0
+"""Positions alone, when nothing follows from what was read, are committed so often."""
+
+
+class Sums:
+    """Since the process began; the metrics read them."""
+
+    def __init__(self) -> None:
+        self.records: Counter[str] = Counter()
+        """What became of a record → how many."""
+        self.outputs: Counter[str] = Counter()
+        """Level → records committed."""
+        self.transactions = 0
+        self.derive_s = self.commit_s = 0.0
+        self.restored_records = 0
+        self.restored_s: float | None = None
+
+
+def group(plant: Plant) -> str:
+    """Consumer group and transactional.id of an enterprise's roll-ups."""
+    return f"uns-rollups-{plant.enterprise}"
+
+
+class Runner:
+    """One instance an enterprise: a second one shuts out the first. Whatever it raises, the process must end."""
+
+    def __init__(
+        self, settings: Settings, config: EngineConfig, plant: Plant, codec: Codec, horizon_us: int | None = None
+    ) -> None:
+        """`horizon_us`: other than the plant's. Then all that the topics keep is read again at the start."""
+        self.sums, self.turned = Sums(), time.monotonic()
+        self._plant, self._codec, self._all = plant, codec, horizon_us is not None
+        self.fold = Rollup(plant, horizon_us)
+        name = group(plant)
+        self._partitions = plant.areas()
+        topics = [topic(place, MessageClass.KPI) for place in plant.places()]
+        self._source = Source(settings, name, topics, config.restore_timeout_s)
+        self._transactions = Transactions(settings, config, name)
+        self._membership = Membership(name, -1, "", frozenset())
+        self._kept: dict[TP, dict[str, int]] = {tp: {} for tp in self._source.places}
+        """Partition → natural id → offset of the newest revision, of what the state rests on, in the order of offsets."""
+        self._since = 0
+        """Windows that began before it are not rolled up (µs)."""
+        self._committed: dict[TP, int] = {}
+        self._committed_at = time.monotonic()
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Works until told to stop. Raises `Fatal`, and what a registry client raises when it cannot be asked."""
+        try:
+            self._restore()
+            self._turn([])
+            while not stopping():
+                self._turn(self._source.poll(LINGER_S))
+        finally:
+            self._source.close()
+
+    def _restore(self) -> None:
+        """State is what is in the log: machines' records up to the group's position, and all of ours.
+
+        Our predecessor is shut out first, and all that it committed is read, whatever else is still open below it.
+        """
+        begun = time.monotonic()
+        self._transactions.open()
+        ends, lows = self._source.ends(), self._source.lows()
+        positions = self._source.committed()
+        begins = {tp: max(lows[tp], at.next_offset or 0) for tp, at in positions.items()}
+        starts = {
+            tp: lows[tp] if self._all or at.needed is None else max(lows[tp], min(at.needed, begins[tp]))
+            for tp, at in positions.items()
+        }
+        newest: dict[str, Consumed] = {}
+        first: dict[TP, int] = {}
+        for one in self._source.read(starts, ends):
+            tp = TP(one.topic(), one.partition())
+            first.setdefault(tp, one.timestamp()[1] * 1000)
+            self.sums.restored_records += 1
+            self.turned = time.monotonic()
+            if one.offset() < begins[tp] or not _of_a_machine(one):
+                # Only the newest revision is decoded; a record without our header is its own.
+                name = _natural(one) or f"{tp}@{one.offset()}"
+                newest.pop(name, None)
+                newest[name] = one
+        # Where history begins in the middle, because retention has removed what was before, wholes would lack parts.
+        anew = [tp for tp in first if positions[tp].next_offset is None and lows[tp] > 0]
+        self._since = max((first[tp] for tp in anew), default=0)
+        for one in newest.values():
+            self._take(one)
+        self.fold.restored()
+        self._forget()
+        self._source.begin(begins)
+        self._committed = dict(begins)
+        self.sums.restored_s = time.monotonic() - begun
+        log.info(
+            "restored",
+            seconds=round(self.sums.restored_s, 3),
+            records=self.sums.restored_records,
+            windows=self.fold.windows,
+            behind=sum(max(0, ends[tp] - begins[tp]) for tp in ends),
+        )
+
+    def _turn(self, records: list[Consumed]) -> None:
+        self.turned = time.monotonic()
+        for one in records:
+            self._take(one)
+        begun = time.monotonic()
+        outputs = self.fold.derive()
+        self._forget()
+        self.sums.derive_s += time.monotonic() - begun
+        positions = self._source.positions()
+        moved = positions != self._committed
+        if outputs or (moved and time.monotonic() - self._committed_at > IDLE_COMMIT_S):
+            self._commit(outputs, positions)
+
+    def _take(self, one: Consumed) -> None:
+        try:
+            record = self._codec.decode(one.value())
+        except Undecodable as error:
+            self.sums.records["unreadable"] += 1
+            log.warning(
+                "unreadable record", topic=one.topic(), partition=one.partition(), offset=one.offset(), why=str(error)
+            )
+            return
+        if not isinstance(record, Kpi):
+            self.sums.records["no_kpi"] += 1
+            return
+        if record.started_at < self._since and _of_a_machine(one):
+            self.sums.records["before_retention"] += 1
+            return
+        taken = self.fold.take(record)
+        self.sums.records[taken] += 1
+        if taken in (Taken.PART, Taken.OWN) or (taken is Taken.KNOWN and record.path.count("/") + 1 < Level.CELL):
+            kept = self._kept[TP(one.topic(), one.partition())]
+            kept.pop(record.natural_id, None)
+            kept[record.natural_id] = one.offset()
+
+    def _forget(self) -> None:
+        for name in self.fold.forgotten():
+            home, number = self._home(Path.parse(of_natural(name)))
+            self._kept[TP(home, number)].pop(name, None)
+
+    def _commit(self, outputs: list[Kpi], positions: dict[TP, int]) -> None:
+        begun = time.monotonic()
+        messages = []
+        for record in outputs:
+            path = Path.parse(record.path)
+            messages.append((self._home(path)[1], message(record, self._codec)))
+        needed = {tp: str(min(next(iter(self._kept[tp].values()), at), at)) for tp, at in positions.items()}
+        self._transactions.commit(messages, positions, self._membership, needed)
+        self._committed, self._committed_at = positions, time.monotonic()
+        for record in outputs:
+            self.sums.outputs[Level(record.path.count("/") + 1).name.lower()] += 1
+        self.sums.transactions += 1
+        self.sums.commit_s += time.monotonic() - begun
+
+    def _home(self, path: Path) -> tuple[str, int]:
+        """Topic and partition of a path's Kpi records."""
+        area = path.at(min(path.level, Level.AREA))
+        return topic(path, MessageClass.KPI), partition(path, self._partitions.get(area, 1))
+
+
+def _of_a_machine(one: Consumed) -> bool:
+    return bytes(one.key() or b"").count(b"/") + 1 == Level.CELL
+
+
+def _natural(one: Consumed) -> str | None:
+    """The natural id that a record's headers tell."""
+    for name, value in one.headers() or ():
+        if name == "ce_id":
+            return str(value.decode(errors="replace").rpartition(":")[0]) or None
+    return None

@@ -1,0 +1,164 @@
+"""Runs one sink: Kafka → target → offsets. Whatever crashes, a record is written again rather than left out."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import structlog
+
+from sinks.base import Retryable, Sink, Taken
+from uns.runners.sink.source import Fetched, Source, SourceLost
+
+log = structlog.get_logger()
+
+BATCH_MAX = 2_000
+POLL_S = 0.2
+BACKOFF_S = (0.1, 30.0)
+LONG_WRITE_S = 5.0
+"""From then on the consumer is kept alive beside the write."""
+IDLE_COMMIT_S = 1.0
+T = TypeVar("T")
+
+
+class Sums:
+    """Since the process began; the metrics read them."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.rejected: Counter[str] = Counter()
+        self.unreadable: Counter[str] = Counter()
+        self.retries = 0
+        self.write_s = 0.0
+        self.batches = 0
+
+
+class Runner:
+    """`run` until it is cancelled. The consumer lives in one thread of its own, so that polling never stops the loop."""
+
+    def __init__(self, name: str, sink: Sink, source: Source) -> None:
+        self.name, self.sums = name, Sums()
+        self.problem: str | None = "not opened yet"
+        self.turned = time.monotonic()
+        self._sink, self._source = sink, source
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
+        self._committed: dict[tuple[str, int], int] = {}
+        self._idle_since = time.monotonic()
+
+    async def run(self) -> None:
+        """Raises `SourceLost`, and whatever bug a sink has."""
+        try:
+            await self._patiently(self._sink.open)
+            own = await self._patiently(self._sink.positions)
+            await self._call(lambda: self._source.open(own))
+            while True:
+                self.turned = time.monotonic()
+                fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
+                if fetched.positions:
+                    await self._write(fetched)
+                else:
+                    await self._rest()
+        finally:
+            with suppress(Exception):
+                await self._sink.close()
+            await asyncio.shield(self._call(self._source.close))
+
+    async def _write(self, fetched: Fetched) -> None:
+        begun = time.monotonic()
+        # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
+        if fetched.unreadable:
+            await self._call(lambda: self._source.quarantine(fetched, []))
+            for _, error in fetched.unreadable:
+                self.sums.unreadable[error.reason] += 1
+        rejected = await self._patiently(
+            lambda: self._beside(self._sink.write(fetched.deliveries, fetched.positions)), self._pause
+        )
+        if rejected:
+            await self._call(lambda: self._source.quarantine(fetched, rejected))
+            for one in rejected:
+                self.sums.rejected[one.reason] += 1
+                log.warning("record rejected", sink=self.name, reason=one.reason, message=one.message[:300])
+            await self._patiently(lambda: self._sink.write([], fetched.positions), self._pause)
+        await self._call(lambda: self._source.commit(fetched.positions))
+        self._committed.update(fetched.positions)
+        self.sums.written += len(fetched.deliveries) - len(rejected)
+        self.sums.batches += 1
+        self.sums.write_s += time.monotonic() - begun
+        self._idle_since = time.monotonic()
+
+    async def _rest(self) -> None:
+        if time.monotonic() - self._idle_since < IDLE_COMMIT_S:
+            return
+        self._idle_since = time.monotonic()
+        positions = await self._call(self._source.idle_positions)
+        if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
+            await self._call(lambda: self._source.commit(ahead))
+            self._committed.update(ahead)
+
+    async def _patiently(
+        self, attempt: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]] | None = None
+    ) -> T:
+        """Again and again, with a growing wait, until the target takes it. Order is kept: nothing overtakes.
+
+        With `pause` the sink is reopened between, and `SourceLost` is raised when another instance has taken its place.
+        """
+        wait_s, broken = BACKOFF_S[0], False
+        while True:
+            self.turned = time.monotonic()
+            try:
+                if broken and pause is not None:
+                    await self._sink.open()
+                    broken = False
+                result = await attempt()
+            except Retryable as error:
+                if isinstance(error, Taken) and pause is not None:
+                    raise SourceLost(f"{error}; letting go of the partitions") from error
+                self.sums.retries += 1
+                if self.problem is None or self.problem == "not opened yet":
+                    log.warning("target away", sink=self.name, error=str(error))
+                self.problem, broken = str(error), True
+                if error.progressed:
+                    wait_s = BACKOFF_S[0]
+                await (pause or asyncio.sleep)(wait_s)
+                wait_s = min(2 * wait_s, BACKOFF_S[1])
+                continue
+            if self.problem is not None:
+                log.info("target answers", sink=self.name)
+            self.problem = None
+            return result
+
+    async def _pause(self, wait_s: float) -> None:
+        await self._keep_membership(asyncio.create_task(asyncio.sleep(wait_s)))
+
+    async def _beside(self, write: Coroutine[Any, Any, T]) -> T:
+        """The write, and beside a long one the consumer's polling."""
+        task = asyncio.create_task(write)
+        try:
+            await asyncio.wait({task}, timeout=LONG_WRITE_S)
+            if not task.done():
+                await self._keep_membership(task)
+            return await task
+        finally:
+            if not task.done():
+                task.cancel()
+                with suppress(BaseException):
+                    await task
+
+    async def _keep_membership(self, until: "asyncio.Task[Any]") -> None:
+        """Polls paused partitions until the task is done: the group must not think us dead because the target is slow."""
+        await self._call(lambda: self._source.hold(True))
+        while not until.done():
+            self.turned = time.monotonic()
+            stray = await self._call(lambda: self._source.poll(1, 0))
+            if stray.positions:  # a partition that was assigned meanwhile is not paused yet: it begins there again
+                back = {place: offset - 1 for place, offset in stray.positions.items()}
+                await self._call(lambda back=back: self._source.again(back))  # type: ignore[misc]
+                await self._call(lambda: self._source.hold(True))
+            await asyncio.wait({until}, timeout=POLL_S)
+        await self._call(lambda: self._source.hold(False))
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)

@@ -1,0 +1,89 @@
+"""A sink's process: everything put together, metrics, health, signals."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import REGISTRY
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from topology.model.plant import Plant
+from uns.errors import UserError
+from uns.model.components import sink_spec
+from uns.registry.client import Registry, RegistryUnavailable
+from uns.runners.sink.runner import Runner
+from uns.runners.sink.source import Source, SourceLost
+from uns.runtime import telemetry
+from uns.runtime.settings import Settings
+
+log = structlog.get_logger()
+FOLDER = "sinks"
+
+
+def group(plant: Plant, name: str) -> str:
+    """Consumer group of a sink of the plant model."""
+    return f"uns-sink-{plant.enterprise}-{name}"
+
+
+def serve(settings: Settings, plant: Plant, name: str) -> None:
+    """Runs a sink of the plant model until SIGTERM. Raises `UserError` for what a user, or a new start, can mend."""
+    telemetry.configure_logs(settings)
+    model = plant.sinks[name]
+    spec = sink_spec(model.kind)
+    folder = settings.state_dir / FOLDER / name
+    sink = spec.build(name, spec.config.model_validate(model.config), folder)
+    if settings.registry is None:
+        raise UserError("no schema registry: set UNS_REGISTRY")
+    codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
+    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec)
+    try:
+        asyncio.run(_run(settings, Runner(name, sink, source)))
+    except (SourceLost, RegistryUnavailable) as error:
+        raise UserError(f"sink {name}: {error}") from error
+
+
+async def _run(settings: Settings, runner: Runner) -> None:
+    REGISTRY.register(_Metrics(runner))
+    telemetry.serve(
+        settings.bind,
+        settings.metrics_port,
+        live=lambda: () if time.monotonic() - runner.turned < 60 else ("the runner has not turned for a minute",),
+        ready=lambda: (runner.problem,) if runner.problem else (),
+    )
+    task = asyncio.create_task(runner.run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.debug("stopped", sink=runner.name)
+
+
+class _Metrics(Collector):
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def collect(self) -> Iterable[Metric]:
+        sums, name = self._runner.sums, self._runner.name
+        records = CounterMetricFamily(
+            "uns_sink_records", "Records by what became of them", labels=("sink", "outcome", "reason")
+        )
+        records.add_metric((name, "written", ""), sums.written)
+        for outcome, reasons in (("rejected", sums.rejected), ("unreadable", sums.unreadable)):
+            for reason, count in reasons.items():
+                records.add_metric((name, outcome, reason), count)
+        yield records
+        for metric, text, value in (
+            ("uns_sink_batches", "Batches that the target has taken", sums.batches),
+            ("uns_sink_write_seconds", "Time the target took for them", sums.write_s),
+            ("uns_sink_retries", "Attempts that the target did not take", sums.retries),
+        ):
+            counter = CounterMetricFamily(metric, text, labels=("sink",))
+            counter.add_metric((name,), value)
+            yield counter
+        up = GaugeMetricFamily("uns_sink_target_up", "1 while the target takes what it is given", labels=("sink",))
+        up.add_metric((name,), float(self._runner.problem is None))
+        yield up

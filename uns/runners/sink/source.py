@@ -1,0 +1,203 @@
+"""The Kafka side of a sink: a consumer of committed records, its place, and the way to quarantine. Blocking."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from schemas.codec import Codec, Undecodable
+from sinks.base import Delivery, Positions, Rejected
+from topology.model.plant import Plant, Subscribe
+from topology.namespace.classes import MessageClass
+from topology.namespace.filters import Filter, topics
+from topology.namespace.path import BadPath, Path
+from topology.namespace.topics import parse_topic, topic
+from uns.runtime.settings import Settings
+
+log = structlog.get_logger()
+
+TIMEOUT_S = 10.0
+Place = tuple[str, int]
+
+
+class SourceLost(RuntimeError):
+    """Kafka refuses what no retry mends; the process ends and begins anew."""
+
+
+@dataclass
+class Fetched:
+    """What one poll brought: deliveries in order, what cannot be read, and where to go on."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    unreadable: list[tuple[Message, Undecodable]] = field(default_factory=list)
+    messages: dict[tuple[str, int, int], Message] = field(default_factory=dict)
+    positions: dict[Place, int] = field(default_factory=dict)
+
+
+class Source:
+    """Used by one thread at a time. Partitions move only inside `poll`."""
+
+    def __init__(
+        self, settings: Settings, plant: Plant, subscribe: Subscribe, group: str, name: str, codec: Codec
+    ) -> None:
+        self._name, self._codec = name, codec
+        self._filter = Filter.parse(subscribe.filter)
+        self.topics = topics([self._filter], subscribe.classes, plant.places())
+        self._area_partitions = plant.areas()
+        self._own: dict[Place, int] | None = None
+        self.assigned: set[Place] = set()
+        self._consumer = Consumer(
+            settings.kafka(
+                **{
+                    "group.id": group,
+                    # One process reads for a sink: its successor after a crash goes on at once, and of two the older ends.
+                    "group.instance.id": name,
+                    "enable.auto.commit": False,
+                    "isolation.level": "read_committed",
+                    "auto.offset.reset": "earliest",
+                    "partition.assignment.strategy": "cooperative-sticky",
+                    "session.timeout.ms": 10_000,
+                    "max.poll.interval.ms": 300_000,
+                    "fetch.wait.max.ms": 100,
+                    "queued.max.messages.kbytes": 32_768,
+                    "topic.metadata.refresh.interval.ms": 10_000,
+                }
+            )
+        )
+        self._producer = Producer(
+            settings.kafka(**{"enable.idempotence": True, "acks": "all", "message.max.bytes": 4_000_000})
+        )
+
+    def open(self, own: Positions | None) -> None:
+        """Begins: where `own` says, and at the beginning of a partition that it does not name; None: where the group stands."""
+        self._own = None if own is None else dict(own)
+        self._consumer.subscribe(
+            self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for part in partitions:
+            self.assigned.add((part.topic, part.partition))
+            if self._own is not None:
+                part.offset = self._own.get((part.topic, part.partition), OFFSET_BEGINNING)
+        consumer.incremental_assign(partitions)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.assigned.difference_update((part.topic, part.partition) for part in partitions)
+        consumer.incremental_unassign(partitions)
+
+    def poll(self, most: int, timeout_s: float) -> Fetched:
+        """At most `most` records. Raises `SourceLost`."""
+        fetched = Fetched()
+        for message in self._consumer.consume(most, timeout_s):
+            if (error := message.error()) is not None:
+                if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+                    raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
+                if error.fatal():
+                    raise SourceLost(f"{error.str()}; does another process run this sink?")
+                if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    log.warning(
+                        "topic missing", sink=self._name, error=error.str(), hint="uns apply creates the plant's topics"
+                    )
+                continue  # librdkafka reconnects by itself
+            self._take(message, fetched)
+        return fetched
+
+    def _take(self, message: Message, fetched: Fetched) -> None:
+        place = (message.topic(), message.partition())
+        fetched.positions[place] = message.offset() + 1
+        _, message_class = parse_topic(message.topic())
+        try:
+            key = (message.key() or b"").decode()
+            path = Path.parse(key)
+        except (BadPath, UnicodeDecodeError) as error:
+            fetched.unreadable.append((message, Undecodable("bad_key", f"the key is no path: {error}")))
+            return
+        if not self._filter.matches(path):
+            return
+        try:
+            record = self._codec.decode(message.value())
+        except Undecodable as error:
+            fetched.unreadable.append((message, error))
+            return
+        fetched.messages[(*place, message.offset())] = message
+        fetched.deliveries.append(
+            Delivery(*place, message.offset(), key, message_class, record, message.timestamp()[1] * 1000)
+        )
+
+    def commit(self, positions: Positions) -> None:
+        """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once."""
+        if self._own is not None:
+            self._own.update(positions)  # a partition that goes and comes back does not begin anew
+        offsets = [TopicPartition(*place, offset) for place, offset in positions.items() if place in self.assigned]
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            log.warning("commit failed", sink=self._name, error=error.args[0].str())
+
+    def idle_positions(self) -> dict[Place, int]:
+        """Where the consumer stands, past transaction markers: committed when idle, so that lag reads 0."""
+        positions = self._consumer.position([TopicPartition(*place) for place in self.assigned])
+        return {(part.topic, part.partition): part.offset for part in positions if part.offset >= 0}
+
+    def hold(self, held: bool) -> None:
+        """While held, polling keeps the membership and brings nothing."""
+        parts = [TopicPartition(*place) for place in self.assigned]
+        if parts:
+            (self._consumer.pause if held else self._consumer.resume)(parts)
+
+    def again(self, positions: Positions) -> None:
+        """Goes back: the next poll brings what begins there."""
+        for (name, number), offset in positions.items():
+            if (name, number) in self.assigned:
+                self._consumer.seek(TopicPartition(name, number, offset))
+
+    def quarantine(self, fetched: Fetched, rejected: Sequence[Rejected]) -> None:
+        """The rejected of `fetched`; without any, the unreadable. Returns once Kafka has them, bytes unchanged. Raises
+        `SourceLost`."""
+        wanted = []
+        if not rejected:
+            wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
+        for one in rejected:
+            delivery = one.delivery
+            message = fetched.messages[delivery.topic, delivery.partition, delivery.offset]
+            wanted.append((message, one.reason, "TASK_PUT", one.message))
+        errors: list[str] = []
+        for message, reason, stage, words in wanted:
+            self._produce(message, reason, stage, words, errors)
+        if wanted and (self._producer.flush(TIMEOUT_S) or errors):
+            raise SourceLost(
+                f"quarantine does not take records: {errors[0] if errors else 'no answer from Kafka'}; `uns apply` creates it"
+            )
+
+    def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
+        area, _ = parse_topic(message.topic())
+        headers = [
+            *(message.headers() or []),
+            ("__connect.errors.topic", message.topic().encode()),
+            ("__connect.errors.partition", str(message.partition()).encode()),
+            ("__connect.errors.offset", str(message.offset()).encode()),
+            ("__connect.errors.connector.name", self._name.encode()),
+            ("__connect.errors.stage", stage.encode()),
+            ("__connect.errors.exception.message", words.encode()[:2000]),
+            ("uns.reason", reason.encode()),
+        ]
+
+        def delivered(error: KafkaError | None, _message: object) -> None:
+            if error is not None:
+                errors.append(error.str())
+
+        self._producer.produce(
+            topic(area, MessageClass.QUARANTINE),
+            message.value(),
+            message.key(),
+            message.partition() if area in self._area_partitions else 0,
+            on_delivery=delivered,
+            headers=headers,
+        )
+
+    def close(self) -> None:
+        self._consumer.close()

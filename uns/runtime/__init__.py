@@ -1,0 +1,1 @@
+"""What every process needs: settings, clock, telemetry, supervised children, locks, ports."""

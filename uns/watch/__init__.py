@@ -1,0 +1,1 @@
+"""Watching processes from outside: their metrics, and a screen of them."""

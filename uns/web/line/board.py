@@ -1,0 +1,131 @@
+"""What the screen shows, as a pure fold of derived records: `apply` takes one record, nothing here does I/O."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from schemas.records import Alert, Current, Derived, Downtime, Oee, Quality, State
+from topology.kpi.definition import Definition, definition
+
+STATES_MAX = 600
+STOPS_MAX = 300
+POINTS_MAX = 150
+WINDOWS_MAX = 60
+ALERTS_MAX = 200
+
+RecordT = TypeVar("RecordT", bound=Derived)
+
+
+class Newest(Generic[RecordT]):
+    """The newest revision of each record, at most `limit` of them: the one that begins first makes room."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._records: dict[str, RecordT] = {}
+
+    def put(self, record: RecordT) -> None:
+        known = self._records.get(record.natural_id)
+        if known is not None and known.revision >= record.revision:
+            return
+        self._records[record.natural_id] = record
+        if len(self._records) > self._limit:
+            del self._records[min(self._records, key=lambda name: self._records[name].started_at)]
+
+    def __iter__(self) -> Iterator[RecordT]:
+        """In order of begin."""
+        return iter(sorted(self._records.values(), key=lambda record: record.started_at))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+@dataclass
+class Cell:
+    """The newest of everything about one work unit."""
+
+    path: str
+    current: Current | None = None
+    states: Newest[State] = field(default_factory=lambda: Newest(STATES_MAX))
+    stops: Newest[Downtime] = field(default_factory=lambda: Newest(STOPS_MAX))
+    windows: Newest[Oee] = field(default_factory=lambda: Newest(WINDOWS_MAX))
+    points: dict[str, Newest[Quality]] = field(default_factory=dict)
+    alerts: Newest[Alert] = field(default_factory=lambda: Newest(ALERTS_MAX))
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass
+class Board:
+    """Everything the page knows. Memory is bounded per cell by the limits above."""
+
+    order: tuple[str, ...] = ()
+    """Paths of the cells in the order of the plant model, which is the order of the line."""
+    definition: Definition = field(default_factory=lambda: definition("iso22400@1"))
+    """What the time elements mean; the plant's, where its model can be read."""
+    cells: dict[str, Cell] = field(default_factory=dict)
+    now: int = 0
+    """Newest plant time (µs) any record has shown."""
+    applied: int = 0
+
+    def apply(self, record: Derived) -> None:
+        """Takes in one record; an older revision than the one shown changes nothing."""
+        self.applied += 1
+        cell = self.cells.get(record.path)
+        if cell is None:
+            cell = self.cells[record.path] = Cell(record.path)
+        match record:
+            case Current():
+                self.now = max(self.now, record.at)
+                if cell.current is None or cell.current.at <= record.at:
+                    cell.current = record
+            case State():
+                cell.states.put(record)
+            case Downtime():
+                cell.stops.put(record)
+            case Oee():
+                cell.windows.put(record)
+            case Quality():
+                cell.points.setdefault(record.characteristic, Newest(POINTS_MAX)).put(record)
+            case Alert():
+                cell.alerts.put(record)
+            case _:
+                pass
+
+    def paths(self) -> list[str]:
+        """Every path in the order of the plant model; one that the model does not know comes last."""
+        place = {path: number for number, path in enumerate(self.order)}
+        return sorted(self.cells, key=lambda path: (place.get(path, len(place)), path))
+
+    def lines(self) -> list[str]:
+        """Paths of the lines, in order."""
+        return list(dict.fromkeys(path.rpartition("/")[0] for path in self.paths() if path.count("/") == 4))
+
+    def cells_of(self, line: str) -> list[Cell]:
+        """The line's cells, in the order of the material's flow as the model has it."""
+        return [self.cells[path] for path in self.paths() if path.rpartition("/")[0] == line]
+
+    def open_alerts(self, place: str = "") -> list[Alert]:
+        """Alerts not cleared at a place or inside it, the most severe and newest first."""
+        rank = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+        found = [
+            alert
+            for path, cell in self.cells.items()
+            if not place or path == place or path.startswith(place + "/")
+            for alert in cell.alerts
+            if alert.state != "cleared"
+        ]
+        return sorted(found, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
+
+    def window(self, cell: Cell, kind: str) -> Oee | None:
+        """The newest window of a kind that has begun, or None."""
+        found = None
+        for window in cell.windows:
+            if window.window == kind and window.started_at <= self.now:
+                found = window
+        return found
+
+    def stale(self, cell: Cell, tolerance_us: int) -> bool:
+        """Whether the cell's snapshot is older than the plant's clock by more than the tolerance."""
+        return cell.current is None or self.now - cell.current.at > tolerance_us

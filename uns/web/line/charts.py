@@ -1,0 +1,277 @@
+"""The board's charts as ECharts options: pure functions, so that a test can read what the screen draws."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.records import Oee, Quality
+from topology.kpi.definition import Definition
+from uns.web.line.board import Board, Cell
+from uns.web.theme import FAINT, INK, LINE, LOOKS, bars, look
+
+MINUTE_US = 60_000_000
+TIMELINE_US = 60 * MINUTE_US
+"""How far back the state timeline reaches in plant time."""
+
+Options = dict[str, Any]
+
+_BAND = """(params, api) => {
+  const y = api.value(0), box = params.coordSys, height = api.size([0, 1])[1] * 0.62, unknown = api.value(4);
+  const [left, middle] = api.coord([api.value(1), y]), [right] = api.coord([api.value(2), y]);
+  const x = Math.max(left, box.x), width = Math.min(Math.max(right, left + 1), box.x + box.width) - x;
+  return width > 0 && {type: 'rect', shape: {x, y: middle - height / 2, width, height},
+    style: {fill: api.visual('color'), stroke: unknown ? '#8b949e' : null, lineDash: unknown ? [4, 3] : null}};
+}"""
+
+
+def timeline(board: Board, cells: Sequence[Cell]) -> Options:
+    """One band a machine: its states over the last hour of plant time. What nobody knows is dashed."""
+    begin, now = board.now - TIMELINE_US, board.now
+    names = [cell.name for cell in cells]
+    series = []
+    for shown in LOOKS:
+        data = [
+            {
+                "value": [
+                    row,
+                    max(state.started_at, begin) / 1000,
+                    min(state.ended_at or now, now) / 1000,
+                    state.state,
+                    int(shown.dashed),
+                ]
+            }
+            for row, cell in enumerate(cells)
+            for state in cell.states
+            if look(state.state, state.mode) == shown
+            and (state.ended_at or now) > begin
+            and state.started_at < now
+            and state.ended_at != state.started_at
+        ]
+        series.append(
+            {
+                "type": "custom",
+                "name": f"{shown.glyph} {shown.word}",
+                ":renderItem": _BAND,
+                "itemStyle": {"color": shown.color},
+                "color": shown.color,
+                "encode": {"x": [1, 2], "y": 0},
+                "data": data,
+            }
+        )
+    return {
+        "animation": False,
+        "grid": {"left": 76, "right": 16, "top": 34, "bottom": 24},
+        "legend": {
+            "top": 0,
+            "left": 0,
+            "itemWidth": 12,
+            "itemHeight": 10,
+            "textStyle": {"color": FAINT, "fontSize": 11},
+        },
+        "tooltip": {
+            ":formatter": "p => p.marker + p.value[3] + ' · ' + Math.round((p.value[2]-p.value[1])/6000)/10 + ' min'"
+        },
+        "xAxis": {"type": "time", "min": begin / 1000, "max": now / 1000, "splitLine": {"lineStyle": {"color": LINE}}},
+        "yAxis": {
+            "type": "category",
+            "data": names,
+            "inverse": True,
+            "axisTick": {"show": False},
+            "axisLine": {"show": False},
+        },
+        "series": series,
+        "useUTC": True,
+    }
+
+
+def losses_min(window: Oee, definition: Definition) -> dict[str, float]:
+    """Minutes of a window's planned time by where they went; speed loss below zero means a wrong ideal cycle."""
+    elements = window.element_us
+    running = sum(elements.get(name, 0) for name, part in definition.elements.items() if part.loss == "none")
+    lost = [name for name, part in definition.elements.items() if part.loss not in ("none", "outside")]
+    return {
+        "good": window.ideal_good_us / MINUTE_US,
+        "quality": (window.ideal_us - window.ideal_good_us) / MINUTE_US,
+        "speed": (running - window.ideal_us) / MINUTE_US,
+        **{name: elements.get(name, 0) / MINUTE_US for name in lost},
+    }
+
+
+def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Options:
+    """Stacked minutes of planned time, one bar a machine: good production first, then what was lost and to what."""
+    minutes = [losses_min(window, definition) for _, window in windows]
+    return {
+        "animation": False,
+        "grid": {"left": 76, "right": 20, "top": 34, "bottom": 24},
+        "legend": {
+            "top": 0,
+            "left": 0,
+            "itemWidth": 12,
+            "itemHeight": 10,
+            "textStyle": {"color": FAINT, "fontSize": 11},
+        },
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "shadow"},
+            ":valueFormatter": "v => v.toFixed(1) + ' min'",
+        },
+        "xAxis": {"type": "value", "name": "min", "splitLine": {"lineStyle": {"color": LINE}}},
+        "yAxis": {
+            "type": "category",
+            "data": [name for name, _ in windows],
+            "inverse": True,
+            "axisTick": {"show": False},
+        },
+        "series": [
+            {
+                "type": "bar",
+                "stack": "time",
+                "name": word,
+                "itemStyle": {"color": color},
+                "barWidth": "58%",
+                "data": [round(row[key], 2) for row in minutes],
+            }
+            for key, word, color in bars(definition)
+        ],
+    }
+
+
+def pareto(board: Board, cells: Sequence[Cell], limit: int = 10) -> Options:
+    """Stop minutes by reason, the worst first, with the cumulative share. A stop nobody explained is a bar like any other."""
+    minutes: dict[str, float] = defaultdict(float)
+    for cell in cells:
+        for stop in cell.stops:
+            end = stop.ended_at or board.now
+            minutes[stop.reason or f"no reason ({stop.category or stop.state})"] += (
+                max(end - stop.started_at, 0) / MINUTE_US
+            )
+    ranked = sorted(((value, name) for name, value in minutes.items() if value > 0), reverse=True)
+    total = sum(value for value, _ in ranked)
+    shown = ranked[:limit]
+    running, cumulative = 0.0, []
+    for value, _ in shown:
+        running += value
+        cumulative.append(round(100 * running / total, 1))
+    return {
+        "animation": False,
+        "grid": {"left": 44, "right": 44, "top": 24, "bottom": 64},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {
+            "type": "category",
+            "data": [name for _, name in shown],
+            "axisLabel": {"interval": 0, "rotate": 25, "fontSize": 11, "width": 110, "overflow": "truncate"},
+        },
+        "yAxis": [
+            {"type": "value", "name": "min", "splitLine": {"lineStyle": {"color": LINE}}},
+            {
+                "type": "value",
+                "max": 100,
+                "min": 0,
+                "axisLabel": {"formatter": "{value}%"},
+                "splitLine": {"show": False},
+            },
+        ],
+        "series": [
+            {
+                "type": "bar",
+                "name": "minutes",
+                "itemStyle": {"color": "#7f8a99"},
+                "data": [round(v, 1) for v, _ in shown],
+                "barMaxWidth": 36,
+            },
+            {
+                "type": "line",
+                "name": "cumulative %",
+                "yAxisIndex": 1,
+                "data": cumulative,
+                "color": INK,
+                "symbolSize": 5,
+                "lineStyle": {"width": 1},
+            },
+        ],
+    }
+
+
+def control_chart(points: Sequence[Quality]) -> Options:
+    """Individuals with centre line, control limits (dashed) and specification limits (dotted); a flagged point names its rules."""
+    data = [
+        {
+            "value": [point.started_at / 1000, point.value],
+            "symbol": "diamond" if point.rules else "circle",
+            "symbolSize": 11 if point.rules else 4,
+            "itemStyle": {"color": "#cc3d3d" if point.rules else ("#9aa5b1" if point.phase == "baseline" else INK)},
+            "label": {
+                "show": bool(point.rules),
+                "formatter": ",".join("MR" if rule == 0 else str(rule) for rule in point.rules),
+                "position": "top",
+                "color": "#cc3d3d",
+                "fontSize": 10,
+            },
+        }
+        for point in points
+    ]
+    newest = points[-1] if points else None
+    marks: list[Options] = []
+    levels = [point.value for point in points]
+    if newest is not None:
+        for value, name, style in (
+            (newest.mean, "x̄", "solid"),
+            (newest.ucl, "UCL", "dashed"),
+            (newest.lcl, "LCL", "dashed"),
+            (newest.usl, "USL", "dotted"),
+            (newest.lsl, "LSL", "dotted"),
+        ):
+            if value is not None:
+                levels.append(value)
+                color = FAINT if style != "dotted" else "#8a6fb3"
+                marks.append(
+                    {
+                        "yAxis": value,
+                        "name": name,
+                        "lineStyle": {"type": style, "color": color},
+                        "label": {"formatter": f"{name} {value:.4g}", "color": color},
+                    }
+                )
+    margin = (max(levels) - min(levels)) * 0.06 if levels else 1
+    return {
+        "animation": False,
+        "grid": {"left": 56, "right": 78, "top": 20, "bottom": 24},
+        "tooltip": {"trigger": "item"},
+        "xAxis": {"type": "time", "splitLine": {"show": False}},
+        "yAxis": {
+            "type": "value",
+            "min": round(min(levels) - margin, 4) if levels else None,
+            "max": round(max(levels) + margin, 4) if levels else None,
+            "splitLine": {"lineStyle": {"color": LINE}},
+        },
+        "series": [
+            {
+                "type": "line",
+                "data": data,
+                "lineStyle": {"color": "#9aa5b1", "width": 1},
+                "markLine": {"symbol": "none", "silent": True, "animation": False, "data": marks},
+            }
+        ],
+        "useUTC": True,
+    }
+
+
+def clock(at: int | None) -> str:
+    """Plant time of day, UTC."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%H:%M:%S") if at else "–"
+
+
+def span(duration_us: int) -> str:
+    """A duration an operator can read: 45 s, 12 min, 3 h 05."""
+    seconds = max(duration_us, 0) // 1_000_000
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
+
+
+def percent(ratio: float | None) -> str:
+    """A ratio as a percentage; what has no denominator is a dash, not a zero."""
+    return "–" if ratio is None else f"{100 * ratio:.1f} %"
