@@ -28,11 +28,11 @@ from processors.derive import (
 from processors.derive.bottleneck.bottleneck import Bottlenecks
 from processors.inputs.facts import EARLIEST, LATEST, Facts, fault, span
 from processors.inputs.schedule import Plan
-from processors.inputs.series import HOUR, INF
 from processors.output.identity import parse
 from processors.output.ledger import Ledger
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import Names
+from processors.units import HOUR, INF
 from schemas.records import (
     Acknowledge,
     Derived,

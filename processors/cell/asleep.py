@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from processors.cell import store
-from processors.inputs.series import INF
+from processors.units import INF
 
 WOKEN_A_TICK = 250
 """Cells opened with each tick besides those that must be: a plant wakes over some ticks, not at one."""

@@ -13,13 +13,14 @@ from processors.inputs.facts import Facts
 from processors.inputs.journal import Journal
 from processors.inputs.pieces import Pieces
 from processors.inputs.schedule import Plan
-from processors.inputs.series import HOUR, INF, Series
+from processors.inputs.series import Series
 from processors.output.ledger import Ledger
 from processors.spc.chart import Chart
 from processors.timeline import noise, stops
 from processors.timeline.elements import MAINTENANCE, PLAIN, Context, Elements
 from processors.timeline.timeline import UNKNOWN, Interval, Names, Timeline
 from processors.timeline.windows import Group, Groups, Totals, Windows, merge
+from processors.units import HOUR, INF
 from schemas.records import Downtime, Order, Sample, Shift
 from topology.kpi.definition import KpiFormula
 from topology.model.plant import EquipmentType, Tag

@@ -23,9 +23,10 @@ import msgspec
 from processors.cell.cell import Cell
 from processors.inputs.facts import KINDS, Fact, Facts
 from processors.inputs.journal import Line
-from processors.inputs.series import HOUR, INF, Entry, Packed
+from processors.inputs.series import Entry, Packed
 from processors.output.ledger import Ledger
 from processors.timeline import windows
+from processors.units import HOUR, INF
 from schemas.records import Sample, Value
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,7 +7,7 @@ Nelson rule until CLEAR_AFTER points in a row complete none, or the chart starts
 
 from processors.cell.cell import Cell
 from processors.cell.view import View
-from processors.inputs.series import INF
+from processors.units import INF
 from schemas.records import Alert, Derived
 
 BREAKDOWN, SILENT, QUALITY = "alert.breakdown", "alert.silent", "alert.quality"

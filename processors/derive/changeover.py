@@ -23,10 +23,10 @@ from processors.inputs import pieces
 from processors.inputs.counters import Counted
 from processors.inputs.pieces import MADE, NOT_GOOD
 from processors.inputs.schedule import BUSY, Plan
-from processors.inputs.series import HOUR, INF
 from processors.output.withdrawal import emptied
 from processors.timeline.elements import SETUP
 from processors.timeline.timeline import NO_OFFSET, hull
+from processors.units import HOUR, INF
 from schemas.records import Changeover, Derived
 
 KIND = "changeover"

@@ -3,8 +3,9 @@
 from processors.cell.cell import Cell
 from processors.cell.view import View
 from processors.derive import oee
-from processors.inputs.series import HOUR
+from processors.timeline import sums
 from processors.timeline.timeline import UNKNOWN
+from processors.units import HOUR
 from schemas.records import Current, CurrentTag, Derived, Inputs, State
 
 KIND = "current"
@@ -20,7 +21,7 @@ def derive(cell: Cell, view: View, inputs: Inputs) -> list[Derived]:
     state = ledger.get("state", begun) if begun is not None else None
     piece = cell.plan.piece(view.now)
     if piece.shift is not None:
-        groups = oee.shift_sums(cell, piece.shift, view)
+        groups = sums.shift_sums(cell, piece.shift, view)
     elif cell.plan.shifts_told or cell.born is None:
         groups = {}
     else:

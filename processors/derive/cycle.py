@@ -22,9 +22,9 @@ from processors.derive.oee import ideal_cycle_us
 from processors.inputs import pieces
 from processors.inputs.counters import MADE_BEFORE, increments
 from processors.inputs.pieces import MADE, Pieces
-from processors.inputs.series import HOUR, INF
 from processors.output.withdrawal import emptied
 from processors.timeline.timeline import NO_OFFSET
+from processors.units import HOUR, INF
 from schemas.records import Cycle, Derived
 
 KIND = "cycle"

@@ -15,13 +15,13 @@ from urllib.parse import quote
 from processors.cell.cell import Cell
 from processors.cell.view import View
 from processors.derive import oee
-from processors.derive.oee import LONG_MAX
-from processors.inputs.series import HOUR, INF
 from processors.output.withdrawal import emptied
-from processors.timeline import stops
+from processors.timeline import stops, sums
 from processors.timeline.elements import MAINTENANCE, SETUP
 from processors.timeline.stops import Stops
+from processors.timeline.sums import LONG_MAX
 from processors.timeline.windows import Groups, Totals
+from processors.units import HOUR, INF
 from schemas.records import Derived, Kpi, KpiPieces, KpiStops
 from topology.kpi.values import Facts, losses, values
 
@@ -67,15 +67,15 @@ def _due(cell: Cell, view: View) -> Iterator[tuple[Window, Groups]]:
     for name, shift in plan.shifts.items():
         if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end, flush):
             window = Window("shift", shift.start, shift.end, [(shift.start, shift.end)], name)
-            yield window, oee.shift_sums(cell, name, view)
+            yield window, sums.shift_sums(cell, name, view)
     for name, order in plan.orders.items():
         if order.end > view.begin and order.start < view.now and view.due(order.start, order.end, flush):
-            groups = oee.window_sums(cell, oee.ORDERS, name, order.start, order.end, view)
+            groups = sums.window_sums(cell, sums.ORDERS, name, order.start, order.end, view)
             product = order.order.product
             yield Window("order", order.start, order.end, [(order.start, order.end)], name, name, product), groups
     for day in plan.days.between(first, view.now + 1):
         if view.due(day.start, day.end, flush):
-            groups = oee.window_sums(cell, oee.DAY, day.name, day.start, day.end, view)
+            groups = sums.window_sums(cell, sums.DAY, day.name, day.start, day.end, view)
             yield Window("day", day.start, day.end, [(day.start, day.end)], day.name), groups
             for product, parts in _products(cell, view, day.start, day.end).items():
                 orders = {name for name, order in plan.orders.items() if order.order.product == product}

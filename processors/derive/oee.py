@@ -10,21 +10,18 @@ Windows: hours (UTC), shifts and orders. Provisional every provisional_s while o
 
 from typing import Any, NamedTuple
 
-from processors.cell.cell import Cell, window_label
+from processors.cell.cell import Cell
 from processors.cell.view import View
 from processors.inputs.schedule import Plan
-from processors.inputs.series import HOUR, INF
 from processors.output.withdrawal import emptied
 from processors.timeline.elements import Elements
-from processors.timeline.windows import Group, Groups, Totals, merge
+from processors.timeline.sums import LONG_MAX, ORDERS, shift_sums, window_sums
+from processors.timeline.windows import Groups, Totals
+from processors.units import HOUR, INF
 from schemas.records import Derived, Oee
 from topology.kpi.values import Facts, Pieces, values
 
-LONG_MAX = (1 << 63) - 1
-"""What the record can hold; only a counter gone mad comes near."""
 HOURLY, SHIFT, ORDER = "oee.hour", "oee.shift", "oee.order"
-ORDERS, SHIFTS, DAY = 0, 1, 2
-"""Places in a `Group`."""
 RATIOS = ("availability", "performance", "quality", "oee")
 
 
@@ -123,30 +120,6 @@ def derive(cell: Cell, view: View) -> list[Derived]:
                 product=order.order.product,
             )
     return out
-
-
-def shift_sums(cell: Cell, name: str, view: View) -> Groups:
-    """The sums of a shift so far."""
-    shift = cell.plan.shifts[name]
-    return window_sums(cell, SHIFTS, name, shift.start, shift.end, view)
-
-
-def window_sums(cell: Cell, part: int, name: str, start: int, end: int, view: View) -> Groups:
-    """The sums of an order (part 0 of a group), shift (1) or day (2) so far, from hours and from what was let go."""
-    groups: Groups = {}
-    merge(groups, cell.carry.get(window_label(part, name), {}))
-    until = min(end, view.now)
-    for hour in range(max(start, view.floor) // HOUR, -(-until // HOUR)):
-        for group, totals in cell.windows.hour(cell.plan, hour, view.now, view.watermark).items():
-            if group[part] == name:
-                merge(groups, {group: totals})
-    known_us = sum(sum(totals.element_us) for totals in groups.values())
-    if (missing := until - start - known_us) > 0:  # a part older than anything kept
-        rest = cell.windows.nothing()
-        rest.element_us[cell.elements.unknown] = missing
-        order, shift, day = (name if n == part else None for n in (ORDERS, SHIFTS, DAY))
-        merge(groups, {Group(order, shift, day or ""): rest})
-    return groups
 
 
 def _publish(

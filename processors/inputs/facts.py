@@ -7,7 +7,7 @@ window inside the correction horizon.
 from typing import NamedTuple, TypeVar
 
 from processors.base import Rejection
-from processors.inputs.series import INF
+from processors.units import INF
 from schemas.records import Lot, Order, Reason, Shift
 
 Fact = Order | Shift | Lot | Reason

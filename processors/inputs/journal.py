@@ -8,7 +8,7 @@ import struct
 
 import msgspec
 
-from processors.inputs.series import HOUR
+from processors.units import HOUR
 
 CHUNK = 32
 _LINES = struct.Struct(">BH")

@@ -5,7 +5,7 @@ A chain is a run of signs with no gap longer than `silent_after`. The set of cha
 
 from bisect import bisect_left, bisect_right
 
-from processors.inputs.series import INF
+from processors.units import INF
 
 
 class Life:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from processors.inputs.series import INF
+from processors.units import INF
 from schemas.records import Order, Shift
 from topology.kpi.definition import Planned
 from topology.model.shifts import Days

@@ -13,8 +13,8 @@ from itertools import accumulate
 from operator import sub
 from typing import NamedTuple
 
-HOUR = 3_600_000_000
-INF = 1 << 62
+from processors.units import HOUR, INF
+
 OPEN_MAX, SEALED, JOINED = 48, 32, 12
 """Of the newest hour so many samples stay open at most; then the oldest so many are sealed; so many seals are joined."""
 _WIDTHS = "bhi"

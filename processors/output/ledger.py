@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from processors.inputs.series import HOUR, INF
 from processors.output.columns import FIELDS, Row, decode, encode
 from processors.output.identity import natural_id, revised
+from processors.units import HOUR, INF
 from schemas.records import Derived, Inputs
 
 Key = tuple[str, int]

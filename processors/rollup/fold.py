@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from processors.derive.oee import LONG_MAX
-from processors.inputs.series import HOUR
 from processors.output.identity import natural_id, revised
 from processors.rollup.parts import Part, inputs, pack, reach, recorded, stops, unpack
 from processors.rollup.places import TOP, Key, Zones, key_of, zones
 from processors.rollup.work_center import WorkCenter
+from processors.timeline.sums import LONG_MAX
+from processors.units import HOUR
 from schemas.records import Kpi
 from topology.kpi.definition import KpiFormula
 from topology.kpi.values import Facts, losses, total, values

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from processors.derive.oee import LONG_MAX
+from processors.timeline.sums import LONG_MAX
 from schemas.records import Inputs, Kpi, KpiPieces, KpiStops
 from topology.kpi.values import Facts, Pieces
 

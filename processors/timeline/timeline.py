@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from processors.inputs.liveness import Life
-from processors.inputs.series import INF, Series
+from processors.inputs.series import Series
+from processors.units import INF
 
 UNKNOWN = "unknown"
 PRODUCTION = "production"

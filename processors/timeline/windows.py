@@ -11,11 +11,11 @@ import msgspec
 
 from processors.inputs.counters import Counter, increments
 from processors.inputs.schedule import Piece, Plan
-from processors.inputs.series import HOUR
 from processors.timeline import stops
 from processors.timeline.elements import PLAIN, Context, Elements
 from processors.timeline.stops import Stops
 from processors.timeline.timeline import NO_OFFSET, Interval, hull
+from processors.units import HOUR
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode

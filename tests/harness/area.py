@@ -9,7 +9,7 @@ from tests.harness.waiting import eventually
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import topic
-from uns.engine.replay import LogRecord, read
+from uns.kafka.log import LogRecord, read
 from uns.runtime.settings import Settings
 
 DEADLINE_S = 60.0

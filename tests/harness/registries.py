@@ -14,7 +14,7 @@ _SERVE = """
 import sys
 from uns.errors import UserError
 from uns.registry.serve import serve
-from uns.settings import settings
+from uns.runtime.settings import settings
 try:
     serve(settings(), int(sys.argv[1]), sys.argv[2])
 except UserError as error:

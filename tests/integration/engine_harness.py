@@ -23,8 +23,9 @@ from tests.harness.area import Area
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from uns.engine.replay import replay_log
-from uns.engine.step import Message, Step
 from uns.engine.step import Place as TopicPlace
+from uns.engine.step import Step
+from uns.kafka.message import Message
 from uns.runtime.settings import Settings
 
 IDS = {name: number for number, name in enumerate(TYPES, start=1)}

@@ -29,7 +29,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
-from uns.engine.replay import read
+from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
 

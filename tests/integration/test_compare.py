@@ -16,7 +16,7 @@ from schemas.codec import Codec
 from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production, Record
 from tests.harness import consume_all
 from tests.harness.kpi_windows import DAY, HOUR, LINE, T0, kpi, shifts
-from tests.unit.processors.test_supply import made
+from tests.unit.processors.analysis.test_supply import made
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place

@@ -88,7 +88,7 @@ def test_services_start_side_by_side_resume_and_stop(tmp_path: Path) -> None:
 import json, time
 from pathlib import Path
 from uns.local.services import Services
-from uns.settings import Settings
+from uns.runtime.settings import Settings
 with Services(Settings(state_dir=Path({str(tmp_path)!r})), {want!r}) as services:
     pids = [service.child.pid for service in services.started.values()]
     print(json.dumps([services.environ, pids]), flush=True)

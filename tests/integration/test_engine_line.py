@@ -18,9 +18,10 @@ from topology.model.loader import load
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
-from uns.engine.replay import read, replay_log
+from uns.engine.replay import replay_log
 from uns.engine.step import Place as TopicPlace
 from uns.engine.step import Step
+from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings
 

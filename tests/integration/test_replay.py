@@ -34,10 +34,10 @@ from topology.namespace.filters import Filter
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
-from uns.engine.replay import read
 from uns.history.replay import offline
 from uns.history.replay.publish import NotPublished, publish
 from uns.history.replay.recompute import parts
+from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
 

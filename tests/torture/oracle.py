@@ -15,8 +15,10 @@ from tests.harness.area import Area
 from tests.torture.load import NUMBER
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
-from uns.engine.replay import LogRecord, replay_log
-from uns.engine.step import Fence, Headers, Message, Place, Step
+from uns.engine.replay import replay_log
+from uns.engine.step import Fence, Place, Step
+from uns.kafka.log import LogRecord
+from uns.kafka.message import Headers, Message
 
 Content = tuple[bytes | None, bytes | None, Headers]
 OFFSET, STAGE, REASON = "__connect.errors.offset", "__connect.errors.stage", "uns.reason"

@@ -12,8 +12,9 @@ from schemas.records import FACT_TYPES, Tick
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
-from uns.engine.step import Counts, Decoded, Fence, Message, Source, Step
+from uns.engine.step import Counts, Decoded, Fence, Step
 from uns.engine.transport import Batch, Membership
+from uns.kafka.message import Message, Source
 from uns.runtime.clock import Clock
 
 log = structlog.get_logger()

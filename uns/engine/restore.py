@@ -21,7 +21,8 @@ from processors.base import Fold
 from schemas.codec import Codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
-from uns.engine.hanging import Hanging, Healer
+from uns.engine.hanging import Hanging
+from uns.engine.healer import Healer
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
 from uns.runtime.settings import Settings

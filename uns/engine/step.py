@@ -3,54 +3,21 @@
 Pure but for `Codec`'s registry look-ups: no clock, no Kafka.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
 from processors.base import Fold, Input, Rejection
 from schemas.codec import Codec, Undecodable
-from schemas.records import RAW_TYPES, Derived, Raw, Record, Samples
+from schemas.records import RAW_TYPES, Derived, Raw, Samples
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import PREFIX, parse_topic, topic
+from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event
 
-Headers = tuple[tuple[str, bytes], ...]
 CONNECTOR = "uns-processors"
-CONTENT_TYPE = b"application/avro"
-CAUSE = "uns.offset"
-"""Header of a derived record: the raw offset at which the fold said it, nearly always a tick's."""
-
-
-class Source(Protocol):
-    """A consumed record, as aiokafka gives it and as the replay rebuilds it."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
-    @property
-    def timestamp(self) -> int:
-        """Kafka's: when it was ingested, ms."""
-        ...
-
-
-class Message(NamedTuple):
-    """One record to write; its partition is the raw partition's number."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
 
 
 class Refused(NamedTuple):
@@ -241,16 +208,6 @@ class Step:
             errors["uns.tag"] = refusal.tag
         ours = tuple((name, value.encode()) for name, value in errors.items())
         return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
-
-
-def cloud_event(path: str, kind: type[Record]) -> Headers:
-    """CloudEvents binary mode but for `ce_id`; nothing in it but what follows from the record: a replay says the same."""
-    return (
-        ("ce_specversion", b"1.0"),
-        ("ce_source", path.encode()),
-        ("ce_type", f"uns.{kind.__name__}".encode()),
-        ("content-type", CONTENT_TYPE),
-    )
 
 
 def _name(error: BaseException) -> str:

@@ -10,7 +10,8 @@ from faust.types import TP
 from schemas.codec import Codec
 from schemas.records import Shift, Tick
 from uns.engine import metrics
-from uns.engine.step import Place, cloud_event
+from uns.engine.step import Place
+from uns.kafka.message import cloud_event
 from uns.runtime.clock import Clock
 from uns.runtime.settings import Settings
 

@@ -8,8 +8,8 @@ from faust.types import TP
 
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
-from uns.engine.step import Message
 from uns.engine.transport import Membership
+from uns.kafka.message import Message
 from uns.runtime.settings import Settings
 
 MESSAGE_MAX_BYTES = 16_000_000

@@ -5,7 +5,7 @@ from types import TracebackType
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from uns.engine.replay import LogRecord, read
+from uns.kafka.log import LogRecord, read
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0

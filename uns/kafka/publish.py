@@ -10,7 +10,7 @@ from schemas.records import Derived, Fact
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
-from uns.history.replay.publish import message
+from uns.kafka.message import message
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0

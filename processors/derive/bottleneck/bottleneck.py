@@ -20,10 +20,10 @@ from processors.cell.view import merged
 from processors.derive.bottleneck.active_period import Chain, Period, chain, shares
 from processors.derive.bottleneck.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
 from processors.inputs.schedule import ShiftSpan
-from processors.inputs.series import HOUR, INF
 from processors.output.ledger import Ledger
 from processors.output.withdrawal import emptied
 from processors.timeline.timeline import NO_OFFSET, hull
+from processors.units import HOUR, INF
 from schemas.records import Bottleneck, BottleneckCell, Derived
 
 HOURLY, SHIFT = "kpi.bottleneck.hour", "kpi.bottleneck.shift"

@@ -10,7 +10,7 @@ from tests.torture.oracle import fences, judge
 from tests.torture.room import Room
 from topology.namespace.classes import MessageClass
 from topology.namespace.topics import topic
-from uns.engine.replay import LogRecord
+from uns.kafka.log import LogRecord
 
 
 @case("cold-start")

@@ -8,12 +8,12 @@ from schemas.records import Derived
 from schemas.text import iso
 from topology.namespace.path import Path
 from topology.namespace.topics import partition, topic
-from uns.engine.replay import LogRecord
-from uns.engine.step import CAUSE
 from uns.history.audit.subject import Subject, check_kind, nearest, subject
 from uns.history.evidence import FOREVER, Published
 from uns.history.logs import Logs
 from uns.history.segments import span
+from uns.kafka.log import LogRecord
+from uns.kafka.message import CAUSE
 
 AHEAD_MS = 3_600_000
 """A record may be published so long before the event time that it begins with, where clocks differ."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from processors.inputs.series import INF
 from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
+from processors.units import INF
 from schemas.codec import Codec
 from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Tick
 from schemas.text import iso

@@ -8,11 +8,11 @@ from processors.line import LineFold
 from schemas.codec import Codec
 from schemas.records import Derived
 from topology.model.plant import Plant
-from uns.engine.replay import read
 from uns.engine.step import Place, Refused, Step
 from uns.history.evidence import Revision, changes
 from uns.history.logs import Logs
 from uns.history.replay.offline import SAVE_RECORDS, Progress
+from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
 EQUAL = "equal, byte for byte"

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from processors.inputs.series import INF
+from processors.units import INF
 from schemas.records import Acknowledge, Lot, Order, Raw, Reason, Samples, Shift, is_good
 from uns.history.file.read import Told
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from processors.inputs.schedule import Plan
-from processors.inputs.series import INF
 from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
+from processors.units import INF
 from schemas.records import Derived, Downtime, Kpi, State
 from topology.kpi.definition import Definition, KpiFormula, Loss
 from topology.kpi.values import Facts, Pieces, total, values

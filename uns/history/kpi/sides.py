@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from processors.base import Input, Rejection
 from processors.inputs.schedule import Plan
-from processors.inputs.series import INF
 from processors.line import LineFold
+from processors.units import INF
 from schemas.codec import Codec
 from schemas.records import Derived, Downtime, Kpi, Order, Raw, Shift, State, Tick
 from schemas.text import iso
 from topology.kpi.definition import Definition, KpiFormula
 from topology.model.plant import Plant
 from topology.namespace.path import Level, Path
-from uns.engine.replay import read
 from uns.engine.step import Refused, Step
 from uns.history.evidence import Told, in_force, plan
 from uns.history.file.fold import fold
@@ -25,6 +24,7 @@ from uns.history.kpi.diff import Side
 from uns.history.logs import Logs
 from uns.history.replay.offline import SAVE_RECORDS
 from uns.history.replay.recompute import Part
+from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
 MINUTE_US, DAY_US = 60_000_000, 86_400_000_000

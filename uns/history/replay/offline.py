@@ -13,15 +13,15 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicParti
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.base import Fold, Input, Rejection
-from processors.inputs.series import HOUR
+from processors.units import HOUR
 from schemas.codec import Codec, Undecodable
 from schemas.records import Derived, Oee, Pilot, Tick
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
-from uns.engine.replay import read
 from uns.engine.step import Place, Refused, Step
 from uns.history.replay.diff import Doubt, Versions, fact
 from uns.history.replay.retention import INF, Kept
+from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
 COMPARED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)

@@ -9,10 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.codec import Codec
 from schemas.records import Derived
-from topology.namespace.classes import MessageClass
-from topology.namespace.path import Path
-from topology.namespace.topics import PREFIX, topic
-from uns.engine.step import Message, cloud_event
+from uns.kafka.message import message
 from uns.runtime.settings import Settings
 
 BATCH = 1_000
@@ -25,14 +22,6 @@ Correction = tuple[int, Derived]
 
 class NotPublished(RuntimeError):
     """The batch that failed is not on the namespace, those before are; the message says why."""
-
-
-def message(record: Derived, codec: Codec, prefix: str = PREFIX) -> Message:
-    """As the engine writes it; the `traceparent` of an input is not kept, a correction has no single cause."""
-    place = Path.parse(record.path)
-    headers = (("ce_id", record.id.encode()), *cloud_event(record.path, type(record)))
-    name = topic(place, MessageClass(record.message_class), prefix)
-    return Message(name, record.path.encode(), codec.encode(record), headers)
 
 
 def publish(

@@ -19,7 +19,7 @@ from topology.namespace.topics import partition, topic
 from uns.engine.config import EngineConfig
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Membership
-from uns.history.replay.publish import message
+from uns.kafka.message import message
 from uns.runners.rollup.source import Source
 from uns.runtime.settings import Settings
 

@@ -51,8 +51,8 @@ def test_a_taken_port_is_an_error() -> None:
 
 PROGRAM = """
 import logging, structlog
-from uns.settings import Settings
-from uns.telemetry import configure_logs
+from uns.runtime.settings import Settings
+from uns.runtime.telemetry import configure_logs
 configure_logs(Settings(log_level="{level}", log_format="{format}"))
 log = structlog.get_logger()
 log.debug("detail")

@@ -14,9 +14,11 @@ from tests.integration.engine_harness import CountFold, codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
-from uns.engine.replay import LogRecord, replay, replay_log
-from uns.engine.step import Fence, Message, Place, Step
+from uns.engine.replay import replay, replay_log
+from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
+from uns.kafka.log import LogRecord
+from uns.kafka.message import Message
 from uns.runtime.clock import system
 
 RAW = "uns.acme.dallas.packaging.raw"

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.text import micros
-from tests.unit.topology.test_kpi_plant import PLANT, problems_of
+from tests.unit.topology.model.test_kpis import PLANT, problems_of
 from topology.document import read
 from topology.model.loader import build
 from topology.model.pilot import Pilot

@@ -16,7 +16,7 @@ from topology.model.plant import EquipmentType, Role, Tag
 from uns.cli.app import app
 from uns.history.file.read import DEFAULTS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "fold.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[5] / "docs" / "fold.md").read_text(encoding="utf-8")
 BLOCKS: dict[str, list[str]] = {}
 for language, block in re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL):
     BLOCKS.setdefault(language, []).append(block)
@@ -74,7 +74,7 @@ def test_every_record_and_field_is_named() -> None:
 
 
 def test_every_reason_of_a_refusal_is_named() -> None:
-    from tests.unit.uns.test_fold_command import FAULTS
+    from tests.unit.uns.history.file.test_command import FAULTS
 
     table = PAGE.partition("| `reason` | |")[2]
     assert {reason for _, reason, _ in FAULTS.values()} <= set(re.findall(r"`(\w+)`", table))

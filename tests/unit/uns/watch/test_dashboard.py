@@ -19,7 +19,7 @@ from uns.runners.rollup.service import _Metrics as RollupMetrics
 from uns.runners.sink.runner import Runner as SinkRunner
 from uns.runners.sink.service import _Metrics as SinkMetrics
 
-ROOT = Path(__file__).parents[3] / "docs" / "grafana"
+ROOT = Path(__file__).parents[4] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
 ALERTS = yaml.safe_load((ROOT / "alerts.yaml").read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.topology.test_kpi_plant import OWN, PLANT
+from tests.unit.topology.model.test_kpis import OWN, PLANT
 from topology.kpi.definition import shipped
 from uns.cli.app import main
 

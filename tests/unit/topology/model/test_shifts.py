@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.records import Shift
 from schemas.text import iso
-from tests.unit.topology.test_loader import GOOD, plant_of
+from tests.unit.topology.model.test_loader import GOOD, plant_of
 from topology.model.loader import PlantError
 from topology.model.shifts import Calendar
 from topology.namespace.path import Path

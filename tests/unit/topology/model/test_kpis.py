@@ -74,7 +74,7 @@ def test_what_is_wrong_is_named_at_its_line(old: str, new: str, line: int, words
 
 
 def test_the_example_on_the_page_is_right() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "kpi.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "kpi.md").read_text(encoding="utf-8")
     example = page.split("```yaml\n")[1].split("```")[0]
     plant, _ = build([read("kpi.yaml", example, {}), read("plant.yaml", PLANT, {})])
     assert list(plant.kpi_definitions) == ["acme@1"]
