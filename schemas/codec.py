@@ -117,10 +117,10 @@ class Codec:
                 if refused.reason == "unknown_schema":  # not remembered: it may be registered any moment
                     raise
                 self._foreign[id_] = refused
-        found = self._foreign[id_]
-        if isinstance(found, Undecodable):
-            raise Undecodable(found.reason, str(found))
-        return found
+        resolved = self._foreign[id_]
+        if isinstance(resolved, Undecodable):
+            raise Undecodable(resolved.reason, str(resolved))
+        return resolved
 
     def _look_up(self, id_: int) -> tuple[str, Any]:
         if self._writer_schema is None:
