@@ -33,23 +33,30 @@ class Codec:
     """Encodes and decodes every record type.
 
     `ids` maps a record's name to its registered schema id. `writer_schema` gives the `.avsc` text behind an id that
-    is not among them (an older or newer writer) and raises `LookupError` when nobody knows it. Whatever else it raises
-    (the registry is away) comes through `decode` as it is: that is no verdict on the record.
+    is not among them and raises `LookupError` when nobody knows it; `schema_id` gives the id of a record that is
+    written for the first time and not among them. Whatever else they raise (the registry is away) comes through
+    `decode` and `encode` as it is: that is no verdict on the record.
     """
 
-    def __init__(self, ids: Mapping[str, int], writer_schema: Callable[[int], str] | None = None) -> None:
+    def __init__(
+        self,
+        ids: Mapping[str, int],
+        writer_schema: Callable[[int], str] | None = None,
+        schema_id: Callable[[str], int] | None = None,
+    ) -> None:
         self._header = {name: _HEADER.pack(MAGIC, id_) for name, id_ in ids.items()}
-        self._schema = {name: parsed(source(name)) for name in ids}
-        self._int_fields = {name: _int_fields(name) for name in ids}
+        self._schema = {name: parsed(source(name)) for name in TYPES}
+        self._int_fields = {name: _int_fields(name) for name in TYPES}
         self._name = {id_: name for name, id_ in ids.items()}
         self._writer_schema = writer_schema
+        self._schema_id = schema_id
         self._foreign: dict[int, tuple[str, Any] | Undecodable] = {}
 
     def encode(self, record: Record) -> bytes:
         """The record's bytes. Raises `ValueError` for a value that the schema cannot hold."""
         name = type(record).__name__
         buffer = io.BytesIO()
-        buffer.write(self._header[name])
+        buffer.write(self._header.get(name) or self._first_header(name))
         try:
             value = _to_avro(record)
             for field in self._int_fields[name]:
@@ -120,7 +127,17 @@ class Codec:
         resolved = self._foreign[id_]
         if isinstance(resolved, Undecodable):
             raise Undecodable(resolved.reason, str(resolved))
+        if resolved[1] == self._schema[resolved[0]]:
+            self._name[id_] = resolved[0]  # written under our own schema: from now on the short way
         return resolved
+
+    def _first_header(self, name: str) -> bytes:
+        if self._schema_id is None:
+            raise LookupError(f"{name} has no schema id")
+        id_ = self._schema_id(name)
+        self._name[id_] = name
+        self._header[name] = _HEADER.pack(MAGIC, id_)
+        return self._header[name]
 
     def _look_up(self, id_: int) -> tuple[str, Any]:
         if self._writer_schema is None:

@@ -35,9 +35,10 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.history.replay import offline
-from uns.history.replay.publish import NotPublished, publish
+from uns.history.replay.publish import publish
 from uns.history.replay.recompute import parts
 from uns.kafka.log import read
+from uns.kafka.publish import NotPublished
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
 

@@ -1,6 +1,5 @@
 """`uns audit`: what a number rests on, down to the raw records."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,8 +101,9 @@ def _model(folder: Path, needed: bool) -> "Model":
     from uns.history.audit.gathering import Model
     from uns.model.kpi import known
     from uns.model.plant import load_plant
+    from uns.runtime.running import environment
 
-    definitions = known(folder, os.environ)
+    definitions = known(folder, environment())
     if not folder.exists():
         if needed:
             raise UserError(

@@ -12,7 +12,8 @@ from topology.model.plant import Plant, Suppress
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
-from uns.runners.connector.spool import PLACES_MAX, Entry, Headers
+from uns.kafka.message import cloud_event, error_headers, identified
+from uns.runners.connector.spool import PLACES_MAX, Entry
 
 SAMPLES_MAX = 500
 """Samples in one record."""
@@ -97,7 +98,7 @@ class Packer:
         for part in _bounded(samples):
             sequence = self._next(str(path))
             value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
-            headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
+            headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
             packed.entries.append(Entry(name, number, bytes_key, value, headers, len(part)))
 
     def _fact(self, reading: FactReading) -> Entry:
@@ -113,7 +114,8 @@ class Packer:
         kind = type(reading.fact).__name__
         try:
             value = self._codec.encode(reading.fact)
-            headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
+            id_ = f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}"
+            headers = identified(id_, cloud_event(self._source, type(reading.fact)))
             if len(value) > RECORD_MAX_BYTES:
                 raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
         except ValueError as error:
@@ -136,17 +138,16 @@ class Packer:
         )
 
     def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> Entry:
-        headers: Headers = [
-            ("__connect.errors.connector.name", self._source.encode()),
-            ("__connect.errors.stage", b"VALUE_CONVERTER"),
-            ("__connect.errors.class.name", b"connectors"),
-            ("__connect.errors.exception.message", _words(message, 2000)),
-            ("__connect.errors.topic", _words(origin, 500)),
-            ("uns.reason", reason.encode()),
-        ]
-        if len(payload) > QUARANTINE_MAX_BYTES:
-            headers.append(("uns.cut", str(len(payload)).encode()))
-            payload = payload[:QUARANTINE_MAX_BYTES]
+        headers = error_headers(
+            connector=self._source,
+            stage="VALUE_CONVERTER",
+            reason=reason,
+            words=message,
+            topic=origin,
+            class_name="connectors",
+            cut_bytes=len(payload) if len(payload) > QUARANTINE_MAX_BYTES else None,
+        )
+        payload = payload[:QUARANTINE_MAX_BYTES]
         if path is not None and path in self._known:
             _, number, bytes_key = self._place(path)
             return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, payload, headers, 1, reason)
@@ -203,11 +204,6 @@ def _writable(value: object) -> object:
     return hex(value) if type(value) is int and value.bit_length() > 1024 else value
 
 
-def _words(text: str, max_bytes: int) -> bytes:
-    """UTF-8 of at most so many bytes, cut between characters."""
-    return text.encode(errors="backslashreplace")[:max_bytes].decode(errors="ignore").encode()
-
-
 def _number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -218,13 +214,3 @@ def _identity(fact: Fact) -> str:
     if len(id_) > ID_MAX:
         raise ValueError(f"an id of {len(id_)} characters; {ID_MAX} is the most")
     return id_
-
-
-def _headers(id_: str, source: str, kind: str) -> Headers:
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", id_.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", f"uns.{kind}".encode()),
-        ("content-type", b"application/avro"),
-    ]

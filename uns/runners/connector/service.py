@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.records import FACT_TYPES, Samples
 from topology.model.plant import Plant
 from uns.client.connection import codec
 from uns.errors import UserError
@@ -34,7 +35,7 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     model = plant.connectors[name]
     spec = connector_spec(model.protocol)
     connector = spec.build(name, spec.config.model_validate(model.config))
-    records = codec(settings)
+    records = codec(settings, (Samples, *FACT_TYPES))
     try:
         spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
     except (SpoolError, ServiceError) as error:

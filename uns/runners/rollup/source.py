@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import structlog
 from confluent_kafka import (
-    Consumer,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
@@ -15,10 +14,11 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 from faust.types import TP
 
 from uns.engine.failure import Exit, Fatal
+from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -46,20 +46,8 @@ class Source:
     def __init__(self, settings: Settings, group: str, topics: Sequence[str], patience_s: float) -> None:
         """Raises `Fatal` where Kafka does not answer or a topic is missing. `patience_s`: longest wait for an answer."""
         self._settings, self._group, self._patience_s = settings, group, patience_s
-        self._admin = AdminClient(settings.kafka())
-        self._consumer = Consumer(
-            settings.kafka(
-                **{
-                    "group.id": group,
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "auto.offset.reset": "earliest",  # where retention has removed what was not read
-                    "fetch.wait.max.ms": 100,
-                    "queued.max.messages.kbytes": 32 * 1024,
-                }
-            )
-        )
+        self._admin = clients.admin(settings)
+        self._consumer = clients.consumer(settings, group, {"enable.partition.eof": True, "fetch.wait.max.ms": 100})
         try:
             known = self._consumer.list_topics(timeout=ASK_S).topics
         except KafkaException as error:

@@ -11,9 +11,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from topology.model.plant import Plant
+from uns.client.connection import codec
 from uns.errors import UserError
 from uns.model.components import sink_spec
-from uns.registry.client import Registry, RegistryUnavailable
 from uns.runners.sink.runner import Runner
 from uns.runners.sink.source import Source, SourceLost
 from uns.runtime import telemetry
@@ -35,13 +35,10 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
-    if settings.registry is None:
-        raise UserError("no schema registry: set UNS_REGISTRY")
-    codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
-    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec)
+    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec(settings))
     try:
         asyncio.run(_run(settings, Runner(name, sink, source)))
-    except (SourceLost, RegistryUnavailable) as error:
+    except SourceLost as error:
         raise UserError(f"sink {name}: {error}") from error
 
 

@@ -26,7 +26,7 @@ A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capp
 
 def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> Entry:
     key = path.encode() if path else None
-    return Entry("raw", 0, key, value, [("name", b"\x00\xff")], units, quarantine)
+    return Entry("raw", 0, key, value, (("name", b"\x00\xff"),), units, quarantine)
 
 
 def size(*entries: Entry) -> int:
