@@ -109,12 +109,6 @@ class Codec:
             words = _ADDRESS.sub("", str(error))
             raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {words}") from error
 
-    def type_name(self, data: bytes | None) -> str | None:
-        """The record's name by its header alone: to pass over, cheaply, what need not be decoded. None: not told there."""
-        if data is None or len(data) < _HEADER.size or data[0] != MAGIC:
-            return None
-        return self._name.get(_HEADER.unpack_from(data)[1])
-
     def _resolve(self, id_: int) -> tuple[str, Any]:
         """Record name and writer schema of an id that is not among ours."""
         if id_ not in self._foreign:
