@@ -6,16 +6,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES, Derived
+from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS: dict[str, type[Derived]] = {}
-for _kind in DERIVED_TYPES:
-    RECORDS.setdefault(_kind.message_class, _kind)
-"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
-BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
@@ -68,7 +63,6 @@ class Mapping(SinkConfig):
     """Which records make which object."""
 
     message_class: str = Field(alias="class", description="message class of the records")
-    record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -81,15 +75,20 @@ class Mapping(SinkConfig):
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
-        return RECORDS[self.message_class] if self.record is None else BY_NAME[self.record]
+        return BY_CLASS[self.message_class]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, options: Any) -> Any:
+        if isinstance(options, dict) and "record" in options:
+            raise ValueError("record: a class has one record type, so the class says all; write class: bottleneck")
+        return options
 
     @model_validator(mode="after")
     def _known(self) -> "Mapping":
-        if self.message_class not in RECORDS:
-            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(RECORDS)}")
+        if self.message_class not in BY_CLASS:
+            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(BY_CLASS)}")
         kind = self.kind
-        if kind.message_class != self.message_class:
-            raise ValueError(f"record {kind.__name__} is of class {kind.message_class}")
         known = set(kind.__struct_fields__)
         if unknown := sorted(set(self.when) - known):
             raise ValueError(
