@@ -1,5 +1,6 @@
 """What the folds make of it: one type a message class, each with the shared fields of `Derived`. Times are integer microseconds UTC."""
 
+import re
 from typing import ClassVar
 
 import msgspec
@@ -20,6 +21,9 @@ class Derived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What every derived record carries. `id` minus its revision (`natural_id`) names the fact; revisions replace each other."""
 
     message_class: ClassVar[str]
+    """The class it goes under; no other type has it."""
+    id_kind: ClassVar[str] = ""
+    """What the kind in its ids begins with, where that is not the class: ids outlive the names of classes."""
 
     id: str
     path: str
@@ -199,7 +203,7 @@ class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Pilot(Derived, frozen=True, gc=False, kw_only=True):
-    message_class = "kpi"
+    message_class = "pilot"
 
     name: str
     filter: str
@@ -258,7 +262,8 @@ class BottleneckCell(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
-    message_class = "kpi"
+    message_class = "bottleneck"
+    id_kind = "kpi.bottleneck"
 
     window: str
     window_name: str | None
@@ -282,3 +287,14 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Bottleneck,
     Pilot,
 )
+BY_CLASS: dict[str, type[Derived]] = {kind.message_class: kind for kind in DERIVED_TYPES}
+"""Message class → its one record type."""
+
+
+def type_of(id_kind: str) -> type[Derived] | None:
+    """The type whose ids have a kind such as `oee.hour`, `kpi.bottleneck.shift` or `pilot-smed`; None: no type's."""
+    words = re.split(r"[.-]", id_kind)
+    beginnings = {kind.id_kind or kind.message_class: kind for kind in DERIVED_TYPES}
+    fitting = (name for name in beginnings if words[: name.count(".") + 1] == name.split("."))
+    longest = max(fitting, key=len, default=None)
+    return None if longest is None else beginnings[longest]

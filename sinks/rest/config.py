@@ -7,18 +7,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES, Derived
+from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check, check_url
 from topology.endpoint import SecretText, Trust, address, header_value, secret
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS: dict[str, type[Derived]] = {}
-for _kind in DERIVED_TYPES:
-    RECORDS.setdefault(_kind.message_class, _kind)
-"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
-BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
+"""Record type → its class."""
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
@@ -79,7 +76,6 @@ class RequestMapping(SinkConfig):
     """Which records make which object."""
 
     message_class: str = Field(alias="class", description="message class of the records")
-    record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -92,15 +88,27 @@ class RequestMapping(SinkConfig):
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
-        return RECORDS[self.message_class] if self.record is None else BY_NAME[self.record]
+        return BY_CLASS[self.message_class]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_record(cls, options: Any) -> Any:
+        """`record: Pilot` says what `class: pilot` says; a class has one record type."""
+        if not isinstance(options, dict) or "record" not in options:
+            return options
+        name = options["record"]
+        its = BY_NAME.get(name) if isinstance(name, str) else None
+        if its is None:
+            raise ValueError(f"record {name!r} is no derived record; there are {', '.join(BY_NAME)}")
+        if options.get("class", its) != its:
+            raise ValueError(f"record {name} has a class of its own: write class: {its}")
+        return {key: value for key, value in options.items() if key != "record"} | {"class": its}
 
     @model_validator(mode="after")
     def _known(self) -> "RequestMapping":
-        if self.message_class not in RECORDS:
-            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(RECORDS)}")
+        if self.message_class not in BY_CLASS:
+            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(BY_CLASS)}")
         kind = self.kind
-        if kind.message_class != self.message_class:
-            raise ValueError(f"record {kind.__name__} is of class {kind.message_class}")
         known = set(kind.__struct_fields__)
         if unknown := sorted(set(self.when) - known):
             raise ValueError(

@@ -52,5 +52,6 @@ def test_there_is_a_file_for_every_record_and_none_besides() -> None:
 
 def test_every_derived_class_has_one_type_and_no_raw_record_is_in_one() -> None:
     classes = [kind.message_class for kind in DERIVED_TYPES]
+    assert len(set(classes)) == len(classes)
     assert all(kind.message_class == "raw" for kind in RAW_TYPES)
     assert "raw" not in classes

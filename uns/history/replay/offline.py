@@ -15,7 +15,7 @@ from confluent_kafka.admin import OffsetSpec
 from processors.base import Fold, Input, Rejection
 from processors.units import HOUR
 from schemas.codec import Codec, Undecodable
-from schemas.records import Derived, Oee, Pilot, Tick
+from schemas.records import Derived, Oee, Tick
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
 from uns.engine.step import Place, Refused, Step
@@ -25,8 +25,9 @@ from uns.kafka import clients
 from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
-COMPARED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)
-"""`current` is left out: a snapshot of a moment, and its topic keeps the newest only."""
+COMPARED = tuple(name for name in DERIVED if name not in (MessageClass.CURRENT, MessageClass.PILOT))
+"""`current` is left out: a snapshot of a moment, and its topic keeps the newest only. And `pilot`: people ask for it, no
+fold says it."""
 
 TIMEOUT_S, METADATA_S = 30.0, 10.0
 POLL_S = 0.1
@@ -58,7 +59,6 @@ class Scope(NamedTuple):
             self.start <= record.started_at < self.end
             and record.message_class in self.classes
             and record.path in self.paths
-            and not isinstance(record, Pilot)  # people ask for it; no fold says it
         )
 
 

@@ -201,7 +201,7 @@ def play(told: list[Told], minutes: int = 70) -> Run:
 
 
 def only(run: Run, window: str = "hour", start: int = T0) -> Bottleneck:
-    found: list[Bottleneck] = [r for r in run.newest("kpi", LINE) if isinstance(r, Bottleneck)]
+    found: list[Bottleneck] = run.newest("bottleneck", LINE)
     return next(r for r in found if r.window == window and r.started_at == start)
 
 
@@ -239,7 +239,7 @@ def test_provisional_while_a_period_that_lasts_can_change_it() -> None:
     # the capper's 50 minutes outlast the filler's 35: it follows at 65, and the hour's last 20 minutes shift
     assert [minutes(cell)[:2] for cell in closed.cells] == [(10, 20), (0, 20)]
     assert [minutes(cell)[:2] for cell in open_hour.cells] == [(30, 0), (0, 0)]
-    assert {r.started_at for r in run.newest("kpi", LINE)} == {T0, T0 + HOUR}
+    assert {r.started_at for r in run.newest("bottleneck", LINE)} == {T0, T0 + HOUR}
 
 
 def test_a_late_state_corrects_the_hours_its_period_reaches() -> None:
