@@ -14,7 +14,7 @@ from topology.namespace.filters import Filter, topics
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import parse_topic, topic
 from uns.kafka import clients
-from uns.kafka.message import error_headers
+from uns.kafka.message import error_headers, fitted
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -170,6 +170,7 @@ class Source:
 
     def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
         area, _ = parse_topic(message.topic())
+        value, cut_bytes = fitted(message.value())
         errors_of = error_headers(
             connector=self._name,
             stage=stage,
@@ -178,6 +179,7 @@ class Source:
             topic=message.topic(),
             partition=message.partition(),
             offset=message.offset(),
+            cut_bytes=cut_bytes,
         )
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -186,7 +188,7 @@ class Source:
 
         self._producer.produce(
             topic(area, MessageClass.QUARANTINE),
-            message.value(),
+            value,
             message.key(),
             message.partition() if area in self._area_partitions else 0,
             on_delivery=delivered,
