@@ -22,6 +22,18 @@ _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 
 
+REASONS = (
+    "null_value",
+    "truncated",
+    "bad_magic",
+    "unknown_schema",
+    "foreign_schema",
+    "bad_avro",
+    "trailing_bytes",
+)
+"""Of an `Undecodable`, every one there is."""
+
+
 class Undecodable(ValueError):
     """Bytes that are no record of ours. `reason` is a bounded label for metrics, the message says what is wrong."""
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client.registry import Collector
 
+from schemas.codec import REASONS
 from schemas.records import Downtime, Kpi, KpiStops, Record
 from sinks.base import Delivery, Positions, Rejected, Retryable
 from tests.harness.kpi_records import FILLER, HOUR, T0, kpi, pieces, plant
@@ -26,9 +28,12 @@ from uns.kafka import clients
 from uns.model.apply import apply_plant
 from uns.registry.log import SchemaLog
 from uns.registry.store import Version, schema_record
+from uns.runners.rollup.runner import OUTCOMES
 from uns.runners.rollup.runner import Runner as RollupRunner
+from uns.runners.rollup.service import RollupMetrics
 from uns.runners.sink.runner import BROKEN_MAX, SINK_ERROR
 from uns.runners.sink.runner import Runner as SinkRunner
+from uns.runners.sink.service import SinkMetrics
 from uns.runners.sink.source import Source
 from uns.runtime.settings import Settings
 
@@ -58,6 +63,26 @@ def test_the_registry_lives_with_a_poisoned_topic(kafka: str, enterprise: str) -
         assert [version.id for version in again.store.versions("s")] == [1, 2, 3]
     finally:
         again.close()
+
+
+SINK_AT_0 = {
+    ("uns_sink_records", "brittle", "written", ""),
+    ("uns_sink_records", "brittle", "rejected", SINK_ERROR),
+    *(("uns_sink_records", "brittle", "unreadable", reason) for reason in ("bad_key", *REASONS)),
+    *(("uns_sink_outcomes", "brittle", outcome) for outcome in ("written", "rejected", "unreadable")),
+    *((f"uns_sink_{name}", "brittle") for name in ("batches", "write_seconds", "retries")),
+}
+
+
+def _counters(collector: Collector) -> set[tuple[str, ...]]:
+    """Name and labels of every counter at 0: at the start that is all there are, and none is to come later."""
+    return {
+        (family.name, *sample.labels.values())
+        for family in collector.collect()
+        if family.type == "counter"
+        for sample in family.samples
+        if sample.value == 0
+    }
 
 
 class Brittle:
@@ -103,6 +128,7 @@ def _deliver(area: OwnArea, sink: Brittle, until: Callable[[], bool]) -> SinkRun
     subscribe = Subscribe(filter=f"{area.enterprise}/#", classes=[MessageClass.DOWNTIME])
     source = Source(area.settings, model, subscribe, f"{area.enterprise}-sink", "brittle", area.codec)
     runner = SinkRunner("brittle", sink, source)
+    assert _counters(SinkMetrics(runner)) == SINK_AT_0
 
     async def go() -> None:
         task: asyncio.Task[None] = asyncio.create_task(runner.run())
@@ -206,6 +232,9 @@ def test_the_rollups_live_with_hostile_records(kafka: str, registry: str, enterp
 def _roll_up(given: Settings, model: Plant) -> None:
     stopped = threading.Event()
     runner = RollupRunner(given, EngineConfig(), model, codec(given, (Kpi,)))
+    assert {outcome for (name, outcome) in _counters(RollupMetrics(runner)) if name == "uns_rollup_records"} == set(
+        OUTCOMES
+    )
     thread = threading.Thread(target=runner.run, args=(stopped.is_set,))
     thread.start()
     try:

@@ -21,6 +21,8 @@ RECORD_MAX_BYTES = 900_000
 ID_MAX = 500
 """Characters of a fact's id: it goes into a header too."""
 UNCHANGED, DEADBAND = "unchanged", "deadband"
+UNKNOWN_PATH, BAD_VALUE, BAD_FACT = "unknown_path", "bad_value", "bad_fact"
+"""Why the packer puts something into quarantine; a connector has reasons of its own for what it cannot read."""
 
 
 @dataclass
@@ -55,9 +57,9 @@ class Packer:
             for reading in batch.readings:
                 if reading.path not in self._known:
                     message = f"{reading.path} is not in the plant model; add it, or correct the connector"
-                    packed.entries.append(self._refused(reading, "unknown_path", message))
+                    packed.entries.append(self._refused(reading, UNKNOWN_PATH, message))
                 elif problem := _problem(reading.sample):
-                    packed.entries.append(self._refused(reading, "bad_value", problem))
+                    packed.entries.append(self._refused(reading, BAD_VALUE, problem))
                 else:
                     self._mark(packed, reading)
                     if reason := self._suppressed(reading):
@@ -104,7 +106,7 @@ class Packer:
             return self._quarantine(
                 None,
                 _shown(reading.fact),
-                "unknown_path",
+                UNKNOWN_PATH,
                 f"{reading.path} is not in the plant model",
                 str(reading.path),
             )
@@ -117,7 +119,7 @@ class Packer:
             if len(value) > RECORD_MAX_BYTES:
                 raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
         except ValueError as error:
-            return self._quarantine(reading.path, _shown(reading.fact), "bad_fact", str(error), str(reading.path))
+            return self._quarantine(reading.path, _shown(reading.fact), BAD_FACT, str(error), str(reading.path))
         return Entry(name, number, bytes_key, value, headers, 1)
 
     def _malformed(self, one: Malformed) -> Entry:

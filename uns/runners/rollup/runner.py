@@ -33,6 +33,12 @@ IDLE_COMMIT_S = 2.0
 """Positions alone, when nothing follows from what was read, are committed so often."""
 
 
+UNREADABLE, NO_KPI, BEFORE_RETENTION = "unreadable", "no_kpi", "before_retention"
+BAD_TIME, UNFOLDABLE, UNWRITABLE = "bad_time", "unfoldable", "unwritable"
+OUTCOMES = (*Taken, UNREADABLE, NO_KPI, BEFORE_RETENTION, BAD_TIME, UNFOLDABLE, UNWRITABLE)
+"""What may become of a record. `unwritable` is one of ours that no schema holds."""
+
+
 class Sums:
     """Since the process began; the metrics read them."""
 
@@ -146,21 +152,21 @@ class Runner:
         try:
             record = self._codec.decode(one.value())
         except Undecodable as error:
-            self._pass_over(one, "unreadable", str(error))
+            self._pass_over(one, UNREADABLE, str(error))
             return
         if not isinstance(record, Kpi):
-            self.sums.records["no_kpi"] += 1
+            self.sums.records[NO_KPI] += 1
             return
         if record.started_at < self._since and _of_a_machine(one):
-            self.sums.records["before_retention"] += 1
+            self.sums.records[BEFORE_RETENTION] += 1
             return
         if not all(0 <= at <= TIME_MAX_US for at in (record.started_at, record.ended_at or 0)):
-            self._pass_over(one, "bad_time", f"begins at {record.started_at} µs")
+            self._pass_over(one, BAD_TIME, f"begins at {record.started_at} µs")
             return
         try:
             taken = self.fold.take(record)
         except Exception as error:  # a record that breaks the fold is one record, whatever it is
-            self._pass_over(one, "unfoldable", repr(error))
+            self._pass_over(one, UNFOLDABLE, repr(error))
             return
         self.sums.records[taken] += 1
         if taken in (Taken.PART, Taken.OWN) or (taken is Taken.KNOWN and record.path.count("/") + 1 < Level.CELL):
@@ -192,7 +198,7 @@ class Runner:
                 messages.append((self._home(Path.parse(record.path))[1], message(record, self._codec)))
                 written.append(record)
             except ValueError as error:  # sums of what is beyond measure: this window is not said, the others are
-                self.sums.records["unwritable"] += 1
+                self.sums.records[UNWRITABLE] += 1
                 log.error("record not written", id=record.id, why=str(error))
         needed = {tp: str(min(next(iter(self._kept[tp].values()), at), at)) for tp, at in positions.items()}
         self._transactions.commit(messages, positions, self._membership, needed)

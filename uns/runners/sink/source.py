@@ -20,6 +20,7 @@ from uns.runtime.settings import Settings
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
+BAD_KEY = "bad_key"
 Place = tuple[str, int]
 
 
@@ -107,7 +108,7 @@ class Source:
             key = (message.key() or b"").decode()
             path = Path.parse(key)
         except (BadPath, UnicodeDecodeError) as error:
-            fetched.unreadable.append((message, Undecodable("bad_key", f"the key is no path: {error}")))
+            fetched.unreadable.append((message, Undecodable(BAD_KEY, f"the key is no path: {error}")))
             return
         if not self._filter.matches(path):
             return
