@@ -11,6 +11,7 @@ from typing import Any
 import fastavro
 import msgspec
 
+from schemas import bounds
 from schemas.catalog import NAMESPACE, parsed, source
 from schemas.records import TYPES, Current, Record, Samples
 
@@ -19,6 +20,18 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _HEADER = struct.Struct(">bI")
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
+
+
+REASONS = (
+    "null_value",
+    "truncated",
+    "bad_magic",
+    "unknown_schema",
+    "foreign_schema",
+    "bad_avro",
+    "trailing_bytes",
+)
+"""Of an `Undecodable`, every one there is."""
 
 
 class Undecodable(ValueError):
@@ -95,12 +108,16 @@ class Codec:
         else:
             name, writer = self._resolve(id_)
             reader = self._schema[name]
+            if len(data) > bounds.RECORD_MAX_BYTES:
+                raise Undecodable("bad_avro", f"{len(data)} bytes; {bounds.RECORD_MAX_BYTES} are the most")
         body = io.BytesIO(data)
         body.seek(_HEADER.size)
         try:
-            value = fastavro.schemaless_reader(body, writer, reader)
+            value = fastavro.schemaless_reader(body, writer, None)
             if body.tell() != len(data):
                 raise Undecodable("trailing_bytes", f"{len(data) - body.tell()} bytes follow the record")
+            if reader is not None:
+                value = _resolved(value, writer, reader)
             return msgspec.convert(value, TYPES[name])
         except Undecodable:
             raise
@@ -140,6 +157,10 @@ class Codec:
             text = self._writer_schema(id_)
         except LookupError as error:
             raise Undecodable("unknown_schema", f"schema id {id_} is not in the registry") from error
+        if len(text) > bounds.SCHEMA_MAX_CHARACTERS:
+            raise Undecodable(
+                "foreign_schema", f"schema id {id_} has {len(text)} characters; no schema of ours is so long"
+            )
         try:
             schema = parsed(text)
         except Exception as error:  # JSON Schema and Protobuf texts fail in many ways; the registry has answered
@@ -148,7 +169,25 @@ class Codec:
         namespace, _, name = full_name.rpartition(".")
         if namespace != NAMESPACE or name not in self._schema:
             raise Undecodable("foreign_schema", f"schema id {id_} is a {full_name}, no record of the namespace")
+        try:
+            bounds.check(schema)
+        except bounds.Unbounded as error:
+            raise Undecodable(
+                "foreign_schema", f"schema id {id_}, a {full_name}, cannot be decoded safely: {error}"
+            ) from error
         return name, schema
+
+
+def _resolved(value: Any, writer: Any, reader: Any) -> Any:
+    """A foreign writer's value as our schema has it: fields of its own left out, ours that it lacks at their defaults.
+
+    Through bytes of our own making. fastavro passes over fields that the reader lacks without looking where the bytes end:
+    the block of doubles that a foreign record announces would be passed over 10^11 times.
+    """
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, writer, value)
+    body.seek(0)
+    return fastavro.schemaless_reader(body, writer, reader)
 
 
 def _int_fields(name: str) -> tuple[str, ...]:

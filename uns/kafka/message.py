@@ -25,6 +25,8 @@ CUT = "uns.cut"
 WORDS_MAX_BYTES = 2_000
 """Of an error's words in a header; a record with them must still fit its topic."""
 ORIGIN_MAX_BYTES = 500
+QUARANTINED_MAX_BYTES = 2_000_000
+"""Of a quarantined value: no quarantine topic takes a longer one whole."""
 
 
 class Source(Protocol):
@@ -111,6 +113,13 @@ def error_headers(
         (CUT, None if cut_bytes is None else b"%d" % cut_bytes),
     )
     return tuple((name, value) for name, value in texts if value is not None)
+
+
+def fitted(value: bytes | None) -> tuple[bytes | None, int | None]:
+    """A value as quarantine takes it, and its whole length where it had to be cut."""
+    if value is None or len(value) <= QUARANTINED_MAX_BYTES:
+        return value, None
+    return value[:QUARANTINED_MAX_BYTES], len(value)
 
 
 def clipped(text: str, max_bytes: int) -> bytes:

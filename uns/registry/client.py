@@ -136,11 +136,11 @@ class Registry:
             numbers = sorted(self._ask(self._client.get_versions, subject(name)), reverse=True)
             for number in numbers:
                 version = self._ask(self._client.get_version, subject(name), number)
-                if json.loads(version.schema.schema_str) == wanted:
+                if _same(str(version.schema.schema_str), wanted):
                     self._learn(_id_key(name), str(version.schema_id))
                     self._learn(f"id-{version.schema_id}", str(version.schema.schema_str))
                     return int(version.schema_id)
-        except (LookupError, ValueError):  # no such subject; a text that is no JSON is none of ours
+        except LookupError:  # no such subject
             pass
         return None
 
@@ -211,6 +211,13 @@ class Registry:
             draft.replace(self._cache / f"{name}.json")
         except OSError as error:
             log.warning("schema not cached", file=str(self._cache / f"{name}.json"), error=error.strerror)
+
+
+def _same(text: str, wanted: object) -> bool:
+    try:
+        return bool(json.loads(text) == wanted)
+    except (ValueError, RecursionError):  # a text that is no JSON is none of ours
+        return False
 
 
 def _id_key(name: str) -> str:

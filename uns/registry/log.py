@@ -161,8 +161,11 @@ class SchemaLog:
                 error = message.error()
                 with self._moved:
                     if error is None:
+                        before = self.store.unreadable
                         self.store.apply(message.key(), message.value())
                         self._read = message.offset() + 1
+                        if self.store.unreadable > before:
+                            log.warning("record passed over", topic=self._topic, offset=message.offset())
                     elif error.code() == KafkaError._PARTITION_EOF and not self.fenced:
                         self.problem = None
                     self._moved.notify_all()

@@ -67,20 +67,22 @@ class Source:
         """Where the group stands. Waits for a commit that is under way; one that never ends does not count."""
         wanted = [TopicPartition(*tp) for tp in self.places]
         try:
-            found = self._consumer.committed(wanted, COMMIT_S)
+            positions = self._consumer.committed(wanted, COMMIT_S)
         except KafkaException as error:
             log.warning("positions are not stable, reading them as they are", error=error.args[0].str())
             asked = ConsumerGroupTopicPartitions(self._group, wanted)
             try:
                 answer = self._admin.list_consumer_group_offsets([asked], require_stable=False, request_timeout=ASK_S)
-                found = answer[self._group].result().topic_partitions
+                positions = answer[self._group].result().topic_partitions
             except KafkaException as again:
                 raise Fatal(Exit.RESTORE, f"the positions of {self._group}: {again.args[0].str()}") from again
         return {
-            TP(one.topic, one.partition): Position(
-                one.offset if one.offset >= 0 else None, int(one.metadata) if one.metadata else None
+            TP(at.topic, at.partition): Position(
+                at.offset if at.offset >= 0 else None,
+                # Ours is a number; what another tool has written there says nothing.
+                int(at.metadata) if at.metadata and at.metadata.isdecimal() and at.metadata.isascii() else None,
             )
-            for one in found
+            for at in positions
         }
 
     def ends(self) -> dict[TP, int]:

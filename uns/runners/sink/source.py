@@ -14,12 +14,13 @@ from topology.namespace.filters import Filter, topics
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import parse_topic, topic
 from uns.kafka import clients
-from uns.kafka.message import error_headers
+from uns.kafka.message import error_headers, fitted
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
+BAD_KEY = "bad_key"
 Place = tuple[str, int]
 
 
@@ -107,7 +108,7 @@ class Source:
             key = (message.key() or b"").decode()
             path = Path.parse(key)
         except (BadPath, UnicodeDecodeError) as error:
-            fetched.unreadable.append((message, Undecodable("bad_key", f"the key is no path: {error}")))
+            fetched.unreadable.append((message, Undecodable(BAD_KEY, f"the key is no path: {error}")))
             return
         if not self._filter.matches(path):
             return
@@ -170,6 +171,7 @@ class Source:
 
     def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
         area, _ = parse_topic(message.topic())
+        value, cut_bytes = fitted(message.value())
         errors_of = error_headers(
             connector=self._name,
             stage=stage,
@@ -178,6 +180,7 @@ class Source:
             topic=message.topic(),
             partition=message.partition(),
             offset=message.offset(),
+            cut_bytes=cut_bytes,
         )
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -186,7 +189,7 @@ class Source:
 
         self._producer.produce(
             topic(area, MessageClass.QUARANTINE),
-            message.value(),
+            value,
             message.key(),
             message.partition() if area in self._area_partitions else 0,
             on_delivery=delivered,

@@ -173,7 +173,7 @@ def test_ledgers_are_found_by_connector_running_or_not(folder: Path, tmp_path: P
 _DIES = """
 import os, sys, signal
 from pathlib import Path
-from tests.unit.uns.test_connect_spool import A, entry
+from tests.unit.uns.runners.connector.test_spool import A, entry
 from uns.runners.connector.spool import Spool
 spool = Spool(Path(sys.argv[1]), 10**6)
 while True:
