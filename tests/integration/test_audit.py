@@ -24,7 +24,7 @@ from schemas.codec import Codec
 from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
-from tests.integration.engine_harness import until
+from tests.harness.waiting import started, until
 from topology.namespace.classes import MessageClass, class_of
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
@@ -32,6 +32,7 @@ from uns.cli.app import app
 from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
+from uns.testing.patience import patient
 
 PLANT = """\
 namespace:
@@ -120,6 +121,11 @@ class History:
         return dict(json.loads(text))
 
 
+def end_worker(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(patient(30))
+
+
 @pytest.fixture(scope="module")
 def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     enterprise, folder = f"acme-{os.urandom(4).hex()}", tmp_path_factory.mktemp("audit")
@@ -160,10 +166,13 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         ),
         T0,
     )
-    worker = found.worker()
+    worker = started(
+        found.worker,
+        lambda _worker: until(lambda: found.newest("oee.hour", T0 + HOUR, "final"), 60, found.said),
+        end_worker,
+        "the worker that closes the second hour",
+    )
     try:
-        final = until(lambda: found.newest("oee.hour", T0 + HOUR, "final"), 60, found.said)
-        assert final is not None
         said = Reason(id="r1", code=301, started_at=T0 + 20 * MINUTE, by="anna", comment="cleaning, as planned")
         found.tell([(CELL, said)])
         until(lambda: found.newest("oee.hour", T0, "corrected"), 60, found.said)
@@ -172,8 +181,7 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         found.hour = hour.natural_id
         yield found
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        end_worker(worker)
 
 
 def test_both_corrections_of_an_hour_with_who_and_what_caused_them(history: History) -> None:

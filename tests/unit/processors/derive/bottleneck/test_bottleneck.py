@@ -28,6 +28,7 @@ from tests.harness.line_logs import (
     beats,
     ordered,
     plant,
+    play,
     samples,
     ticks,
 )
@@ -195,9 +196,9 @@ def states(path: str, *told: tuple[float, int]) -> list[Told]:
 ORDER: Told = (LINE, Order(id="o", product="p", started_at=T0 - HOUR))
 
 
-def play(told: list[Told], minutes: int = 70) -> Run:
-    life = [beat for path in (CELL, OTHER) for beat in beats(T0, at(minutes + 1), path=path)]
-    return Run().feed(ordered([ORDER, *life, *told, *ticks(T0, at(minutes + 1))]))
+def played(told: list[Told], minutes: int = 70) -> Run:
+    """`told` of two machines with an order."""
+    return play([ORDER, *told], minutes, alive=(CELL, OTHER))
 
 
 def only(run: Run, window: str = "hour", start: int = T0) -> Bottleneck:
@@ -214,7 +215,7 @@ def test_an_hour_of_two_machines() -> None:
     """The filler waits 10 to 20, the capper is broken down 5 to 18 and waits from 40 on, when the filler is held to 55."""
     filler = states(CELL, (0, EXECUTE), (10, SUSPENDED), (20, EXECUTE), (38, HELD), (55, EXECUTE))
     capper = states(OTHER, (0, EXECUTE), (5, ABORTED), (18, EXECUTE), (40, SUSPENDED), (56, EXECUTE))
-    found = only(play([*filler, *capper, *states(OTHER, (62, SUSPENDED))]))
+    found = only(played([*filler, *capper, *states(OTHER, (62, SUSPENDED))]))
     first, second = found.cells
     # filler active 0-10 and 20-, capper 0-40 and 56-: the capper first, the filler follows at 40, for good
     assert minutes(first) == (20, 20, 50, 10, 0, 0)
@@ -230,10 +231,10 @@ def test_provisional_while_a_period_that_lasts_can_change_it() -> None:
         *states(CELL, (0, SUSPENDED), (30, EXECUTE), (65, SUSPENDED)),
         *states(OTHER, (0, SUSPENDED), (40, EXECUTE)),
     ]
-    run = play(told, 62)
+    run = played(told, 62)
     open_hour = only(run)
     assert (open_hour.status, open_hour.bottleneck) == ("provisional", CELL)
-    run = play([*told, *states(OTHER, (90, SUSPENDED))], 100)
+    run = played([*told, *states(OTHER, (90, SUSPENDED))], 100)
     closed = only(run)
     assert (closed.status, closed.bottleneck) == ("final", CELL)
     # the capper's 50 minutes outlast the filler's 35: it follows at 65, and the hour's last 20 minutes shift
@@ -247,7 +248,7 @@ def test_a_late_state_corrects_the_hours_its_period_reaches() -> None:
         *states(CELL, (0, EXECUTE), (80, SUSPENDED)),
         *states(OTHER, (0, SUSPENDED), (50, EXECUTE), (75, SUSPENDED)),
     ]
-    run = play(told, 150)
+    run = played(told, 150)
     assert (only(run).status, only(run).cells[1].shifting_us) == ("final", 0)
     run.feed([*states(CELL, (30, SUSPENDED), (58, EXECUTE)), *ticks(at(152), at(160))])
     assert (only(run).status, only(run).bottleneck) == ("corrected", CELL)
@@ -257,7 +258,7 @@ def test_a_late_state_corrects_the_hours_its_period_reaches() -> None:
 def test_a_shift_is_the_sum_of_its_hours_parts() -> None:
     shift: Told = (LINE, Shift(id="s", name="early", started_at=at(30), ended_at=at(90)))
     filler = states(CELL, (0, EXECUTE), (45, SUSPENDED), (70, EXECUTE))
-    run = play([shift, *filler, *states(OTHER, (0, EXECUTE), (60, HELD), (75, EXECUTE))], 130)
+    run = played([shift, *filler, *states(OTHER, (0, EXECUTE), (60, HELD), (75, EXECUTE))], 130)
     found = only(run, "shift", at(30))
     assert (found.window_name, found.status) == ("s", "final")
     for cell in found.cells:
