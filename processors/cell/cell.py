@@ -23,8 +23,9 @@ from processors.timeline.windows import Group, Groups, Totals, Windows, merge
 from processors.units import HOUR, INF
 from schemas.records import Downtime, Order, Sample, Shift
 from topology.kpi.definition import KpiFormula
-from topology.model.plant import EquipmentType, Tag
+from topology.model.plant import EquipmentType
 from topology.model.shifts import Days
+from topology.model.tags import Tag
 
 TAGS_MAX = 512
 """Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from schemas.records import DERIVED_TYPES, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check
+from topology.vocabulary import checked_field
 
 Method = Literal["POST", "PUT", "PATCH"]
 RECORDS: dict[str, type[Derived]] = {}
@@ -95,6 +96,10 @@ class Mapping(SinkConfig):
             raise ValueError(
                 f"when: {kind.__name__} has no field {', '.join(unknown)}; there are {', '.join(sorted(known))}"
             )
+        for field, value in self.when.items():
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str):
+                    checked_field(field, word)
         try:
             for call in (self.create, self.update):
                 if call is not None:

@@ -11,7 +11,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from topology.kpi.formula import parse
-from topology.namespace.packml import STATES
+from topology.nearest import hint
+from topology.vocabulary import checked_category, checked_mode, checked_state
 
 ELEMENTS = ("APT", "AUST", "ADET", "ADOT", "PDOT", "unknown")
 """What planned busy time counts as in ISO 22400; the elements a definition has unless it lists its own."""
@@ -23,14 +24,19 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+State = Annotated[str, AfterValidator(checked_state)]
+Mode = Annotated[str, AfterValidator(checked_mode)]
+Category = Annotated[str, AfterValidator(checked_category)]
+
+
 class When(_Model):
     """All that is given must hold."""
 
-    state: tuple[str, ...] | None = Field(None, description="PackML states")
-    mode: tuple[str, ...] | None = Field(None, description="unit modes")
+    state: tuple[State, ...] | None = Field(None, description="PackML states")
+    mode: tuple[Mode, ...] | None = Field(None, description="unit modes")
     order: bool | None = Field(None, description="whether an order is on the machine")
     planned: tuple[Planned, ...] | None = Field(None, description="what the shift plan says: busy, break, unplanned")
-    reason: tuple[str, ...] | None = Field(None, description="categories of the stop's reason")
+    reason: tuple[Category, ...] | None = Field(None, description="categories of the stop's reason")
 
     def holds(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> bool:
         return (
@@ -118,7 +124,7 @@ class NoiseFloor(_Model):
 class StartUp(_Model):
     """Scrap that is start-up loss, the sixth of the big ones: what is made until a process is stable."""
 
-    modes: tuple[str, ...] = Field(("setup",), description="scrap counted in these modes")
+    modes: tuple[Mode, ...] = Field(("setup",), description="scrap counted in these modes")
     of_order_s: float = Field(0, ge=0, description="and scrap counted so soon after the begin of its order")
 
 
@@ -154,7 +160,7 @@ class Definition(_Model):
     version: int = Field(ge=1, description="version")
     description: str = Field(description="what it measures and where it comes from")
     scope: str = Field("work units and all that they are part of", description="what it is meant for")
-    running: tuple[str, ...] = Field(description="states that count as producing, in mode production")
+    running: tuple[State, ...] = Field(description="states that count as producing, in mode production")
     elements: dict[Name, TimeElement] = Field(
         default_factory=lambda: dict(ISO_ELEMENTS), description="the parts a window is shared out to"
     )
@@ -170,16 +176,13 @@ class Definition(_Model):
     def _complete(self) -> "Definition":
         if not self.time_model or not self.time_model[-1].when.always:
             raise ValueError("the last rule of the time model must hold always, or some time would count as nothing")
-        named = {state for rule in self.time_model for state in rule.when.state or ()} | set(self.running)
-        if strangers := sorted(named - STATES):
-            raise ValueError(f"{', '.join(strangers)}: no PackML state; there are {', '.join(sorted(STATES))}")
         used = {rule.element for rule in self.time_model}
         if self.options.micro_stop is not None:
             used.add(self.options.micro_stop.element)
         if not self.plans:
             used |= {"unplanned", "PDOT"}
         if strangers := sorted(used - set(self.elements)):
-            raise ValueError(f"{', '.join(strangers)}: no element; there are {', '.join(self.elements)}")
+            raise ValueError(f"{', '.join(strangers)}: no element; {hint(strangers[0], self.elements)}")
         return self
 
     @property
@@ -212,12 +215,12 @@ class Definition(_Model):
 def shipped() -> Mapping[str, Definition]:
     """Label → every definition that comes with the package."""
     folder = importlib.resources.files("topology") / "kpi" / "definitions"
-    found = [
+    definitions = [
         Definition.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".yaml")
     ]
-    return {definition.label: definition for definition in found}
+    return {definition.label: definition for definition in definitions}
 
 
 def definition(label: str) -> Definition:
@@ -225,4 +228,4 @@ def definition(label: str) -> Definition:
     try:
         return shipped()[label]
     except KeyError:
-        raise LookupError(f"KPI definition {label!r} is not known; there are {', '.join(shipped())}") from None
+        raise LookupError(f"KPI definition {label!r} is not known; {hint(label, shipped())}") from None

@@ -10,10 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.pilot import Pilot
 from topology.model.shifts import Calendar
+from topology.model.tags import Role, Tag
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import REST, Filter
-from topology.namespace.packml import CODE_MAPS, STATES
 from topology.namespace.path import Level, Path
+from topology.nearest import hint
+from topology.vocabulary import CATEGORIES, checked_category
 
 
 def _segment(text: str) -> str:
@@ -30,79 +32,20 @@ def _filter(text: str) -> str:
 
 Segment = Annotated[str, AfterValidator(_segment)]
 FilterText = Annotated[str, AfterValidator(_filter)]
-Role = Literal[
-    "state", "mode", "good_count", "scrap_count", "rework_count", "energy", "reason", "heartbeat", "characteristic"
-]
-COUNTERS = ("good_count", "scrap_count", "rework_count")
-SINGLE_ROLES = ("state", "mode", *COUNTERS, "energy", "reason", "heartbeat")
-UNKNOWN = "unknown"
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Tag(_Model):
-    """What a tag of an equipment type means to the folds."""
-
-    role: Role = Field(description="what the fold reads from the tag")
-    map: str | dict[int | str, str] | None = Field(
-        None, description="for role state: the name of a code map or code → PackML state; for role mode: code → mode"
-    )
-    modulus: int | None = Field(
-        None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
-    )
-    counts: Literal["cumulative", "increments"] = Field(
-        "cumulative", description="for a counter: what a sample gives: the sum so far, or pieces of its own time"
-    )
-    unit: str | None = Field(None, description="unit of measure")
-    target: float | None = Field(None, description="target value of a characteristic")
-    lsl: float | None = Field(None, description="lower specification limit")
-    usl: float | None = Field(None, description="upper specification limit")
-    baseline: int = Field(25, ge=2, description="points from which control limits are learnt")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Tag":
-        if self.lsl is not None and self.usl is not None and self.lsl >= self.usl:
-            raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
-        if self.modulus is not None and self.role not in COUNTERS:
-            raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
-        if self.counts == "increments" and self.role not in COUNTERS:
-            raise ValueError(f"counts belongs to a counter (role {', '.join(COUNTERS)})")
-        if self.counts == "increments" and self.modulus is not None:
-            raise ValueError("modulus belongs to a cumulative counter; increments do not roll over")
-        if self.map is not None and self.role not in ("state", "mode"):
-            raise ValueError("map belongs to role state or mode")
-        if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
-            raise ValueError(
-                f"map {self.map!r} is not known; there are {', '.join(CODE_MAPS)}, or give code: state pairs"
-            )
-        if self.role == "state" and isinstance(self.map, dict):
-            for code, state in self.map.items():
-                if state not in STATES:
-                    raise ValueError(
-                        f"code {code}: {state!r} is no PackML state; there are {', '.join(sorted(STATES))}"
-                    )
-        if self.role == "mode" and not isinstance(self.map, dict):
-            raise ValueError("role mode needs a map, e.g. {1: production, 4: setup}")
-        return self
-
-    @property
-    def codes(self) -> Mapping[int | str, str]:
-        """Code → state or mode; empty for other roles."""
-        if isinstance(self.map, str):
-            return CODE_MAPS[self.map]
-        if self.map is None:
-            return CODE_MAPS["packml"] if self.role == "state" else {}
-        return self.map
-
-
 class Reason(_Model):
     """One entry of an equipment type's reason tree."""
 
     name: str = Field(description="what an operator calls it")
-    category: str = Field(
-        "", description="breakdown, material, micro, planned, … ; breakdown opens a work order; none: its parent's"
+    category: Annotated[str, AfterValidator(checked_category)] = Field(
+        "",
+        description=f"{', '.join(CATEGORIES)}, or a word of your own; breakdown opens a work order; none: its parent's",
+        examples=["breakdown"],
     )
     parent: int | None = Field(None, description="code of the reason that it is a kind of; none: a root of the tree")
 
@@ -130,7 +73,7 @@ class EquipmentType(_Model):
     @classmethod
     def _tree(cls, reasons: dict[int, Reason]) -> dict[int, Reason]:
         """Every reason with the category that it says or inherits."""
-        found = {}
+        complete = {}
         for code, reason in reasons.items():
             chain = [code]
             while (parent := reasons[chain[-1]].parent) is not None:
@@ -139,18 +82,21 @@ class EquipmentType(_Model):
                 chain.append(parent)
                 if parent in chain[:-1]:
                     raise ValueError(f"reason {code}: its parents go round in a circle ({' → '.join(map(str, chain))})")
-            category = next((reasons[one].category for one in chain if reasons[one].category), None)
-            if category is None:
+            inherited = next((reasons[above].category for above in chain if reasons[above].category), None)
+            if inherited is None:
                 raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
-            found[code] = reason.model_copy(update={"category": category})
-        return found
+            complete[code] = reason.model_copy(update={"category": inherited})
+        return complete
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":
-        for role in SINGLE_ROLES:
-            names = [name for name, tag in self.tags.items() if tag.role == role]
-            if len(names) > 1:
-                raise ValueError(f"role {role} has {len(names)} tags ({', '.join(names)}); one is possible")
+        names: dict[str, list[str]] = {}
+        for name, tag in self.tags.items():
+            if tag.single:
+                names.setdefault(tag.role, []).append(name)
+        for role, tags in names.items():
+            if len(tags) > 1:
+                raise ValueError(f"role {role} has {len(tags)} tags ({', '.join(tags)}); one is possible")
         return self
 
     def tag(self, role: Role) -> str | None:
@@ -184,7 +130,7 @@ class Line(_Model):
     def _has_its_bottleneck(self) -> "Line":
         if self.bottleneck is not None and self.bottleneck not in self.cells:
             raise ValueError(
-                f"bottleneck {self.bottleneck!r} is no cell of the line; there are {', '.join(self.cells)}"
+                f"bottleneck {self.bottleneck!r} is no cell of the line; {hint(self.bottleneck, self.cells)}"
             )
         return self
 
@@ -318,13 +264,13 @@ class Plant(_Model):
 
     @cached_property
     def _cells(self) -> Mapping[Path, EquipmentType]:
-        found = {}
+        cells = {}
         for site, area, area_model in self._areas():
             for line, line_model in area_model.lines.items():
                 for cell, model in line_model.cells.items():
                     path = Path.parse(f"{self.namespace.enterprise}/{site}/{area}/{line}/{cell}")
-                    found[path] = self.types[model.type]
-        return MappingProxyType(found)
+                    cells[path] = self.types[model.type]
+        return MappingProxyType(cells)
 
     def _areas(self) -> list[tuple[str, str, Area]]:
         return [
@@ -345,7 +291,7 @@ class Plant(_Model):
 
     def calendars_of(self, line: Path) -> list[str]:
         """Names of the calendars whose filter names a line; the loader refuses more than one."""
-        return [name for name, one in self.shifts.items() if Filter.parse(one.filter).matches(line)]
+        return [name for name, calendar in self.shifts.items() if Filter.parse(calendar.filter).matches(line)]
 
     def areas(self) -> Mapping[Path, int]:
         """Every area and its number of partitions."""
