@@ -28,9 +28,9 @@ class Auth(SinkConfig):
         description="bearer token, user and password, or a header of its own"
     )
     header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic")
-    secret: SecretStr | None = Field(None, description="the secret; prefer the file")
-    secret_file: FilePath | None = Field(None, description="file with the secret")
+    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
+    secret: SecretStr | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
+    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
@@ -52,7 +52,7 @@ class Call(SinkConfig):
     """One request; url and body are templates over the record's fields."""
 
     method: Method = Field("POST", description="HTTP method")
-    url: str = Field(description="path below base_url")
+    url: str = Field(description="path below base_url", examples=["/work-orders", "/confirmations/{remote_id}"])
     body: dict[str, Any] = Field(default_factory=dict, description="JSON body")
     id_field: str = Field("id", description="where the answer carries the target's id; a.b for a nested one")
 
@@ -60,15 +60,20 @@ class Call(SinkConfig):
 class Lookup(SinkConfig):
     """How to find what an earlier, unclear attempt may have created."""
 
-    url: str = Field(description="path below base_url that answers with the matching objects")
-    items_field: str | None = Field(None, description="where the answer carries the list; none: the answer is the list")
+    url: str = Field(
+        description="path below base_url that answers with the matching objects",
+        examples=["/confirmations?external_id={natural_id}"],
+    )
+    items_field: str | None = Field(
+        None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
+    )
     id_field: str = Field("id", description="where each object carries its id")
 
 
 class Mapping(SinkConfig):
     """Which records make which object."""
 
-    message_class: str = Field(alias="class", description="message class of the records")
+    message_class: str = Field(alias="class", description="message class of the records", examples=["oee"])
     record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
@@ -116,12 +121,14 @@ class Mapping(SinkConfig):
 class RestConfig(SinkConfig):
     """One target."""
 
-    base_url: str = Field(description="http(s)://host[:port][/prefix]")
+    base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
     auth: Auth | None = Field(None, description="how the target knows us")
     headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")
     ca_file: FilePath | None = Field(
-        None, description="CA certificates (PEM) that signed the target's; the system's by default"
+        None,
+        description="CA certificates (PEM) that signed the target's; the system's by default",
+        examples=["/etc/uns/mes-ca.pem"],
     )
     requests: tuple[Mapping, ...] = Field(min_length=1, description="which records make which objects")
 

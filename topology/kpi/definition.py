@@ -32,11 +32,17 @@ Category = Annotated[str, AfterValidator(checked_category)]
 class When(_Model):
     """All that is given must hold."""
 
-    state: tuple[State, ...] | None = Field(None, description="PackML states")
-    mode: tuple[Mode, ...] | None = Field(None, description="unit modes")
+    state: tuple[State, ...] | None = Field(
+        None, description="PackML states", examples=[["aborting", "aborted", "clearing"]]
+    )
+    mode: tuple[Mode, ...] | None = Field(None, description="unit modes", examples=[["setup"]])
     order: bool | None = Field(None, description="whether an order is on the machine")
-    planned: tuple[Planned, ...] | None = Field(None, description="what the shift plan says: busy, break, unplanned")
-    reason: tuple[Category, ...] | None = Field(None, description="categories of the stop's reason")
+    planned: tuple[Planned, ...] | None = Field(
+        None, description="what the shift plan says: busy, break, unplanned", examples=[["break"]]
+    )
+    reason: tuple[Category, ...] | None = Field(
+        None, description="categories of the stop's reason", examples=[["breakdown"]]
+    )
 
     def holds(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> bool:
         return (
@@ -53,14 +59,16 @@ class When(_Model):
 
 
 class Rule(_Model):
+    """What time counts as under a condition."""
+
     when: When = Field(default_factory=When, description="condition; none: always")
-    element: str = Field(description="time element that the time counts as")
+    element: str = Field(description="time element that the time counts as", examples=["ADET"])
 
 
 class TimeElement(_Model):
     """A part of the window; the elements of a definition share out all of it."""
 
-    description: str = Field(description="what it is")
+    description: str = Field(description="what it is", examples=["running"])
     loss: Loss = Field(description="which factor it reduces; outside: not in the denominator of OEE")
 
 
@@ -77,15 +85,18 @@ FormulaText = Annotated[str, AfterValidator(_formula)]
 class KpiFormula(_Model):
     """One KPI, with the attributes of an ISO 22400-2 KPI record."""
 
-    name: str = Field(min_length=1, description="name")
+    name: str = Field(min_length=1, description="name", examples=["Availability"])
     description: str = Field("", description="what it tells")
     scope: tuple[
         Literal["work_unit", "work_center", "area", "site", "enterprise", "product", "order", "worker"], ...
     ] = Field(("work_unit", "work_center", "area", "site", "enterprise"), description="what it is computed for")
-    formula: FormulaText = Field(description="arithmetic over elements, totals, quantities and other KPIs")
+    formula: FormulaText = Field(
+        description="arithmetic over elements, totals, quantities and other KPIs",
+        examples=["APT / PBT", "sum(PRI * GQ) / PBT"],
+    )
     unit: str = Field("1", description="unit of measure; 1: a ratio")
     lower: float | None = Field(0, description="lower end of the range; null: none")
-    upper: float | None = Field(None, description="upper end of the range; null: none")
+    upper: float | None = Field(None, description="upper end of the range; null: none", examples=[1])
     trend: Literal["higher_is_better", "lower_is_better", "none"] = Field(description="which way is better")
     timing: tuple[Literal["on_demand", "periodically", "real_time"], ...] = Field(
         ("on_demand", "periodically"), description="when it is computed"
@@ -108,10 +119,12 @@ class KpiFormula(_Model):
 class MicroStop(_Model):
     """Short stops that count as an element of their own."""
 
-    below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop")
+    below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop", examples=[300])
     inclusive: bool = Field(False, description="whether one of exactly below_s is a micro stop too")
     only_without_reason: bool = Field(True, description="whether a stop with a reason keeps its element")
-    element: str = Field(description="the element a micro stop counts as; its `loss` is the loss class")
+    element: str = Field(
+        description="the element a micro stop counts as; its `loss` is the loss class", examples=["MINOR"]
+    )
 
 
 class NoiseFloor(_Model):
@@ -156,11 +169,15 @@ ISO_ELEMENTS = {
 class Definition(_Model):
     """One version of a definition. A changed rule is a new version, so that last month's numbers keep their meaning."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name")
-    version: int = Field(ge=1, description="version")
-    description: str = Field(description="what it measures and where it comes from")
+    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name", examples=["acme"])
+    version: int = Field(ge=1, description="version", examples=[1])
+    description: str = Field(
+        description="what it measures and where it comes from", examples=["OEE as acme computes it"]
+    )
     scope: str = Field("work units and all that they are part of", description="what it is meant for")
-    running: tuple[State, ...] = Field(description="states that count as producing, in mode production")
+    running: tuple[State, ...] = Field(
+        description="states that count as producing, in mode production", examples=[["execute"]]
+    )
     elements: dict[Name, TimeElement] = Field(
         default_factory=lambda: dict(ISO_ELEMENTS), description="the parts a window is shared out to"
     )
@@ -168,7 +185,11 @@ class Definition(_Model):
     totals: dict[Name, FormulaText] = Field(default_factory=dict, description="sums of elements that have a name")
     options: Options = Field(default_factory=Options, description="what implementations do differently")
     kpis: dict[KpiId, KpiFormula] = Field(default_factory=dict, description="id → KPI")
-    seal: str | None = Field(None, description="fingerprint; given, any later change of this version is refused")
+    seal: str | None = Field(
+        None,
+        description="fingerprint; given, any later change of this version is refused",
+        examples=["0123456789abcdef"],
+    )
 
     _elements: dict[tuple[str, str, bool, Planned, str | None], str] = PrivateAttr(default_factory=dict)
 

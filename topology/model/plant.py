@@ -41,13 +41,15 @@ class _Model(BaseModel):
 class Reason(_Model):
     """One entry of an equipment type's reason tree."""
 
-    name: str = Field(description="what an operator calls it")
+    name: str = Field(description="what an operator calls it", examples=["pump fault"])
     category: Annotated[str, AfterValidator(checked_category)] = Field(
         "",
         description=f"{', '.join(CATEGORIES)}, or a word of your own; breakdown opens a work order; none: its parent's",
         examples=["breakdown"],
     )
-    parent: int | None = Field(None, description="code of the reason that it is a kind of; none: a root of the tree")
+    parent: int | None = Field(
+        None, description="code of the reason that it is a kind of; none: a root of the tree", examples=[200]
+    )
 
 
 class EquipmentType(_Model):
@@ -55,17 +57,28 @@ class EquipmentType(_Model):
 
     tags: dict[str, Tag] = Field(description="tags that a fold reads; all other tags are carried on unread")
     ideal_cycle_s: float = Field(
-        gt=0, description="planned run time per item (PRI) where the order gives none, in seconds"
+        gt=0, description="planned run time per item (PRI) where the order gives none, in seconds", examples=[6.0]
     )
     silent_after_s: float | None = Field(
-        60.0, gt=0, description="without any sample for so long the state is unknown; null: never"
+        60.0,
+        gt=0,
+        description="without any sample for so long the state is unknown, in seconds; a minute is some cycles of most machines; null: never",
     )
-    micro_stop_s: float = Field(300.0, ge=0, description="a shorter stop is a micro stop")
+    micro_stop_s: float = Field(
+        300.0,
+        ge=0,
+        description="a shorter stop is a micro stop, in seconds; five minutes is what most secondary sources say",
+    )
     slow_cycle_factor: float = Field(
-        1.5, ge=1, description="a cycle longer than so many times its ideal cycle is a slow one"
+        1.5,
+        ge=1,
+        description="a cycle longer than so many times its ideal cycle is a slow one; 1.5 is our own judgement",
     )
     changeover_target_s: float | None = Field(
-        None, gt=0, description="what a changeover should take, last good piece to first good piece, in seconds"
+        None,
+        gt=0,
+        description="what a changeover should take, last good piece to first good piece, in seconds",
+        examples=[240],
     )
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
 
@@ -107,7 +120,7 @@ class EquipmentType(_Model):
 class Cell(_Model):
     """A work unit: one machine."""
 
-    type: str = Field(description="its equipment type")
+    type: str = Field(description="its equipment type", examples=["filler"])
 
     @model_validator(mode="before")
     @classmethod
@@ -116,6 +129,8 @@ class Cell(_Model):
 
 
 class Line(_Model):
+    """A work center: machines that the material passes one after the other."""
+
     cells: dict[Segment, Cell] = Field(description="work units in the order of the material's flow")
     kpi_rule: Literal["end_of_line", "bottleneck"] = Field(
         "end_of_line",
@@ -123,7 +138,9 @@ class Line(_Model):
         "its time is the bottleneck's",
     )
     bottleneck: Segment | None = Field(
-        None, description="the work unit that paces the line; none: the one with the longest ideal cycle"
+        None,
+        description="the work unit that paces the line; none: the one with the longest ideal cycle",
+        examples=["filler"],
     )
 
     @model_validator(mode="after")
@@ -136,38 +153,63 @@ class Line(_Model):
 
 
 class Area(_Model):
-    partitions: int = Field(1, ge=1, le=1000, description="Kafka partitions of the area's topics; a line never splits")
-    lines: dict[Segment, Line] = Field(description="work centers")
+    """A part of a site; its lines share their topics."""
+
+    partitions: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Kafka partitions of the area's topics; a line never splits, so more partitions than lines are of no use",
+    )
+    lines: dict[Segment, Line] = Field(description="its work centers")
 
 
 class Site(_Model):
-    areas: dict[Segment, Area] = Field(description="areas")
+    """A place of production."""
+
+    areas: dict[Segment, Area] = Field(description="its areas")
     kpis: dict[KpiId, KpiFormula] = Field(
         default_factory=dict, description="KPIs that the site adds to the shared ones"
     )
 
 
 class Namespace(_Model):
-    enterprise: Segment = Field(description="first level of every path")
-    sites: dict[Segment, Site] = Field(description="sites")
+    """What is where: enterprise, sites, areas, lines, cells, as ISA-95 has them."""
+
+    enterprise: Segment = Field(description="first level of every path", examples=["acme"])
+    sites: dict[Segment, Site] = Field(description="its sites")
 
 
 class Time(_Model):
     """When things close. Event time, but for `tick_s`."""
 
-    lateness_s: float = Field(10.0, ge=0, description="how long a window waits for late samples")
-    horizon_h: float = Field(48.0, gt=0, description="how far back a late record still corrects results")
+    lateness_s: float = Field(
+        10.0,
+        ge=0,
+        description="how long a window waits for late samples, in seconds; spans a publish interval and a short stall of the network",
+    )
+    horizon_h: float = Field(
+        48.0,
+        gt=0,
+        description="how far back a late record still corrects results, in hours; two days cover a weekend's night shift that is booked late",
+    )
     future_s: float = Field(
         300.0,
         gt=0,
-        description="a sample further ahead of the last tick and of its own record in the log is quarantined",
+        description="a sample further ahead of the last tick and of its own record in the log is quarantined, in seconds; a clock further off is set wrong",
     )
-    production_s: int = Field(60, ge=1, description="length of a production record")
+    production_s: int = Field(60, ge=1, description="length of a production record, in seconds")
     provisional_s: float = Field(
-        60.0, gt=0, description="how often an open window and each snapshot are published, changed or not"
+        60.0,
+        gt=0,
+        description="how often an open window and each snapshot are published, changed or not, in seconds; a screen is no older",
     )
-    kpi_s: float = Field(300.0, gt=0, description="how often the Kpi record of an open window is published")
-    tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks")
+    kpi_s: float = Field(
+        300.0,
+        gt=0,
+        description="how often the Kpi record of an open window is published, in seconds; it is the largest record, so less often than the others",
+    )
+    tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks; nothing closes between two")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Time":
@@ -177,7 +219,12 @@ class Time(_Model):
 
 
 class Kpi(_Model):
-    definition: str = Field("iso22400@1", description="KPI definition that all sites use, name@version")
+    """By what all numbers are computed."""
+
+    definition: str = Field(
+        "iso22400@1",
+        description="KPI definition that all sites use, name@version; the default has the four ratios of the OEE record, iso22400@2 all KPIs",
+    )
 
 
 class Suppress(_Model):
@@ -188,26 +235,37 @@ class Suppress(_Model):
 
 
 class Spool(_Model):
-    max_mb: int = Field(256, ge=1, description="size at which the spool is full")
+    """The buffer on disk, for when Kafka is away."""
+
+    max_mb: int = Field(256, ge=1, description="size at which the spool is full, in MB")
     when_full: Literal["block", "drop_oldest"] = Field(
-        "block", description="stop reading the source, or drop what is oldest and count it"
+        "block",
+        description="stop reading the source, or drop what is oldest and count it; nothing is lost unless you say so",
     )
 
 
 class Connector(_Model):
-    protocol: str = Field(description="name of a registered connector")
+    """A source: what is read from it, and how. Its own options: [connectors](README.md)."""
+
+    protocol: str = Field(description="name of a registered connector", examples=["opcua", "mqtt"])
     suppress: Suppress = Field(default_factory=Suppress, description="what is left out")
     spool: Spool = Field(default_factory=Spool, description="the buffer on disk")
-    config: dict[str, Any] = Field(description="the protocol's own options")
+    config: dict[str, Any] = Field(
+        description="the protocol's own options", examples=[{"url": "opc.tcp://10.0.0.7:4840", "machines": ["…"]}]
+    )
 
 
 class Subscribe(_Model):
-    filter: FilterText = Field(description="MQTT filter over paths")
-    classes: tuple[MessageClass, ...] = Field(min_length=1, description="message classes")
+    """Which records a sink receives."""
+
+    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/#", "acme/+/packaging/#"])
+    classes: tuple[MessageClass, ...] = Field(min_length=1, description="message classes", examples=[["oee", "kpi"]])
 
 
 class Sink(_Model):
-    kind: str = Field(description="name of a registered sink")
+    """A target: what it receives, and how. Its own options: [sinks](README.md)."""
+
+    kind: str = Field(description="name of a registered sink", examples=["historian", "rest"])
     subscribe: Subscribe = Field(description="what it receives")
     config: dict[str, Any] = Field(default_factory=dict, description="the kind's own options")
 
@@ -215,10 +273,12 @@ class Sink(_Model):
 class Access(_Model):
     """Who may read or write what; `uns apply` makes Kafka ACLs of it."""
 
-    principal: str = Field(pattern=r"^User:.+", description="Kafka principal, e.g. User:historian")
-    filter: FilterText = Field(description="MQTT filter over paths")
+    principal: str = Field(
+        pattern=r"^User:.+", description="Kafka principal, e.g. User:historian", examples=["User:historian"]
+    )
+    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/dallas/#"])
     classes: tuple[MessageClass, ...] = Field(DERIVED, min_length=1, description="message classes")
-    operation: Literal["read", "write"] = Field("read", description="read or write")
+    operation: Literal["read", "write"] = Field("read", description="what the principal may do")
 
     @model_validator(mode="after")
     def _whole_topics(self) -> "Access":
@@ -234,13 +294,23 @@ class Access(_Model):
 class Retention(_Model):
     """How long topics keep records."""
 
-    raw_h: float | None = Field(24 * 30, gt=0, description="raw, in hours: what can be replayed; null: for ever")
-    derived_h: float | None = Field(24 * 90, gt=0, description="derived classes, in hours; null: for ever")
-    quarantine_h: float | None = Field(24 * 30, gt=0, description="quarantine, in hours; null: for ever")
+    raw_h: float | None = Field(
+        24 * 30,
+        gt=0,
+        description="raw, in hours: what can be replayed; 30 days by default, a month's report can be computed again; null: for ever",
+    )
+    derived_h: float | None = Field(
+        24 * 90, gt=0, description="derived classes, in hours; 90 days by default, a quarter; null: for ever"
+    )
+    quarantine_h: float | None = Field(
+        24 * 30,
+        gt=0,
+        description="quarantine, in hours; as long as raw by default, so that what is mended can be replayed; null: for ever",
+    )
 
 
 class Plant(_Model):
-    """The whole model, as `topology.model.loader.load` reads it."""
+    """The whole model. Several files of a folder may share it out; only a place may not be defined twice."""
 
     namespace: Namespace = Field(description="what is where")
     types: dict[str, EquipmentType] = Field(description="equipment types")
