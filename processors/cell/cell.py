@@ -22,7 +22,8 @@ from processors.timeline.timeline import UNKNOWN, Interval, Names, Timeline
 from processors.timeline.windows import Windows
 from processors.units import HOUR, INF
 from schemas.records import Downtime, Reason, Sample
-from topology.model.plant import EquipmentType, Tag
+from topology.model.plant import EquipmentType
+from topology.model.tags import Tag
 
 TAGS_MAX = 512
 """Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""

@@ -11,6 +11,7 @@ from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check, check_url
 from topology.endpoint import SecretText, Trust, address, header_value, secret
+from topology.vocabulary import checked_field
 
 Method = Literal["POST", "PUT", "PATCH"]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -27,9 +28,9 @@ class Auth(SinkConfig):
         description="bearer token, user and password, or a header of its own"
     )
     header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic")
-    secret: SecretText | None = Field(None, description="the secret; prefer the file")
-    secret_file: FilePath | None = Field(None, description="file with the secret")
+    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
+    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
+    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
@@ -59,7 +60,7 @@ class Call(SinkConfig):
     """One request; url and body are templates over the record's fields."""
 
     method: Method = Field("POST", description="HTTP method")
-    url: str = Field(description="path below base_url")
+    url: str = Field(description="path below base_url", examples=["/work-orders", "/confirmations/{remote_id}"])
     body: dict[str, Any] = Field(default_factory=dict, description="JSON body")
     id_field: str = Field("id", description="where the answer carries the target's id; a.b for a nested one")
 
@@ -67,15 +68,20 @@ class Call(SinkConfig):
 class Lookup(SinkConfig):
     """How to find what an earlier, unclear attempt may have created."""
 
-    url: str = Field(description="path below base_url that answers with the matching objects")
-    items_field: str | None = Field(None, description="where the answer carries the list; none: the answer is the list")
+    url: str = Field(
+        description="path below base_url that answers with the matching objects",
+        examples=["/confirmations?external_id={natural_id}"],
+    )
+    items_field: str | None = Field(
+        None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
+    )
     id_field: str = Field("id", description="where each object carries its id")
 
 
 class RequestMapping(SinkConfig):
     """Which records make which object."""
 
-    message_class: str = Field(alias="class", description="message class of the records")
+    message_class: str = Field(alias="class", description="message class of the records", examples=["oee"])
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -114,6 +120,10 @@ class RequestMapping(SinkConfig):
             raise ValueError(
                 f"when: {kind.__name__} has no field {', '.join(unknown)}; there are {', '.join(sorted(known))}"
             )
+        for field, value in self.when.items():
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str):
+                    checked_field(field, word)
         try:
             for call in (self.create, self.update):
                 if call is not None:
@@ -130,7 +140,7 @@ class RequestMapping(SinkConfig):
 class RestConfig(Trust, SinkConfig):
     """One target."""
 
-    base_url: str = Field(description="http(s)://host[:port][/prefix]")
+    base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
     auth: Auth | None = Field(None, description="how the target knows us")
     headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")

@@ -1,4 +1,4 @@
-"""Pages that are written from the code, so that they cannot differ from it."""
+"""docs/records.md: every record with its fields, from the Avro schemas."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from schemas.records import TYPES
 
 _HEAD = """# Records
 
-Written from the records' schemas by `uns docs records`. Values are Avro in Confluent's wire format (a zero byte, the
+Written from the records' schemas by `uns docs`. Values are Avro in Confluent's wire format (a zero byte, the
 schema's id in four bytes, the body); the subject in the registry is the record's full name. Times are microseconds
 UTC (`timestamp-micros`). `T?` is a T or null.
 """
