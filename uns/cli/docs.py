@@ -2,15 +2,10 @@
 
 import typer
 
-from uns.cli.app import app
+from uns.cli.app import app, group
 
-docs = typer.Typer(no_args_is_help=True)
+docs = group("Pages of the documentation that are written from the code.", {"records": "docs"})
 app.add_typer(docs, name="docs")
-
-
-@docs.callback()
-def group() -> None:
-    """Pages of the documentation that are written from the code."""
 
 
 @docs.command()
