@@ -21,7 +21,7 @@ def fold(
     plant: PlantOption = None,
     until: Annotated[
         str | None,
-        typer.Option(help="time ends there: an ISO time (without offset: the site's time; default: with the file)"),
+        typer.Option(help="time ends there: an ISO time with offset (default: with the file)"),
     ] = None,
     every: Annotated[bool, typer.Option("--all-revisions", help="every revision, not the last of each record")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document a record; times in UTC")] = False,
@@ -30,19 +30,19 @@ def fold(
 
     Exit code 0; 1 when something was refused (the rest is folded); 2 when the file or the plant cannot be read.
     """
-    from uns.cli.times import Reader
+    from schemas.text import micros
     from uns.history.file.fold import fold as folded
     from uns.history.file.read import read
     from uns.model.plant import load_plant
-    from uns.model.zones import SiteZones
-    from uns.runtime import clock
 
     try:
         model = load_plant(which_plant(plant))
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        end = None if until is None else Reader(clock.system(), SiteZones(model)).moment("--until", until)
+        end = None if until is None else micros(until)
     except OSError as error:
         _unusable(f"{file} cannot be read: {error.strerror}")
+    except ValueError as error:
+        _unusable(f"--until: {error}")
     except UserError as error:
         _unusable(str(error))
     result = folded(model, read(data), end, every)

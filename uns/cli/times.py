@@ -26,7 +26,7 @@ def span_s(option: str, text: str, example: str = "15m, 8h or 30d") -> float:
     """Seconds of a length of time such as 90s. Raises `UserError`."""
     match = SPAN.fullmatch(text)
     if match is None or float(match[1]) == 0:
-        raise UserError(f"{option} {text!r}: expected a length of time such as {example}")
+        raise UserError(f"{option} {text!r}: expected a span such as {example}")
     return float(match[1]) * UNITS_S[match[2]]
 
 

@@ -15,11 +15,12 @@ Value = TypeVar("Value")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`did you mean 'x'?`, else what there is."""
+    """`did you mean 'x'? (there are x, y)`, or only what there is."""
     names = list(known)
-    folded = {one.lower(): one for one in names}
+    folded = {each.lower(): each for each in names}
     close = difflib.get_close_matches(name.lower(), folded, 1)
-    return f"did you mean {folded[close[0]]!r}?" if close else f"there are {', '.join(names) or 'none'}"
+    there = f"there are {', '.join(names) or 'none'}"
+    return f"did you mean {folded[close[0]]!r}? ({there})" if close else there
 
 
 def choice(option: str, text: str, known: Mapping[str, Value]) -> Value:

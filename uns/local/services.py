@@ -10,8 +10,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from uns.errors import ServiceError
 from uns.kafka import clients
-from uns.local.errors import ServiceError
 from uns.local.kafka import Kafka
 from uns.local.mqtt import Mqtt
 from uns.local.postgres import Postgres
