@@ -40,6 +40,8 @@ class Derived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class State(Derived, frozen=True, gc=False, kw_only=True):
+    """A state of a work unit, from when until when."""
+
     message_class = "state"
 
     state: str
@@ -48,6 +50,8 @@ class State(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Production(Derived, frozen=True, gc=False, kw_only=True):
+    """Pieces made in one interval, from counter differences."""
+
     message_class = "production"
 
     good: int
@@ -59,6 +63,8 @@ class Production(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Downtime(Derived, frozen=True, gc=False, kw_only=True):
+    """A stop of a work unit; one record for each part of it that has a reason of its own."""
+
     message_class = "downtime"
 
     kind: str
@@ -72,6 +78,8 @@ class Downtime(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Oee(Derived, frozen=True, gc=False, kw_only=True):
+    """OEE and its time elements for one window of one work unit; times in microseconds, ratios null where a denominator is 0."""
+
     message_class = "oee"
 
     window: str
@@ -91,6 +99,8 @@ class Oee(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Quality(Derived, frozen=True, gc=False, kw_only=True):
+    """One point of an individuals chart, with its limits and the rules it breaks."""
+
     message_class = "quality"
 
     characteristic: str
@@ -107,6 +117,8 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Alert(Derived, frozen=True, gc=False, kw_only=True):
+    """What somebody should see to: raised, acknowledged, cleared."""
+
     message_class = "alert"
 
     kind: str
@@ -119,6 +131,8 @@ class Alert(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class CurrentTag(msgspec.Struct, frozen=True, gc=False):
+    """The newest value of a tag."""
+
     tag: str
     at: int
     value: Value
@@ -126,6 +140,8 @@ class CurrentTag(msgspec.Struct, frozen=True, gc=False):
 
 
 class Current(Derived, frozen=True, gc=False, kw_only=True):
+    """The newest snapshot of a work unit; its topic is compacted."""
+
     message_class = "current"
 
     at: int
@@ -147,6 +163,8 @@ class Current(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What was made of one product at one ideal cycle."""
+
     product: str | None
     ideal_cycle_us: int
     good: int
@@ -156,6 +174,8 @@ class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The stops of one reason within a window."""
+
     reason_code: int | None
     reason: str | None
     category: str | None
@@ -164,6 +184,8 @@ class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Kpi(Derived, frozen=True, gc=False, kw_only=True):
+    """All KPIs of a definition for one window of a place of any level, with what they rest on; times in microseconds."""
+
     message_class = "kpi"
 
     window: str
@@ -181,6 +203,8 @@ class Kpi(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A value with its interval, and how many windows it rests on."""
+
     value: float | None
     low: float | None
     high: float | None
@@ -188,6 +212,8 @@ class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One target of a pilot and what came of it."""
+
     name: str
     unit: str
     better: str
@@ -203,6 +229,8 @@ class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Pilot(Derived, frozen=True, gc=False, kw_only=True):
+    """What a pilot has come to on one day: each target before and after."""
+
     message_class = "pilot"
 
     name: str
@@ -216,6 +244,8 @@ class Pilot(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Changeover(Derived, frozen=True, gc=False, kw_only=True):
+    """From the last good piece of one product to the first good piece of the next; its three parts sum to the interval."""
+
     message_class = "changeover"
 
     from_product: str
@@ -231,6 +261,8 @@ class Changeover(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Cycle(Derived, frozen=True, gc=False, kw_only=True):
+    """Cycle times of one work unit, product and hour."""
+
     message_class = "cycle"
 
     product: str | None
@@ -251,6 +283,8 @@ class Cycle(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class BottleneckCell(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """One work unit in the window; active, blocked, starved and other sum to its length so far."""
+
     path: str
     sole_us: int
     shifting_us: int
@@ -262,6 +296,8 @@ class BottleneckCell(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
+    """Which work unit held a line up in a window."""
+
     message_class = "bottleneck"
     id_kind = "kpi.bottleneck"
 

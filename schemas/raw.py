@@ -39,6 +39,8 @@ class Samples(RawRecord, frozen=True, gc=False):
 
 
 class Order(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A production order on a line or cell; a later record with the same id replaces it."""
+
     id: str
     product: str
     started_at: int
@@ -48,6 +50,8 @@ class Order(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Lot(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A lot of material in use on a line or cell; a later record with the same id replaces it."""
+
     id: str
     material: str
     supplier: str | None = None
@@ -56,11 +60,15 @@ class Lot(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Break(msgspec.Struct, frozen=True, gc=False):
+    """A pause within a shift."""
+
     started_at: int
     ended_at: int
 
 
 class Shift(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A shift of a line or cell; a later record with the same id replaces it."""
+
     id: str
     name: str
     started_at: int
@@ -69,6 +77,8 @@ class Shift(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Reason(RawRecord, frozen=True, gc=False, kw_only=True):
+    """Why a machine stood, by a person or a system; a later record with the same id replaces it."""
+
     id: str
     code: int
     started_at: int
@@ -78,6 +88,8 @@ class Reason(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A measured characteristic of a piece or a sample of pieces."""
+
     id: str
     characteristic: str
     at: int
@@ -86,6 +98,8 @@ class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A person has seen an alert: `alert` is its natural id."""
+
     alert: str
     at: int
     by: str
@@ -93,6 +107,8 @@ class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
+    """What time it is: the only clock that a fold knows."""
+
     at: int
     worker: str
 

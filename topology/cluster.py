@@ -26,6 +26,8 @@ ABOVE_AREAS = (MessageClass.KPI, MessageClass.PILOT, MessageClass.QUARANTINE)
 
 @dataclass(frozen=True, slots=True)
 class Topic:
+    """A Kafka topic: its partitions, and the settings that differ from the broker's own."""
+
     name: str
     partitions: int
     config: tuple[tuple[str, str], ...]
@@ -52,6 +54,8 @@ class Cluster:
 
 
 class Kind(StrEnum):
+    """What a step does, in the words of the plan."""
+
     CREATE_TOPIC = "create topic"
     ALTER_TOPIC = "alter topic"
     SET_COMPATIBILITY = "set compatibility"
@@ -140,68 +144,71 @@ def acls(access: Access, topics: Iterable[str], prefix: str = PREFIX) -> Iterato
 
 def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
     """The steps from `actual` to `wanted`, in the order to take them. Empty when nothing is to do or to say."""
-    steps = []
-    for name, one in wanted.topics.items():
+    return [
+        *_topic_steps(wanted, actual),
+        *_schema_steps(wanted, actual),
+        *_acl_steps(wanted, actual),
+        *_left_over(wanted, actual, prefix),
+    ]
+
+
+def _topic_steps(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
+    for name, desired_topic in wanted.topics.items():
         known = actual.topics.get(name)
         if known is None:
-            steps.append(
-                Step(
-                    Kind.CREATE_TOPIC, name, f"{one.partitions} partition{'s' if one.partitions > 1 else ''}", topic=one
-                )
-            )
+            count = f"{desired_topic.partitions} partition{'s' if desired_topic.partitions > 1 else ''}"
+            yield Step(Kind.CREATE_TOPIC, name, count, topic=desired_topic)
             continue
-        if known.partitions != one.partitions:
-            steps.append(
-                Step(
-                    Kind.REFUSED,
-                    name,
-                    f"has {known.partitions} partitions, the model says {one.partitions}: another number would send lines to other "
-                    "partitions and break their order. Set the model back, or give the area a new name",
-                )
+        if known.partitions != desired_topic.partitions:
+            yield Step(
+                Kind.REFUSED,
+                name,
+                f"has {known.partitions} partitions, the model says {desired_topic.partitions}: another number would send "
+                "lines to other partitions and break their order. Set the model back, or give the area a new name",
             )
         has = dict(known.config)
-        if changes := tuple((key, value) for key, value in one.config if has.get(key) != value):
-            steps.append(
-                Step(
-                    Kind.ALTER_TOPIC,
-                    name,
-                    ", ".join(f"{k} {has.get(k)} → {v}" for k, v in changes),
-                    topic=one,
-                    changes=changes,
-                )
-            )
+        changes = tuple((key, value) for key, value in desired_topic.config if has.get(key) != value)
+        if changes:
+            words = ", ".join(f"{key} {has.get(key)} → {value}" for key, value in changes)
+            yield Step(Kind.ALTER_TOPIC, name, words, topic=desired_topic, changes=changes)
+
+
+def _schema_steps(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
     for subject, text in wanted.subjects.items():
         level = None if actual.levels.get(subject) in STRICT_ENOUGH else wanted.levels.get(subject)
         if not _same_schema(actual.subjects.get(subject), text):
             detail = "new version" if subject in actual.subjects else "first version"
-            steps.append(Step(Kind.REGISTER_SCHEMA, subject, detail, schema=text, level=level))
+            yield Step(Kind.REGISTER_SCHEMA, subject, detail, schema=text, level=level)
         elif level is not None:
-            steps.append(Step(Kind.SET_COMPATIBILITY, subject, level, level=level))
+            yield Step(Kind.SET_COMPATIBILITY, subject, level, level=level)
+
+
+def _acl_steps(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
     for acl in sorted(wanted.acls - actual.acls):
         how = "prefix" if acl.prefixed else "topic"
-        steps.append(Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl))
+        yield Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl)
+
+
+def _left_over(wanted: Cluster, actual: Cluster, prefix: str) -> Iterator[Step]:
+    """What is there under the plant's enterprises and not in its model."""
     ours = tuple(
         f"{root}.{enterprise}."
         for enterprise in _enterprises(wanted, prefix)
         for root in (prefix, prefix + INTERNAL_SUFFIX)
     )
     if wanted.acls:  # a model without `access` leaves ACLs to others
-        steps += [
-            Step(Kind.LEFT_OVER, acl.name, f"{acl.principal} may {acl.operation} it; kafka-acls removes it", acl=acl)
-            for acl in sorted(actual.acls - wanted.acls)
-            if acl.name.startswith(ours)
-        ]
-    steps += [
-        Step(Kind.LEFT_OVER, name, "a topic of this enterprise that the model does not name")
-        for name in sorted(actual.topics.keys() - wanted.topics.keys())
-        if name.startswith(ours)
-    ]
-    return steps
+        for acl in sorted(actual.acls - wanted.acls):
+            if acl.name.startswith(ours):
+                words = f"{acl.principal} may {acl.operation} it; kafka-acls removes it"
+                yield Step(Kind.LEFT_OVER, acl.name, words, acl=acl)
+    for name in sorted(actual.topics.keys() - wanted.topics.keys()):
+        if name.startswith(ours):
+            yield Step(Kind.LEFT_OVER, name, "a topic of this enterprise that the model does not name")
 
 
-def _same_schema(one: str | None, other: str) -> bool:
+def _same_schema(registered: str | None, text: str) -> bool:
     # Registries give a schema back in their own spelling.
-    return one is not None and json.loads(one) == json.loads(other)
+    return registered is not None and json.loads(registered) == json.loads(text)
 
 
 def _enterprises(cluster: Cluster, prefix: str) -> set[str]:

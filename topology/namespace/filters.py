@@ -70,10 +70,10 @@ def topics(
     filters: Iterable[Filter], classes: Iterable[MessageClass], places: Iterable[Path], prefix: str = PREFIX
 ) -> list[str]:
     """Topics, of all that a plant's areas, sites and enterprise (`places`) have, that may hold what the filters name."""
-    wanted, named = tuple(filters), tuple(classes)
+    wanted, class_names = tuple(filters), tuple(classes)
     return sorted(
         topic(place, message_class, prefix)
         for place in set(places)
-        if any(one.may_match_under(place) for one in wanted)
-        for message_class in named
+        if any(paths.may_match_under(place) for paths in wanted)
+        for message_class in class_names
     )
