@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from schemas.catalog import sources
 from schemas.records import DERIVED_TYPES
-from topology.model.plant import Access, Plant, Retention
+from topology.model.plant import Plant
+from topology.model.wiring import Access, Retention
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import ONE, Filter
 from topology.namespace.path import Level

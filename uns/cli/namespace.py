@@ -114,6 +114,8 @@ def tree(
     """Show the namespace with the latest snapshot of each path."""
     from schemas.records import Current
     from schemas.text import iso, to_plain
+    from uns.model.plant import units
+    from uns.runtime.settings import settings
 
     newest: dict[str, Current] = {}
     with _subscribe(filters or ["#"], ["current"], "beginning", follow=False) as messages:
@@ -124,6 +126,7 @@ def tree(
         for path in sorted(newest):
             emit(to_plain(newest[path]))
         return
+    known = units(settings().plant) if tags else {}
     shown: list[str] = []
     for path in sorted(newest):
         segments = path.split("/")
@@ -141,7 +144,8 @@ def tree(
         )
         if tags:
             for tag in current.tags:
-                typer.echo("  " * len(segments) + f"{tag.tag:<16} {tag.value}  {iso(tag.at)[11:23]}")
+                value = f"{tag.value} {known.get((path, tag.tag), '')}".rstrip()
+                typer.echo("  " * len(segments) + f"{tag.tag:<16} {value}  {iso(tag.at)[11:23]}")
 
 
 @app.command()

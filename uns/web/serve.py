@@ -35,7 +35,9 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
     plant = _plant(settings)
     board = Board()
     if plant:
-        board = Board(order=tuple(str(path) for path in plant.cells()), definition=selected(plant))
+        board = Board(
+            order=tuple(str(path) for path in plant.cells()), definition=selected(plant), targets=plant.targets
+        )
     now = clock.from_spec(settings.clock)
 
     def subscription() -> Subscription:
