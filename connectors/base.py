@@ -1,6 +1,6 @@
 """What a connector is: the one interface and what passes through it. A connector knows nothing of Kafka."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -11,9 +11,9 @@ from topology.namespace.path import Path
 
 
 class ConnectorConfig(BaseModel):
-    """Base of every connector's configuration: frozen, unknown keys refused."""
+    """Base of every connector's configuration: frozen, unknown keys refused, errors without the input: it may be a secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class Malformed:
     path: Path | None = None
 
 
+Said = Reading | FactReading | Malformed
+"""One thing that a source said."""
+
+
 async def nothing_to_acknowledge() -> None:
     """The `ack` of a source that has none."""
 
@@ -58,6 +62,22 @@ class Batch:
     facts: tuple[FactReading, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge
+
+    @classmethod
+    def of(cls, said: Iterable[Said], ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge) -> "Batch":
+        """The batch of these things, each among its kind, in their order."""
+        readings: list[Reading] = []
+        facts: list[FactReading] = []
+        malformed: list[Malformed] = []
+        for thing in said:
+            match thing:
+                case Reading():
+                    readings.append(thing)
+                case FactReading():
+                    facts.append(thing)
+                case Malformed():
+                    malformed.append(thing)
+        return cls(tuple(readings), tuple(facts), tuple(malformed), ack)
 
     def __len__(self) -> int:
         return len(self.readings) + len(self.facts) + len(self.malformed)

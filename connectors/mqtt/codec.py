@@ -1,13 +1,14 @@
 """MQTT messages to readings. Pure: whatever a message says, the answer is readings, facts or `Malformed`, never an error."""
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from connectors.base import FactReading, Malformed, Reading
+from connectors.base import FactReading, Malformed, Reading, Said
 from connectors.mqtt.config import Payload, Subscription
 from schemas.records import GOOD, Acknowledge, Fact, Inspection, Lot, Order, Reason, Sample, Shift, Value
 from topology.namespace.path import BadPath, Path
@@ -22,14 +23,18 @@ FACTS: dict[Payload, type[Fact]] = {
     "acknowledge": Acknowledge,
 }
 TIMES = frozenset({"at", "started_at", "ended_at"})
-Part = Reading | FactReading | Malformed
+MESSAGE_MAX = 500
+WORDS_MAX = 80
+"""Characters of a value that an error repeats."""
+_MAY_HOLD_HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\x00")
+"""Half of a surrogate pair, escaped or as bytes; a zero byte: UTF-16 or UTF-32, which JSON may be, too."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class _Bad(ValueError):
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[:MESSAGE_MAX])
         self.reason = reason
 
 
@@ -51,7 +56,7 @@ class Decoder:
         self._subscriptions = tuple(subscriptions)
         self._places: dict[str, tuple[Path, Payload] | _Bad] = {}
 
-    def decode(self, topic: str, payload: bytes) -> list[Part]:
+    def decode(self, topic: str, payload: bytes) -> list[Said]:
         """What one message says; a malformed value of a list or map does not spoil the others."""
         path = None
         try:
@@ -59,6 +64,8 @@ class Decoder:
             document = _document(payload)
             if kind == "samples":
                 return _samples(topic, path, document, payload)
+            if _MAY_HOLD_HALF_A_PAIR.search(payload):
+                _check_text(json.dumps(document, ensure_ascii=False), "the message")
             return [FactReading(path, _fact(FACTS[kind], document))]
         except _Bad as bad:
             return [Malformed(topic, payload, bad.reason, f"{topic}: {bad}", path)]
@@ -66,20 +73,20 @@ class Decoder:
             return [Malformed(topic, payload, "bad_payload", f"{topic}: nested too deep", path)]
 
     def _place(self, topic: str) -> tuple[Path, Payload]:
-        found = self._places.get(topic)
-        if found is None:
+        place = self._places.get(topic)
+        if place is None:
             if len(self._places) > 100_000:  # a source that invents topics must not fill the memory
                 self._places.clear()
-            found = self._places[topic] = self._find(topic)
-        if isinstance(found, _Bad):
-            raise found
-        return found
+            place = self._places[topic] = self._find(topic)
+        if isinstance(place, _Bad):
+            raise place
+        return place
 
     def _find(self, topic: str) -> tuple[Path, Payload] | _Bad:
-        for one in self._subscriptions:
-            if matches(one.topic, topic):
+        for subscription in self._subscriptions:
+            if matches(subscription.topic, topic):
                 try:
-                    return one.path_of(topic), one.payload
+                    return subscription.path_of(topic), subscription.payload
                 except BadPath as error:
                     return _Bad("no_path", f"the topic gives no path: {error}")
         return _Bad("no_path", "no subscription matches the topic")
@@ -97,7 +104,7 @@ def _document(payload: bytes) -> dict[str, Any]:
     return document
 
 
-def _samples(topic: str, path: Path, document: dict[str, Any], payload: bytes) -> list[Part]:
+def _samples(topic: str, path: Path, document: dict[str, Any], payload: bytes) -> list[Said]:
     if "values" in document:
         values = document["values"]
         if not isinstance(values, dict):
@@ -112,13 +119,14 @@ def _samples(topic: str, path: Path, document: dict[str, Any], payload: bytes) -
     return [_reading(topic, path, entry, None, payload) for entry in samples]
 
 
-def _reading(topic: str, path: Path, entry: Any, at: int | None, payload: bytes) -> Part:
+def _reading(topic: str, path: Path, entry: Any, at: int | None, payload: bytes) -> Said:
     try:
         if not isinstance(entry, dict):
             raise _Bad("bad_payload", "a sample must be an object with tag, at and value")
         tag = entry.get("tag")
         if not isinstance(tag, str) or not tag:
             raise _Bad("bad_payload", "a sample has no tag")
+        _check_text(tag, "a tag")
         when = at if at is not None else micros(entry.get("at"))
         if "value" not in entry:
             raise _Bad("bad_payload", f"{tag} has no value")
@@ -135,12 +143,28 @@ def _bytes(entry: Any, payload: bytes) -> bytes:
         return payload
 
 
+def _check_text(text: str, what: str) -> None:
+    """Raises `_Bad` for what JSON can write and no UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _Bad("bad_text", f"{what} holds half of a surrogate pair, which is no character") from None
+
+
+def _words(value: Any) -> str:
+    """The beginning of what stands there, for an error."""
+    return repr(value)[:WORDS_MAX]
+
+
 def _value(tag: str, value: Any) -> Value:
-    if value is None or isinstance(value, bool | float | str):
+    if isinstance(value, str):
+        _check_text(value, tag)
+        return value
+    if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
         if not -(2**63) <= value < 2**63:
-            raise _Bad("bad_value", f"{tag} = {value} does not fit 64 bits")
+            raise _Bad("bad_value", f"{tag} = {_words(value)} does not fit 64 bits")
         return value
     raise _Bad("bad_value", f"{tag} is a {type(value).__name__}; a number, text, true, false or null is expected")
 
@@ -148,7 +172,7 @@ def _value(tag: str, value: Any) -> Value:
 def _quality(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32:
         return value
-    raise _Bad("bad_payload", f"quality {value!r} is no OPC UA status code")
+    raise _Bad("bad_payload", f"quality {_words(value)} is no OPC UA status code")
 
 
 def _fact(kind: type[Fact], document: dict[str, Any]) -> Fact:
@@ -174,12 +198,12 @@ def micros(value: Any) -> int:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise _Bad("bad_time", f"{value[:40]!r} is no ISO 8601 time") from None
+            raise _Bad("bad_time", f"{_words(value)} is no ISO 8601 time") from None
         if moment.tzinfo is None:
-            raise _Bad("bad_time", f"{value!r} has no offset; write {value}Z or the offset it has")
+            raise _Bad("bad_time", f"{_words(value)} has no offset; write a Z behind it, or the offset it has")
         return (moment - _EPOCH) // _MICROSECOND
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _Bad("bad_time", "there is no time; 'at' must be ISO 8601 with offset, or epoch milliseconds")
     if not 0 <= value < 1e13:  # NaN is not either
-        raise _Bad("bad_time", f"{str(value)[:40]} is no time in epoch milliseconds")
+        raise _Bad("bad_time", f"{_words(value)} is no time in epoch milliseconds")
     return int(value * 1000) if isinstance(value, int) else round(value * 1000)

@@ -1,13 +1,13 @@
 """Options of the MQTT connector."""
 
 import re
-from pathlib import Path as FilePath
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from topology.endpoint import Login, Trust, address
 from topology.namespace.path import BadPath, Path
 
 Payload = Literal["samples", "order", "lot", "shift", "reason", "inspection", "acknowledge"]
@@ -57,7 +57,7 @@ class Subscription(ConnectorConfig):
         return Path.parse(_LEVEL.sub(level, self.path))
 
 
-class MqttConfig(ConnectorConfig):
+class MqttConfig(Login, Trust, ConnectorConfig):
     """One broker, one session."""
 
     broker: str = Field(description="mqtt://host:port, or mqtts://host:port for TLS", examples=["mqtt://10.0.0.8:1883"])
@@ -65,14 +65,6 @@ class MqttConfig(ConnectorConfig):
         min_length=1,
         description="names the session at the broker: keep it, and never use it twice at once",
         examples=["uns-dallas"],
-    )
-    username: str | None = Field(None, description="user", examples=["uns"])
-    password: SecretStr | None = Field(None, description="password; prefer the file", examples=["${MQTT_PASSWORD}"])
-    password_file: FilePath | None = Field(None, description="file with the password", examples=["/run/secrets/mqtt"])
-    ca_file: FilePath | None = Field(
-        None,
-        description="CA certificates (PEM) that signed the broker's; the system's by default",
-        examples=["/etc/uns/broker-ca.pem"],
     )
     keep_alive_s: int = Field(15, ge=2, le=3600, description="a link that is silent for 1.5 times this is dead")
     connect_timeout_s: float = Field(
@@ -83,13 +75,7 @@ class MqttConfig(ConnectorConfig):
     @field_validator("broker")
     @classmethod
     def _address(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError(f"{text!r} is no broker address; mqtt://host:1883 or mqtts://host:8883 is expected")
-        _ = parts.port  # raises ValueError with good words
-        if parts.password:
-            raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
-        return text
+        return address(text, ("mqtt", "mqtts"), "mqtt://host:1883 or mqtts://host:8883")
 
     @property
     def host(self) -> str:
@@ -104,12 +90,5 @@ class MqttConfig(ConnectorConfig):
     def tls(self) -> bool:
         return self.broker.startswith("mqtts:")
 
-    @property
-    def secret(self) -> str | None:
-        """The password. Raises `OSError` when its file cannot be read."""
-        if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        return self.password.get_secret_value() if self.password else None
-
     def literal_paths(self) -> tuple[Path, ...]:
-        return tuple(Path.parse(one.path) for one in self.subscriptions if not _LEVEL.search(one.path))
+        return tuple(Path.parse(entry.path) for entry in self.subscriptions if not _LEVEL.search(entry.path))

@@ -1,7 +1,6 @@
 """The MQTT connection: paho in its own thread, messages handed over bounded, acknowledged only when Kafka has them."""
 
 import asyncio
-import ssl
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -11,9 +10,10 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from connectors.base import Batch, FactReading, Malformed, Reading, Resume, SourceUnavailable
+from connectors.base import Batch, Resume, Said, SourceUnavailable
 from connectors.mqtt.codec import Decoder
 from connectors.mqtt.config import MqttConfig
+from topology.endpoint import BadSecret
 
 WAITING_MAX = 5_000
 """Messages taken from the socket and not yet in a batch; the thread then waits, and with it the broker."""
@@ -46,7 +46,7 @@ class MqttConnector:
         self._waiting.clear()
         try:
             self._client = client = self._new_client()
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, BadSecret) as error:  # an SSLError is an OSError, too
             raise SourceUnavailable(
                 f"{self._config.broker}: credentials or certificates cannot be read: {error}"
             ) from error
@@ -106,18 +106,9 @@ class MqttConnector:
         return messages
 
     def _batch(self, messages: list[paho.MQTTMessage]) -> Batch:
-        readings: list[Reading] = []
-        facts: list[FactReading] = []
-        malformed: list[Malformed] = []
+        said: list[Said] = []
         for message in messages:
-            for part in self._decoder.decode(message.topic, bytes(message.payload)):
-                match part:
-                    case Reading():
-                        readings.append(part)
-                    case FactReading():
-                        facts.append(part)
-                    case Malformed():
-                        malformed.append(part)
+            said += self._decoder.decode(_topic(message), bytes(message.payload))
         client, mids = self._client, [(message.mid, message.qos) for message in messages if message.qos]
 
         async def ack() -> None:
@@ -125,7 +116,7 @@ class MqttConnector:
                 for mid, qos in mids:
                     client.ack(mid, qos)
 
-        return Batch(tuple(readings), tuple(facts), tuple(malformed), ack)
+        return Batch.of(said, ack)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -173,8 +164,8 @@ class MqttConnector:
         if reason.is_failure:
             self._lost = f"refused the connection: {reason}; check user, password and client id"
         else:
-            for one in self._config.subscriptions:
-                client.subscribe(one.topic, QOS)
+            for subscription in self._config.subscriptions:
+                client.subscribe(subscription.topic, QOS)
         self._tell()
 
     def _on_subscribe(
@@ -201,3 +192,11 @@ class MqttConnector:
             self._waiting.append(message)
         if was_empty:
             self._tell()
+
+
+def _topic(message: paho.MQTTMessage) -> str:
+    """The topic as text; one that is no UTF-8, which MQTT forbids, with its bytes written out."""
+    try:
+        return message.topic
+    except UnicodeDecodeError as error:
+        return bytes(error.object).decode("utf-8", "backslashreplace")

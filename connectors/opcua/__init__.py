@@ -8,5 +8,5 @@ spec = ConnectorSpec(
     config=OpcUaConfig,
     build=OpcUaConnector,
     summary="OPC UA subscriptions with history back-fill",
-    paths=lambda config: tuple(machine.place for machine in config.machines),
+    paths=lambda config: tuple(machine.location for machine in config.machines),
 )

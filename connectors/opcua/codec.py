@@ -24,7 +24,7 @@ def decode(path: Path, tag: str, node_id: str, data: ua.DataValue) -> Reading | 
     quality = data.StatusCode.value if data.StatusCode is not None else 0
     try:
         value = _value(raw)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         return _malformed(path, tag, node_id, raw, "bad_value", str(error))
     return Reading(path, Sample(tag, micros(moment), value, quality))
 
@@ -41,19 +41,32 @@ def moment(at: int) -> datetime:
 def _value(raw: Any) -> Value:
     if isinstance(raw, IntEnum):
         return int(raw)
-    if raw is None or isinstance(raw, bool | int | float | str):
+    if isinstance(raw, int) and not -(2**63) <= raw < 2**63:
+        raise ValueError(f"{raw} does not fit 64 bits with a sign")
+    if raw is None or isinstance(raw, bool | int | float):
         return raw
+    if isinstance(raw, str):
+        return _text(raw)
     if isinstance(raw, datetime):
         return (raw if raw.tzinfo else raw.replace(tzinfo=UTC)).isoformat()
     if isinstance(raw, ua.LocalizedText):
-        return str(raw.Text or "")
+        return _text(raw.Text or "")
     if isinstance(raw, ua.QualifiedName):
-        return str(raw.Name or "")
+        return _text(raw.Name or "")
     if isinstance(raw, UUID):
         return str(raw)
     if isinstance(raw, ua.NodeId):
-        return str(raw.to_string())
+        return _text(raw.to_string())
     raise TypeError(f"a {type(raw).__name__} is no value of a tag; list the variables inside it one by one")
+
+
+def _text(raw: str) -> str:
+    """Raises `ValueError` for what UTF-8 cannot hold."""
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the text holds half of a surrogate pair, which is no character") from None
+    return str(raw)
 
 
 def _malformed(path: Path, tag: str, node_id: str, raw: Any, reason: str, message: str) -> Malformed:

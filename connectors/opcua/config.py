@@ -2,19 +2,19 @@
 
 from pathlib import Path as FilePath
 from typing import Literal
-from urllib.parse import urlsplit
 
 from asyncua import ua
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from topology.endpoint import Login, address
 from topology.namespace.path import Path
 
 
 def _node_id(text: str) -> str:
     try:
         ua.NodeId.from_string(text)
-    except Exception as error:
+    except (ua.UaError, ValueError, IndexError) as error:
         raise ValueError(f"{text!r} is no node id; ns=2;s=Name or ns=2;i=7 is expected") from error
     return text
 
@@ -57,11 +57,11 @@ class Machine(ConnectorConfig):
         return self
 
     @property
-    def place(self) -> Path:
+    def location(self) -> Path:
         return Path.parse(self.path)
 
 
-class OpcUaConfig(ConnectorConfig):
+class OpcUaConfig(Login, ConnectorConfig):
     """One server."""
 
     url: str = Field(description="endpoint, opc.tcp://host:port/path", examples=["opc.tcp://10.0.0.7:4840"])
@@ -86,21 +86,12 @@ class OpcUaConfig(ConnectorConfig):
     server_certificate: FilePath | None = Field(
         None, description="the server's certificate, so that no other is believed", examples=["/etc/uns/server.der"]
     )
-    username: str | None = Field(None, description="user", examples=["uns"])
-    password: SecretStr | None = Field(None, description="password; prefer the file", examples=["${OPCUA_PASSWORD}"])
-    password_file: FilePath | None = Field(None, description="file with the password", examples=["/run/secrets/opcua"])
     machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
 
     @field_validator("url")
     @classmethod
     def _url(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme != "opc.tcp" or not parts.hostname:
-            raise ValueError(f"{text!r} is no OPC UA endpoint; opc.tcp://host:4840 is expected")
-        _ = parts.port  # raises ValueError with good words
-        if parts.password:
-            raise ValueError("a password does not belong into the address, where logs would show it; use password_file")
-        return text
+        return address(text, ("opc.tcp",), "opc.tcp://host:4840")
 
     @model_validator(mode="after")
     def _secure(self) -> "OpcUaConfig":
@@ -112,13 +103,6 @@ class OpcUaConfig(ConnectorConfig):
                 raise ValueError(f"machines {seen[machine.path]} and {number} both have the path {machine.path}")
             seen[machine.path] = number
         return self
-
-    @property
-    def secret(self) -> str | None:
-        """The password. Raises `OSError` when its file cannot be read."""
-        if self.password_file is not None:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        return self.password.get_secret_value() if self.password else None
 
     @property
     def security(self) -> str | None:

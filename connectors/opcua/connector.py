@@ -13,11 +13,9 @@ from asyncua.ua.uaerrors import UaError
 from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
 from connectors.opcua.codec import decode, moment
 from connectors.opcua.config import Machine, OpcUaConfig
-from connectors.opcua.novelty import Novelty, Place, mark
+from connectors.opcua.novelty import Novelty, TagKey, mark
+from topology.endpoint import BadSecret
 from topology.namespace.path import Path
-
-# At every open it warns that the server chose its own session time-out and keep-alive, which is the server's right.
-logging.getLogger("asyncua.client.client").setLevel(logging.ERROR)
 
 WAITING_MAX = 200_000
 """Changes received and not yet in a batch. More, and the link is dropped: history has them, memory must not."""
@@ -31,7 +29,18 @@ LAG_S = 2.0
 """How long history may lag behind the subscription: it is read again until it has what the subscription told first."""
 LAG_PAUSE_S = 0.1
 
-_ERRORS = (UaError, OSError, TimeoutError, asyncio.TimeoutError, ConnectionError)
+NO_ANSWER = (UaError, OSError)
+"""How a server that refuses, is away or goes silent shows (a TimeoutError is an OSError). Anything else is a bug."""
+
+
+class _ServersChoice(logging.Filter):
+    """Drops what asyncua warns of at every open: that the server chose its own session time-out and keep-alive."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not str(record.msg).startswith(("Requested session timeout", "Revised values returned differ"))
+
+
+_SERVERS_CHOICE = _ServersChoice()
 
 
 class Variable(NamedTuple):
@@ -40,7 +49,7 @@ class Variable(NamedTuple):
     node_id: str
 
     @property
-    def place(self) -> Place:
+    def key(self) -> TagKey:
         return self.path, self.tag
 
 
@@ -55,7 +64,7 @@ class OpcUaConnector:
         self._waiting: deque[tuple[Variable, ua.DataValue]] = deque()
         self._resume: Resume = {}
         self._novelty = Novelty({})
-        self._first: dict[Place, int] = {}
+        self._first: dict[TagKey, int] = {}
         """Time of the first value that the subscription told of a tag: up to it, history is asked."""
         self._variables: dict[ua.NodeId, Variable] = {}
         self._news = asyncio.Event()
@@ -68,38 +77,49 @@ class OpcUaConnector:
         self._waiting.clear()
         self._resume, self._novelty, self._first = resume, Novelty(resume), {}
         config = self._config
+        logging.getLogger("asyncua.client.client").addFilter(_SERVERS_CHOICE)  # once, however often it is added
         self._client = client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=PROBE_S)
+        await self._identify(client)
         try:
-            if config.username is not None:
-                client.set_user(config.username)
-                client.set_password(config.secret or "")
-            if config.security is not None:
-                await client.set_security_string(config.security)
             await asyncio.wait_for(client.connect(), config.timeout_s * 3)
-        except ValueError as error:
-            raise SourceUnavailable(
-                f"OPC UA server {config.url}: certificate or key cannot be used: {error}"
-            ) from error
-        except _ERRORS as error:
+        except NO_ANSWER as error:
             raise SourceUnavailable(
                 f"OPC UA server {config.url} cannot be reached ({_words(error)}); is it up, are address, user and certificate right?"
             ) from error
         try:
             await self._subscribe(client, await self._resolve(client))
-        except _ERRORS as error:
+        except NO_ANSWER as error:
             raise SourceUnavailable(f"OPC UA server {config.url}: {_words(error)}") from error
+
+    async def _identify(self, client: Client) -> None:
+        """Gives the client our user and certificates."""
+        config = self._config
+        try:
+            if config.username is not None:
+                client.set_user(config.username)
+                client.set_password(config.secret or "")
+        except (OSError, BadSecret) as error:
+            raise SourceUnavailable(f"OPC UA server {config.url}: the password cannot be read: {error}") from error
+        if config.security is None:
+            return
+        try:
+            await client.set_security_string(config.security)
+        except (ValueError, TypeError, *NO_ANSWER) as error:  # TypeError: how cryptography calls a key with a password
+            raise SourceUnavailable(
+                f"OPC UA server {config.url}: certificate or key cannot be used: {_words(error)}"
+            ) from error
 
     async def _resolve(self, client: Client) -> list[Node]:
         nodes = []
         self._variables = {}
         for machine in self._config.machines:
-            found = await _browse(client, machine)
-            if not found:
+            variables = await _browse(client, machine)
+            if not variables:
                 raise SourceUnavailable(
                     f"OPC UA server {self._config.url}: {machine.path}: no variables below {machine.node}; is the node id right?"
                 )
-            for tag, node in found.items():
-                self._variables[node.nodeid] = Variable(machine.place, tag, node.nodeid.to_string())
+            for tag, node in variables.items():
+                self._variables[node.nodeid] = Variable(machine.location, tag, node.nodeid.to_string())
                 nodes.append(node)
         return nodes
 
@@ -123,7 +143,7 @@ class OpcUaConnector:
         """History first, then what the subscription brings. Raises `SourceUnavailable` when the server is silent to a probe."""
         if self._config.history:
             async for missed in self._missed():
-                yield _batch(missed)
+                yield Batch.of(missed)
         while True:
             if not self._waiting:
                 self._check()
@@ -136,22 +156,22 @@ class OpcUaConnector:
             parts: list[Reading | Malformed] = []
             for _ in range(min(BATCH_MAX, len(self._waiting))):
                 variable, value = self._waiting.popleft()
-                if not _never_had_a_value(value) and self._novelty.live(variable.place, mark(value)):
+                if not _never_had_a_value(value) and self._novelty.live(variable.key, mark(value)):
                     parts.append(decode(*variable, value))
             if parts:
-                yield _batch(parts)
+                yield Batch.of(parts)
 
     async def _missed(self) -> AsyncIterator[list[Reading | Malformed]]:
         """Reads history from the newest value that is safe to the first that the subscription told, for each tag.
 
         A server's history lags behind: what was written just before the subscription began may not be in it yet.
         """
-        behind = {variable: self._resume[variable.place] for variable in self._variables.values() if variable.place in self._resume}  # fmt: skip
+        behind = {variable: self._resume[variable.key] for variable in self._variables.values() if variable.key in self._resume}  # fmt: skip
         patience = time.monotonic() + LAG_S
         while behind and time.monotonic() < patience:
-            found: list[Reading | Malformed] = []
+            missed: list[Reading | Malformed] = []
             for variable, since in list(behind.items()):
-                until = self._first.get(variable.place)
+                until = self._first.get(variable.key)
                 if until is not None and until <= since:
                     del behind[variable]
                     continue
@@ -159,14 +179,14 @@ class OpcUaConnector:
                 if values is None:
                     del behind[variable]  # no history: the gap shows as unknown
                     continue
-                news = [value for value in values if self._novelty.of_history(variable.place, mark(value))]
+                news = [value for value in values if self._novelty.of_history(variable.key, mark(value))]
                 behind[variable] = max((since, *(mark(value).at for value in values)))
-                found += [decode(*variable, value) for value in news]
+                missed += [decode(*variable, value) for value in news]
             self._check()
-            found.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
-            for start in range(0, len(found), BATCH_MAX):
-                yield found[start : start + BATCH_MAX]
-            if found:
+            missed.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
+            for start in range(0, len(missed), BATCH_MAX):
+                yield missed[start : start + BATCH_MAX]
+            if missed:
                 patience = time.monotonic() + LAG_S
             elif behind:
                 await asyncio.sleep(LAG_PAUSE_S)
@@ -178,7 +198,7 @@ class OpcUaConnector:
             values = await self._client.get_node(variable.node_id).read_raw_history(
                 starttime=moment(since), numvalues=self._config.history_max, return_bounds=False
             )
-        except (OSError, TimeoutError) as error:
+        except OSError as error:
             raise SourceUnavailable(f"OPC UA server {self._config.url}: {_words(error)}") from error
         except UaError:
             return None
@@ -191,7 +211,7 @@ class OpcUaConnector:
             return
         try:
             await asyncio.wait_for(client.disconnect(), 2)
-        except Exception:  # the link may be half dead; it is given up either way
+        except NO_ANSWER:  # the link is half dead; it is given up either way
             client.disconnect_socket()
 
     def healthy(self) -> bool:
@@ -207,7 +227,7 @@ class OpcUaConnector:
         try:
             await asyncio.wait_for(self._client.check_connection(), self._config.timeout_s)
             await asyncio.wait_for(self._client.nodes.server_state.read_value(), self._config.timeout_s)
-        except Exception as error:
+        except NO_ANSWER as error:
             raise SourceUnavailable(
                 f"OPC UA server {self._config.url} does not answer any more ({_words(error)})"
             ) from error
@@ -227,7 +247,7 @@ class OpcUaConnector:
             )
         else:
             variable, value = self._variables[node.nodeid], data.monitored_item.Value
-            self._first.setdefault(variable.place, mark(value).at)
+            self._first.setdefault(variable.key, mark(value).at)
             self._waiting.append((variable, value))
         self._news.set()
 
@@ -244,19 +264,12 @@ def _never_had_a_value(value: ua.DataValue) -> bool:
     return code in (0, ua.StatusCodes.BadWaitingForInitialData)
 
 
-def _batch(parts: list[Reading | Malformed]) -> Batch:
-    return Batch(
-        readings=tuple(part for part in parts if isinstance(part, Reading)),
-        malformed=tuple(part for part in parts if isinstance(part, Malformed)),
-    )
-
-
 async def _browse(client: Client, machine: Machine) -> dict[str, Node]:
     """Tag → node: those listed, then the variables below the node, a folder's name before its variables'."""
-    found = {tag: client.get_node(text) for tag, text in machine.tags.items()}
-    listed = {node.nodeid for node in found.values()}
+    variables = {tag: client.get_node(text) for tag, text in machine.tags.items()}
+    listed = {node.nodeid for node in variables.values()}
     if machine.node is None:
-        return found
+        return variables
     level = [("", client.get_node(machine.node))]
     seen: set[ua.NodeId] = set()
     for _ in range(BROWSE_DEPTH):
@@ -270,12 +283,12 @@ async def _browse(client: Client, machine: Machine) -> dict[str, Node]:
                 seen.add(child.NodeId)
                 name, node = f"{prefix}{child.BrowseName.Name}", client.get_node(child.NodeId)
                 if child.NodeClass == ua.NodeClass.Variable:
-                    if child.NodeId not in listed and len(found) < TAGS_MAX:
-                        found.setdefault(name, node)
+                    if child.NodeId not in listed and len(variables) < TAGS_MAX:
+                        variables.setdefault(name, node)
                 elif child.NodeClass == ua.NodeClass.Object:
                     below.append((f"{name}.", node))
         level = below
-    return found
+    return variables
 
 
 def _words(error: BaseException) -> str:

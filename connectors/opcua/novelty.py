@@ -8,7 +8,7 @@ from asyncua import ua
 from connectors.opcua.codec import micros
 from topology.namespace.path import Path
 
-Place = tuple[Path, str]
+TagKey = tuple[Path, str]
 
 
 class Mark(NamedTuple):
@@ -31,32 +31,32 @@ class Novelty:
     subscription brings: both are recognised, so that a value is read once. A source whose clock goes back is believed.
     """
 
-    def __init__(self, resume: Mapping[Place, int]) -> None:
+    def __init__(self, resume: Mapping[TagKey, int]) -> None:
         self._resume = resume
-        self._told: dict[Place, set[Mark]] = {}
+        self._told: dict[TagKey, set[Mark]] = {}
         """By history, and perhaps still to come by subscription."""
-        self._newest: dict[Place, int] = {}
+        self._newest: dict[TagKey, int] = {}
         """Time of the newest value that history told."""
-        self._last: dict[Place, Mark] = {}
+        self._last: dict[TagKey, Mark] = {}
 
-    def of_history(self, place: Place, value: Mark) -> bool:
-        if value.at <= self._resume.get(place, -1):
+    def of_history(self, key: TagKey, value: Mark) -> bool:
+        if value.at <= self._resume.get(key, -1):
             return False
-        told = self._told.setdefault(place, set())
+        told = self._told.setdefault(key, set())
         if value in told:
             return False
         told.add(value)
-        self._newest[place] = max(value.at, self._newest.get(place, -1))
+        self._newest[key] = max(value.at, self._newest.get(key, -1))
         return True
 
-    def live(self, place: Place, value: Mark) -> bool:
-        before, self._last[place] = self._last.get(place), value
-        if value == before or (before is None and place in self._resume and value.at <= self._resume[place]):
+    def live(self, key: TagKey, value: Mark) -> bool:
+        before, self._last[key] = self._last.get(key), value
+        if value == before or (before is None and key in self._resume and value.at <= self._resume[key]):
             return False
-        if (told := self._told.get(place)) is None:
+        if (told := self._told.get(key)) is None:
             return True
         if value in told:
             return False
-        if value.at > self._newest[place]:  # the subscription has passed what history told
-            del self._told[place]
+        if value.at > self._newest[key]:  # the subscription has passed what history told
+            del self._told[key]
         return True

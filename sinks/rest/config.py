@@ -1,22 +1,22 @@
 """Options of a REST target."""
 
+import re
 from pathlib import Path as FilePath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES, Derived
+from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
-from sinks.rest.template import BadTemplate, check
+from sinks.rest.template import BadTemplate, check, check_url
+from topology.endpoint import SecretText, Trust, address, header_value, secret
 from topology.vocabulary import checked_field
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS: dict[str, type[Derived]] = {}
-for _kind in DERIVED_TYPES:
-    RECORDS.setdefault(_kind.message_class, _kind)
-"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
-BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
+"""Record type → its class."""
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
@@ -29,7 +29,7 @@ class Auth(SinkConfig):
     )
     header: str = Field("Authorization", description="name of the header, for kind header")
     username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
-    secret: SecretStr | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
+    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
     secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
 
     @model_validator(mode="after")
@@ -38,14 +38,22 @@ class Auth(SinkConfig):
             raise ValueError("give secret_file, or secret")
         if self.kind == "basic" and not self.username:
             raise ValueError("kind basic needs a username")
+        if self.username is not None and (":" in self.username or not self.username.isprintable()):
+            raise ValueError("username: no colon and no control character can stand in it")
+        if not _HEADER_NAME.fullmatch(self.header):
+            raise ValueError("header: this is no name of a header")
+        if self.secret_file is None and self.kind != "basic":
+            self.header_line()
         return self
 
     def value(self) -> str:
-        """The secret. Raises `OSError` when its file cannot be read."""
-        if self.secret_file is not None:
-            return self.secret_file.read_text(encoding="utf-8").strip()
-        assert self.secret is not None
-        return self.secret.get_secret_value()
+        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
+        return secret(self.secret, self.secret_file) or ""
+
+    def header_line(self) -> tuple[str, bytes]:
+        """Name and value of the header that says who we are, of kinds bearer and header. Raises as `value` does."""
+        carried = header_value(self.value())
+        return ("Authorization", b"Bearer " + carried) if self.kind == "bearer" else (self.header, carried)
 
 
 class Call(SinkConfig):
@@ -70,11 +78,10 @@ class Lookup(SinkConfig):
     id_field: str = Field("id", description="where each object carries its id")
 
 
-class Mapping(SinkConfig):
+class RequestMapping(SinkConfig):
     """Which records make which object."""
 
     message_class: str = Field(alias="class", description="message class of the records", examples=["oee"])
-    record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -87,15 +94,27 @@ class Mapping(SinkConfig):
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
-        return RECORDS[self.message_class] if self.record is None else BY_NAME[self.record]
+        return BY_CLASS[self.message_class]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_record(cls, options: Any) -> Any:
+        """`record: Pilot` says what `class: pilot` says; a class has one record type."""
+        if not isinstance(options, dict) or "record" not in options:
+            return options
+        name = options["record"]
+        its = BY_NAME.get(name) if isinstance(name, str) else None
+        if its is None:
+            raise ValueError(f"record {name!r} is no derived record; there are {', '.join(BY_NAME)}")
+        if options.get("class", its) != its:
+            raise ValueError(f"record {name} has a class of its own: write class: {its}")
+        return {key: value for key, value in options.items() if key != "record"} | {"class": its}
 
     @model_validator(mode="after")
-    def _known(self) -> "Mapping":
-        if self.message_class not in RECORDS:
-            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(RECORDS)}")
+    def _known(self) -> "RequestMapping":
+        if self.message_class not in BY_CLASS:
+            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(BY_CLASS)}")
         kind = self.kind
-        if kind.message_class != self.message_class:
-            raise ValueError(f"record {kind.__name__} is of class {kind.message_class}")
         known = set(kind.__struct_fields__)
         if unknown := sorted(set(self.when) - known):
             raise ValueError(
@@ -109,35 +128,37 @@ class Mapping(SinkConfig):
             for call in (self.create, self.update):
                 if call is not None:
                     allowed = known | (EXTRA if call is self.update else EXTRA - {"remote_id"})
-                    check(call.url, allowed)
+                    check_url(call.url, allowed)
                     check(call.body, allowed)
             if self.lookup is not None:
-                check(self.lookup.url, known | {"natural_id"})
+                check_url(self.lookup.url, known | {"natural_id"})
         except BadTemplate as error:
             raise ValueError(str(error)) from None
         return self
 
 
-class RestConfig(SinkConfig):
+class RestConfig(Trust, SinkConfig):
     """One target."""
 
     base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
     auth: Auth | None = Field(None, description="how the target knows us")
     headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")
-    ca_file: FilePath | None = Field(
-        None,
-        description="CA certificates (PEM) that signed the target's; the system's by default",
-        examples=["/etc/uns/mes-ca.pem"],
-    )
-    requests: tuple[Mapping, ...] = Field(min_length=1, description="which records make which objects")
+    requests: tuple[RequestMapping, ...] = Field(min_length=1, description="which records make which objects")
 
     @field_validator("base_url")
     @classmethod
     def _url(cls, text: str) -> str:
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{text!r} is no address; http://host or https://host is expected")
-        if parts.password:
-            raise ValueError("a password does not belong into the address, where logs would show it; use auth")
+        parts = urlsplit(address(text, ("http", "https"), "http://host or https://host", instead="auth"))
+        if parts.query or parts.fragment or text[-1] in "?#":
+            raise ValueError("base_url takes no ? and no #: the urls of the requests are appended to it")
         return text.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"headers: {name[:40]!r} is no name of a header")
+            header_value(value, f"headers: the value of {name}")
+        return headers

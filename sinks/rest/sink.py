@@ -16,9 +16,10 @@ import httpx2
 from schemas.records import Derived
 from schemas.text import to_plain
 from sinks.base import Delivery, Positions, Rejected, Retryable
-from sinks.rest.config import Call, Lookup, Mapping, RestConfig
+from sinks.rest.config import Call, Lookup, RequestMapping, RestConfig
 from sinks.rest.ledger import ObjectLedger
-from sinks.rest.template import fill
+from sinks.rest.template import UnfitValue, fill, fill_url
+from topology.endpoint import BadSecret, header_value
 
 WORDS_MAX = 500
 BUSY = (408, 425, 429)
@@ -43,20 +44,17 @@ class RestSink:
         """Opens the ledger; the target is first asked when there is something to write."""
         await self.close()
         config = self._config
-        headers = dict(config.headers)
+        headers = {name.encode(): header_value(value) for name, value in config.headers.items()}
         basic = None
         try:
             if config.auth is not None:
-                secret = config.auth.value()
-                match config.auth.kind:
-                    case "bearer":
-                        headers["Authorization"] = f"Bearer {secret}"
-                    case "header":
-                        headers[config.auth.header] = secret
-                    case "basic":
-                        basic = httpx2.BasicAuth(config.auth.username or "", secret)
+                if config.auth.kind == "basic":
+                    basic = httpx2.BasicAuth(config.auth.username or "", config.auth.value())
+                else:
+                    name, line = config.auth.header_line()
+                    headers[name.encode()] = line
             verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
-        except OSError as error:
+        except (OSError, BadSecret) as error:
             raise Retryable(f"sink {self._name}: the secret or certificate cannot be read: {error}") from error
         try:
             self._ledger = ObjectLedger(self._folder)
@@ -87,9 +85,11 @@ class RestSink:
                         raise Retryable(f"sink {self._name}: the ledger cannot be written: {error}", sent) from error
         return rejected
 
-    async def _put(self, ledger: ObjectLedger, number: int, mapping: Mapping, record: Derived) -> bool:
+    async def _put(self, ledger: ObjectLedger, number: int, mapping: RequestMapping, record: Derived) -> bool:
         """False when the target has this revision already."""
         natural_id = record.natural_id
+        if not _is_text(record.id):
+            raise _Refused("unfit", f"{record.id!r}: half of a surrogate pair stands in the id")
         known = ledger.find(number, natural_id)
         remote_id = known.remote_id if known else None
         if known is not None and not known.unclear and known.revision >= record.revision:
@@ -97,7 +97,7 @@ class RestSink:
         try:
             values = {**to_plain(record), "natural_id": natural_id}
         except OverflowError as error:
-            raise _Refused("unfit", f"{record.id}: a time that no calendar has: {error}") from error
+            raise _Refused("unfit", f"{record.id!r}: a time that no calendar has: {error}") from error
         exists = known is not None and not known.unclear and known.revision >= 0
         if remote_id is None and known is not None and mapping.lookup is not None:
             # Unclear: an attempt whose answer was lost may have made it. Or it exists, and the answer named no id.
@@ -124,16 +124,17 @@ class RestSink:
         return True
 
     async def _find(self, lookup: Lookup, values: dict[str, Any]) -> str | None:
-        answer = await self._send("GET", fill(lookup.url, values, _quoted), None, None)
+        answer = await self._send("GET", _url(lookup.url, values), None, None)
         items = answer if lookup.items_field is None else _items(answer, lookup.items_field)
         if not isinstance(items, list) or not items:
             return None
-        if (found := _dig(items[0], lookup.id_field)) is None:  # it is there: making it again would be wrong
+        remote_id = _dig(items[0], lookup.id_field)
+        if remote_id is None:  # it is there: making it again would be wrong
             raise _Refused("no_id", f"the target has {values['natural_id']}, without {lookup.id_field!r}; check lookup")
-        return found
+        return remote_id
 
     async def _call(self, call: Call, values: dict[str, Any], key: str) -> Any:
-        return await self._send(call.method, fill(call.url, values, _quoted), fill(call.body, values), key)
+        return await self._send(call.method, _url(call.url, values), fill(call.body, values), key)
 
     async def _send(self, method: str, url: str, body: Any, key: str | None) -> Any:
         assert self._client is not None
@@ -142,8 +143,10 @@ class RestSink:
         headers = {"Idempotency-Key": quote(key, safe="/#@:~ ")} if key is not None else {}
         try:
             answer = await self._client.request(method, self._config.base_url + url, json=body, headers=headers)
-        except (ValueError, httpx2.InvalidURL) as error:
+        except (ValueError, RecursionError, httpx2.InvalidURL) as error:
             raise _Refused("unfit", f"{where}: the request cannot be made: {error}") from error
+        except httpx2.LocalProtocolError as error:  # its words may repeat a header, and with it the secret
+            raise _Refused("unfit", f"{where}: HTTP cannot say this request") from error
         except httpx2.HTTPError as error:
             raise Retryable(f"sink {self._name}: {where}: {type(error).__name__} {error}") from error
         if answer.status_code >= 500 or answer.status_code in BUSY:
@@ -161,7 +164,7 @@ class RestSink:
             raise _Refused(f"http_{answer.status_code}", f"{where}: {answer.text[:WORDS_MAX]}")
         try:
             return answer.json() if answer.content else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     async def close(self) -> None:
@@ -173,7 +176,7 @@ class RestSink:
             ledger.close()
 
 
-def _wanted(mapping: Mapping, delivery: Delivery) -> bool:
+def _wanted(mapping: RequestMapping, delivery: Delivery) -> bool:
     record = delivery.record
     if not isinstance(record, mapping.kind):
         return False
@@ -184,8 +187,20 @@ def _wanted(mapping: Mapping, delivery: Delivery) -> bool:
     return True
 
 
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
+def _url(template: str, values: dict[str, Any]) -> str:
+    try:
+        return fill_url(template, values)
+    except UnfitValue as error:
+        raise _Refused("unfit", str(error)) from error
+
+
+def _is_text(text: str) -> bool:
+    """Whether UTF-8 can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _items(answer: Any, field: str) -> Any:
@@ -195,5 +210,6 @@ def _items(answer: Any, field: str) -> Any:
 
 
 def _dig(answer: Any, field: str) -> str | None:
-    found = _items(answer, field)
-    return None if found is None else str(found)
+    """What stands there as text; None where nothing does, or what no text can hold."""
+    value = _items(answer, field)
+    return str(value) if value is not None and _is_text(str(value)) else None

@@ -3,11 +3,14 @@
 A text that is one placeholder keeps the value's type; inside a longer text the value is written out. `{path[2]}` is the
 third level of the path, `{x|y}` is `y` (a word) when `x` is null, `{{` and `}}` are braces. Nothing else: a target that
 needs more needs code.
+
+In a URL every value is percent-encoded and stays in its place: it may not be a segment that leads elsewhere.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([a-z_]+)(?:\[(\d)\])?(?:\|([^{}]*))?\}")
 Template = str | int | float | bool | None | list[Any] | dict[str, Any]
@@ -17,16 +20,20 @@ class BadTemplate(ValueError):
     """A template that names a field no record of the mapping has, or has a brace too many; says which."""
 
 
+class UnfitValue(ValueError):
+    """A record's value that cannot stand in the request."""
+
+
 def fields(template: Template) -> set[str]:
     """The fields a template names."""
-    found: set[str] = set()
+    names: set[str] = set()
 
     def collect(text: str) -> str:
-        found.update(match[1] for match in _PLACEHOLDER.finditer(text) if match[1])
+        names.update(match[1] for match in _PLACEHOLDER.finditer(text) if match[1])
         return text
 
     _walk(template, collect)
-    return found
+    return names
 
 
 def check(template: Template, known: set[str]) -> None:
@@ -44,9 +51,54 @@ def check(template: Template, known: set[str]) -> None:
         raise BadTemplate(f"there is no field {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def fill(template: Template, values: Mapping[str, Any], quote: Callable[[str], str] | None = None) -> Any:
-    """The template with the record's values. With `quote`, which treats every value, texts stay texts, e.g. for a URL."""
-    return _walk(template, lambda text: _text(text, values, quote))
+def check_url(template: str, known: set[str]) -> None:
+    """Like `check`, for a URL below a target's address, which it may not leave. Raises `BadTemplate`."""
+    check(template, known)
+    shape = _shape(template)
+    if not shape.startswith("/") or shape.startswith("//"):
+        raise BadTemplate(f"url {template!r} must begin with one /: it stands below base_url and never names a host")
+    if "\\" in shape or "#" in shape or any(not letter.isprintable() for letter in shape):
+        raise BadTemplate(f"url {template!r} holds a \\, a # or a control character")
+    if any(_leads_away(segment) for segment in _segments(shape)):
+        raise BadTemplate(f"url {template!r} has a segment . or .., which leads to another resource")
+
+
+def fill(template: Template, values: Mapping[str, Any]) -> Any:
+    """The template with the record's values."""
+    return _walk(template, lambda text: _text(text, values))
+
+
+def fill_url(template: str, values: Mapping[str, Any]) -> str:
+    """The URL with the record's values, each percent-encoded. Raises `UnfitValue` for one that would leave its place."""
+
+    def part(match: re.Match[str]) -> str:
+        if not match[1]:
+            return match[0][0]
+        try:
+            return quote(_written(_value(match, values)), safe="")
+        except UnicodeEncodeError:
+            raise UnfitValue(f"{{{match[1]}}} is no text: half of a surrogate pair stands in it") from None
+
+    url = _PLACEHOLDER.sub(part, template)
+    for segment, meant in zip(_segments(url), _segments(_shape(template)), strict=True):
+        if segment != meant and (not segment or _leads_away(segment)):
+            raise UnfitValue(
+                f"url {template!r}: the record makes {segment!r} of a segment, which leads to another resource"
+            )
+    return url
+
+
+def _shape(template: str) -> str:
+    """The template with a letter for each placeholder: its segments are those of every URL made of it."""
+    return _PLACEHOLDER.sub(lambda match: "x" if match[1] else match[0][0], template)
+
+
+def _segments(url: str) -> list[str]:
+    return url.partition("?")[0].split("/")[1:]
+
+
+def _leads_away(segment: str) -> bool:
+    return unquote(segment) in (".", "..")
 
 
 def _walk(template: Template, convert: Callable[[str], Any]) -> Any:
@@ -59,19 +111,18 @@ def _walk(template: Template, convert: Callable[[str], Any]) -> Any:
     return template
 
 
-def _text(text: str, values: Mapping[str, Any], quote: Callable[[str], str] | None) -> Any:
+def _text(text: str, values: Mapping[str, Any]) -> Any:
     whole = _PLACEHOLDER.fullmatch(text)
-    if whole is not None and whole[1] and quote is None:
+    if whole is not None and whole[1]:
         return _value(whole, values)
+    return _PLACEHOLDER.sub(
+        lambda match: _written(_value(match, values)) if match[1] else match[0][0],
+        text,
+    )
 
-    def part(match: re.Match[str]) -> str:
-        if not match[1]:
-            return match[0][0]
-        value = _value(match, values)
-        word = "" if value is None else str(value)
-        return word if quote is None else quote(word)
 
-    return _PLACEHOLDER.sub(part, text)
+def _written(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _value(match: re.Match[str], values: Mapping[str, Any]) -> Any:

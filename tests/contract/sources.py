@@ -1,11 +1,11 @@
-"""Real sources for the connector suite: one a protocol. A third-party connector adds its own here."""
+"""Real sources of the protocols we read."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as paho
 from asyncua import Server, ua
@@ -15,28 +15,18 @@ from connectors.opcua.codec import moment
 from tests.harness import MqttBroker
 from topology.namespace.path import Path
 from uns.runtime.ports import free_port
+from uns.testing.connectors import T0
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
-T0 = 2_000_000_000_000_000
-"""Later than any value that a server gives its variables by itself at start."""
-
-
-class Source(Protocol):
-    """What the suite needs of a source: a configuration that reads it, and a way to make it say something."""
-
-    config: dict[str, Any]
-    asks_again: bool
-    """Whether what was not acknowledged comes again after a reopen."""
-
-    async def say(self, tag: str, at: int, value: object) -> None: ...
-    async def vanish(self) -> None:
-        """Drops the link, or the whole source."""
+ALSO: tuple[tuple[str, Any], ...] = (("Speed", 1.5), ("Name", "ä"))
 
 
 @dataclass
 class OpcUaSource:
     server: Server
     config: dict[str, Any]
+    path = PATH
+    also = ALSO
     asks_again = True  # by history
 
     async def say(self, tag: str, at: int, value: object) -> None:
@@ -49,12 +39,17 @@ class OpcUaSource:
         data = ua.DataValue(ua.Variant(value, kind), SourceTimestamp=moment(at), ServerTimestamp=moment(at))
         await self.server.write_attribute_value(ua.NodeId(f"filler.{tag}", 2), data)
 
+    async def babble(self) -> None:
+        """An array, which is no value of a tag."""
+        data = ua.DataValue(ua.Variant(["a", "b"], ua.VariantType.String), SourceTimestamp=moment(T0))
+        await self.server.write_attribute_value(ua.NodeId("filler.Name", 2), data)
+
     async def vanish(self) -> None:
         await self.server.stop()
 
 
 @asynccontextmanager
-async def opcua(broker: MqttBroker, name: str) -> AsyncIterator[Source]:
+async def opcua() -> AsyncIterator[OpcUaSource]:
     port = free_port()
     server = Server()
     await server.init()
@@ -89,10 +84,21 @@ class MqttSource:
     config: dict[str, Any]
     asks_again: bool
     topic: str
+    path = PATH
+    also = ALSO
 
     async def say(self, tag: str, at: int, value: object) -> None:
         payload = json.dumps({"at": moment(at).isoformat(), "values": {tag: value}})
         self.client.publish(self.topic, payload, qos=1).wait_for_publish(5)
+
+    async def babble(self) -> None:
+        """No JSON; a tag and a value that are no text; a bad value beside a good one."""
+        for payload in (
+            b"\xff{",
+            b'{"\\ud800": 1}',
+            b'{"at": 1, "values": {"\\ud800": 1, "Name": "\\udfff", "On": true}}',
+        ):
+            self.client.publish(self.topic, payload, qos=1).wait_for_publish(5)
 
     async def vanish(self) -> None:
         """A second client with our id: the broker must drop the first (MQTT 3.1.1, 3.1.4-2)."""
@@ -105,7 +111,7 @@ class MqttSource:
 
 
 @asynccontextmanager
-async def mqtt(broker: MqttBroker, name: str) -> AsyncIterator[Source]:
+async def mqtt(broker: MqttBroker, name: str) -> AsyncIterator[MqttSource]:
     host, _, port = broker.url.removeprefix("mqtt://").partition(":")
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"machine-{name}")
     client.connect(host, int(port))
@@ -122,6 +128,3 @@ async def mqtt(broker: MqttBroker, name: str) -> AsyncIterator[Source]:
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-SOURCES: dict[str, Callable[[MqttBroker, str], AbstractAsyncContextManager[Source]]] = {"opcua": opcua, "mqtt": mqtt}

@@ -1,13 +1,13 @@
-"""Real targets for the sink suite: one a kind. A third-party sink adds its own here."""
+"""Real targets of the kinds we write to."""
 
 import json
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 import uvicorn
@@ -18,53 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from schemas.records import Downtime, Inputs
-from sinks.base import Delivery
-from topology.namespace.classes import MessageClass
 from uns.runtime.ports import free_port
-
-PATH = "acme/dallas/packaging/line-1/filler"
-T = 1_795_000_000_000_000
-SECRET = "hunter2"
-
-
-def downtime(number: int, revision: int = 0, reason: str = "jam", path: str = PATH) -> Downtime:
-    started_at = T + number * 60_000_000
-    return Downtime(
-        id=f"{path}#downtime@{number}~iso22400@1:{revision}",
-        path=path,
-        started_at=started_at,
-        ended_at=started_at + 30_000_000,
-        definition="iso22400@1",
-        status="final",
-        revision=revision,
-        inputs=Inputs("uns.acme.dallas.packaging.raw", 0, number, number),
-        kind="stop",
-        state="stopped",
-        reason_code=101,
-        reason=reason,
-        category="micro",
-        order=None,
-    )
-
-
-def delivery(record: Downtime, offset: int) -> Delivery:
-    return Delivery("uns.acme.dallas.packaging.downtime", 0, offset, record.path, MessageClass.DOWNTIME, record, T)
-
-
-class Target(Protocol):
-    """What the suite needs of a target."""
-
-    refused: str
-    """A reason text that the target refuses."""
-    words: str
-    """What it says then."""
-
-    @property
-    def config(self) -> dict[str, Any]: ...
-
-    def content(self) -> Any:
-        """All that is in it, to be compared; with nothing of the attempts in it."""
+from uns.testing.connectors import SECRET
+from uns.testing.patience import patient
+from uns.testing.sinks import Target
 
 
 @dataclass
@@ -76,13 +33,13 @@ class Database:
 
     def content(self) -> Any:
         schema = self.config["schema_name"]
-        found = {}
+        content = {}
         with psycopg.connect(self.dsn) as connection:
             names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", [schema])
             for (name,) in names.fetchall():
                 query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t ORDER BY 1").format(sql.Identifier(schema, name))
-                found[name] = [row for (row,) in connection.execute(query)]
-        return found
+                content[name] = [row for (row,) in connection.execute(query)]
+        return content
 
 
 @contextmanager
@@ -193,7 +150,7 @@ class RestServer:
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + patient(10)
             while not server.started:
                 assert thread.is_alive()
                 assert time.monotonic() < deadline
@@ -205,7 +162,7 @@ class RestServer:
 
 
 @contextmanager
-def rest(postgres: str, name: str) -> Iterator[Target]:
+def rest() -> Iterator[Target]:
     with RestServer().serving() as server:
         yield server
 
@@ -216,7 +173,3 @@ def away_historian(port: int) -> dict[str, Any]:
 
 def away_rest(port: int) -> dict[str, Any]:
     return RestServer(port).config
-
-
-TARGETS: dict[str, Callable[[str, str], AbstractContextManager[Target]]] = {"historian": historian, "rest": rest}
-AWAY: dict[str, Callable[[int], dict[str, Any]]] = {"historian": away_historian, "rest": away_rest}

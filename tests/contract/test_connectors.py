@@ -1,190 +1,90 @@
-"""What every registered connector must do, ours and third parties' alike (docs/spec.md)."""
+"""The contract of connectors over ours, and that every registered one is held to it."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from importlib.resources import files
+import json
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
-import yaml
-from pydantic import ValidationError
+from asyncua import ua
+from hypothesis import strategies as st
 
-from connectors.base import Batch, Connector, SourceUnavailable
-from schemas.records import Sample
-from tests.contract.sources import PATH, SOURCES, T0
-from tests.harness import MqttBroker
+from connectors.mqtt.codec import FACTS, Decoder
+from connectors.mqtt.config import Subscription
+from connectors.opcua.codec import decode
+from tests.contract.sources import PATH, mqtt, opcua
 from uns.model.components import CONNECTORS, UnknownComponent, connector_spec, names
-from uns.runtime.ports import free_port
+from uns.testing import Codec, ConnectorContract, Source, connector_contract
+from uns.testing.text import NUMBERS, TEXTS, json_documents
 
-PROTOCOLS = names(CONNECTORS)
-DEADLINE_S = 15.0
+MQTT = Decoder(
+    [
+        Subscription.model_validate({"topic": f"+/+/{kind}", "path": "acme/dallas/{0}/{1}", "payload": kind})
+        for kind in ("samples", *FACTS)
+    ]
+)
+KEYS = tuple(sorted({"values", "samples", "tag", "at", "value", "quality", "breaks", *(name for kind in FACTS.values() for name in kind.__struct_fields__)}))  # fmt: skip
+DOCUMENTS = json_documents(KEYS).map(lambda document: json.dumps(document).encode())
+TOPICS = st.sampled_from([f"packaging/line-1/{kind}" for kind in ("samples", *FACTS)]) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=20
+)
+FIELDS = st.dictionaries(st.sampled_from(KEYS), NUMBERS | TEXTS | st.just("2026-11-23T06:00:00Z"), max_size=8)
+MESSAGES = st.tuples(
+    TOPICS,
+    st.binary(max_size=60)
+    | DOCUMENTS
+    | FIELDS.map(lambda fields: json.dumps(fields).encode())
+    | DOCUMENTS.map(lambda payload: payload.decode().encode("utf-16"))
+    | FIELDS.map(lambda fields: json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass")),
+)
+_UA: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | NUMBERS
+    | TEXTS
+    | st.binary(max_size=9)
+    | st.lists(st.integers(), max_size=3)
+    | st.datetimes(datetime(1601, 1, 1))
+    | st.builds(UUID, int=st.integers(0, 2**128 - 1))
+    | st.builds(ua.LocalizedText, TEXTS)
+    | st.builds(ua.QualifiedName, TEXTS, st.integers(0, 9))
+    | st.builds(ua.NodeId, TEXTS | st.integers(0, 9) | st.binary(max_size=4), st.integers(0, 9))
+)
+_TIMES = st.none() | st.datetimes(datetime(1601, 1, 1))
+VALUES = st.builds(
+    lambda value, code, source, server: ua.DataValue(
+        _variant(value), StatusCode=ua.StatusCode(ua.UInt32(code)), SourceTimestamp=source, ServerTimestamp=server
+    ),
+    _UA,
+    st.integers(0, 2**32 - 1),
+    _TIMES,
+    _TIMES,
+)
 
 
-def sample_config(protocol: str) -> dict[str, Any]:
-    found = yaml.safe_load((files("connectors") / protocol / "sample.yaml").read_text(encoding="utf-8"))
-    assert isinstance(found, dict)
-    return found
+def _variant(value: Any) -> ua.Variant:
+    """A variant as the wire gives it: asyncua checks what we write, and not what it reads."""
+    variant = ua.Variant()
+    object.__setattr__(variant, "Value", value)
+    return variant
 
 
-async def collect(connector: Connector, wanted: set[tuple[str, int]], ack: bool = True) -> list[Sample]:
-    """Samples until all wanted (tag, at) have come."""
-    found: list[Sample] = []
-    stream = connector.batches()
-    async with asyncio.timeout(DEADLINE_S), aclosing(stream):  # type: ignore[type-var]
-        async for batch in stream:
-            assert not batch.malformed, batch.malformed
-            found += [reading.sample for reading in batch.readings if reading.sample.at >= T0]
-            assert all(reading.path == PATH for reading in batch.readings)
-            if ack:
-                await batch.ack()
-            if wanted <= {(sample.tag, sample.at) for sample in found}:
-                break
-    return found
+def _mqtt(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Source]:
+    return mqtt(request.getfixturevalue("mqtt_broker"), request.getfixturevalue("enterprise"))
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-class TestRegistration:
-    def test_has_a_source_in_this_suite(self, protocol: str) -> None:
-        assert protocol in SOURCES, "add a real source for it to tests/contract/sources.py"
+TestMqtt = connector_contract("mqtt", _mqtt, Codec(MESSAGES, lambda message: MQTT.decode(*message)))
+TestOpcUa = connector_contract(
+    "opcua", lambda _request: opcua(), Codec(VALUES, lambda value: [decode(PATH, "Tag", "ns=2;s=Tag", value)])
+)
 
-    def test_every_option_says_what_it_is(self, protocol: str) -> None:
-        def check(schema: dict[str, Any], where: str) -> None:
-            for name, field in schema.get("properties", {}).items():
-                assert field.get("description"), f"{where}.{name} has no description"
 
-        schema = connector_spec(protocol).config.model_json_schema()
-        check(schema, protocol)
-        for name, inner in schema.get("$defs", {}).items():
-            check(inner, name)
-        assert connector_spec(protocol).summary
-
-    def test_its_sample_is_valid_and_an_unknown_option_is_not(self, protocol: str) -> None:
-        config = connector_spec(protocol).config
-        config.model_validate(sample_config(protocol))
-        with pytest.raises(ValidationError, match="no_such_option"):
-            config.model_validate({**sample_config(protocol), "no_such_option": 1})
-
-    def test_building_it_connects_to_nothing(self, protocol: str) -> None:
-        spec = connector_spec(protocol)
-        before = threading.active_count()
-        connector = spec.build("x", spec.config.model_validate(sample_config(protocol)))
-        assert threading.active_count() == before
-        assert not connector.healthy()
-
-    def test_it_has_a_readme(self, protocol: str) -> None:
-        assert "guaranteed" in (files("connectors") / protocol / "README.md").read_text(encoding="utf-8")
+def test_every_registered_connector_is_held_to_the_contract() -> None:
+    held = {suite.protocol for suite in globals().values() if isinstance(suite, type) and issubclass(suite, ConnectorContract) and suite is not ConnectorContract}  # fmt: skip
+    assert held == set(names(CONNECTORS)), "add a line for it, and its real source to tests/contract/sources.py"
 
 
 def test_an_unknown_protocol_is_told_the_nearest() -> None:
     with pytest.raises(UnknownComponent, match="did you mean 'opcua'"):
         connector_spec("opcau")
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_source_that_is_away_is_named(protocol: str) -> None:
-    spec = connector_spec(protocol)
-    port = free_port()
-    config = sample_config(protocol)
-    for name, value in config.items():
-        if isinstance(value, str) and "://" in value:
-            config[name] = f"{value.partition('://')[0]}://127.0.0.1:{port}"
-
-    async def go() -> None:
-        connector = spec.build("away", spec.config.model_validate(config))
-        with pytest.raises(SourceUnavailable, match=str(port)):
-            async with asyncio.timeout(DEADLINE_S):
-                await connector.open({})
-        await connector.close()
-        await connector.close()
-        assert not connector.healthy()
-
-    asyncio.run(go())
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-class TestConversation:
-    def test_values_come_with_their_own_times_in_order(
-        self, protocol: str, mqtt_broker: MqttBroker, enterprise: str
-    ) -> None:
-        async def go() -> None:
-            async with SOURCES[protocol](mqtt_broker, enterprise) as source:
-                connector = build(protocol, source.config)
-                await connector.open({})
-                said = [Sample("State", T0 + n * 1000, n + 1) for n in range(200)]
-                said += [Sample("Speed", T0, 1.5), Sample("Name", T0 + 7, "ä")]
-                for sample in said:
-                    await source.say(sample.tag, sample.at, sample.value)
-                found = await collect(connector, {(sample.tag, sample.at) for sample in said})
-                assert connector.healthy()
-                states = [sample for sample in found if sample.tag == "State"]
-                assert states == said[:200], "each change, with the source's own time, in order, once"
-                assert set(said) <= set(found)
-                await connector.close()
-                assert not connector.healthy()
-
-        asyncio.run(go())
-
-    def test_cancelling_is_prompt(self, protocol: str, mqtt_broker: MqttBroker, enterprise: str) -> None:
-        async def go() -> None:
-            async with SOURCES[protocol](mqtt_broker, enterprise) as source:
-                connector = build(protocol, source.config)
-                await connector.open({})
-                task = asyncio.create_task(drain(connector.batches()))
-                await asyncio.sleep(0)
-                task.cancel()
-                async with asyncio.timeout(5):
-                    with pytest.raises(asyncio.CancelledError):
-                        await task
-                    await connector.close()
-
-        asyncio.run(go())
-
-    def test_a_lost_source_is_noticed(self, protocol: str, mqtt_broker: MqttBroker, enterprise: str) -> None:
-        async def go() -> None:
-            async with SOURCES[protocol](mqtt_broker, enterprise) as source:
-                connector = build(protocol, source.config)
-                await connector.open({})
-                task = asyncio.create_task(drain(connector.batches()))
-                await asyncio.sleep(0)
-                await source.vanish()
-                async with asyncio.timeout(DEADLINE_S):
-                    with pytest.raises(SourceUnavailable):
-                        await task
-                await connector.close()
-
-        asyncio.run(go())
-
-    def test_what_was_not_acknowledged_comes_again(
-        self, protocol: str, mqtt_broker: MqttBroker, enterprise: str
-    ) -> None:
-        async def go() -> None:
-            async with SOURCES[protocol](mqtt_broker, enterprise) as source:
-                if not source.asks_again:
-                    pytest.skip("this broker keeps nothing for a session that is away; install mosquitto")
-                first = build(protocol, source.config)
-                await first.open({})
-                await source.say("State", T0, 1)
-                await collect(first, {("State", T0)}, ack=True)
-                await source.say("State", T0 + 1000, 2)
-                await collect(first, {("State", T0 + 1000)}, ack=False)
-                await first.close()
-                await source.say("State", T0 + 2000, 3)
-                second = build(protocol, source.config)
-                await second.open({(PATH, "State"): T0})
-                found = await collect(second, {("State", T0 + 1000), ("State", T0 + 2000)})
-                assert [sample.value for sample in found if sample.tag == "State"] == [2, 3]
-                await second.close()
-
-        asyncio.run(go())
-
-
-def build(protocol: str, config: dict[str, Any]) -> Connector:
-    spec = connector_spec(protocol)
-    return spec.build("contract", spec.config.model_validate(config))
-
-
-async def drain(batches: AsyncIterator[Batch]) -> None:
-    async for _ in batches:
-        pass

@@ -189,6 +189,13 @@ class Run:
         return sorted(kept, key=lambda r: (r.started_at, r.id))
 
 
+def play(told: Iterable[Told], minutes: int = 70, *, alive: Iterable[str] = (CELL,), run: Run | None = None) -> Run:
+    """`told` with signs of life of the `alive` paths and ticks, for some minutes from T0 on and one more."""
+    end = T0 + (minutes + 1) * MINUTE
+    life = [beat for path in alive for beat in beats(T0, end, path=path)]
+    return (run or Run()).feed(ordered([*life, *told, *ticks(T0, end)]))
+
+
 def final_numbers(run: Run) -> dict[str, tuple[object, ...]]:
     """`final_content` of a run."""
     return final_content(run.records)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from uns.testing.patience import patient
+
 
 def topic(bootstrap: str, prefix: str, partitions: int = 1, config: Mapping[str, str] | None = None) -> str:
     """Creates a topic with a unique name and returns it."""
@@ -43,7 +45,7 @@ def consume_all(
                     start.append(TopicPartition(name, number, low))
         consumer.assign(start)
         records: list[Message] = []
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patient(timeout_s)
         while ends:
             for message in consumer.consume(500, timeout=0.05):
                 if message.error():
@@ -54,7 +56,7 @@ def consume_all(
                 if at.offset >= ends[at.topic, at.partition]:
                     del ends[at.topic, at.partition]
             if ends and time.monotonic() > deadline:
-                raise AssertionError(f"{len(records)} records in {timeout_s:g} s, not at the ends {ends}")
+                raise AssertionError(f"{len(records)} records in {patient(timeout_s):.0f} s, not at the ends {ends}")
     finally:
         consumer.close()
     # A record written while we read may lie beyond the end that was promised; it is real, and kept.

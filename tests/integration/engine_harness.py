@@ -6,9 +6,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -20,6 +19,7 @@ from processors.base import Input, Rejection
 from schemas.codec import Codec, is_finite
 from schemas.records import TYPES, Derived, Inputs, Sample, Samples, State, Tick, Value
 from tests.harness.area import Area
+from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from uns.engine.replay import replay_log
@@ -27,6 +27,7 @@ from uns.engine.step import Place as TopicPlace
 from uns.engine.step import Step
 from uns.kafka.message import Message
 from uns.runtime.settings import Settings
+from uns.testing.patience import patient
 
 IDS = {name: number for number, name in enumerate(TYPES, start=1)}
 CLASSES = (MessageClass.RAW, MessageClass.STATE, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
@@ -219,7 +220,7 @@ class Process:
 
     def ended(self, deadline_s: float = DEADLINE_S) -> int:
         """Its exit code, once it has ended."""
-        return self._child.wait(deadline_s)
+        return self._child.wait(patient(deadline_s))
 
     def log(self) -> list[dict[str, Any]]:
         lines = self._log.read_text(encoding="utf-8").splitlines()
@@ -240,15 +241,6 @@ class Process:
             return next((line for line in reversed(self.log()) if line.get("event") == "partitions restored"), None)
 
         return until(found, deadline_s, self.text)
-
-
-def until(condition: Callable[[], T | None], deadline_s: float = DEADLINE_S, why: Callable[[], object] = str) -> T:
-    """Polls until the condition is true; its value."""
-    deadline = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"not within {deadline_s} s: {why()}"
-        time.sleep(0.05)
-    return value
 
 
 def in_topic(messages: Iterable[Message], name: str) -> list[Message]:

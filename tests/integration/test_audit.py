@@ -24,14 +24,15 @@ from schemas.codec import Codec
 from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
-from tests.integration.engine_harness import until
-from topology.namespace.classes import MessageClass
+from tests.harness.waiting import started, until
+from topology.namespace.classes import MessageClass, class_of
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
+from uns.testing.patience import patient
 
 PLANT = """\
 namespace:
@@ -88,7 +89,7 @@ class History:
         """The newest of so many revisions of a status, once they are there."""
         marks = f"{self.cell}#{kind}@{instant(started_at)}~"
         try:
-            log = [*read(self.settings, topic(self.area, MessageClass(kind.partition(".")[0])), 0)]
+            log = [*read(self.settings, topic(self.area, class_of(kind) or MessageClass.RAW), 0)]
         except KafkaException:  # the topic is a moment old
             return None
         records = [self.codec.decode(record.value) for record in log]
@@ -118,6 +119,11 @@ class History:
         code, text = self.uns("audit", *arguments, "--json")
         assert code == 0, text
         return dict(json.loads(text))
+
+
+def end_worker(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(patient(30))
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +166,13 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         ),
         T0,
     )
-    worker = found.worker()
+    worker = started(
+        found.worker,
+        lambda _worker: until(lambda: found.newest("oee.hour", T0 + HOUR, "final"), 60, found.said),
+        end_worker,
+        "the worker that closes the second hour",
+    )
     try:
-        final = until(lambda: found.newest("oee.hour", T0 + HOUR, "final"), 60, found.said)
-        assert final is not None
         said = Reason(id="r1", code=301, started_at=T0 + 20 * MINUTE, by="anna", comment="cleaning, as planned")
         found.tell([(CELL, said)])
         until(lambda: found.newest("oee.hour", T0, "corrected"), 60, found.said)
@@ -172,8 +181,7 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         found.hour = hour.natural_id
         yield found
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        end_worker(worker)
 
 
 def test_both_corrections_of_an_hour_with_who_and_what_caused_them(history: History) -> None:
@@ -320,7 +328,7 @@ def test_a_line_s_own_record_leads_to_its_machines_samples(history: History) -> 
     }
     nothing: dict[str, Any] = dict.fromkeys(("window_name", "bottleneck", "turning_point", "agrees"))
     made = Bottleneck(id=f"{whole}:0", path=line, revision=0, cells=(), **same, **nothing)
-    history.producer.produce(topic(history.area, MessageClass.KPI), history.codec.encode(made), line, 0)
+    history.producer.produce(topic(history.area, MessageClass.BOTTLENECK), history.codec.encode(made), line, 0)
     assert history.producer.flush(30) == 0
     found = history.audit(whole, "--raw", "1000")
     assert "inputs" not in found

@@ -35,8 +35,8 @@ from uns.registry.client import Registry
 from uns.runners.connector.ledger import Ledger, read_ledgers
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
+from uns.testing.connectors import T0
 
-T0 = sources.T0
 DEADLINE_S = 60.0
 NAME = "plc"
 
@@ -269,7 +269,7 @@ def test_opc_ua_fills_the_gaps_of_kill_9_from_history(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
     async def go() -> None:
-        async with sources.opcua(mqtt_broker, enterprise) as server:
+        async with sources.opcua() as server:
             path = f"{enterprise}/dallas/packaging/line-1/filler"
             config = server.config | {"machines": [{"path": path, "node": "ns=2;s=filler"}]}
             world = await asyncio.to_thread(

@@ -6,11 +6,13 @@ import pytest
 
 from connectors.mqtt import connector as module
 from schemas.records import Sample
-from tests.contract.sources import PATH, T0, mqtt
-from tests.contract.test_connectors import build
+from tests.contract.sources import PATH, mqtt
 from tests.harness import MqttBroker
+from uns.model.components import connector_spec
+from uns.testing.connectors import T0
 
 BACKLOG = 300
+SPEC = connector_spec("mqtt")
 
 
 def test_a_backlog_larger_than_what_is_taken_unread_does_not_hold_up_the_opening(
@@ -23,13 +25,13 @@ def test_a_backlog_larger_than_what_is_taken_unread_does_not_hold_up_the_opening
 
     async def go() -> None:
         async with mqtt(mqtt_broker, enterprise) as source:
-            first = build("mqtt", source.config)
+            first = SPEC.build("mqtt", SPEC.config.model_validate(source.config))
             await first.open({})
             await first.close()
             said = [Sample("State", T0 + number * 1000, number) for number in range(BACKLOG)]
             for one in said:
                 await source.say(one.tag, one.at, one.value)
-            second = build("mqtt", source.config)
+            second = SPEC.build("mqtt", SPEC.config.model_validate(source.config))
             found: list[Sample] = []
             async with asyncio.timeout(9):  # the connector's own limit for an answer is 10 s
                 await second.open({})

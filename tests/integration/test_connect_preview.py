@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sources import PATH, T0, mqtt, opcua
+from tests.contract.sources import PATH, mqtt, opcua
 from tests.harness import MqttBroker
 from tests.harness.line_logs import plant
 from topology.model.plant import Plant
@@ -17,17 +17,16 @@ from uns.runners.connector.preview import preview
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
-
-BROKER = MqttBroker("", persistent=False)
+from uns.testing.connectors import T0
 
 
 def with_connector(protocol: str, config: dict[str, Any]) -> Plant:
     return plant().model_copy(update={"connectors": {"plc": ConnectorEntry(protocol=protocol, config=config)}})
 
 
-def test_it_shows_what_an_opc_ua_server_says(tmp_path: Path, enterprise: str) -> None:
+def test_it_shows_what_an_opc_ua_server_says(tmp_path: Path) -> None:
     async def go() -> None:
-        async with opcua(BROKER, enterprise) as source:
+        async with opcua() as source:
             await source.say("State", T0, 6)
             model = with_connector("opcua", source.config)
             settings = Settings(state_dir=tmp_path)

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from schemas.codec import Codec
 from schemas.records import Record, Sample, Samples
-from tests.contract.targets import RestServer, downtime
+from tests.contract.targets import RestServer
 from tests.harness import consume_all, eventually
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
@@ -32,6 +32,7 @@ from uns.runners.sink.service import group
 from uns.runtime.child import Child
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
+from uns.testing import downtime
 
 T = 1_795_000_000_000_000
 DEADLINE_S = 40.0

@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas.records import Order, Tick
-from tests.integration.engine_harness import CountFold, Plant, Process, until
+from tests.harness.waiting import until
+from tests.integration.engine_harness import CountFold, Plant, Process
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from processors.line import LineFold
 from schemas.records import Oee, Sample, Samples, Shift
-from tests.integration.engine_harness import until
+from tests.harness.waiting import until
 from topology.model.loader import load
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place

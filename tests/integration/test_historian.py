@@ -16,10 +16,10 @@ from sinks.base import Delivery, Retryable, Taken
 from sinks.historian import spec
 from sinks.historian.sink import Historian
 from sinks.historian.tables import rows, tables
-from tests.contract.targets import delivery as downtime_delivery
-from tests.contract.targets import downtime
 from tests.harness.records import EXAMPLES, PATH, T
 from topology.namespace.classes import MessageClass
+from uns.testing import delivery as downtime_delivery
+from uns.testing import downtime
 
 RAW = "uns.acme.dallas.packaging.raw"
 

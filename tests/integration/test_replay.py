@@ -27,7 +27,7 @@ from schemas.records import Derived, Oee, Production
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, Told, ordered, samples, ticks
 from tests.harness.line_scenarios import scenario
-from tests.integration.engine_harness import until
+from tests.harness.waiting import started, until
 from topology.kpi.definition import definition
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
@@ -36,11 +36,13 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.history.replay import offline
-from uns.history.replay.publish import NotPublished, publish
+from uns.history.replay.publish import publish
 from uns.history.replay.recompute import parts
 from uns.kafka.log import read
+from uns.kafka.publish import NotPublished
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
+from uns.testing.patience import patient
 
 PLANT = """\
 namespace:
@@ -141,6 +143,11 @@ class History:
         return result.exit_code, documents[-1], documents[:-1]
 
 
+def end_worker(worker: "subprocess.Popen[bytes]") -> None:
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(patient(30))
+
+
 @pytest.fixture(scope="module")
 def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     enterprise, folder = f"acme-{os.urandom(4).hex()}", tmp_path_factory.mktemp("replay")
@@ -165,14 +172,17 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
     found.tell(ordered([*scene.told, *ticks(T0, END, 30 * S)]))
     late = T0 + 20 * MINUTE + 123
     found.tell([samples(late, State=11), samples(late + MINUTE, State=6, Good=500)])  # a spool that came too late
-    worker = found.worker()
+    end = found.end()
+    worker = started(
+        found.worker,
+        lambda _worker: until(lambda: found.committed() >= end, 60, found.said),
+        end_worker,
+        f"the worker that folds {end} records",
+    )
     try:
-        end = found.end()
-        until(lambda: found.committed() >= end, 60, found.said)
         yield found
     finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        end_worker(worker)
 
 
 def test_the_replay_says_what_a_running_worker_published(history: History) -> None:

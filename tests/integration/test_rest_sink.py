@@ -14,9 +14,12 @@ from schemas.records import Downtime, Quality
 from sinks.base import Delivery, Rejected, Retryable
 from sinks.rest import spec
 from sinks.rest.sink import RestSink
-from tests.contract.targets import SECRET, RestServer, T, delivery, downtime
+from tests.contract.targets import RestServer
 from tests.harness.records import EXAMPLES
 from topology.namespace.classes import MessageClass
+from uns.testing import delivery, downtime
+from uns.testing.connectors import SECRET
+from uns.testing.sinks import T
 
 
 @pytest.fixture(scope="module")

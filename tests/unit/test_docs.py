@@ -14,9 +14,18 @@ PAGES = sorted(
 SETTING = re.compile(r"`(UNS_[A-Z_]+)`")
 
 
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+
+def test_there_are_pages_and_links() -> None:
+    assert len(PAGES) > 10
+    assert sum(len(links(page)) for page in PAGES) > 50
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+    for target in links(page):
         assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
@@ -27,13 +36,17 @@ def test_settings_on_the_operations_page_exist() -> None:
     known = {f"UNS_{name.upper()}" for name in Settings.model_fields}
     known |= {f"UNS_ENGINE_{name.upper()}" for name in EngineConfig.model_fields}
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    for name in SETTING.findall((ROOT / "docs" / "operations.md").read_text(encoding="utf-8")):
+    named = SETTING.findall((ROOT / "docs" / "operations.md").read_text(encoding="utf-8"))
+    assert len(set(named)) > 5
+    for name in named:
         assert name in known or name in compose or name == "UNS_ENGINE_", name
 
 
 def test_paths_on_the_architecture_page_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/]+)`", text):
+    paths = re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/]+)`", text)
+    assert len(set(paths)) > 3
+    for path in paths:
         assert (ROOT / path).exists(), path
 
 
@@ -42,5 +55,6 @@ def test_the_guarantees_page_names_every_torture_case() -> None:
 
     text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").partition("| What happens | Cases |")[2]
     table = text.partition("\n\n")[0]
+    assert CASES
     assert set(re.findall(r"`([a-z-]+)`", table)) == set(CASES)
     assert set(re.findall(r"`([a-z-]+)`°", table)) == {name for name, case in CASES.items() if case.fast}

@@ -208,7 +208,7 @@ def _trouble() -> Iterator[None]:
     from confluent_kafka import KafkaException
 
     from uns.history.replay.offline import Overtaken
-    from uns.history.replay.publish import NotPublished
+    from uns.kafka.publish import NotPublished
     from uns.registry.client import RegistryUnavailable
 
     try:

@@ -1,18 +1,18 @@
 """The plant model for a process: read once at start, with a user's error when it cannot be."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from topology.model.loader import PlantError, load
 from topology.model.plant import Plant
 from uns.errors import UserError
+from uns.runtime.running import environment
 
 
 def load_plant(folder: Path) -> Plant:
     """Raises `UserError` with every problem, its file and its line."""
     try:
-        return load(folder, os.environ)
+        return load(folder, environment())
     except PlantError as error:
         count = len(error.problems)
         raise UserError(
@@ -23,6 +23,6 @@ def load_plant(folder: Path) -> Plant:
 def units(folder: Path) -> Mapping[tuple[str, str], str]:
     """(path, tag) → unit of measure. Empty where no plant model can be read: a value is shown all the same."""
     try:
-        return load(folder, os.environ).units
+        return load(folder, environment()).units
     except (PlantError, OSError):
         return {}

@@ -1,5 +1,6 @@
 """Settings of every process: environment (`UNS_*`), secrets by file, then defaults."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,12 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """This process's settings, read once."""
     return Settings()
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Settings as a process with that environment would read them."""
+    prefix = str(Settings.model_config["env_prefix"])
+    named = {name.upper(): value for name, value in environ.items()}
+    return Settings(
+        **{field: named[key] for field in Settings.model_fields if (key := f"{prefix}{field}".upper()) in named}  # type: ignore[arg-type]
+    )

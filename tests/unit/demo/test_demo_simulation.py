@@ -178,6 +178,7 @@ def test_counters_fall_where_they_are_meant_to(seed: int) -> None:
 @seeds
 @few
 def test_pieces_are_made_in_execute_only_by_an_order_and_not_faster_than_ideal(seed: int) -> None:
+    counted = 0
     state: dict[str, tuple[str, str]] = {}
     ideal: dict[str, float | None] = {}
     last: dict[str, int] = {}
@@ -189,6 +190,7 @@ def test_pieces_are_made_in_execute_only_by_an_order_and_not_faster_than_ideal(s
                 ideal[event.content["line"]] = None if event.content["ended_at"] else event.content["ideal_cycle_s"]
                 last.clear()
             case Truth(kind="count"):
+                counted += 1
                 path = event.content["path"]
                 cycle = ideal[path.rpartition("/")[0]]
                 assert state[path] == ("execute", "production")
@@ -196,6 +198,7 @@ def test_pieces_are_made_in_execute_only_by_an_order_and_not_faster_than_ideal(s
                 assert event.at - last.get(path, 0) >= cycle * SECOND - 1
                 assert event.content["good"] + event.content["scrap"] == 1
                 last[path] = event.at
+    assert counted > 100
 
 
 @seeds

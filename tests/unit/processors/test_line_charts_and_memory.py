@@ -16,16 +16,11 @@ from tests.harness.line_logs import (
     beats,
     ordered,
     plant,
+    play,
     samples,
     tick,
     ticks,
 )
-
-
-def play(told: list[Told], minutes: int = 70, *, alive: bool = True, run: Run | None = None) -> Run:
-    """`told` and signs of life for some minutes, ticks for one more."""
-    life = beats(T0, T0 + (minutes + 1) * MINUTE) if alive else []
-    return (run or Run()).feed(ordered([*life, *told, *ticks(T0, T0 + (minutes + 1) * MINUTE)]))
 
 
 def at(minutes: float) -> int:

@@ -21,20 +21,14 @@ from tests.harness.line_logs import (
     S,
     Told,
     beats,
-    ordered,
     plant,
+    play,
     samples,
     spans,
     tick,
     ticks,
 )
 from topology.model.plant import Plant
-
-
-def play(told: list[Told], minutes: int = 70, *, alive: bool = True, run: Run | None = None) -> Run:
-    """`told` and signs of life for some minutes, ticks for one more."""
-    life = beats(T0, T0 + (minutes + 1) * MINUTE) if alive else []
-    return (run or Run()).feed(ordered([*life, *told, *ticks(T0, T0 + (minutes + 1) * MINUTE)]))
 
 
 def at(minutes: float) -> int:
@@ -100,7 +94,7 @@ def test_an_interval_is_provisional_then_final() -> None:
 
 def test_a_silent_machine_is_unknown_from_its_last_sign_of_life() -> None:
     told = [samples(T0, State=EXECUTE), *beats(T0, at(5)), samples(at(20), Heartbeat=1), *beats(at(20), at(30))]
-    run = play(told, 30, alive=False)
+    run = play(told, 30, alive=())
     assert [(r.state, *span) for r, span in zip(run.newest("state"), spans(run.newest("state")), strict=True)] == [
         ("execute", 0, 270),
         ("unknown", 270, 1200),
@@ -113,7 +107,7 @@ def test_a_silent_machine_is_unknown_from_its_last_sign_of_life() -> None:
 
 
 def test_a_late_sign_of_life_takes_the_silence_back() -> None:
-    run = play([samples(T0, State=EXECUTE), *beats(T0, at(5)), *beats(at(8), at(10))], 10, alive=False)
+    run = play([samples(T0, State=EXECUTE), *beats(T0, at(5)), *beats(at(8), at(10))], 10, alive=())
     assert "unknown" in {r.state for r in run.newest("state") if r.ended_at}
     run.feed([*beats(at(5), at(8)), *ticks(at(11), at(12))])
     assert [r.state for r in run.newest("state") if r.ended_at] == ["execute"]
@@ -129,7 +123,7 @@ def test_a_bad_state_is_unknown_and_no_sign_of_life() -> None:
     assert [r.state for r in run.newest("state")] == ["execute", "unknown", "execute"]
     silent = play(
         [samples(T0, State=EXECUTE), *[samples(at(n / 2), Temperature=1.0, quality=BAD) for n in range(20)]],
-        alive=False,
+        alive=(),
     )
     assert silent.newest("state")[-1].state == "unknown"
 
@@ -338,6 +332,6 @@ def test_an_alert_that_ended_before_the_horizon_is_not_acknowledged_any_more() -
     for minutes in range(4, 200, 4):
         run.feed([samples(T0 + minutes * MINUTE, {"State": EXECUTE}), tick(T0 + minutes * MINUTE + S)])
     kind, started_at = parse(alert.natural_id)
-    assert run.fold._cells[CELL].ledger.get(kind, started_at) is not None
+    assert run.fold._cells[CELL].cell.ledger.get(kind, started_at) is not None
     run.feed([(CELL, Acknowledge(alert=alert.natural_id, at=T0 + HOUR, by="anna"))])
     assert [rejection.reason for rejection in run.rejections] == ["unknown_alert"]

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.records import Kpi
+from schemas.records import Pilot
 from sinks.historian.config import HistorianConfig
-from sinks.rest.config import RECORDS, Auth, RestConfig
+from sinks.rest.config import Auth, RestConfig
+from topology.endpoint import BadSecret
+from topology.namespace.classes import DERIVED, MessageClass
 
 CREATE = {"url": "/orders", "body": {"id": "{natural_id}"}}
 
@@ -26,20 +28,38 @@ def test_a_trailing_slash_does_not_double() -> None:
 
 
 def test_a_class_means_the_record_that_it_is_named_for() -> None:
-    assert RECORDS["kpi"] is Kpi
-    assert [record.message_class for record in RECORDS.values()] == list(RECORDS)
+    kinds = [RestConfig.model_validate(mapping(**{"class": name})).requests[0].kind for name in DERIVED]
+    assert [kind.message_class for kind in kinds] == list(DERIVED)
+    assert kinds[DERIVED.index(MessageClass.PILOT)] is Pilot
 
 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
         (rest(base_url="mes.example.com"), "no address"),
+        (rest(base_url="uns:hunter2@mes.example.com"), "no address"),
+        (rest(base_url="ftp://uns:hunter2@mes.example.com"), "use auth"),
+        (rest(base_url="https://mes.example.com\nX: y"), "line breaks"),
+        (rest(base_url="https://mes.example.com/a?b=c"), "no ? and no #"),
+        (rest(headers={"X-Key": "hunter2\nX: y"}), "line break"),
+        (rest(headers={"X-Key": "hunter2€"}), "outside latin-1"),
+        (rest(headers={"X Key": "hunter2"}), "no name of a header"),
+        (rest(auth={"kind": "bearer", "secret": "hunter2\nX: y"}), "line break"),
+        (rest(auth={"kind": "bearer", "secret": "hunter2€"}), "outside latin-1"),
+        (rest(auth={"kind": "bearer", "secret": " "}), "empty"),
+        (rest(auth={"kind": "header", "header": "X Key", "secret": "hunter2"}), "no name of a header"),
+        (rest(auth={"kind": "basic", "username": "a:b", "secret": "hunter2"}), "no colon"),
+        (mapping(create={"url": "/x/../y"}), "leads to another resource"),
+        (mapping(lookup={"url": "{natural_id}"}), "must begin with one /"),
         (rest(base_url="ftp://mes.example.com"), "no address"),
         (rest(base_url="https://uns:hunter2@mes.example.com"), "use auth"),
         (rest(requests=[]), "at least 1"),
         (rest(timeout_s=0), "greater than 0"),
         (mapping(**{"class": "oeee"}), "class 'oeee' has no records; there are state, production"),
         (mapping(**{"class": "raw"}), "class 'raw' has no records"),
+        (mapping(**{"class": "kpi", "record": "Pilot"}), "record Pilot has a class of its own: write class: pilot"),
+        (mapping(**{"class": "pilot", "record": "Pilott"}), "record 'Pilott' is no derived record; there are State"),
+        (mapping(**{"class": "condition"}), "class 'condition' has no records"),
         (mapping(when={"windov": "hour"}), "Oee has no field windov; there are"),
         (mapping(when={"status": ["final", "correctd"]}), "status is never 'correctd'; did you mean 'corrected'?"),
         (mapping(**{"class": "downtime", "when": {"category": "Breakdown"}}), "did you mean 'breakdown'?"),
@@ -93,3 +113,15 @@ def test_a_secret_comes_from_its_file_without_the_newline(tmp_path: Path) -> Non
         auth.value()
     file.write_text("hunter2\n", encoding="utf-8")
     assert auth.value() == "hunter2"
+    assert auth.header_line() == ("Authorization", b"Bearer hunter2")
+    for bad in (b"hunter2\nX: y", b"hunter2\xe4", "hunter2€".encode()):
+        file.write_bytes(bad)
+        with pytest.raises(BadSecret) as caught:
+            auth.header_line()
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None, "the cause repeats the secret"
+
+
+def test_latin_1_is_carried(tmp_path: Path) -> None:
+    auth = Auth.model_validate({"kind": "header", "header": "X-Key", "secret": "schlüssel"})
+    assert auth.header_line() == ("X-Key", b"schl\xfcssel")

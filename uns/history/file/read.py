@@ -160,11 +160,11 @@ def _skipped(text: str, at: int) -> int:
 
 def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
     """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one."""
-    path = plain.get("path") if isinstance(plain, dict) else None
-    path = path if isinstance(path, str) else None
+    path = _text_or_none(plain, "path")
     try:
         if not isinstance(plain, dict):
             raise _Fault("wrong_type", f"a JSON object is expected, not {_short(plain)}")
+        _check_text("path", plain.get("path"))
         name = plain.get("type")
         cls = TYPES.get(name) if isinstance(name, str) else None
         if cls is None:
@@ -183,8 +183,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
                 try:
                     good.append(_sample(part, f"samples[{n}]"))
                 except _Fault as fault:
-                    tag = part.get("tag") if isinstance(part, dict) else None
-                    yield Refusal(number, path, tag if isinstance(tag, str) else None, fault.reason, str(fault))
+                    yield Refusal(number, path, _text_or_none(part, "tag"), fault.reason, str(fault))
             if parts and not good:
                 return
             found = msgspec.convert({**fields, "samples": good}, Samples)
@@ -194,6 +193,8 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
         yield Refusal(number, path, None, fault.reason, str(fault))
     except msgspec.ValidationError as error:
         yield Refusal(number, path, None, "wrong_type", f"{plain['type']}: {error}")
+    except RecursionError:
+        yield Refusal(number, path, None, "wrong_type", "this is nested too deep")
     else:
         yield Told(number, plain["path"], found)
 
@@ -236,10 +237,31 @@ def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = (
             value = _time(value, f"{where}: {key}")
         elif type(value) is int and not -_LONG <= value < _LONG:
             raise _Fault("out_of_range", f"{where}: {key} does not fit 64 bits")
+        elif isinstance(value, str):
+            _check_text(f"{where}: {key}", value)
         elif key == "breaks" and isinstance(value, list):
             value = [_fields(Break, part, f"{where}: breaks[{n}]") for n, part in enumerate(value)]
         found[key] = value
     return found
+
+
+def _check_text(where: str, value: Any) -> None:
+    """Raises `_Fault` for a text that JSON can write and no UTF-8 can hold."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _Fault("bad_text", f"{where}: half of a surrogate pair stands in it, which is no character") from None
+
+
+def _text_or_none(plain: Any, key: str) -> str | None:
+    """What stands at a key, where it is a text that can be written."""
+    value = plain.get(key) if isinstance(plain, dict) else None
+    try:
+        _check_text(key, value)
+    except _Fault:
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _time(value: Any, where: str) -> int:
@@ -270,5 +292,8 @@ def _nearest(name: Any, known: tuple[str, ...]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value) if isinstance(value, float) and not math.isfinite(value) else json.dumps(value)
+    try:
+        text = str(value) if isinstance(value, float) and not math.isfinite(value) else json.dumps(value)
+    except RecursionError:
+        text = "what is nested too deep"
     return text if len(text) <= 40 else f"{text[:37]}…"

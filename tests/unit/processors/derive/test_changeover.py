@@ -20,6 +20,7 @@ from tests.harness.line_logs import (
     beats,
     ordered,
     plant,
+    play,
     samples,
     ticks,
 )
@@ -42,10 +43,9 @@ def good(*minutes: float, first: int = 1) -> list[Told]:
     return [samples(at(minute), Good=first + n) for n, minute in enumerate(minutes)]
 
 
-def play(told: list[Told], minutes: int = 60, run: Run | None = None) -> Run:
-    life = beats(T0, at(minutes + 1))
-    begin = [samples(T0, State=EXECUTE, Mode=PRODUCE, Good=0, Scrap=0)]
-    return (run or Run()).feed(ordered([*begin, *life, *told, *ticks(T0, at(minutes + 1))]))
+def played(told: list[Told], minutes: int = 60, run: Run | None = None) -> Run:
+    """`told` of a machine that produces at the begin."""
+    return play([samples(T0, State=EXECUTE, Mode=PRODUCE, Good=0, Scrap=0), *told], minutes, run=run)
 
 
 def only(run: Run) -> Changeover:
@@ -76,7 +76,7 @@ def test_teardown_setup_and_run_in_between_last_good_and_first_good() -> None:
     """Last good of a 8:00, setup 11:00 to 15:00, three pieces scrapped, first good of b 18:00."""
     model = plant()
     equipment = model.types["filler"].model_copy(update={"changeover_target_s": 480.0})
-    found = only(play(TOLD, run=Run(model.model_copy(update={"types": {"filler": equipment}}))))
+    found = only(played(TOLD, run=Run(model.model_copy(update={"types": {"filler": equipment}}))))
     assert minutes(found) == (8, 3, 4, 3)
     assert (found.from_product, found.to_product, found.from_order, found.to_order) == ("a", "b", "1", "2")
     assert (found.scrap, found.status, found.ended_at) == (3, "final", at(18))
@@ -84,7 +84,7 @@ def test_teardown_setup_and_run_in_between_last_good_and_first_good() -> None:
 
 
 def test_provisional_until_the_first_good_piece_then_final_then_corrected() -> None:
-    run = play(TOLD)
+    run = played(TOLD)
     seen = [r for r in run.records if isinstance(r, Changeover)]
     assert seen[0].status == "provisional"
     assert seen[0].ended_at is None
@@ -100,22 +100,22 @@ def test_provisional_until_the_first_good_piece_then_final_then_corrected() -> N
 
 def test_without_setup_told_the_orders_and_the_first_piece_part_it() -> None:
     told = [order("1", "a", 0, 10), order("2", "b", 14, None), *good(2, 8), samples(at(17), Scrap=1)]
-    found = only(play([*told, *good(19, first=3)]))
+    found = only(played([*told, *good(19, first=3)]))
     assert minutes(found) == (8, 2, 7, 2)
 
 
 def test_a_new_order_of_the_same_product_is_no_changeover() -> None:
-    assert play([order("1", "a", 0, 10), order("2", "a", 10, None), *good(8, 12)]).newest("changeover") == []
+    assert played([order("1", "a", 0, 10), order("2", "a", 10, None), *good(8, 12)]).newest("changeover") == []
 
 
 def test_an_order_without_a_good_piece_is_no_end_of_a_changeover() -> None:
     told = [order("1", "a", 0, 10), order("2", "b", 10, 20), *good(8), samples(at(15), Scrap=2)]
-    run = play([*told, order("3", "c", 20, None), *good(25, first=2)])
+    run = played([*told, order("3", "c", 20, None), *good(25, first=2)])
     found = only(run)
     assert (found.from_product, found.to_product, found.to_order, minutes(found)) == ("a", "c", "3", (8, 2, 15, 0))
     assert found.scrap == 2
     assert {r.natural_id for r in run.records if isinstance(r, Changeover)} == {found.natural_id}
-    back = play([*told, order("3", "a", 20, None), *good(25, first=2)])
+    back = played([*told, order("3", "a", 20, None), *good(25, first=2)])
     assert back.newest("changeover") == []
     assert any(isinstance(r, Changeover) and r.ended_at == r.started_at for r in back.records)
 
@@ -124,25 +124,25 @@ def test_an_order_told_while_the_machine_still_runs_the_product_before() -> None
     """The order of b is told at 10:00, the machine is set up at 12:00: what it made until then is of a."""
     told = [order("1", "a", 0, 10), order("2", "b", 10, None), *good(8, 9, 10.5, 11.5)]
     told += [samples(at(12), State=STOPPED, Mode=SETUP), samples(at(16), State=EXECUTE, Mode=PRODUCE)]
-    found = only(play([*told, *good(18, first=5)]))
+    found = only(played([*told, *good(18, first=5)]))
     assert minutes(found) == (11.5, 0.5, 4, 2)
 
 
 def test_changed_on_the_fly() -> None:
-    found = only(play([order("1", "a", 0, 10), order("2", "b", 10, None), *good(9.9, 10.1)]))
+    found = only(played([order("1", "a", 0, 10), order("2", "b", 10, None), *good(9.9, 10.1)]))
     assert (minutes(found)[1:], found.ended_at) == ((0.1, 0.1, 0), at(10.1))
 
 
 def test_breaks_and_time_outside_the_shift_are_in_the_whole_and_not_in_the_plan() -> None:
     early = Shift(id="e", name="early", started_at=T0, ended_at=at(15), breaks=(Break(at(9), at(10)),))
     late = Shift(id="l", name="late", started_at=at(17), ended_at=at(90))
-    found = only(play([*TOLD, (LINE, early), (LINE, late)]))
+    found = only(played([*TOLD, (LINE, early), (LINE, late)]))
     assert found.ended_at is not None
     assert (found.ended_at - found.started_at, found.planned_us) == (10 * MINUTE, 7 * MINUTE)
 
 
 def test_an_order_taken_back_takes_its_changeover_with_it() -> None:
-    run = play(TOLD)
+    run = played(TOLD)
     run.feed([(LINE, Order(id="2", product="b", started_at=at(14), ended_at=at(14))), *ticks(at(62), at(64))])
     assert run.newest("changeover") == []
 
@@ -188,6 +188,6 @@ def test_parts_sum_and_changeovers_are_apart_from_each_other(chance: random.Rand
 def test_one_that_came_to_nothing_between_two_flushes_is_taken_back() -> None:
     """b gives way to a again 15 s after a flush: nothing good of it was made, so there was no changeover."""
     told = [order("1", "a", 0, 10), order("2", "b", 10, 15.25), order("3", "a", 15.25, None), *good(8, 20)]
-    run = play(told, 30)
+    run = played(told, 30)
     assert any(isinstance(r, Changeover) for r in run.records)
     assert run.newest("changeover") == []

@@ -20,19 +20,12 @@ from tests.harness.line_logs import (
     Run,
     S,
     Told,
-    beats,
-    ordered,
+    play,
     samples,
     ticks,
 )
 from tests.harness.line_scenarios import delayed, scenario
 from tests.unit.processors.test_line_properties import some
-
-
-def play(told: list[Told], minutes: int = 61, run: Run | None = None) -> Run:
-    return (run or Run()).feed(
-        ordered([*beats(T0, T0 + minutes * MINUTE), *told, *ticks(T0, T0 + (minutes + 1) * MINUTE)])
-    )
 
 
 def counts(*pairs: tuple[float, int]) -> list[Told]:

@@ -1,13 +1,13 @@
 """Templates: what they name, what they make of a record, what they refuse."""
 
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.rest.template import BadTemplate, check, fields, fill
+from sinks.rest.template import BadTemplate, UnfitValue, check, check_url, fields, fill, fill_url
 
 VALUES = {
     "path": "acme/dallas/packaging/line-1/filler",
@@ -58,13 +58,61 @@ def test_filled(template: Any, filled: Any) -> None:
 
 
 def test_values_are_quoted_in_an_address_and_the_template_is_not() -> None:
-    found = fill("/a?id={path}&n={good}", VALUES, lambda text: quote(text, safe=""))
-    assert found == "/a?id=acme%2Fdallas%2Fpackaging%2Fline-1%2Ffiller&n=9"
+    assert fill_url("/a?id={path}&n={good}", VALUES) == "/a?id=acme%2Fdallas%2Fpackaging%2Fline-1%2Ffiller&n=9"
 
 
-def test_an_address_that_is_one_placeholder_is_quoted_too() -> None:
-    assert fill("{path}", {"path": "a b/c"}, lambda text: quote(text, safe="")) == "a%20b%2Fc"
-    assert fill("{good}", VALUES, lambda text: quote(text, safe="")) == "9"
+@pytest.mark.parametrize(
+    "template",
+    [
+        "orders",
+        "{path}",
+        "{path}/orders",
+        "//evil.example/orders",
+        "@evil.example/orders",
+        ".evil.example/orders",
+        "http://evil.example",
+        ":8080/orders",
+        "/orders/../confirm",
+        "/orders/./x",
+        "/orders/%2e%2E/confirm",
+        "/..",
+        "/orders\\..\\confirm",
+        "/orders#{good}",
+        "/orders\r\nHost: evil",
+        "",
+    ],
+)
+def test_a_template_that_leaves_the_target_is_refused(template: str) -> None:
+    with pytest.raises(BadTemplate, match="url"):
+        check_url(template, set(VALUES))
+
+
+@pytest.mark.parametrize(
+    "template", ["/", "/orders", "/orders/", "/Downtime Entry/..x", "/a?x=../..&n={good}", "/a/{{b}}"]
+)
+def test_a_template_that_stays_is_taken(template: str) -> None:
+    check_url(template, set(VALUES))
+    assert fill_url(template, VALUES)
+
+
+@pytest.mark.parametrize("value", [".", "..", "", None])
+def test_a_value_that_makes_another_resource_of_the_address_is_refused(value: object) -> None:
+    for template in ("/orders/{id}", "/orders/{id}/confirm", "/orders/{id}?x=1", "/{id}"):
+        with pytest.raises(UnfitValue, match="another resource"):
+            fill_url(template, {"id": value})
+    assert fill_url("/orders?x={id}", {"id": value})  # a query leads nowhere
+
+
+def test_parts_that_only_together_lead_away_are_refused() -> None:
+    with pytest.raises(UnfitValue, match="another resource"):
+        fill_url("/orders/{a}{b}", {"a": ".", "b": "."})
+    with pytest.raises(UnfitValue, match="another resource"):
+        fill_url("/orders/.{a}", {"a": "."})
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(UnfitValue, match="surrogate"):
+        fill_url("/orders?x={id}", {"id": "\ud800"})
 
 
 @pytest.mark.parametrize("template", ["{none_such}", "a {none_such|word} b", "{none_such[1]}", {"x": ["{none_such}"]}])
@@ -108,6 +156,9 @@ def test_a_text_of_parts_is_its_parts(parts: list[tuple[str, str]], end: str) ->
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_quoted_value_never_leaves_its_place_in_an_address(value: str) -> None:
-    found = fill("/orders/{id}/end", {"id": value}, lambda text: quote(text, safe=""))
-    _, orders, inner, end = found.split("/")
+    if value in ("", ".", ".."):
+        with pytest.raises(UnfitValue):
+            fill_url("/orders/{id}/end", {"id": value})
+        return
+    _, orders, inner, end = fill_url("/orders/{id}/end", {"id": value}).split("/")
     assert (orders, unquote(inner), end) == ("orders", value, "end")

@@ -1,0 +1,94 @@
+"""How a system outside is reached: its address, our secret there, whom we trust. Stands here because connectors and
+sinks, which never meet, both need it, and `topology` is the room below both that parses configuration.
+"""
+
+from pathlib import Path as FilePath
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
+
+
+class BadSecret(ValueError):
+    """A secret that cannot be sent. The words say what is wrong and where it stands, and never repeat any of it."""
+
+
+def address(text: str, schemes: tuple[str, ...], example: str, instead: str = "password_file") -> str:
+    """`text` when it is an URL of one of the schemes with a host; `instead` names the option that a password belongs to.
+
+    Raises `ValueError` whose words repeat no password.
+    """
+    if any(letter.isspace() or not letter.isprintable() for letter in text):
+        raise ValueError(f"an address holds no spaces, line breaks or control characters; {example} is expected")
+    parts = urlsplit(text)
+    if parts.password:
+        raise ValueError(f"a password does not belong into the address, where logs would show it; use {instead}")
+    if parts.scheme not in schemes or not parts.hostname:
+        after_user = text.rpartition("@")[2]
+        raise ValueError(f"{after_user!r} is no address; {example} is expected")
+    _ = parts.port  # raises ValueError with good words
+    return text
+
+
+def _checked(text: str, origin: str) -> str:
+    if any(ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0 for letter in text):
+        raise BadSecret(f"{origin} has a line break or another control character inside; write it on one line")
+    if any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise BadSecret(f"{origin} is no text: half of a surrogate pair stands in it")
+    return text
+
+
+def _checked_option(secret: SecretStr) -> SecretStr:
+    _checked(secret.get_secret_value().strip(), "the secret")
+    return secret
+
+
+SecretText = Annotated[SecretStr, AfterValidator(_checked_option)]
+"""A secret written into the configuration, or filled in from the environment."""
+
+
+def secret(given: SecretStr | None, file: FilePath | None) -> str | None:
+    """The file's text, else the given one, without white space around it; None without either.
+
+    Raises `OSError` when the file cannot be read, `BadSecret` when it holds what cannot be sent.
+    """
+    if file is None:
+        return None if given is None else _checked(given.get_secret_value().strip(), "the secret")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # its words repeat a part of what was read
+        raise BadSecret(f"the secret in {file} is not UTF-8 text") from None
+    return _checked(text.strip(), f"the secret in {file}")
+
+
+def header_value(text: str, origin: str = "the secret") -> bytes:
+    """A text as an HTTP header carries it (RFC 9110: latin-1, one line). Raises `BadSecret`."""
+    if not text or text != text.strip():
+        raise BadSecret(f"{origin} is empty, or has white space around it; a header can carry neither")
+    try:
+        return _checked(text, origin).encode("latin-1")
+    except UnicodeEncodeError:  # its words repeat a part of it
+        raise BadSecret(f"{origin} has a letter outside latin-1, which a header cannot carry") from None
+
+
+class Login(BaseModel):
+    """Options: who we are. To be mixed into a configuration."""
+
+    username: str | None = Field(None, description="user", examples=["uns"])
+    password: SecretText | None = Field(None, description="password; prefer the file", examples=["${PASSWORD}"])
+    password_file: FilePath | None = Field(None, description="file with the password", examples=["/run/secrets/uns"])
+
+    @property
+    def secret(self) -> str | None:
+        """The password. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
+        return secret(self.password, self.password_file)
+
+
+class Trust(BaseModel):
+    """Options: whose certificates are believed. To be mixed into a configuration."""
+
+    ca_file: FilePath | None = Field(
+        None,
+        description="CA certificates (PEM) that signed the other side's; the system's by default",
+        examples=["/etc/uns/ca.pem"],
+    )

@@ -1,0 +1,319 @@
+"""What every registered connector must do (docs/spec.md), as a suite over a real source."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, ClassVar, Protocol
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from connectors.base import Batch, Connector, ConnectorSpec, FactReading, Malformed, Reading, Said, SourceUnavailable
+from schemas.records import Sample
+from topology.namespace.path import Path
+from uns.model.components import connector_spec
+from uns.runtime.ports import free_port
+from uns.testing.patience import patient
+from uns.testing.text import LABEL, check_sendable
+
+T0 = 2_000_000_000_000_000
+"""µs: later than any value that a server gives its variables by itself at start."""
+DEADLINE_S = 15.0
+SECRET = "hunter2"
+
+
+class Source(Protocol):
+    """A real source that the suite reads: it must be able to say integers of the tag `State`."""
+
+    config: dict[str, Any]
+    """A configuration of the connector that reads it."""
+    path: Path
+    """Where its values belong."""
+    asks_again: bool
+    """Whether what was not acknowledged comes again after a reopen."""
+    also: tuple[tuple[str, Any], ...]
+    """Further tags that it can say, each with a value."""
+
+    async def say(self, tag: str, at: int, value: object) -> None:
+        """Makes it say a value at a time in µs."""
+        ...
+
+    async def babble(self) -> None:
+        """Makes it say something that is no reading."""
+        ...
+
+    async def vanish(self) -> None:
+        """Drops the link, or the whole source."""
+        ...
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A connector's pure part, for the fuzzer."""
+
+    inputs: st.SearchStrategy[Any]
+    """Whatever a source might say, hostile bytes included."""
+    decode: Callable[[Any], Iterable[Said]]
+
+
+OpenSource = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]
+"""Starts the source of one test; takes what fixtures it needs from the request."""
+
+
+class ConnectorContract:
+    """The suite; `connector_contract` makes one for a protocol."""
+
+    protocol: ClassVar[str]
+    codec: ClassVar[Codec]
+    source: ClassVar[Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]]
+
+    @property
+    def spec(self) -> ConnectorSpec[Any]:
+        return connector_spec(self.protocol)
+
+    def build(self, config: dict[str, Any]) -> Connector:
+        return self.spec.build("contract", self.spec.config.model_validate(config))
+
+    def file(self, name: str) -> str:
+        """A file beside the connector's configuration."""
+        return (files(self.spec.config.__module__.rpartition(".")[0]) / name).read_text(encoding="utf-8")
+
+    def sample(self) -> dict[str, Any]:
+        config = yaml.safe_load(self.file("sample.yaml"))
+        assert isinstance(config, dict)
+        return config
+
+    # -- registration ------------------------------------------------------------------------------------------
+
+    def test_every_option_says_what_it_is(self) -> None:
+        assert self.spec.summary
+        check_described(self.protocol, self.spec.config.model_json_schema())
+
+    def test_its_sample_is_valid_and_an_unknown_option_is_not(self) -> None:
+        self.spec.config.model_validate(self.sample())
+        with pytest.raises(ValidationError, match="no_such_option"):
+            self.spec.config.model_validate({**self.sample(), "no_such_option": 1})
+
+    def test_a_configuration_error_does_not_repeat_secrets(self) -> None:
+        with pytest.raises(ValidationError) as caught:
+            self.spec.config.model_validate({**self.sample(), "no_such_option": SECRET})
+        assert SECRET not in str(caught.value)
+
+    def test_building_it_connects_to_nothing(self) -> None:
+        before = threading.active_count()
+        connector = self.build(self.sample())
+        assert threading.active_count() == before
+        assert not connector.healthy()
+
+    def test_its_readme_says_what_is_guaranteed(self) -> None:
+        assert "guaranteed" in self.file("README.md")
+
+    # -- codec -------------------------------------------------------------------------------------------------
+
+    def test_whatever_the_source_says_is_a_reading_a_fact_or_malformed(self) -> None:
+        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(self.codec.inputs)
+        def fuzz(said: Any) -> None:
+            for thing in self.codec.decode(said):
+                check_said(thing)
+
+        fuzz()
+
+    # -- conversation ------------------------------------------------------------------------------------------
+
+    def test_a_source_that_is_away_is_named(self) -> None:
+        port = free_port()
+        config = {
+            name: f"{value.partition('://')[0]}://127.0.0.1:{port}"
+            if isinstance(value, str) and "://" in value
+            else value
+            for name, value in self.sample().items()
+        }
+
+        async def go() -> None:
+            connector = self.build(config)
+            with pytest.raises(SourceUnavailable, match=str(port)):
+                async with asyncio.timeout(patient(DEADLINE_S)):
+                    await connector.open({})
+            await connector.close()
+            await connector.close()
+            assert not connector.healthy()
+
+        asyncio.run(go())
+
+    def test_values_come_with_their_own_times_in_order(self, request: pytest.FixtureRequest) -> None:
+        async def go() -> None:
+            async with type(self).source(request) as source:
+                connector = self.build(source.config)
+                await connector.open({})
+                said = [Sample("State", T0 + n * 1000, n + 1) for n in range(200)]
+                said += [Sample(tag, T0 + n, value) for n, (tag, value) in enumerate(source.also)]
+                for sample in said:
+                    await source.say(sample.tag, sample.at, sample.value)
+                read = await collect(connector, source, {(sample.tag, sample.at) for sample in said})
+                assert connector.healthy()
+                states = [sample for sample in read if sample.tag == "State"]
+                assert states == said[:200], "each change, with the source's own time, in order, once"
+                assert set(said) <= set(read)
+                await connector.close()
+                assert not connector.healthy()
+
+        asyncio.run(go())
+
+    def test_what_it_cannot_read_holds_nothing_back(self, request: pytest.FixtureRequest) -> None:
+        async def go() -> None:
+            async with type(self).source(request) as source:
+                connector = self.build(source.config)
+                await connector.open({})
+                await source.say("State", T0, 1)
+                await source.babble()
+                await source.say("State", T0 + 1000, 2)
+                malformed: list[Malformed] = []
+                wanted = {("State", T0), ("State", T0 + 1000)}
+                read = await collect(connector, source, wanted, malformed=malformed)
+                assert [sample.value for sample in read if sample.tag == "State"] == [1, 2]
+                assert malformed, "what cannot be read is told"
+                for thing in malformed:
+                    check_said(thing)
+                await connector.close()
+
+        asyncio.run(go())
+
+    def test_cancelling_is_prompt(self, request: pytest.FixtureRequest) -> None:
+        async def go() -> None:
+            async with type(self).source(request) as source:
+                connector = self.build(source.config)
+                await connector.open({})
+                task = asyncio.create_task(drain(connector.batches()))
+                await asyncio.sleep(0)
+                task.cancel()
+                async with asyncio.timeout(patient(5)):
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                    await connector.close()
+
+        asyncio.run(go())
+
+    def test_a_lost_source_is_noticed(self, request: pytest.FixtureRequest) -> None:
+        async def go() -> None:
+            async with type(self).source(request) as source:
+                connector = self.build(source.config)
+                await connector.open({})
+                task = asyncio.create_task(drain(connector.batches()))
+                await asyncio.sleep(0)
+                await source.vanish()
+                async with asyncio.timeout(patient(DEADLINE_S)):
+                    with pytest.raises(SourceUnavailable):
+                        await task
+                await connector.close()
+
+        asyncio.run(go())
+
+    def test_what_was_not_acknowledged_comes_again(self, request: pytest.FixtureRequest) -> None:
+        async def go() -> None:
+            async with type(self).source(request) as source:
+                if not source.asks_again:
+                    pytest.skip("this source keeps nothing for a reader that is away; the README says which do")
+                first = self.build(source.config)
+                await first.open({})
+                await source.say("State", T0, 1)
+                await collect(first, source, {("State", T0)}, ack=True)
+                await source.say("State", T0 + 1000, 2)
+                await collect(first, source, {("State", T0 + 1000)}, ack=False)
+                await first.close()
+                await source.say("State", T0 + 2000, 3)
+                second = self.build(source.config)
+                await second.open({(source.path, "State"): T0})
+                read = await collect(second, source, {("State", T0 + 1000), ("State", T0 + 2000)})
+                assert [sample.value for sample in read if sample.tag == "State"] == [2, 3]
+                await second.close()
+
+        asyncio.run(go())
+
+
+def connector_contract(protocol: str, source: OpenSource, codec: Codec) -> type[ConnectorContract]:
+    """The suite for a registered protocol: assign it to a name that begins with `Test` in a test module."""
+    return type(
+        f"Test{protocol.title()}Contract",
+        (ConnectorContract,),
+        {"protocol": protocol, "source": staticmethod(source), "codec": codec},
+    )
+
+
+def check_described(name: str, schema: dict[str, Any]) -> None:
+    """Raises AssertionError where an option of a configuration has no description."""
+    for where, inner in {name: schema, **schema.get("$defs", {})}.items():
+        for option, field in inner.get("properties", {}).items():
+            assert field.get("description"), f"{where}.{option} has no description"
+
+
+def check_said(thing: Said) -> None:
+    """Raises AssertionError for what the runner could not publish or quarantine."""
+    match thing:
+        case Reading(sample=sample):
+            check_sendable(sample.tag, "tag")
+            assert sample.tag
+            assert -(2**63) <= sample.at < 2**63
+            assert 0 <= sample.quality < 2**32
+            assert sample.value is None or isinstance(sample.value, bool | int | float | str)
+            if isinstance(sample.value, str):
+                check_sendable(sample.value, "value")
+            if isinstance(sample.value, int):
+                assert -(2**63) <= sample.value < 2**63
+        case FactReading(fact=fact):
+            check_sendable("".join(part for part in _texts(fact)), "fact")
+        case Malformed():
+            assert isinstance(thing.payload, bytes)
+            assert re.fullmatch(LABEL, thing.reason), thing.reason
+            assert thing.message
+            check_sendable(thing.message, "message")
+            check_sendable(thing.origin, "origin")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+    elif hasattr(value, "__struct_fields__"):
+        for name in value.__struct_fields__:
+            yield from _texts(getattr(value, name))
+
+
+async def collect(
+    connector: Connector,
+    source: Source,
+    wanted: set[tuple[str, int]],
+    ack: bool = True,
+    malformed: list[Malformed] | None = None,
+) -> list[Sample]:
+    """Samples until all wanted (tag, at) have come; what is malformed goes to the list, or fails where there is none."""
+    read: list[Sample] = []
+    stream = connector.batches()
+    async with asyncio.timeout(patient(DEADLINE_S)), aclosing(stream):  # type: ignore[type-var]
+        async for batch in stream:
+            if malformed is None:
+                assert not batch.malformed, batch.malformed
+            else:
+                malformed += batch.malformed
+            assert all(reading.path == source.path for reading in batch.readings)
+            read += [reading.sample for reading in batch.readings if reading.sample.at >= T0]
+            if ack:
+                await batch.ack()
+            if wanted <= {(sample.tag, sample.at) for sample in read}:
+                break
+    return read
+
+
+async def drain(batches: AsyncIterator[Batch]) -> None:
+    """Reads to the end, or to the error."""
+    async for _ in batches:
+        pass
