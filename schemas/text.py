@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,10 +38,10 @@ def micros(text: str) -> int:
     return micros_of(moment)
 
 
-def to_plain(record: Record) -> dict[str, Any]:
-    """`{"type": …, field: value, …}` with times as text."""
+def to_plain(record: Record, time: Callable[[int], str] = iso) -> dict[str, Any]:
+    """`{"type": …, field: value, …}` with times as text; `time` writes them, from microseconds UTC."""
     name = type(record).__name__
-    plain: dict[str, Any] = _map_times(msgspec.to_builtins(record), _times(name), iso)
+    plain: dict[str, Any] = _map_times(msgspec.to_builtins(record), _times(name), time)
     return {"type": name, **plain}
 
 

@@ -23,9 +23,9 @@ from confluent_kafka.admin import (
 )
 
 from tests.harness import MqttBroker, consume_all, eventually, topic
+from uns.errors import ServiceError
 from uns.local import mqtt
 from uns.local.doctor import Verdict, examine
-from uns.local.errors import ServiceError
 from uns.local.kafka import Kafka
 from uns.local.mqtt import Mqtt
 from uns.local.postgres import Postgres

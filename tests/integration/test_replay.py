@@ -388,7 +388,7 @@ def test_what_rests_on_removed_records_is_not_compared(history: History) -> None
     [
         (("acme//x",), "is empty"),
         (("nowhere/#",), "no machine of the plant model"),
-        (("#", "--from", "2026-11-23T06:00:00"), "has no offset"),
+        (("#", "--from", "2026-11-23 6 o'clock"), "expected beginning, now"),
         (("#", "--to", "yesterday"), "expected beginning, now"),
         (("#", "--from", "now", "--to", "2d"), "is not before"),
         (("#", "--class", "raw"), "nothing to compare"),

@@ -1,34 +1,129 @@
-"""The command line's root: the typer app, the exit codes, and how an error looks to a user."""
+"""The command line's root: which module holds which command, the exit codes, and how an error looks to a user."""
 
 import importlib
 import json
-import pkgutil
 import signal
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from uns.errors import UserError
 
-__all__ = ["UserError", "app", "emit", "fail", "main", "run", "schema"]
+__all__ = ["UserError", "app", "emit", "fail", "group", "main", "run", "schema"]
 
 OK, FAILED, USAGE = 0, 1, 2
 
-app = typer.Typer(
+Command = TyperCommand | TyperGroup
+
+
+def group(help_text: str, modules: Mapping[str, str], **settings: Any) -> typer.Typer:
+    """A group of commands: name of a command → module of this package that registers it with `@group.command()`.
+
+    A module is imported when its command is asked for, and all of them for a list of the commands. So they import at
+    their top only what options need, and their work inside the function.
+    """
+
+    class Commands(Mapping[str, Command]):
+        def __getitem__(self, name: str) -> Command:
+            importlib.import_module(f"uns.cli.{modules[name]}")
+            registered: Command = get_group(made).registered[name]  # type: ignore[attr-defined]
+            return registered
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(modules)
+
+        def __len__(self) -> int:
+            return len(modules)
+
+    class LazyGroup(TyperGroup):
+        def __init__(self, *, commands: dict[str, Command], **attributes: Any) -> None:
+            super().__init__(**attributes)
+            self.registered = commands
+            """What the modules that are imported by now have registered."""
+            self.commands = Commands()  # type: ignore[assignment]
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:
+            """The whole first sentence of each; the library cuts them off."""
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, _first_sentence(command.help)) for name, command in self.commands.items()])
+
+    # Plain help: to draw boxes takes longer than all else together.
+    made = typer.Typer(cls=LazyGroup, no_args_is_help=True, help=help_text, rich_markup_mode=None, **settings)
+    return made
+
+
+def _first_sentence(text: str | None) -> str:
+    return " ".join((text or "").partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+
+
+app = group(
+    "A unified namespace on Kafka: from machine signals to shared KPIs.",
+    {
+        "demo": "demo",
+        "init": "plant",
+        "lint": "plant",
+        "apply": "plant",
+        "up": "up",
+        "doctor": "doctor",
+        "tree": "namespace",
+        "get": "namespace",
+        "tail": "tail",
+        "top": "top",
+        "ack": "facts",
+        "pub": "facts",
+        "shifts": "shifts",
+        "fold": "fold",
+        "replay": "replay",
+        "audit": "audit",
+        "kpi": "kpi",
+        "pilot": "pilot",
+        "connector": "connector",
+        "sink": "sink",
+        "schema": "schema",
+        "docs": "docs",
+        "run": "app",
+    },
     name="uns",
-    help="A unified namespace on Kafka: from machine signals to shared KPIs.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-run = typer.Typer(
-    no_args_is_help=True,
-    help="Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page.",
+run = group(
+    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page.",
+    {
+        "connector": "connector",
+        "processors": "processors",
+        "rollups": "rollups",
+        "sink": "sink",
+        "registry": "schema",
+        "page": "page",
+    },
 )
-schema = typer.Typer(no_args_is_help=True, help="The record schemas in the registry.")
+schema = group(
+    "The record schemas in the registry.", dict.fromkeys(("list", "show", "get", "check", "register"), "schema")
+)
 app.add_typer(run, name="run")
 app.add_typer(schema, name="schema")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"uns-backbone {version('uns-backbone')}")
+        raise typer.Exit(OK)
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """A unified namespace on Kafka: from machine signals to shared KPIs."""
 
 
 def fail(message: str) -> NoReturn:
@@ -51,11 +146,7 @@ def stop_on_sigterm() -> None:
 
 
 def main() -> None:
-    """Entry point of `uns`. Commands live in the modules beside this one; each registers itself when imported."""
-    import uns.cli as package
-
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
+    """Entry point of `uns`: every error of a user's ends it with a message and exit code 1."""
     try:
         app()
     except UserError as error:

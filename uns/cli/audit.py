@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uns.cli.app import UserError, app, emit
+from uns.cli.options import JsonOption, PlantOption
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
@@ -28,7 +29,10 @@ def audit(
         str | None, typer.Argument(metavar="[CLASS]", help="after a path: class or kind, e.g. oee or oee.hour")
     ] = None,
     moment: Annotated[
-        str | None, typer.Argument(metavar="[TIME]", help="after a class: an ISO time with offset that it holds")
+        str | None,
+        typer.Argument(
+            metavar="[TIME]", help="after a class: an ISO time that it holds (without offset: the site's time)"
+        ),
     ] = None,
     raw: Annotated[
         int, typer.Option("--raw", min=0, help="list so many raw records that touch it, decoded", show_default=True)
@@ -37,62 +41,65 @@ def audit(
     verify: Annotated[
         bool, typer.Option("--verify", help="replay the raw partition: is it the same, byte for byte? Exit code 1: no")
     ] = False,
-    back: Annotated[str, typer.Option(help="how long before its begin facts may have been told")] = "8d",
+    back: Annotated[
+        str, typer.Option(help="how long before its begin facts may have been told, e.g. 12h or 30d")
+    ] = "8d",
     most: Annotated[int, typer.Option("--show", min=1, help="rows of the table of time; --json has all")] = 40,
-    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+    plant: PlantOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """What a number rests on: its revisions and their causes, its definition with the numbers filled in, its raw inputs."""
-    from confluent_kafka import KafkaException
-
+    from uns.cli.failures import failures_told
     from uns.cli.replay import progress_bar
+    from uns.cli.times import span_s
     from uns.client.connection import codec, connection
     from uns.history.audit.finding import NotFound
     from uns.history.audit.gathering import Asked, Auditor
     from uns.history.audit.report import document, page
     from uns.history.logs import Logs
-    from uns.registry.client import RegistryUnavailable
 
     settings = connection()
-    folder = plant or settings.plant
-    model = _model(folder, needed=verify)
-    asked = Asked(raw, _span_ms(back), deep)
+    model = _model(plant or settings.plant, needed=verify)
+    asked = Asked(raw, round(span_s("--back", back) * 1000), deep)
     equal = True
-    try:
+    with failures_told(NotFound):
         records = codec(settings)
         with Logs(settings) as logs, progress_bar() as progress:
-            wanted = _subject(logs, records, record, message_class, moment)
-            found = Auditor(logs, records, model, asked, progress).audit(wanted)
+            wanted = _subject(logs, records, model, record, message_class, moment)
+            told = Auditor(logs, records, model, asked, progress).audit(wanted)
             if verify:
-                equal = _verify(settings, logs, records, model, found, progress)
-    except KafkaException as error:
-        raise UserError(f"Kafka: {error.args[0].str()}; `uns doctor` looks closer") from error
-    except (NotFound, RegistryUnavailable, TimeoutError) as error:
-        raise UserError(str(error)) from error
+                equal = _verify(settings, logs, records, model, told, progress)
     if as_json:
-        emit(document(found))
+        emit(document(told))
     else:
-        typer.echo(page(found, most))
+        typer.echo(page(told, most))
     if not equal:
         raise typer.Exit(DIFFERENT)
 
 
-def _subject(logs: "Logs", codec: "Codec", text: str, message_class: str | None, moment: str | None) -> "Subject":
+def _subject(
+    logs: "Logs", codec: "Codec", model: "Model", text: str, message_class: str | None, moment: str | None
+) -> "Subject":
     """Raises `UserError` and `NotFound`."""
-    from schemas.text import micros
-    from topology.namespace.path import BadPath
-    from topology.namespace.path import Path as Place
+    from topology.namespace.filters import Filter
+    from uns.cli.times import Reader
+    from uns.cli.words import path_of
     from uns.history.audit.finding import at
     from uns.history.audit.subject import BadId, kind_of, subject
+    from uns.model.zones import SiteZones
+    from uns.runtime import clock
 
     try:
         if message_class is None:
             return subject(text)
         if moment is None:
             raise UserError(f"{text} {message_class}: a time is missing; write PATH CLASS TIME, or the record's id")
-        return at(logs, codec, Place.parse(text), kind_of(message_class), micros(moment))
-    except (BadId, BadPath, ValueError) as error:
+        kind = kind_of(message_class)
+    except BadId as error:
         raise UserError(str(error)) from error
+    place = path_of(text)
+    reader = Reader(clock.system(), SiteZones(model.plant), [Filter(place.segments)])
+    return at(logs, codec, place, kind, reader.moment("TIME", moment))
 
 
 def _model(folder: Path, needed: bool) -> "Model":
@@ -135,10 +142,3 @@ def _verify(
         progress("replay", done, total)
 
     return verify(settings, logs, codec, plant, found.revisions, passed)
-
-
-def _span_ms(text: str) -> int:
-    """Milliseconds of a span such as 8d. Raises `UserError`."""
-    if text[:-1].isdigit() and text[-1:] in "smhd":
-        return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]] * 1000
-    raise UserError(f"--back {text!r}: expected a span such as 12h or 30d")

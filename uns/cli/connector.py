@@ -1,17 +1,16 @@
 """`uns run connector NAME` and `uns connector …`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from uns.cli.app import UserError, app, emit, run
+from uns.cli.app import app, emit, group, run
+from uns.cli.options import JsonOption, PlantOption, which_plant
 
-connector = typer.Typer(no_args_is_help=True, help="The plant's connectors: what there is, and their ledgers.")
+connector = group(
+    "The plant's connectors: what there is, and their ledgers.", dict.fromkeys(("list", "ledger"), "connector")
+)
 app.add_typer(connector, name="connector")
-
-PlantOption = Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")]
-JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @run.command("connector")
@@ -26,30 +25,27 @@ def run_connector(
     as_json: JsonOption = False,
 ) -> None:
     """Publish what one source says, until SIGTERM."""
-    import difflib
-
+    from uns.cli.tail import word
+    from uns.cli.words import member
     from uns.client.connection import connection
     from uns.model.lint import check_connector
     from uns.model.plant import load_plant
     from uns.runners.connector.preview import preview
     from uns.runners.connector.service import serve
-    from uns.runtime.settings import settings as of_environment
+    from uns.runtime.running import effective_settings
 
-    settings = of_environment() if dry_run else connection()
-    model = load_plant(plant or settings.plant)
-    if name not in model.connectors:
-        near = difflib.get_close_matches(name, list(model.connectors), 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(model.connectors) or 'none'}"
-        raise UserError(f"connector {name!r} is not in the plant model; {hint}")
+    settings = effective_settings() if dry_run else connection()
+    model = load_plant(which_plant(plant))
+    member("connector", name, model.connectors, "the plant model")
     check_connector(model, name)
     if not dry_run:
         serve(settings, model, name)
         return
-    found = preview(settings, model, name, count, wait_s)
+    values = preview(settings, model, name, count, wait_s)
     if as_json:
-        emit(found)
-    for one in found if not as_json else ():
-        typer.echo("  ".join(f"{field}={value}" for field, value in one.items()))
+        emit(values)
+    for value in values if not as_json else ():
+        typer.echo("  ".join(f"{field}={word(told)}" for field, told in value.items()))
 
 
 @connector.command("list")
@@ -57,19 +53,18 @@ def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
     """Connectors of the plant model, and the protocols that are installed."""
     from uns.model.components import CONNECTORS, names
     from uns.model.plant import load_plant
-    from uns.runtime.settings import settings
 
-    model = load_plant(plant or settings().plant)
+    model = load_plant(which_plant(plant))
     if as_json:
         emit(
             {
-                "connectors": {name: one.protocol for name, one in model.connectors.items()},
+                "connectors": {name: each.protocol for name, each in model.connectors.items()},
                 "protocols": names(CONNECTORS),
             }
         )
         return
-    for name, one in model.connectors.items():
-        typer.echo(f"{name:<24} {one.protocol}")
+    for name, each in model.connectors.items():
+        typer.echo(f"{name:<24} {each.protocol}")
     typer.echo(f"installed protocols: {', '.join(names(CONNECTORS))}")
 
 
@@ -81,14 +76,14 @@ def ledger(as_json: JsonOption = False) -> None:
     from uns.client.connection import connection
     from uns.runners.connector.ledger import read_ledgers
 
-    found = read_ledgers(connection().state_dir)
+    ledgers = read_ledgers(connection().state_dir)
     if as_json:
-        emit({name: dataclasses.asdict(one) | {"lost": one.lost} for name, one in found.items()})
-    for name, one in found.items() if not as_json else ():
+        emit({name: dataclasses.asdict(books) | {"lost": books.lost} for name, books in ledgers.items()})
+    for name, books in ledgers.items() if not as_json else ():
         typer.echo(
-            f"{name:<20} read {one.read} = published {one.published} + suppressed {sum(one.suppressed.values())} "
-            f"+ quarantined {sum(one.quarantined.values())} + dropped {sum(one.dropped.values())} + pending {one.pending}"
-            + (f"  LOST {one.lost}" if one.lost else "")
+            f"{name:<20} read {books.read} = published {books.published} + suppressed {sum(books.suppressed.values())} "
+            f"+ quarantined {sum(books.quarantined.values())} + dropped {sum(books.dropped.values())} "
+            f"+ pending {books.pending}" + (f"  LOST {books.lost}" if books.lost else "")
         )
-    if any(one.lost for one in found.values()):
+    if any(books.lost for books in ledgers.values()):
         raise typer.Exit(1)

@@ -21,60 +21,56 @@ def demo(
         float, typer.Option(min=1, max=600, help="how many times as fast as yours the plant's clock runs")
     ] = 60.0,
     seed: Annotated[int, typer.Option(help="seed of everything that happens in the plant")] = 1,
-    port: Annotated[int | None, typer.Option(help="port of the page; a free one by default")] = None,
+    port: Annotated[int | None, typer.Option(help="port of the page (default: 8080, or a free one)")] = None,
     folder: Annotated[Path | None, typer.Option(help="where the run keeps its data; a new folder by default")] = None,
 ) -> None:
     """Run a demo plant end to end: machines, Kafka, folds, sinks and the page."""
     import time
 
     from uns.demo.run import Demo, Options
-    from uns.demo.summary import box, collect
+    from uns.demo.summary import closing_box, collect, opening_box
+    from uns.local.folder import farewell, in_use
     from uns.runtime.settings import settings
     from uns.runtime.telemetry import quiet
 
     quiet()
     stop_on_sigterm()
-    duration_s = _seconds(for_) if for_ else None
+    duration_s = _duration_s(for_) if for_ else None
     if duration_s is None and (summary or chaos):
         raise UserError("--summary and --chaos need an end: add --for 90s")
-    home = settings().state_dir / "demo"
-    place = folder or home / time.strftime("%Y%m%d-%H%M%S")
+    place = folder or settings().state_dir / "demo" / time.strftime("%Y%m%d-%H%M%S")
+    if in_use(place):
+        raise UserError(f"{place} is in use by a run that goes on; name another folder")
     if (place / "truth.jsonl").exists():
         raise UserError(f"{place} holds an earlier run; name another folder, or delete it: rm -r {place}")
     run = Demo(settings(), Options(duration_s, rate, seed, chaos, port), place, typer.echo)
-    found = None
+    result = None
     try:
         run.start()
         run.wait_first_derived()
-        typer.secho(f"\n  the page: {run.page_url}\n", bold=True)
-        box(run, None)
+        opening_box(run)
         run.run()
         typer.echo("✓ the plant has stopped; letting everything arrive")
         run.settle()
-        found = collect(run)
+        result = collect(run)
         if summary:
             import json
 
-            summary.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        box(run, found)
+            summary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        closing_box(result)
     except KeyboardInterrupt:
         typer.echo("\nstopping")
     finally:
         run.close()
-        typer.echo(
-            f"data and logs: {place}\n  look at it again: UNS_STATE_DIR={place} uns up --plant {place}/plant\n  delete it: rm -r {place}"
-        )
-    if found is not None and not found["ok"]:
+        typer.echo(farewell(place, f"UNS_STATE_DIR={place} uns up --plant {place}/plant"))
+    if result is not None and not result["ok"]:
         raise typer.Exit(1)
 
 
-def _seconds(text: str) -> float:
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
-    try:
-        seconds = float(number) * units[unit]
-    except ValueError:
-        raise UserError(f"--for {text!r}: 90s, 10m or 1h is expected") from None
+def _duration_s(text: str) -> float:
+    from uns.cli.times import span_s
+
+    seconds = span_s("--for", text, "90s, 10m or 1h")
     if not 20 <= seconds <= 24 * 3600:
-        raise UserError(f"--for {text!r}: between 20s and 24h")
+        raise UserError(f"--for {text}: between 20s and 24h")
     return seconds

@@ -1,31 +1,25 @@
 """`uns doctor`: is everything there that the backbone needs?"""
 
-import os
 from typing import Annotated
 
 import typer
 
 from uns.cli.app import FAILED, app, emit
+from uns.cli.options import JsonOption
 
 
 @app.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: JsonOption = False,
     write: Annotated[
-        bool, typer.Option("--write", help="Also make, write and remove a topic, to try Kafka and compare clocks.")
+        bool, typer.Option("--write", help="also make, write and remove a topic, to try Kafka and compare clocks")
     ] = False,
 ) -> None:
     """Check Java, disk, ports, Kafka, registry, PostgreSQL, MQTT, clocks and the plant model; exit 1 if any fails."""
-    from uns.client.connection import connection
-    from uns.errors import UserError
     from uns.local.doctor import Verdict, examine
-    from uns.runtime.settings import settings
+    from uns.runtime.running import effective_settings, environment
 
-    try:
-        given = connection()
-    except UserError:
-        given = settings()
-    findings = examine(given, os.environ, write)
+    findings = examine(effective_settings(), environment(), write)
     failed = any(finding.verdict is Verdict.FAIL for finding in findings)
     if as_json:
         emit({"ok": not failed, "findings": [finding._asdict() for finding in findings]})

@@ -6,68 +6,90 @@ import typer
 
 from uns.cli.app import UserError, app
 
+ALERT = "acme/dallas/packaging/line-1/packer#alert.breakdown@20261123T060000.000000Z~iso22400@2"
+FACT = (
+    '{"type": "Reason", "id": "r1", "code": 301, "started_at": "2026-11-23T06:00:00Z", '
+    '"ended_at": "2026-11-23T06:12:00Z", "by": "anna"}'
+)
+PUBLISHER = "uns-cli"
+
 
 @app.command()
 def ack(
     alert: Annotated[
-        str, typer.Argument(help="the alert's id, with or without its revision, as `uns tail -c alert --json` shows it")
+        str,
+        typer.Argument(
+            help="the alert's id, with or without its revision, as `uns tail '#' -c alert --json` shows it, "
+            f"e.g. {ALERT}"
+        ),
     ],
     by: Annotated[str, typer.Option(help="who has seen it")],
     comment: Annotated[str | None, typer.Option(help="in your words")] = None,
 ) -> None:
     """Acknowledge an alert."""
     from schemas.records import Acknowledge
-    from topology.namespace.path import BadPath, Path
+    from uns.cli.failures import failures_told
+    from uns.cli.words import path_of
     from uns.client.connection import codec, connection
     from uns.kafka.publish import NotPublished, publish
 
-    place, _, rest = alert.partition("#")
-    kind, _, _ = rest.partition("@")
-    if not kind:
-        raise UserError(
-            f"{alert!r} is no alert id; they look like acme/…/packer#alert-breakdown@20261123T060000.000000Z~…"
-        )
-    natural = alert.rpartition(":")[0] if alert.rpartition(":")[2].isdigit() else alert
+    natural = natural_id_of(alert)
+    path = path_of(natural.partition("#")[0])
     settings = connection()
-    try:
-        path = Path.parse(place)
-        publish(
-            settings, codec(settings), path, Acknowledge(alert=natural, at=_now(), by=by, comment=comment), "uns-cli"
-        )
-    except (BadPath, NotPublished) as error:
-        raise UserError(str(error)) from error
+    fact = Acknowledge(alert=natural, at=_now(), by=by, comment=comment)
+    with failures_told(NotPublished):
+        publish(settings, codec(settings), path, fact, PUBLISHER)
     typer.echo(f"acknowledged {natural}")
+
+
+def natural_id_of(alert: str) -> str:
+    """An alert's id without its revision. Raises `UserError` for what is no alert's id."""
+    from processors.output.identity import parse
+
+    head, _, revision = alert.rpartition(":")
+    natural = head if revision.isdigit() else alert
+    try:
+        kind, _ = parse(natural)
+    except ValueError:
+        kind = ""
+    if not kind.startswith("alert."):
+        raise UserError(f"{alert} is no alert's id; they look like {ALERT}")
+    return natural
 
 
 @app.command()
 def pub(
-    path: Annotated[str, typer.Argument(help="line or cell the fact is about")],
-    fact: Annotated[
-        str,
-        typer.Argument(help='JSON, e.g. {"type": "Reason", "id": "r1", "code": 301, "started_at": "…", "by": "anna"}'),
+    path: Annotated[
+        str, typer.Argument(help="line or cell the fact is about, e.g. acme/dallas/packaging/line-1/filler")
     ],
+    fact: Annotated[str, typer.Argument(help=f"JSON, e.g. {FACT}")],
 ) -> None:
     """Publish one fact: an Order, Lot, Shift, Reason, Inspection or Acknowledge."""
     import json
 
     from schemas.records import FACT_TYPES
     from schemas.text import from_plain
-    from topology.namespace.path import BadPath, Path
+    from uns.cli.failures import failures_told
+    from uns.cli.words import path_of
     from uns.client.connection import codec, connection
     from uns.kafka.publish import NotPublished, publish
 
+    place = path_of(path)
     try:
-        record = from_plain(json.loads(fact))
-        place = Path.parse(path)
-    except (ValueError, BadPath) as error:
+        told = json.loads(fact)
+    except ValueError as error:
+        raise UserError(f"the fact is no JSON: {error}; write e.g. {FACT}") from error
+    if not isinstance(told, dict):
+        raise UserError(f"the fact is no JSON object; write e.g. {FACT}")
+    try:
+        record = from_plain(told)
+    except ValueError as error:
         raise UserError(str(error)) from error
     if not isinstance(record, FACT_TYPES):
         raise UserError(f"{type(record).__name__} is not a fact; there are {', '.join(t.__name__ for t in FACT_TYPES)}")
     settings = connection()
-    try:
-        offset = publish(settings, codec(settings), place, record, "uns-cli")
-    except NotPublished as error:
-        raise UserError(str(error)) from error
+    with failures_told(NotPublished):
+        offset = publish(settings, codec(settings), place, record, PUBLISHER)
     typer.echo(f"published {type(record).__name__} for {place} at offset {offset}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from uns.cli.app import FAILED, USAGE, UserError, app
+from uns.cli.options import PlantOption, which_plant
 
 WIDTH = 120
 """Characters of a line of the table, where no terminal says."""
@@ -17,12 +18,13 @@ def fold(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="raw records, one JSON object a line; - for standard input")
     ],
-    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
+    plant: PlantOption = None,
     until: Annotated[
-        str | None, typer.Option(help="time ends there, ISO 8601 with offset (default: with the file)")
+        str | None,
+        typer.Option(help="time ends there: an ISO time with offset (default: with the file)"),
     ] = None,
     every: Annotated[bool, typer.Option("--all-revisions", help="every revision, not the last of each record")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document a record")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document a record; times in UTC")] = False,
 ) -> None:
     """Fold a file's raw records: states, stops, pieces, OEE and all else that the processors derive.
 
@@ -32,10 +34,9 @@ def fold(
     from uns.history.file.fold import fold as folded
     from uns.history.file.read import read
     from uns.model.plant import load_plant
-    from uns.runtime.settings import settings
 
     try:
-        model = load_plant(plant or settings().plant)
+        model = load_plant(which_plant(plant))
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         end = None if until is None else micros(until)
     except OSError as error:
@@ -44,21 +45,21 @@ def fold(
         _unusable(f"--until: {error}")
     except UserError as error:
         _unusable(str(error))
-    found = folded(model, read(data), end, every)
+    result = folded(model, read(data), end, every)
     if as_json:
         from uns.history.file.documents import documents
 
-        for line in documents(found):
-            sys.stdout.buffer.write(line)
+        for document in documents(result):
+            sys.stdout.buffer.write(document)
     else:
         from rich.console import Console
 
         from uns.history.file.table import show
 
-        show(found, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
-    for one in found.refused:
-        typer.echo(f"uns: line {one.line}: {one.reason}: {one.message}", err=True)
-    if found.refused:
+        show(result, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
+    for refused in result.refused:
+        typer.echo(f"uns: line {refused.line}: {refused.reason}: {refused.message}", err=True)
+    if result.refused:
         raise typer.Exit(FAILED)
 
 

@@ -1,32 +1,43 @@
 """`uns kpi list | show | lint | diff`: what the shared KPI definitions say, and what difference they make."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uns.cli.app import UserError, app, emit
+from uns.cli.app import UserError, app, emit, group
+from uns.cli.options import (
+    WHICH_PLANT,
+    FilterArgument,
+    JsonOption,
+    PlantOption,
+    UntilOption,
+    from_option,
+    which_plant,
+)
 
 if TYPE_CHECKING:
     from topology.kpi.definition import Definition
     from topology.model.plant import Plant
+    from topology.namespace.filters import Filter
+    from uns.cli.times import Reader
     from uns.history.kpi.sides import History
 
-kpi = typer.Typer(no_args_is_help=True, help="KPI definitions: shared, versioned, readable.")
+kpi = group(
+    "KPI definitions: shared, versioned, readable.",
+    {**dict.fromkeys(("list", "show", "lint", "diff"), "kpi"), "compare": "compare"},
+)
 app.add_typer(kpi, name="kpi")
-
-PlantOption = Annotated[Path | None, typer.Option("--plant", help="plant model (default: UNS_PLANT, else ./plant)")]
-JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @kpi.command("list")
 def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
     """Definitions: those that are shipped and the plant's own, and where each is from."""
     from uns.model.kpi import known, summary
+    from uns.runtime.running import environment
 
-    rows = [summary(one) for one in known(_folder(plant), os.environ).values()]
+    rows = [summary(each) for each in known(which_plant(plant), environment()).values()]
     if as_json:
         emit(rows)
         return
@@ -43,35 +54,39 @@ def show(
 ) -> None:
     """A definition: time model, formulas, options; or the record of one KPI."""
     from uns.model.kpi import known, kpi_text, select, select_kpi, summary, text
+    from uns.runtime.running import environment
 
-    one = select(known(_folder(plant), os.environ), name)
+    chosen = select(known(which_plant(plant), environment()), name)
     if kpi_id is not None:
-        found = select_kpi(one.definition, kpi_id)
+        formula = select_kpi(chosen.definition, kpi_id)
         if as_json:
-            emit({"definition": one.definition.label, "id": kpi_id, **found.model_dump(mode="json")})
+            emit({"definition": chosen.definition.label, "id": kpi_id, **formula.model_dump(mode="json")})
         else:
-            typer.echo(kpi_text(kpi_id, found))
+            typer.echo(kpi_text(kpi_id, formula))
     elif as_json:
-        emit({**summary(one), **one.definition.model_dump(mode="json")})
+        emit({**summary(chosen), **chosen.definition.model_dump(mode="json")})
     else:
-        typer.echo(text(one))
+        typer.echo(text(chosen))
 
 
 @kpi.command()
 def lint(
     path: Annotated[
         Path | None,
-        typer.Argument(help="plant folder, or a file with one definition (default: UNS_PLANT, else ./plant)"),
+        typer.Argument(metavar="[PATH]", help=f"{WHICH_PLANT}; or a file with one definition"),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check KPI definitions: every problem with its file, its line and what to do. `uns lint` does so too."""
     from uns.model.kpi import lint as problems_of
+    from uns.runtime.running import environment
 
-    place = _folder(path)
-    problems = problems_of(place, os.environ)
+    place = which_plant(path)
+    problems = problems_of(place, environment())
     if as_json:
-        emit([{"file": one.file, "line": one.line, "where": one.where, "message": one.message} for one in problems])
+        emit(
+            [{"file": each.file, "line": each.line, "where": each.where, "message": each.message} for each in problems]
+        )
     else:
         for problem in problems:
             typer.echo(str(problem))
@@ -85,11 +100,9 @@ def lint(
 def diff(
     a: Annotated[str, typer.Argument(metavar="A", help="definition, name@version; without version: its highest")],
     b: Annotated[str, typer.Argument(metavar="B", help="the other definition")],
-    wanted: Annotated[str, typer.Argument(metavar="FILTER", help="MQTT filter over paths, e.g. 'acme/dallas/#'")],
-    begin: Annotated[
-        str, typer.Option("--from", help="begin of the windows: beginning, an ISO time with offset, or 8h, 2d ago")
-    ] = "beginning",
-    until: Annotated[str, typer.Option("--to", help="the same, excluded: now, an ISO time, a span back")] = "now",
+    wanted: FilterArgument,
+    begin: Annotated[str, from_option("the windows")] = "beginning",
+    until: UntilOption = "now",
     window: Annotated[
         str | None, typer.Option(help="hour, shift or day, one by one (default: all shifts of a machine together)")
     ] = None,
@@ -106,19 +119,20 @@ def diff(
     """
     from rich.console import Console
 
+    from uns.cli.words import choice, filter_of
     from uns.history.kpi.diff import WINDOWS, compare
     from uns.history.kpi.report import document, show
     from uns.model.kpi import known, select
     from uns.model.plant import load_plant
+    from uns.runtime.running import environment
 
-    folder = _folder(plant)
-    definitions = known(folder, os.environ)
+    folder = which_plant(plant)
+    definitions = known(folder, environment())
     one, other = (select(definitions, name).definition for name in (a, b))
-    chosen = next((name for name in WINDOWS if name == window), None)
-    if window is not None and chosen is None:
-        raise UserError(f"--window {window!r}: there are {', '.join(WINDOWS)}")
-    start, end = _between(begin, until)
-    history = _history(load_plant(folder), wanted, (one, other), start, end, file)
+    chosen = None if window is None else choice("--window", window, {name: name for name in WINDOWS})
+    model, places = load_plant(folder), filter_of(wanted)
+    start, end = _reader(model, places).between(begin, until)
+    history = _history(model, places, (one, other), start, end, file)
     rows = compare(history.sides[0], history.sides[1], history.plans, start, end, chosen)
     if not rows:
         raise UserError(
@@ -133,58 +147,38 @@ def diff(
         show(rows, one, other, history.refused, history.notes, console, most)
 
 
-def _between(begin: str, until: str) -> tuple[int, int]:
-    """µs. Raises `UserError`."""
-    from uns.cli.replay import instant
+def _reader(plant: "Plant", places: "Filter") -> "Reader":
+    from uns.cli.times import Reader
+    from uns.model.zones import SiteZones
     from uns.runtime import clock
-    from uns.runtime.settings import settings
+    from uns.runtime.running import effective_settings
 
-    now = clock.from_spec(settings().clock)()
-    try:
-        start, end = instant("--from", begin, now), instant("--to", until, now)
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    if start >= end:
-        raise UserError(f"--from {begin} is not before --to {until}")
-    return start, end
+    return Reader(clock.from_spec(effective_settings().clock)(), SiteZones(plant), [places])
 
 
 def _history(
-    plant: "Plant", wanted: str, definitions: "tuple[Definition, Definition]", start: int, end: int, file: Path | None
+    plant: "Plant",
+    places: "Filter",
+    definitions: "tuple[Definition, Definition]",
+    start: int,
+    end: int,
+    file: Path | None,
 ) -> "History":
     """Raises `UserError`."""
-    from confluent_kafka import KafkaException
-
-    from topology.namespace.filters import BadFilter, Filter
+    from uns.cli.failures import failures_told
     from uns.cli.replay import progress_bar
     from uns.client.connection import codec, connection
     from uns.history.kpi.sides import folded, from_file
     from uns.history.replay.recompute import parts
-    from uns.registry.client import RegistryUnavailable
 
-    try:
-        asked = Filter.parse(wanted)
-    except BadFilter as error:
-        raise UserError(str(error)) from error
-    there = parts(plant, asked)
+    there = parts(plant, places)
     if not there:
-        raise UserError(f"{wanted}: no machine of the plant model; `uns lint` checks it")
+        raise UserError(f"{places}: no machine of the plant model; `uns lint` checks it")
     if file is not None:
         try:
             return from_file(plant, file.read_bytes(), there, definitions, start, end)
         except OSError as error:
             raise UserError(f"{file} cannot be read: {error.strerror}") from error
     settings = connection()
-    try:
-        with progress_bar() as progress:
-            return folded(settings, codec(settings), plant, there, definitions, start, end, progress)
-    except KafkaException as error:
-        raise UserError(f"Kafka: {error.args[0].str()}; `uns doctor` looks closer") from error
-    except (RegistryUnavailable, TimeoutError) as error:
-        raise UserError(str(error)) from error
-
-
-def _folder(path: Path | None) -> Path:
-    from uns.runtime.settings import settings
-
-    return path or settings().plant
+    with failures_told(), progress_bar() as progress:
+        return folded(settings, codec(settings), plant, there, definitions, start, end, progress)

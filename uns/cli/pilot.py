@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from uns.cli.app import UserError, app, emit
-from uns.cli.kpi import JsonOption, PlantOption
+from uns.cli.app import UserError, app, emit, group
+from uns.cli.options import JsonOption, PlantOption
 
-pilot = typer.Typer(no_args_is_help=True, help="Pilots: a baseline, targets, and what came of them.")
+pilot = group("Pilots: a baseline, targets, and what came of them.", {"report": "pilot"})
 app.add_typer(pilot, name="pilot")
 
 
@@ -20,8 +20,11 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """What each target was, what it is now, and whether that is reached, on the way, or cannot be told."""
-    from uns.cli.compare import troubles
+    from processors.analysis.selection import Incomparable
+    from uns.cli.failures import failures_told
+    from uns.cli.words import member
     from uns.client.connection import codec, connection
+    from uns.client.subscribe import NothingMatches
     from uns.kafka.publish import NotPublished
     from uns.reports.pilot import document, examine, page
     from uns.reports.pilot import publish as put
@@ -30,44 +33,39 @@ def report(
     settings = connection()
     known = known_to(plant or settings.plant, given=True)
     assert known.plant is not None
-    there = known.plant.pilot
-    if name is not None and name not in there:
-        raise UserError(f"pilot {name!r} is not in the plant model; there are {', '.join(there) or 'none'}")
-    if not there:
+    pilots = known.plant.pilot
+    if not pilots:
         raise UserError("the plant model has no pilot; docs/pilot.md shows one")
+    if name is not None:
+        member("pilot", name, pilots, "the plant model")
     records = codec(settings)
-    found, problems = [], []
-    for one in [name] if name is not None else list(there):
-        at = None if day is None else _day(day, there[one].zone)
+    reports, problems = [], []
+    for each in pilots if name is None else [name]:
+        at = None if day is None else _day_us(day, pilots[each].zone)
         try:
-            with troubles():
-                found.append(examine(settings, records, one, known, known.now(settings), at))
+            with failures_told(Incomparable, NothingMatches, LookupError):
+                reports.append(examine(settings, records, each, known, known.now(settings), at))
         except UserError as error:
             problems.append(str(error))
     if as_json:
-        emit([document(one) for one in found])
-    elif found:
-        typer.echo("\n\n".join(map(page, found)))
-    for told in found if publish else []:
-        try:
-            with troubles():
-                written = put(settings, records, told)
-        except NotPublished as error:
-            raise UserError(str(error)) from error
+        emit([document(told) for told in reports])
+    elif reports:
+        typer.echo("\n\n".join(map(page, reports)))
+    for told in reports if publish else []:
+        with failures_told(Incomparable, NothingMatches, LookupError, NotPublished):
+            written = put(settings, records, told)
         words = "nothing new to publish" if written is None else f"published {written.id} ({written.status})"
         typer.echo(f"{told.name}: {words}", err=as_json)
     if problems:  # one that cannot be told does not hide the others
         raise UserError("\n".join(problems))
 
 
-def _day(text: str, zone: str) -> int:
-    from datetime import date, datetime
+def _day_us(text: str, zone: str) -> int:
+    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from schemas.text import micros_of
+    from uns.cli.times import day
 
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"--day {text!r}: a day such as 2026-11-22 is expected") from None
-    return micros_of(datetime(found.year, found.month, found.day, tzinfo=ZoneInfo(zone)))
+    date = day("--day", text)
+    return micros_of(datetime(date.year, date.month, date.day, tzinfo=ZoneInfo(zone)))

@@ -6,11 +6,7 @@ from typing import Annotated
 import typer
 
 from uns.cli.app import UserError, app, emit
-
-FolderArgument = Annotated[
-    Path | None, typer.Argument(help="folder of the plant model (default: UNS_PLANT, else ./plant)")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
+from uns.cli.options import JsonOption, PlantArgument, YesOption, which_plant
 
 
 @app.command()
@@ -34,15 +30,13 @@ def init(
 
 
 @app.command()
-def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
+def lint(folder: PlantArgument = None, as_json: JsonOption = False) -> None:
     """Check a plant model: every problem with its file, its line and what to do. Warnings alone do not fail."""
-    import os
-
     from uns.model.lint import check
-    from uns.runtime.settings import settings
+    from uns.runtime.running import environment
 
-    place = folder or settings().plant
-    problems, plant = check(place, os.environ)
+    place = which_plant(folder)
+    problems, plant = check(place, environment())
     faulty = any(not problem.warning for problem in problems)
     if as_json:
         emit(
@@ -71,8 +65,8 @@ def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def apply(
-    folder: FolderArgument = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    folder: PlantArgument = None,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan only")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document; acts with --yes only")] = False,
 ) -> None:
@@ -82,7 +76,7 @@ def apply(
     from uns.model.plant import load_plant
 
     settings = connection()
-    plant = load_plant(folder or settings.plant)
+    plant = load_plant(which_plant(folder))
     applier = Applier(settings, plant)
     steps = applier.plan()
     acting = [step for step in steps if step.acts]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from uns.cli.app import run
+from uns.cli.options import PlantOption
 
 if TYPE_CHECKING:
     from uns.runtime.settings import Settings
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 @run.command()
 def processors(
-    plant: Annotated[Path | None, typer.Option(help="Folder of the plant model (default: UNS_PLANT).")] = None,
-    slot: Annotated[int, typer.Option(min=0, help="Number of this worker; each running worker needs its own.")] = 0,
+    plant: PlantOption = None,
+    slot: Annotated[int, typer.Option(min=0, help="number of this worker; each running worker needs its own")] = 0,
     workers: Annotated[
         int,
-        typer.Option(min=1, max=64, help="How many workers, a process and a slot each: at most one a partition works."),
+        typer.Option(min=1, max=64, help="how many workers, a process and a slot each: at most one a partition works"),
     ] = 1,
 ) -> None:
-    """Folds raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
+    """Fold raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold
     from schemas.records import DERIVED_TYPES, Shift, Tick
     from topology.namespace.classes import MessageClass

@@ -1,16 +1,16 @@
 """`uns run rollups`: Kpi records of lines, areas, sites and the enterprise."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from uns.cli.app import UserError, run
+from uns.cli.options import PlantOption
 
 
 @run.command()
 def rollups(
-    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
+    plant: PlantOption = None,
     horizon: Annotated[
         str | None,
         typer.Option(
@@ -21,6 +21,7 @@ def rollups(
 ) -> None:
     """Roll the machines' Kpi records up to lines, areas, sites and the enterprise, exactly once. One an enterprise."""
     from schemas.records import Kpi
+    from uns.cli.times import hours
     from uns.client.connection import codec, connection
     from uns.model.plant import load_plant
     from uns.runners.rollup.service import serve
@@ -29,19 +30,11 @@ def rollups(
     model = load_plant(plant or settings.plant)
     if not model.areas():
         raise UserError(f"{plant or settings.plant}: the plant has no areas, there is nothing to roll up")
-    hours = None if horizon is None else _hours(horizon)
+    kept_open_h = None if horizon is None else hours("--horizon", horizon)
     kept_h = model.retention.derived_h
-    if hours is not None and kept_h is not None and hours > kept_h - model.time.horizon_h:
+    if kept_open_h is not None and kept_h is not None and kept_open_h > kept_h - model.time.horizon_h:
         raise UserError(
             f"--horizon {horizon}: derived topics are kept for {kept_h:g} h; so long ago, parts of a whole may be gone"
         )
-    horizon_us = None if hours is None else round(hours * 3_600_000_000)
+    horizon_us = None if kept_open_h is None else round(kept_open_h * 3_600_000_000)
     raise typer.Exit(serve(settings, model, codec(settings, (Kpi,)), horizon_us))
-
-
-def _hours(text: str) -> float:
-    """The length of a span such as 72h or 30d."""
-    unit = {"h": 1, "d": 24}.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or int(text[:-1]) == 0:
-        raise UserError(f"--horizon {text!r}: expected a span such as 72h or 30d")
-    return float(int(text[:-1]) * unit)

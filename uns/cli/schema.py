@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uns.cli.app import UserError, emit, run, schema
+from uns.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import SchemaRegistryClient
-
-JsonOption = Annotated[bool, typer.Option("--json", help="one JSON document")]
 
 
 @run.command()

@@ -1,11 +1,11 @@
 """`uns shifts`: what the plant's calendars say, before anything is counted by them."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from uns.cli.app import UserError, app, emit
+from uns.cli.options import JsonOption, PlantOption, which_plant
 
 
 @app.command()
@@ -13,45 +13,39 @@ def shifts(
     line: Annotated[str, typer.Argument(help="a line, e.g. acme/dallas/packaging/line-1")],
     begin: Annotated[str | None, typer.Option("--from", help="first day, e.g. 2026-10-24 (default: today)")] = None,
     days: Annotated[int, typer.Option(min=1, max=400, help="how many days")] = 7,
-    plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON document")] = False,
+    plant: PlantOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a line's shifts in its own time zone, with their true length over changes of the clock."""
-    from datetime import date, timedelta
+    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from schemas.text import moment, to_plain
-    from topology.namespace.path import BadPath
-    from topology.namespace.path import Path as Place
+    from uns.cli.times import day
+    from uns.cli.words import path_of
     from uns.model.plant import load_plant
     from uns.runtime import clock
-    from uns.runtime.settings import settings
+    from uns.runtime.running import effective_settings
 
-    model = load_plant(plant or settings().plant)
-    try:
-        place = Place.parse(line)
-        calendar = model.shifts[model.calendars[place]]
-    except BadPath as error:
-        raise UserError(str(error)) from error
-    except KeyError:
+    model = load_plant(which_plant(plant))
+    place = path_of(line)
+    if place not in model.calendars:
         lines = ", ".join(map(str, model.calendars)) or "none; write `shifts` into the plant model"
-        raise UserError(f"{line}: no calendar holds for it; lines with one: {lines}") from None
+        raise UserError(f"{line}: no calendar holds for it; lines with one: {lines}")
+    calendar = model.shifts[model.calendars[place]]
     zone = ZoneInfo(calendar.zone)
-    try:
-        today = moment(clock.from_spec(settings().clock)()).astimezone(zone).date()
-        first = date.fromisoformat(begin) if begin else today
-    except ValueError:
-        raise UserError(f"--from {begin!r} is no date; write e.g. 2026-10-24") from None
-    found = [
+    today = moment(clock.from_spec(effective_settings().clock)()).astimezone(zone).date()
+    first = day("--from", begin) if begin else today
+    planned = [
         shift
         for number in range(days)
         for shift in calendar.on(first + timedelta(days=number))
         if shift.ended_at > shift.started_at
     ]
     if as_json:
-        emit([to_plain(shift) for shift in found])
+        emit([to_plain(shift) for shift in planned])
         return
-    for shift in found:
+    for shift in planned:
         start, end = (moment(at).astimezone(zone) for at in (shift.started_at, shift.ended_at))
         pauses = sum(part.ended_at - part.started_at for part in shift.breaks) / 60_000_000
         length = (shift.ended_at - shift.started_at) / 3_600_000_000

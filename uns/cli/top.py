@@ -66,12 +66,9 @@ def top(
 
 def _known() -> list[str]:
     """Where the workers' metrics are; none where nobody says."""
-    from uns.client.connection import connection
-    from uns.runtime.settings import settings
+    from uns.runtime.running import effective_settings
 
-    # Where nobody names them: what a running `uns up` or `uns demo` has announced.
-    metrics = connection().metrics if settings().metrics is None else settings().metrics
-    return [address.strip() for address in (metrics or "").split(",") if address.strip()]
+    return [address.strip() for address in (effective_settings().metrics or "").split(",") if address.strip()]
 
 
 def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:

@@ -7,25 +7,30 @@ import typer
 
 from uns.cli.app import app, stop_on_sigterm
 
+# What runs here already is not meant: this starts another.
+PlantToStart = Annotated[
+    Path | None, typer.Option("--plant", help="folder of the plant model (default: UNS_PLANT, else ./plant)")
+]
+
 
 @app.command()
 def up(
-    plant: Annotated[
-        Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT, else ./plant)")
-    ] = None,
-    port: Annotated[int | None, typer.Option(help="port of the page; a free one by default")] = None,
+    plant: PlantToStart = None,
+    port: Annotated[int | None, typer.Option(help="port of the page (default: 8080, or a free one)")] = None,
 ) -> None:
     """Run a plant model here: embedded services where none are named, then all its parts, until Ctrl-C."""
     import threading
 
+    from uns.local.folder import farewell
     from uns.local.up import Up
     from uns.runtime.settings import settings
     from uns.runtime.telemetry import quiet
 
     given = settings()
+    folder = plant or given.plant
     quiet()
     stop_on_sigterm()
-    running = Up(given, plant or given.plant, port, typer.echo)
+    running = Up(given, folder, port, typer.echo)
     try:
         running.start()
         typer.echo(
@@ -39,4 +44,4 @@ def up(
         typer.echo("\nstopping")
     finally:
         running.close()
-        typer.echo(f"data and logs: {given.state_dir}   go on: uns up   delete them: rm -r {given.state_dir}")
+        typer.echo(farewell(given.state_dir, f"uns up --plant {folder}"))

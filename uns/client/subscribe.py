@@ -333,12 +333,14 @@ class Subscription:
         )
 
     def _received(self, message: Message) -> Received | None:
-        _, message_class = parse_topic(message.topic())
+        place, message_class = parse_topic(message.topic())
         key = message.key()
         try:
             path = Path.parse(key.decode() if key else "")
         except (BadPath, UnicodeDecodeError):
-            return None  # a broken key belongs to no path: the engine's quarantine shows it
+            if message_class is not MessageClass.QUARANTINE:
+                return None  # a broken key belongs to no path: the engine's quarantine shows it
+            path = place  # shown as the topic's, or nobody would see it at all
         if not any(wanted.matches(path) for wanted in self._filters):
             return None
         if self._records and self._codec.kind(message.value()) not in self._records:

@@ -19,10 +19,12 @@ from pathlib import Path
 from topology.model.loader import load
 from topology.model.plant import Plant
 from uns.kafka import lag
+from uns.local.ports import usual_port
 from uns.local.services import Services
-from uns.local.up import Parts, Say, apply_model
+from uns.local.up import Parts, Say, answers, apply_model
 from uns.runners.connector.ledger import read_ledgers
 from uns.runners.rollup.runner import group as rollups
+from uns.runtime.lock import FolderLock
 from uns.runtime.ports import claim, free_port
 from uns.runtime.running import announce, withdraw
 from uns.runtime.settings import Settings
@@ -49,7 +51,7 @@ class Options:
     seed: int = 1
     chaos: bool = False
     page_port: int | None = None
-    """None: a free one."""
+    """None: the usual one, or a free one where that is taken."""
 
 
 @dataclass
@@ -87,8 +89,10 @@ class Demo:
 
     def start(self) -> None:
         """Services, topics, the plant and every part of ours. Raises `ServiceError` or `UserError`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        services = Services(self.settings.model_copy(update={"state_dir": self.folder}), report=self.say)
+        self._closing.callback(FolderLock(self.folder).release)
+        services = Services(
+            self.settings.model_copy(update={"state_dir": self.folder}), report=self.say, usual_ports=True
+        )
         self._closing.callback(services.stop)
         services.start()
         self.progress.mqtt_persistent = services.mqtt_persistent is not False
@@ -97,7 +101,8 @@ class Demo:
         with as_file(files("uns.demo") / "plant_model") as shipped:
             shutil.copytree(shipped, model, dirs_exist_ok=True)
         dallas, leipzig, mes = free_port(), free_port(), free_port()
-        page = claim(self.options.page_port, "the page")
+        wanted = self.options.page_port
+        page = usual_port("page", self.say) if wanted is None else claim(wanted, "the page")
         self.page_url = f"http://127.0.0.1:{page}"
         self.environ |= {
             **services.environ,
@@ -163,8 +168,10 @@ class Demo:
     # -- middle ------------------------------------------------------------------------------------------------
 
     def wait_first_derived(self, timeout_s: float = 60.0) -> None:
-        """Until the page shows its first derived record."""
+        """Until the page answers, which is said at once, and then until it shows its first derived record."""
         ready = time.monotonic()
+        if answers(self.page_url, timeout_s):
+            self.say(f"\n  the page: {self.page_url}\n")
         while time.monotonic() - ready < timeout_s:
             if self._page_records() > 0:
                 self.progress.first_derived_s = time.monotonic() - self.progress.begun - self.progress.ready_s

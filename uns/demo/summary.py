@@ -132,24 +132,8 @@ def problems(found: dict[str, Any]) -> list[str]:
     return said
 
 
-def box(demo: Demo, found: dict[str, Any] | None) -> None:
-    """The closing box: addresses, next commands, the ledger and the truth."""
-    console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    for name, text in _rows(demo, found):
-        table.add_row(f"[bold]{name}[/bold]", text)
-    title = (
-        "uns demo"
-        if found is None
-        else ("uns demo: all of it is true" if found["ok"] else "uns demo: something is not right")
-    )
-    color = "blue" if found is None else ("green" if found["ok"] else "red")
-    console.print(
-        Panel(table, title=title, box=ROUNDED, border_style=color, expand=False, subtitle="a demo, not for production")
-    )
-
-
-def _rows(demo: Demo, found: dict[str, Any] | None) -> list[tuple[str, str]]:
+def opening_box(demo: Demo) -> None:
+    """Addresses and next commands, while they are good for something."""
     uns = (
         "uns" if shutil.which("uns") else min(os.path.relpath(sys.argv[0]), sys.argv[0], key=len)
     )  # as it can be typed
@@ -161,10 +145,30 @@ def _rows(demo: Demo, found: dict[str, Any] | None) -> list[tuple[str, str]]:
         ("", f"{uns} tree"),
         ("", f"{uns} get acme/dallas/packaging/line-1/filler"),
     ]
-    if found is None:
-        return rows
+    _print_box(rows, "uns demo", "blue")
+
+
+def closing_box(found: dict[str, Any]) -> None:
+    """The ledger and the truth; no address: nothing answers there any more."""
+    if found["ok"]:
+        _print_box(_result_rows(found), "uns demo: all of it is true", "green")
+    else:
+        _print_box(_result_rows(found), "uns demo: something is not right", "red")
+
+
+def _print_box(rows: list[tuple[str, str]], title: str, color: str) -> None:
+    table = Table.grid(padding=(0, 2))
+    for name, text in rows:
+        table.add_row(f"[bold]{name}[/bold]", text)
+    subtitle = "a demo, not for production"
+    Console(highlight=False).print(
+        Panel(table, title=title, box=ROUNDED, border_style=color, expand=False, subtitle=subtitle)
+    )
+
+
+def _result_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     books, truth = found["ledger"], found["truth"]
-    rows += [
+    rows = [
         (
             "ledger",
             f"read {books['read']} = published {books['published']} + suppressed {books['suppressed']} + quarantined {books['quarantined']}, lost {books['lost']}",

@@ -133,3 +133,33 @@ def message(record: Derived, codec: Codec, prefix: str = PREFIX) -> Message:
     headers = identified(record.id, cloud_event(record.path, type(record)))
     name = topic(place, MessageClass(record.message_class), prefix)
     return Message(name, record.path.encode(), codec.encode(record), headers)
+
+
+class Quarantined(NamedTuple):
+    """What the headers of a quarantined record say of it; None for what they do not say."""
+
+    reason: str | None
+    stage: str | None
+    connector: str | None
+    words: str | None
+    topic: str | None
+    partition: str | None
+    offset: str | None
+    tag: str | None
+    cut_bytes: str | None
+
+
+def quarantined(headers: Sequence[tuple[str, bytes | None]] | None) -> Quarantined:
+    """The inverse of `error_headers`; of a record that was quarantined twice, what was said last."""
+    told = {name: value.decode(errors="replace") for name, value in headers or () if value is not None}
+    return Quarantined(
+        told.get(REASON),
+        told.get("__connect.errors.stage"),
+        told.get("__connect.errors.connector.name"),
+        told.get("__connect.errors.exception.message"),
+        told.get("__connect.errors.topic"),
+        told.get("__connect.errors.partition"),
+        told.get("__connect.errors.offset"),
+        told.get("uns.tag"),
+        told.get(CUT),
+    )

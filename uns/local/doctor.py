@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.runtime.settings import Settings
 from uns.runtime.telemetry import mask_text
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.local.service import Progress
 
 _STEP = 10_000_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 
 MINIMUM = 17
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from uns.errors import ServiceError
 from uns.local import jars, java
-from uns.local.errors import ServiceError
 from uns.local.service import Service
 from uns.runtime.child import Child
 from uns.runtime.ports import HOST, claim, free_port

@@ -11,7 +11,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.local.service import Progress, Service
 from uns.runtime.child import Child
 from uns.runtime.ports import HOST, claim

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.local.service import Service
 from uns.runtime.child import Child
 from uns.runtime.ports import HOST, claim

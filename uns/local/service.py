@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Self
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.runtime.child import Child
 from uns.runtime.lock import FolderLock
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from uns.errors import ServiceError
 from uns.kafka import clients
-from uns.local.errors import ServiceError
 from uns.local.kafka import Kafka
 from uns.local.mqtt import Mqtt
+from uns.local.ports import usual_port
 from uns.local.postgres import Postgres
 from uns.local.registry import Registry
 from uns.local.service import Service
@@ -37,14 +38,18 @@ class Services:
         want: Iterable[str] = ALL,
         ephemeral: bool = False,
         report: Callable[[str], None] = lambda line: None,
+        usual_ports: bool = False,
     ) -> None:
-        """`report` is told one line a step (`✓ Kafka 2.4 s`), from any thread."""
+        """`report` is told one line a step (`✓ Kafka 2.4 s`), from any thread.
+
+        `usual_ports`: Kafka at 9092 and so on where that is free, for people who come back; else any free ports.
+        """
         self.settings, self.ephemeral = settings, ephemeral
         self.folder = Path(tempfile.mkdtemp(prefix="uns-")) if ephemeral else settings.state_dir / "embedded"
         self.environ: dict[str, str] = {}
         self.started: dict[str, Service] = {}
         """The services that are ours, by the name of their setting."""
-        self._want, self._report = frozenset(want), report
+        self._want, self._report, self._usual_ports = frozenset(want), report, usual_ports
         self._stopping = threading.Event()
         self._jobs: dict[str, Future[str]] = {}
 
@@ -130,18 +135,20 @@ class Services:
         return address
 
     def _make(self, name: str) -> Service:
+        port = usual_port(_LABELS[name], self._report) if self._usual_ports else None
+        folder = self.folder / _LABELS[name]
         match name:
             case "bootstrap":
-                return Kafka(self.folder / "kafka", progress=self._report)
+                return Kafka(folder, port, self._report)
             case "postgres":
-                return Postgres(self.folder / "postgres", progress=self._report)
+                return Postgres(folder, port, self._report)
             case "mqtt":
-                return Mqtt(self.folder / "mqtt", progress=self._report)
+                return Mqtt(folder, port, self._report)
             case "registry":
                 bootstrap = self._jobs["bootstrap"].result() if "bootstrap" in self._jobs else self.settings.bootstrap
                 if not bootstrap:
                     raise ServiceError("the registry needs Kafka: start both, or set UNS_BOOTSTRAP")
-                return Registry(self.folder / "registry", {"UNS_BOOTSTRAP": bootstrap}, progress=self._report)
+                return Registry(folder, {"UNS_BOOTSTRAP": bootstrap}, port, self._report)
         raise ValueError(f"no service {name!r}; there are {', '.join(ALL)}")
 
 

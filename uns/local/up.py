@@ -6,20 +6,27 @@
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from topology.model.plant import Plant
+from uns.local.ports import usual_port
 from uns.local.services import Services
 from uns.model.apply import Applier
 from uns.model.plant import load_plant
+from uns.runtime.lock import FolderLock
 from uns.runtime.ports import claim, free_port
 from uns.runtime.running import announce, withdraw
 from uns.runtime.settings import Settings
 from uns.runtime.supervisor import Status, Supervisor
 
 Say = Callable[[str], None]
+
+
+PAGE_WAIT_S = 60.0
+"""Longest wait for the page's first answer."""
 
 
 class Parts:
@@ -63,24 +70,45 @@ def apply_model(settings: Settings, plant: Plant, say: Say) -> None:
     say(f"✓ namespace applied, {steps} steps {time.monotonic() - begun:.1f} s")
 
 
+def answers(url: str, wait_s: float) -> bool:
+    """Whether something answers there, at once or within so many seconds."""
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
 class Up:
     """Everything of one plant model here. Data stays in the state folder, and the next start goes on from it."""
 
     def __init__(self, settings: Settings, plant: Path, page_port: int | None, say: Say) -> None:
+        """`page_port` None: the usual one, or a free one where that is taken.
+
+        Takes the state folder. Raises `ServiceError` where another run has it: before anything is read or started.
+        """
         self._settings, self._plant, self._say = settings, plant.absolute(), say
-        self._page = claim(page_port, "the page")
+        self._page_port = page_port
         self._closing = ExitStack()
-        self.page_url = f"http://127.0.0.1:{self._page}"
+        self._closing.callback(FolderLock(settings.state_dir).release)
+        self.page_url = ""
         self.settings = settings
 
     def start(self) -> None:
-        """Raises `UserError` (a `ServiceError` is one)."""
+        """Returns once the page answers, or says that it does not. Raises `UserError` (a `ServiceError` is one)."""
         # The model is read before anything is started: a mistake in it shows at once. Addresses of services that are
         # not there yet stand in for themselves.
         model = load_plant(self._plant)
+        page = usual_port("page", self._say) if self._page_port is None else claim(self._page_port, "the page")
         needs_postgres = any(sink.kind == "historian" for sink in model.sinks.values())
         services = Services(
-            self._settings, want=("bootstrap", "registry", *(("postgres",) if needs_postgres else ())), report=self._say
+            self._settings,
+            want=("bootstrap", "registry", *(("postgres",) if needs_postgres else ())),
+            report=self._say,
+            usual_ports=True,
         )
         self._closing.callback(services.stop)
         services.start()
@@ -92,12 +120,15 @@ class Up:
         apply_model(self.settings, model, self._say)
         parts = Parts(environ, self._settings.state_dir / "logs", self._ended)
         parts.add_connectors(model)
-        parts.add_rest(model, self._page)
+        parts.add_rest(model, page)
         announce(self._settings.state_dir, {**environ, "UNS_METRICS": parts.metrics})
         self._closing.callback(withdraw, self._settings.state_dir)
         self._closing.callback(parts.supervisor.stop, 1.5)
         parts.supervisor.start()
         self._say(f"✓ {len(parts.health)} parts started; logs: {self._settings.state_dir / 'logs'}")
+        self.page_url = f"http://127.0.0.1:{page}"
+        if not answers(self.page_url, PAGE_WAIT_S):
+            self._say(f"! the page does not answer yet; its log: {self._settings.state_dir / 'logs' / 'page.log'}")
 
     def _ended(self, status: Status, tail: list[str]) -> None:
         self._say(f"! {status.name} ended with code {status.exit_code}, {status.state}; its log: {status.log}")

@@ -8,7 +8,7 @@ from typing import IO
 
 import psutil
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 
 
 class FolderLock:

@@ -6,7 +6,7 @@ import threading
 
 import psutil
 
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 
 HOST = "127.0.0.1"
 

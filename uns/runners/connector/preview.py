@@ -7,8 +7,7 @@ from typing import Any
 from connectors.base import Batch, Connector, FactReading, Malformed, Reading, SourceUnavailable
 from schemas.text import iso, to_plain
 from topology.model.plant import Plant
-from uns.errors import UserError
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
 from uns.runners.connector.ledger import FOLDER
 from uns.runtime.lock import FolderLock

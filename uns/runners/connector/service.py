@@ -14,8 +14,7 @@ from prometheus_client.registry import Collector
 from schemas.records import FACT_TYPES, Samples
 from topology.model.plant import Plant
 from uns.client.connection import codec
-from uns.errors import UserError
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
 from uns.runners.connector.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
 from uns.runners.connector.outlet import Outlet, OutletBroken

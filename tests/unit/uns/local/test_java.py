@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from uns.errors import ServiceError
 from uns.local import java
-from uns.local.errors import ServiceError
 
 
 def fake(folder: Path, banner: str) -> Path:

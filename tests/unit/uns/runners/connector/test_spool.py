@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from topology.namespace.path import Path as PlantPath
-from uns.local.errors import ServiceError
+from uns.errors import ServiceError
 from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
 from uns.runners.connector.spool import ROW_BYTES, Entry, Spool, SpoolError
 

@@ -1,0 +1,66 @@
+"""What people type as an argument becomes a value here; what is none is refused with the nearest right word."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from uns.errors import UserError
+
+if TYPE_CHECKING:
+    from topology.namespace.classes import MessageClass
+    from topology.namespace.filters import Filter
+    from topology.namespace.path import Path
+
+Value = TypeVar("Value")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'? (there are x, y)`, or only what there is."""
+    names = list(known)
+    folded = {each.lower(): each for each in names}
+    close = difflib.get_close_matches(name.lower(), folded, 1)
+    there = f"there are {', '.join(names) or 'none'}"
+    return f"did you mean {folded[close[0]]!r}? ({there})" if close else there
+
+
+def choice(option: str, text: str, known: Mapping[str, Value]) -> Value:
+    """The value of one of the known words. Raises `UserError` that names the option."""
+    try:
+        return known[text]
+    except KeyError:
+        raise UserError(f"{option} {text!r}: {nearest(text, known)}") from None
+
+
+def member(kind: str, name: str, known: Mapping[str, Value], where: str) -> Value:
+    """What goes by a name, such as a connector of the plant model. Raises `UserError`."""
+    if name not in known:
+        raise UserError(f"{kind} {name!r} is not in {where}; {nearest(name, known)}")
+    return known[name]
+
+
+def classes_of(names: Iterable[str], known: "Iterable[MessageClass] | None" = None) -> "list[MessageClass]":
+    """The message classes of `--class`. Raises `UserError`."""
+    from topology.namespace.classes import MessageClass
+
+    among = {str(one): one for one in known or MessageClass}
+    return [choice("--class", name, among) for name in names]
+
+
+def filter_of(text: str) -> "Filter":
+    """Raises `UserError`."""
+    from topology.namespace.filters import BadFilter, Filter
+
+    try:
+        return Filter.parse(text)
+    except BadFilter as error:
+        raise UserError(str(error)) from error
+
+
+def path_of(text: str) -> "Path":
+    """Raises `UserError`."""
+    from topology.namespace.path import BadPath, Path
+
+    try:
+        return Path.parse(text)
+    except BadPath as error:
+        raise UserError(str(error)) from error
