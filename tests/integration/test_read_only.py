@@ -43,7 +43,8 @@ from uns.runners.rollup.runner import Runner as RollupRunner
 from uns.runners.sink.runner import Runner as SinkRunner
 from uns.runners.sink.source import Source
 from uns.runtime.settings import Settings, settings
-from uns.web.feed import CLASSES, Feed
+from uns.web.feed import Feed
+from uns.web.line import spec
 from uns.web.line.board import Board
 
 DAY = 24 * HOUR
@@ -204,10 +205,10 @@ def test_page_feed(plain: Plain) -> None:
     given = plain.settings("page")
 
     def open_() -> Subscription:
-        return Subscription(given, codec(given), [Filter.parse(f"{plain.enterprise}/#")], CLASSES, "beginning")
+        return Subscription(given, codec(given), [Filter.parse(f"{plain.enterprise}/#")], spec.classes, "beginning")
 
     board = Board(())
-    feed = Feed(board, open_, limit_s=60)
+    feed = Feed([board.apply], open_, limit_s=60)
     feed.start()
     try:
         eventually(lambda: feed.problem is None and feed.silent_s < 5 and board.cells, 40, "the board has a cell")

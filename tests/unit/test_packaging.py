@@ -14,7 +14,7 @@ def test_no_other_distribution_owns_our_name(name: str) -> None:
 
 
 def test_every_entry_point_loads() -> None:
-    found = [entry for group in ("uns.connectors", "uns.sinks") for entry in entry_points(group=group)]
-    assert {entry.name for entry in found} >= {"opcua", "mqtt", "historian", "rest"}
+    found = [entry for group in ("uns.connectors", "uns.sinks", "uns.screens") for entry in entry_points(group=group)]
+    assert {entry.name for entry in found} >= {"opcua", "mqtt", "historian", "rest", "line"}
     for entry in found:
         assert entry.load().summary

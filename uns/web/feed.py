@@ -1,40 +1,36 @@
-"""Keeps a board up to date from the derived topics, in a thread of its own."""
+"""Keeps pictures up to date from the derived topics, in a thread of its own."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from schemas.records import Derived
-from topology.namespace.classes import MessageClass
 from uns.client.subscribe import NothingMatches, Subscription
-from uns.web.line.board import Board
 
 log = structlog.get_logger()
 
-CLASSES = (
-    MessageClass.CURRENT,
-    MessageClass.STATE,
-    MessageClass.DOWNTIME,
-    MessageClass.OEE,
-    MessageClass.QUALITY,
-    MessageClass.ALERT,
-)
 REOPEN_S = 2.0
 
 
 class Feed:
-    """Applies every committed derived record to `board`. Read `lock`-ed; `silent_s` says how long nothing has come.
+    """Gives every committed derived record to each of `receivers`. Read what they hold under `lock`.
 
     Each snapshot is published at least every `provisional_s`, so a feed without any for clearly longer, `limit_s`, is
     not live, whatever the plant does.
     """
 
-    def __init__(self, board: Board, open_subscription: Callable[[], Subscription], limit_s: float) -> None:
-        self.board, self.limit_s = board, limit_s
+    def __init__(
+        self,
+        receivers: Sequence[Callable[[Derived], None]],
+        open_subscription: Callable[[], Subscription],
+        limit_s: float,
+    ) -> None:
+        self.limit_s = limit_s
         self.lock = threading.Lock()
         self.problem: str | None = "connecting"
+        self._receivers = tuple(receivers)
         self._open = open_subscription
         self._heard = time.monotonic()
         self._stop = threading.Event()
@@ -42,10 +38,11 @@ class Feed:
 
     @property
     def silent_s(self) -> float:
+        """Seconds since the last record."""
         return time.monotonic() - self._heard
 
     def trouble(self) -> str | None:
-        """Why what the board shows is not live; None when it is."""
+        """Why what the screens show is not live; None when it is."""
         if self.problem is not None:
             return self.problem
         return f"no data for {self.silent_s:.0f} s: what is shown is not live" if self.silent_s > self.limit_s else None
@@ -54,11 +51,20 @@ class Feed:
         self._thread.start()
 
     def stop(self) -> None:
+        """Ends the thread; waits at most 5 s for it."""
         self._stop.set()
         self._thread.join(timeout=5)
 
     def alive(self) -> bool:
         return self._thread.is_alive()
+
+    def take(self, record: Derived) -> None:
+        """Gives one record to every receiver, under the caller's lock. One that fails on it harms itself alone."""
+        for receive in self._receivers:
+            try:
+                receive(record)
+            except Exception as error:  # a third party's screen; the others still show what is
+                log.error("a screen cannot take a record", id=record.id, error=f"{type(error).__name__}: {error}")
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -81,7 +87,7 @@ class Feed:
             with self.lock:
                 for message in received:
                     if isinstance(message.record, Derived):
-                        self.board.apply(message.record)
+                        self.take(message.record)
 
     def _wait(self, problem: str) -> None:
         self.problem = problem

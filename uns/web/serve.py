@@ -1,12 +1,11 @@
-"""The page's process: feed, acknowledgements and the server put together."""
+"""The page's process: screens, their feed, what people tell, and the server put together."""
 
 import asyncio
 
 import structlog
 
 from schemas.codec import Codec
-from schemas.records import Acknowledge, Alert
-from topology.model.kpis import selected
+from schemas.records import Fact
 from topology.model.loader import PlantError, load
 from topology.model.plant import Plant, Time
 from topology.namespace.classes import MessageClass
@@ -17,9 +16,10 @@ from uns.kafka.publish import NotPublished, publish
 from uns.runtime import clock, telemetry
 from uns.runtime.running import environment
 from uns.runtime.settings import Settings
-from uns.web.feed import CLASSES, Feed
-from uns.web.line.board import Board
+from uns.web.feed import Feed
+from uns.web.namespace import Namespace
 from uns.web.page import serve as serve_page
+from uns.web.screen import registered
 
 log = structlog.get_logger()
 
@@ -33,37 +33,33 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
     """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
     telemetry.configure_logs(settings)
     plant = _plant(settings)
-    board = Board()
-    if plant:
-        board = Board(
-            order=tuple(str(path) for path in plant.cells()), definition=selected(plant), targets=plant.targets
-        )
-    now = clock.from_spec(settings.clock)
+    namespace = Namespace(order=() if plant is None else tuple(str(path) for path in plant.cells()))
+    screens = {name: (spec, spec.picture(plant)) for name, spec in registered().items()}
+    classes = tuple(dict.fromkeys([MessageClass.CURRENT, *(c for spec, _ in screens.values() for c in spec.classes)]))
 
     def subscription() -> Subscription:
-        # Snapshots and alerts are true until replaced, however old; of the rest the screen shows the recent past only.
+        # Snapshots and alerts are true until replaced, however old; of the rest the screens show the recent past only.
         recent = (clock.system() - RECENT_US) // 1000
-        begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in CLASSES}
-        return Subscription(settings, codec, [Filter.parse("#")], CLASSES, begin)
+        begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in classes}
+        return Subscription(settings, codec, [Filter.parse("#")], classes, begin)
 
-    provisional_s = (plant.time if plant else Time()).provisional_s
-    feed = Feed(board, subscription, limit_s=provisional_s / clock.rate_of(settings.clock) + MARGIN_S)
-
-    async def acknowledge(alert: Alert) -> str | None:
-        fact = Acknowledge(alert=alert.natural_id, at=now(), by="page")
+    async def tell(path: str, fact: Fact) -> str | None:
         try:
-            await asyncio.to_thread(publish, settings, codec, Path.parse(alert.path), fact, "uns-page")
+            await asyncio.to_thread(publish, settings, codec, Path.parse(path), fact, "uns-page")
         except NotPublished as error:
             return str(error)
         return None
 
+    provisional_s = (plant.time if plant else Time()).provisional_s
+    limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
+    feed = Feed([namespace.apply, *(picture.apply for _, picture in screens.values())], subscription, limit_s)
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
         live=lambda: [] if feed.alive() else ["the feed has ended"],
-        ready=lambda: [found] if (found := feed.trouble()) else [],
+        ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
     )
-    serve_page(feed, acknowledge, settings.bind, port)
+    serve_page(screens, namespace, feed, tell, clock.from_spec(settings.clock), settings.bind, port)
 
 
 def _plant(settings: Settings) -> Plant | None:

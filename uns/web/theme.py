@@ -79,13 +79,40 @@ _OTHERS = ("#cc3d3d", "#5b86c9", "#e5a23b", "#8a6fb0", "#7f8a99", "#4f9aa8")
 
 def bars(definition: Definition) -> list[tuple[str, str, str]]:
     """Where a window's planned time went under a definition: key, word, colour. ISO 22400's have colours of their own."""
-    found, colors = list(_MADE), cycle(_OTHERS)
+    shown, colors = list(_MADE), cycle(_OTHERS)
     for name, part in definition.elements.items():
         if part.loss not in ("none", "outside"):
             word, color = _ELEMENTS[name] if name in _ELEMENTS else (name.lower().replace("_", " "), next(colors))
-            found.append((name, word, color))
-    return found
+            shown.append((name, word, color))
+    return shown
 
 
-ALERT_COLORS = {"critical": "#8f1d1d", "high": "#cc3d3d", "medium": "#e5a23b", "low": "#7f8a99"}
+ALERT_COLORS = {"critical": "#8f1d1d", "high": "#c23434", "medium": "#935a00", "low": "#5c6672"}
+"""Dark enough for white text on them to be read (contrast 4.5 and more)."""
 INK, FAINT, LINE = "#1f2933", "#6b7785", "#e3e6ea"
+
+STYLE = """
+body { background:#f6f7f8; color:#1f2933; font-feature-settings:"tnum"; }
+.panel { background:#fff; border:1px solid #e3e6ea; border-radius:6px; padding:10px 14px; width:100%; min-width:0; }
+.panel h3 { font-size:12px; font-weight:600; letter-spacing:.04em; text-transform:uppercase; color:#6b7785; margin:0 0 6px; line-height:1.4; }
+.machines { display:grid; grid-template-columns:repeat(auto-fit,minmax(230px,1fr)); gap:12px; width:100%; }
+.machine { background:#fff; border:1px solid #e3e6ea; border-radius:6px; overflow:hidden; }
+.machine .bar { height:5px; background:var(--state); }
+.machine.dashed { border-style:dashed; border-color:#8b949e; color:#6b7785; }
+.machine.dashed .bar { background:repeating-linear-gradient(90deg,#b8bfc7 0 8px,#fff 8px 14px); }
+.machine .head { display:flex; justify-content:space-between; padding:8px 12px 0; font-size:14px; }
+.machine .word { font-size:12px; color:#3d4852; }
+.machine .body { display:flex; gap:12px; padding:4px 12px; align-items:flex-end; }
+.machine .oee { font-size:26px; font-weight:600; line-height:1.1; } .machine .oee small { display:block; font-size:10px; font-weight:400; color:#6b7785; }
+.machine .facts { font-size:11px; color:#6b7785; text-align:right; flex:1; }
+.machine .factors { display:flex; flex-wrap:wrap; gap:2px 10px; padding:4px 12px 9px; font-size:11px; color:#3d4852; }
+.alert { display:flex; gap:10px; align-items:flex-start; font-size:13px; flex:1; }
+.alert .sev { background:var(--state); color:#fff; border-radius:3px; font-size:10px; padding:2px 6px; text-transform:uppercase; margin-top:2px; }
+.alert small { color:#6b7785; }
+.columns { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr)); gap:12px; width:100%; }
+.frame { display:flex; flex-wrap:wrap; align-items:center; gap:2px 12px; min-height:48px; padding:4px 12px; border-bottom:1px solid #e3e6ea; }
+.frame .choices { flex:1; } .plant-time { font-size:14px; white-space:nowrap; }
+.banner { background:#8f1d1d; color:#fff; padding:6px 16px; width:100%; font-weight:600; }
+.q-tree { font-size:12px; } .nicegui-content { padding:0; }
+"""
+"""What every screen looks like."""

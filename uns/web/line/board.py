@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from schemas.records import Alert, Current, Derived, Downtime, Oee, Quality, State
 from topology.kpi.definition import Definition, definition
+from uns.web.namespace import in_order
 
 STATES_MAX = 600
 STOPS_MAX = 300
@@ -97,8 +98,7 @@ class Board:
 
     def paths(self) -> list[str]:
         """Every path in the order of the plant model; one that the model does not know comes last."""
-        place = {path: number for number, path in enumerate(self.order)}
-        return sorted(self.cells, key=lambda path: (place.get(path, len(place)), path))
+        return in_order(self.order, self.cells)
 
     def lines(self) -> list[str]:
         """Paths of the lines, in order."""
@@ -111,23 +111,16 @@ class Board:
     def open_alerts(self, place: str = "") -> list[Alert]:
         """Alerts not cleared at a place or inside it, the most severe and newest first."""
         rank = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-        found = [
+        standing = [
             alert
             for path, cell in self.cells.items()
             if not place or path == place or path.startswith(place + "/")
             for alert in cell.alerts
             if alert.state != "cleared"
         ]
-        return sorted(found, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
+        return sorted(standing, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
 
     def window(self, cell: Cell, kind: str) -> Oee | None:
         """The newest window of a kind that has begun, or None."""
-        found = None
-        for window in cell.windows:
-            if window.window == kind and window.started_at <= self.now:
-                found = window
-        return found
-
-    def stale(self, cell: Cell, tolerance_us: int) -> bool:
-        """Whether the cell's snapshot is older than the plant's clock by more than the tolerance."""
-        return cell.current is None or self.now - cell.current.at > tolerance_us
+        begun = [window for window in cell.windows if window.window == kind and window.started_at <= self.now]
+        return begun[-1] if begun else None

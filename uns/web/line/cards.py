@@ -1,22 +1,17 @@
-"""The parts of the page that are text: machine cards, the alert list, the namespace tree. Pure: board in, markup out."""
+"""The parts of the page that are text: machine cards, the alert list. Pure: board in, markup out."""
 
 from html import escape
-from typing import Any
 
-from schemas.records import Alert, Value, is_good
+from schemas.records import Alert
 from uns.web.line.board import Board, Cell
-from uns.web.line.charts import clock, percent, span
-from uns.web.theme import ALERT_COLORS, UNKNOWN, Look, look
-
-STALE_US = 15 * 60 * 1_000_000
-"""A snapshot older than this against the plant's clock is shown as no data; the fold refreshes each every `provisional_s`."""
+from uns.web.namespace import snapshot_look
+from uns.web.text import clock, percent, span
+from uns.web.theme import ALERT_COLORS, UNKNOWN, Look
 
 
 def cell_look(board: Board, cell: Cell, live: bool) -> Look:
     """How the machine is drawn now. Without a live feed or a fresh snapshot nothing is known, whatever was known before."""
-    if not live or cell.current is None or board.stale(cell, STALE_US):
-        return UNKNOWN
-    return look(cell.current.state, cell.current.mode)
+    return snapshot_look(cell.current, board.now, live)
 
 
 def card(board: Board, cell: Cell, live: bool) -> str:
@@ -60,40 +55,3 @@ def alert_row(alert: Alert, now: int) -> str:
 def _brief(alert: Alert) -> str:
     # The place stands below the message already: the message needs the machine's name only.
     return alert.message.replace(alert.path, alert.path.rpartition("/")[2])
-
-
-def tree(board: Board, live: bool) -> list[dict[str, Any]]:
-    """The namespace as nodes for the tree view, tags with their last values as leaves. Ids are paths."""
-    root: dict[str, Any] = {"children": {}}
-    for path in board.paths():
-        node = root
-        segments = path.split("/")
-        for depth, segment in enumerate(segments, 1):
-            node = node["children"].setdefault(
-                segment, {"id": "/".join(segments[:depth]), "label": segment, "children": {}}
-            )
-        cell = board.cells[path]
-        shown = cell_look(board, cell, live)
-        if cell.current is not None:
-            node["label"] = f"{shown.glyph} {segments[-1]}"
-            for tag in cell.current.tags:
-                mark = "" if is_good(tag.quality) else " (bad quality)"
-                node["children"][f"#{tag.tag}"] = {
-                    "id": f"{path}#{tag.tag}",
-                    "label": f"{tag.tag}  {value(tag.value)}{mark}",
-                    "children": {},
-                }
-    return _nodes(root)
-
-
-def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"id": child["id"], "label": child["label"], "children": _nodes(child)} for child in node["children"].values()
-    ]
-
-
-def value(raw: Value) -> str:
-    """A tag's value short enough for the tree."""
-    if isinstance(raw, float):
-        return f"{raw:.5g}"
-    return "–" if raw is None else str(raw)[:40]

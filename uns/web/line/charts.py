@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from schemas.records import Oee, Quality
@@ -29,7 +28,7 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
     """One band a machine: its states over the last hour of plant time. What nobody knows is dashed."""
     begin, now = board.now - TIMELINE_US, board.now
     names = [cell.name for cell in cells]
-    series = []
+    series: list[Options] = []
     for shown in LOOKS:
         data = [
             {
@@ -61,8 +60,11 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
         )
     return {
         "animation": False,
-        "grid": {"left": 76, "right": 16, "top": 34, "bottom": 24},
+        "grid": {"left": 76, "right": 16, "top": 42, "bottom": 24},
         "legend": {
+            "data": [
+                band["name"] for band in series if band["data"]
+            ],  # those that occur: on a phone all would cover the chart
             "top": 0,
             "left": 0,
             "itemWidth": 12,
@@ -72,7 +74,13 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
         "tooltip": {
             ":formatter": "p => p.marker + p.value[3] + ' · ' + Math.round((p.value[2]-p.value[1])/6000)/10 + ' min'"
         },
-        "xAxis": {"type": "time", "min": begin / 1000, "max": now / 1000, "splitLine": {"lineStyle": {"color": LINE}}},
+        "xAxis": {
+            "type": "time",
+            "min": begin / 1000,
+            "max": now / 1000,
+            "axisLabel": {"hideOverlap": True},
+            "splitLine": {"lineStyle": {"color": LINE}},
+        },
         "yAxis": {
             "type": "category",
             "data": names,
@@ -103,7 +111,7 @@ def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Option
     minutes = [losses_min(window, definition) for _, window in windows]
     return {
         "animation": False,
-        "grid": {"left": 76, "right": 20, "top": 34, "bottom": 24},
+        "grid": {"left": 76, "right": 20, "top": 48, "bottom": 24},
         "legend": {
             "top": 0,
             "left": 0,
@@ -259,23 +267,3 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
         ],
         "useUTC": True,
     }
-
-
-def clock(at: int | None) -> str:
-    """Plant time of day, UTC."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%H:%M:%S") if at else "–"
-
-
-def span(duration_us: int) -> str:
-    """A duration an operator can read: 45 s, 12 min, 3 h 05."""
-    seconds = max(duration_us, 0) // 1_000_000
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
-
-
-def percent(ratio: float | None) -> str:
-    """A ratio as a percentage; what has no denominator is a dash, not a zero."""
-    return "–" if ratio is None else f"{100 * ratio:.1f} %"

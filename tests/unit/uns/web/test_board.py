@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from schemas.records import Alert, Current, CurrentTag, Downtime, Inputs, Oee, Quality, State
 from topology.kpi.definition import definition
+from uns.web import text
 from uns.web.line import cards, charts
 from uns.web.line.board import STATES_MAX, Board
+from uns.web.namespace import STALE_US, Namespace
 from uns.web.theme import RUNNING, STOPPED, UNKNOWN, look
 
 MINUTE = 60_000_000
@@ -89,7 +91,7 @@ def test_a_machine_is_drawn_as_no_data_without_a_live_feed_or_a_fresh_snapshot()
     cell = shown.cells[PATH]
     assert cards.cell_look(shown, cell, live=True) is RUNNING
     assert cards.cell_look(shown, cell, live=False) is UNKNOWN
-    shown.now = T0 + cards.STALE_US + 1
+    shown.now = T0 + STALE_US + 1
     assert cards.cell_look(shown, cell, live=True) is UNKNOWN
     assert "running" not in cards.card(shown, cell, live=True)
 
@@ -100,7 +102,9 @@ def test_text_from_a_source_cannot_become_markup() -> None:
 
 
 def test_the_tree_has_the_namespace_and_marks_bad_quality() -> None:
-    (enterprise,) = cards.tree(board(current(T0)), live=True)
+    namespace = Namespace()
+    namespace.apply(current(T0))
+    (enterprise,) = namespace.tree(live=True)
     node = enterprise
     for name in ("dallas", "packaging", "line-1"):
         (node,) = node["children"]
@@ -252,6 +256,6 @@ def test_open_alerts_are_the_severe_ones_first_and_no_cleared_ones() -> None:
 
 
 def test_no_denominator_is_a_dash_and_spans_read_like_a_clock() -> None:
-    assert charts.percent(None) == "–"
-    assert charts.percent(0.0) == "0.0 %"
-    assert [charts.span(seconds * 1_000_000) for seconds in (5, 65, 3720)] == ["5 s", "1 min", "1 h 02"]
+    assert text.percent(None) == "–"
+    assert text.percent(0.0) == "0.0 %"
+    assert [text.span(seconds * 1_000_000) for seconds in (5, 65, 3720)] == ["5 s", "1 min", "1 h 02"]
