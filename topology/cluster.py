@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.catalog import sources
-from topology.model.plant import Access, Plant, Retention
+from topology.model.plant import Plant
+from topology.model.wiring import Access, Retention
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import ONE, Filter
 from topology.namespace.path import Level

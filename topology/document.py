@@ -158,6 +158,13 @@ class _Reader:
             self._problem(line, f"{node.value[:_QUOTED_MAX]!r} cannot be read: {error.problem}")
         except (yaml.YAMLError, ValueError) as error:
             self._problem(line, f"{node.value[:_QUOTED_MAX]!r} cannot be read: {error}")
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ArithmeticError,
+        ):  # PyYAML's, for a tag and a text that do not fit
+            self._problem(line, f"{node.value[:_QUOTED_MAX]!r} cannot be read as {node.tag}")
         else:
             if not isinstance(value, int) or value.bit_length() <= 64:
                 return value

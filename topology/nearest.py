@@ -46,8 +46,8 @@ def listed(known: Iterable[str], empty: str = "none") -> str:
 
 def _nearest(word: str, known: list[str], cutoff: float) -> str | None:
     folded: dict[str, str] = {}
-    for one in known:
-        folded.setdefault(_folded(one), one)
+    for candidate in known:
+        folded.setdefault(_folded(candidate), candidate)
     wanted = _folded(word)
     if wanted in folded:
         return folded[wanted]

@@ -21,7 +21,7 @@ from processors.timeline.stops import KIND
 from processors.timeline.timeline import hull
 from processors.timeline.view import View
 from schemas.records import Alert, Derived, Downtime, Reason
-from topology.model.plant import Reason as ReasonCode
+from topology.model.plant import StopReason
 
 BREAKDOWN = "breakdown"
 CATEGORY_BY_STATE = {
@@ -213,7 +213,7 @@ def _said(part: StopPart, reason: Reason, offset: int) -> StopPart:
     return StopPart(part.start, part.end, reason.code or None, by, first, last)
 
 
-def category_of(stop: Stop, reason: ReasonCode | None) -> str | None:
+def category_of(stop: Stop, reason: StopReason | None) -> str | None:
     """What a stop counts as: by the reason given, else by the state that began it. `BREAKDOWN` makes it a breakdown."""
     return reason.category if reason is not None else CATEGORY_BY_STATE.get(stop.state)
 

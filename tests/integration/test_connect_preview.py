@@ -9,7 +9,8 @@ import pytest
 from tests.contract.sources import PATH, mqtt, opcua
 from tests.harness import MqttBroker
 from tests.harness.line_logs import plant
-from topology.model.plant import Connector, Plant
+from topology.model.plant import Plant
+from topology.model.wiring import ConnectorEntry
 from uns.errors import UserError
 from uns.runners.connector.ledger import FOLDER
 from uns.runners.connector.preview import preview
@@ -20,7 +21,7 @@ from uns.testing.connectors import T0
 
 
 def with_connector(protocol: str, config: dict[str, Any]) -> Plant:
-    return plant().model_copy(update={"connectors": {"plc": Connector(protocol=protocol, config=config)}})
+    return plant().model_copy(update={"connectors": {"plc": ConnectorEntry(protocol=protocol, config=config)}})
 
 
 def test_it_shows_what_an_opc_ua_server_says(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from tests.harness.own_area import OwnArea
 from tests.harness.records import EXAMPLES
 from tests.harness.topics import consume_all
 from tests.harness.waiting import eventually
-from topology.model.plant import Plant, Subscribe
+from topology.model.plant import Plant
+from topology.model.wiring import Subscribe
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import partition, topic

@@ -25,7 +25,8 @@ from tests.harness.kpi_records import FILLER, HOUR, LABEL, MINUTE, T0, kpi, piec
 from tests.harness.records import EXAMPLES
 from tests.harness.registries import OwnRegistry, ReadOnly
 from tests.harness.waiting import eventually
-from topology.model.plant import Plant, Subscribe
+from topology.model.plant import Plant
+from topology.model.wiring import Subscribe
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level

@@ -14,20 +14,20 @@ _GIVEN = {*CONSTANTS, *PER_PRODUCT, *QUANTITIES, *TIMES}
 
 def faults(definition: Definition) -> list[Fault]:
     """Unknown names, cycles, names with two meanings, a broken seal; each at its place within the definition."""
-    found: list[Fault] = []
+    wrong: list[Fault] = []
     taken = set(_GIVEN)
     for kind, names in (("elements", definition.elements), ("totals", definition.totals), ("kpis", definition.kpis)):
-        found += [((kind, name), f"{name!r} means something else already") for name in names if name in taken]
+        wrong += [((kind, name), f"{name!r} means something else already") for name in names if name in taken]
         taken |= set(names)
     for name, text in definition.totals.items():
-        found += _names(definition, ("totals", name), text, {*definition.totals})
-    found += _kpi_faults(definition, definition.kpis, {*definition.totals, *definition.kpis}, "kpis")
+        wrong += _names(definition, ("totals", name), text, {*definition.totals})
+    wrong += _kpi_faults(definition, definition.kpis, {*definition.totals, *definition.kpis}, "kpis")
     texts = {**definition.totals, **{name: kpi.formula for name, kpi in definition.kpis.items()}}
-    found += [(_at(definition, name), words) for name, words in _cycles(texts)]
+    wrong += [(_at(definition, name), words) for name, words in _cycles(texts)]
     if definition.seal is not None and definition.seal != definition.fingerprint:
         words = f"{definition.label} was changed after it was sealed ({definition.seal}); a change is a new version"
-        found.append((("seal",), f"{words} (fingerprint now: {definition.fingerprint})"))
-    return found
+        wrong.append((("seal",), f"{words} (fingerprint now: {definition.fingerprint})"))
+    return wrong
 
 
 def site_faults(definition: Definition, added: Mapping[str, KpiFormula]) -> list[Fault]:
@@ -35,10 +35,10 @@ def site_faults(definition: Definition, added: Mapping[str, KpiFormula]) -> list
     own = {name: kpi for name, kpi in added.items() if name not in definition.kpis}
     known = {*definition.totals, *definition.kpis, *own}
     taken = {*definition.elements, *definition.totals, *_GIVEN}
-    found: list[Fault] = [((name,), f"{name!r} means something else already") for name in own if name in taken]
-    found += _kpi_faults(definition, own, known, None)
-    found += [((name, "formula"), words) for name, words in _cycles({name: kpi.formula for name, kpi in own.items()})]
-    return found
+    wrong: list[Fault] = [((name,), f"{name!r} means something else already") for name in own if name in taken]
+    wrong += _kpi_faults(definition, own, known, None)
+    wrong += [((name, "formula"), words) for name, words in _cycles({name: kpi.formula for name, kpi in own.items()})]
+    return wrong
 
 
 def changed_as_shipped(definition: Definition) -> bool:

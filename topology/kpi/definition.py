@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 
+from topology.frozen import FrozenModel
 from topology.kpi.formula import parse
 from topology.nearest import hint
 from topology.vocabulary import checked_category, checked_mode, checked_state
@@ -20,16 +21,12 @@ Planned = Literal["busy", "break", "unplanned"]
 Loss = Literal["none", "availability", "performance", "quality", "outside"]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 State = Annotated[str, AfterValidator(checked_state)]
 Mode = Annotated[str, AfterValidator(checked_mode)]
 Category = Annotated[str, AfterValidator(checked_category)]
 
 
-class When(_Model):
+class When(FrozenModel):
     """All that is given must hold."""
 
     state: tuple[State, ...] | None = Field(
@@ -58,14 +55,14 @@ class When(_Model):
         return all(getattr(self, name) is None for name in type(self).model_fields)
 
 
-class Rule(_Model):
+class Rule(FrozenModel):
     """What time counts as under a condition."""
 
     when: When = Field(default_factory=When, description="condition; none: always")
     element: str = Field(description="time element that the time counts as", examples=["ADET"])
 
 
-class TimeElement(_Model):
+class TimeElement(FrozenModel):
     """A part of the window; the elements of a definition share out all of it."""
 
     description: str = Field(description="what it is", examples=["running"])
@@ -82,7 +79,7 @@ KpiId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 FormulaText = Annotated[str, AfterValidator(_formula)]
 
 
-class KpiFormula(_Model):
+class KpiFormula(FrozenModel):
     """One KPI, with the attributes of an ISO 22400-2 KPI record."""
 
     name: str = Field(min_length=1, description="name", examples=["Availability"])
@@ -116,7 +113,7 @@ class KpiFormula(_Model):
         return self
 
 
-class MicroStop(_Model):
+class MicroStop(FrozenModel):
     """Short stops that count as an element of their own."""
 
     below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop", examples=[300])
@@ -127,21 +124,21 @@ class MicroStop(_Model):
     )
 
 
-class NoiseFloor(_Model):
+class NoiseFloor(FrozenModel):
     """What is too short to be believed; it counts as what was before it."""
 
     stop_s: float = Field(0, ge=0, description="a stop up to this long is running")
     run_s: float = Field(0, ge=0, description="a run up to this long is part of the stop")
 
 
-class StartUp(_Model):
+class StartUp(FrozenModel):
     """Scrap that is start-up loss, the sixth of the big ones: what is made until a process is stable."""
 
     modes: tuple[Mode, ...] = Field(("setup",), description="scrap counted in these modes")
     of_order_s: float = Field(0, ge=0, description="and scrap counted so soon after the begin of its order")
 
 
-class Options(_Model):
+class DefinitionOptions(FrozenModel):
     """What implementations do differently. Planned stops and changeover are the `loss` of their elements."""
 
     micro_stop: MicroStop | None = Field(None, description="none: a short stop is a stop")
@@ -166,7 +163,7 @@ ISO_ELEMENTS = {
 }
 
 
-class Definition(_Model):
+class Definition(FrozenModel):
     """One version of a definition. A changed rule is a new version, so that last month's numbers keep their meaning."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name", examples=["acme"])
@@ -183,7 +180,9 @@ class Definition(_Model):
     )
     time_model: tuple[Rule, ...] = Field(description="time to elements; the first rule that holds decides")
     totals: dict[Name, FormulaText] = Field(default_factory=dict, description="sums of elements that have a name")
-    options: Options = Field(default_factory=Options, description="what implementations do differently")
+    options: DefinitionOptions = Field(
+        default_factory=DefinitionOptions, description="what implementations do differently"
+    )
     kpis: dict[KpiId, KpiFormula] = Field(default_factory=dict, description="id → KPI")
     seal: str | None = Field(
         None,

@@ -73,8 +73,8 @@ def _value(node: ast.expr, resolve: Resolve, products: tuple[Mapping[str, Fracti
         case ast.BinOp(left, operator, right):
             return _combine(operator, _value(left, resolve, products), _value(right, resolve, products))
         case ast.UnaryOp(operator, operand):
-            found = _value(operand, resolve, products)
-            return -found if found is not None and isinstance(operator, ast.USub) else found
+            value = _value(operand, resolve, products)
+            return -value if value is not None and isinstance(operator, ast.USub) else value
         case ast.Name(name):
             return resolve(name)
         case ast.Constant(int() | float() as number):

@@ -56,7 +56,7 @@ def explain(error: ValidationError, prefix: Where, sources: Sources, model: type
             case _:
                 # Each branch of a union has its say about one place: they are one problem.
                 said = branches.setdefault(sources.written(where), [])
-                if (words := _words(details)) not in said:
+                if (words := in_words(details)) not in said:
                     said.append(words)
     for where, said in branches.items():
         yield sources.problem(where, f"{dotted(where)}: {', or '.join(said)}")
@@ -67,7 +67,8 @@ def _tag(details: ErrorDetails) -> str:
     return str(details["ctx"]["discriminator"]).strip("'")
 
 
-def _words(details: ErrorDetails) -> str:
+def in_words(details: ErrorDetails) -> str:
+    """What is wrong and what is expected, without the value."""
     if details["type"] in _EXPECTED:
         return _EXPECTED[details["type"]]
     if details["type"] in ("literal_error", "enum"):

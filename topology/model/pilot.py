@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from schemas.text import micros_of
+from topology.frozen import FrozenModel
 from topology.kpi.definition import KpiFormula, Name
 from topology.model.shifts import zone_name
 from topology.namespace.filters import ONE, REST, Filter
@@ -19,7 +20,7 @@ DOWN = ("ADET", "ADOT")
 """Elements of a machine that is down unplanned, in ISO 22400's model."""
 
 
-class Kind(NamedTuple):
+class MeasureKind(NamedTuple):
     """What a target may measure beside the KPIs of the definition."""
 
     description: str
@@ -30,16 +31,16 @@ class Kind(NamedTuple):
 
 
 MEASURES = {
-    "throughput": Kind("good pieces per planned hour", "1/h", "higher", "GQ / (base / hour)"),
-    "scrap": Kind("scrap of all pieces", "1", "lower", "SQ / PQ"),
-    "unplanned_downtime": Kind(
+    "throughput": MeasureKind("good pieces per planned hour", "1/h", "higher", "GQ / (base / hour)"),
+    "scrap": MeasureKind("scrap of all pieces", "1", "lower", "SQ / PQ"),
+    "unplanned_downtime": MeasureKind(
         "minutes down per 24 planned hours, by the elements that the target names",
         "min/d",
         "lower",
         f"({' + '.join(DOWN)}) / minute / (base / (24 * hour))",
     ),
-    "changeover": Kind("mean length of the changeovers that ended in the time", "min", "lower", None),
-    "schedule_adherence": Kind(
+    "changeover": MeasureKind("mean length of the changeovers that ended in the time", "min", "lower", None),
+    "schedule_adherence": MeasureKind(
         "orders that ended with their planned quantity, of all that had one", "1", "higher", None
     ),
 }
@@ -54,18 +55,14 @@ def _filter(text: str) -> str:
 
 def _percent(value: Any) -> Any:
     """`-20 %` → -0.2."""
-    if isinstance(value, str) and (found := _PERCENT.fullmatch(value.strip())):
-        return float(found[1]) / 100
+    if isinstance(value, str) and (percent := _PERCENT.fullmatch(value.strip())):
+        return float(percent[1]) / 100
     if isinstance(value, str):
         raise ValueError(f'{value!r} is no change; write "-20 %" or -0.2')
     return value
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Target(_Model):
+class Target(FrozenModel):
     """One number that is to change: which, and to what."""
 
     kpi: str | None = Field(None, description="a KPI of the definition or the site", examples=["availability"])
@@ -132,14 +129,14 @@ Moment = date | datetime
 """A day means its first instant in the pilot's zone; a time without offset is of that zone."""
 
 
-class Span(_Model):
+class Span(FrozenModel):
     """A stretch of time."""
 
     begin: Moment = Field(alias="from", description="first day, or a time", examples=["2026-09-01"])
     end: Moment = Field(alias="to", description="the day after the last, or a time; excluded", examples=["2026-10-01"])
 
 
-class Pilot(_Model):
+class PilotPlan(FrozenModel):
     """A trial of something new: a baseline, the begin of the measured time, and targets."""
 
     filter: Annotated[str, AfterValidator(_filter)] = Field(
@@ -161,7 +158,7 @@ class Pilot(_Model):
     targets: tuple[Target, ...] = Field(min_length=1, description="what is to be reached")
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Pilot":
+    def _ordered(self) -> "PilotPlan":
         start, end = self.before
         if start >= end:
             raise ValueError(f"baseline: from {self.baseline.begin} is not before to {self.baseline.end}")

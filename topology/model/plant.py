@@ -5,14 +5,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from topology.frozen import FrozenModel
 from topology.kpi.definition import KpiFormula, KpiId
-from topology.model.pilot import Pilot
+from topology.model.pilot import PilotPlan
 from topology.model.shifts import Calendar
-from topology.model.tags import Role, Tag
-from topology.namespace.classes import DERIVED, MessageClass
-from topology.namespace.filters import REST, Filter
+from topology.model.tags import CharacteristicTag, EnergyTag, Role, Tag
+from topology.model.wiring import Access, ConnectorEntry, Retention, SinkEntry
+from topology.namespace.filters import Filter
 from topology.namespace.path import Level, Path
 from topology.nearest import hint
 from topology.vocabulary import CATEGORIES, checked_category
@@ -25,20 +26,10 @@ def _segment(text: str) -> str:
     return text
 
 
-def _filter(text: str) -> str:
-    Filter.parse(text)
-    return text
-
-
 Segment = Annotated[str, AfterValidator(_segment)]
-FilterText = Annotated[str, AfterValidator(_filter)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Reason(_Model):
+class StopReason(FrozenModel):
     """One entry of an equipment type's reason tree."""
 
     name: str = Field(description="what an operator calls it", examples=["pump fault"])
@@ -52,7 +43,7 @@ class Reason(_Model):
     )
 
 
-class EquipmentType(_Model):
+class EquipmentType(FrozenModel):
     """What all machines of a kind share, at every site."""
 
     tags: dict[str, Tag] = Field(description="tags that a fold reads; all other tags are carried on unread")
@@ -80,11 +71,11 @@ class EquipmentType(_Model):
         description="what a changeover should take, last good piece to first good piece, in seconds",
         examples=[240],
     )
-    reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
+    reasons: dict[int, StopReason] = Field(default_factory=dict, description="reason code → name and category")
 
     @field_validator("reasons")
     @classmethod
-    def _tree(cls, reasons: dict[int, Reason]) -> dict[int, Reason]:
+    def _tree(cls, reasons: dict[int, StopReason]) -> dict[int, StopReason]:
         """Every reason with the category that it says or inherits."""
         complete = {}
         for code, reason in reasons.items():
@@ -117,7 +108,7 @@ class EquipmentType(_Model):
         return next((name for name, tag in self.tags.items() if tag.role == role), None)
 
 
-class Cell(_Model):
+class WorkUnit(FrozenModel):
     """A work unit: one machine."""
 
     type: str = Field(description="its equipment type", examples=["filler"])
@@ -128,10 +119,10 @@ class Cell(_Model):
         return {"type": value} if isinstance(value, str) else value
 
 
-class Line(_Model):
+class WorkCenter(FrozenModel):
     """A work center: machines that the material passes one after the other."""
 
-    cells: dict[Segment, Cell] = Field(description="work units in the order of the material's flow")
+    cells: dict[Segment, WorkUnit] = Field(description="work units in the order of the material's flow")
     kpi_rule: Literal["end_of_line", "bottleneck"] = Field(
         "end_of_line",
         description="whose pieces are the line's: the good ones of the last work unit that counts, or the bottleneck's; "
@@ -144,7 +135,7 @@ class Line(_Model):
     )
 
     @model_validator(mode="after")
-    def _has_its_bottleneck(self) -> "Line":
+    def _has_its_bottleneck(self) -> "WorkCenter":
         if self.bottleneck is not None and self.bottleneck not in self.cells:
             raise ValueError(
                 f"bottleneck {self.bottleneck!r} is no cell of the line; {hint(self.bottleneck, self.cells)}"
@@ -152,7 +143,7 @@ class Line(_Model):
         return self
 
 
-class Area(_Model):
+class Area(FrozenModel):
     """A part of a site; its lines share their topics."""
 
     partitions: int = Field(
@@ -161,10 +152,10 @@ class Area(_Model):
         le=1000,
         description="Kafka partitions of the area's topics; a line never splits, so more partitions than lines are of no use",
     )
-    lines: dict[Segment, Line] = Field(description="its work centers")
+    lines: dict[Segment, WorkCenter] = Field(description="its work centers")
 
 
-class Site(_Model):
+class Site(FrozenModel):
     """A place of production."""
 
     areas: dict[Segment, Area] = Field(description="its areas")
@@ -173,14 +164,14 @@ class Site(_Model):
     )
 
 
-class Namespace(_Model):
+class Namespace(FrozenModel):
     """What is where: enterprise, sites, areas, lines, cells, as ISA-95 has them."""
 
     enterprise: Segment = Field(description="first level of every path", examples=["acme"])
     sites: dict[Segment, Site] = Field(description="its sites")
 
 
-class Time(_Model):
+class Time(FrozenModel):
     """When things close. Event time, but for `tick_s`."""
 
     lateness_s: float = Field(
@@ -218,7 +209,7 @@ class Time(_Model):
         return self
 
 
-class Kpi(_Model):
+class KpiSelection(FrozenModel):
     """By what all numbers are computed."""
 
     definition: str = Field(
@@ -227,105 +218,23 @@ class Kpi(_Model):
     )
 
 
-class Suppress(_Model):
-    """What a connector's runner leaves out, and counts."""
-
-    unchanged: bool = Field(False, description="a value equal to the one before")
-    deadband: dict[str, float] = Field(default_factory=dict, description="tag → smallest change that is published")
-
-
-class Spool(_Model):
-    """The buffer on disk, for when Kafka is away."""
-
-    max_mb: int = Field(256, ge=1, description="size at which the spool is full, in MB")
-    when_full: Literal["block", "drop_oldest"] = Field(
-        "block",
-        description="stop reading the source, or drop what is oldest and count it; nothing is lost unless you say so",
-    )
-
-
-class Connector(_Model):
-    """A source: what is read from it, and how. Its own options: [connectors](README.md)."""
-
-    protocol: str = Field(description="name of a registered connector", examples=["opcua", "mqtt"])
-    suppress: Suppress = Field(default_factory=Suppress, description="what is left out")
-    spool: Spool = Field(default_factory=Spool, description="the buffer on disk")
-    config: dict[str, Any] = Field(
-        description="the protocol's own options", examples=[{"url": "opc.tcp://10.0.0.7:4840", "machines": ["…"]}]
-    )
-
-
-class Subscribe(_Model):
-    """Which records a sink receives."""
-
-    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/#", "acme/+/packaging/#"])
-    classes: tuple[MessageClass, ...] = Field(min_length=1, description="message classes", examples=[["oee", "kpi"]])
-
-
-class Sink(_Model):
-    """A target: what it receives, and how. Its own options: [sinks](README.md)."""
-
-    kind: str = Field(description="name of a registered sink", examples=["historian", "rest"])
-    subscribe: Subscribe = Field(description="what it receives")
-    config: dict[str, Any] = Field(default_factory=dict, description="the kind's own options")
-
-
-class Access(_Model):
-    """Who may read or write what; `uns apply` makes Kafka ACLs of it."""
-
-    principal: str = Field(
-        pattern=r"^User:.+", description="Kafka principal, e.g. User:historian", examples=["User:historian"]
-    )
-    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/dallas/#"])
-    classes: tuple[MessageClass, ...] = Field(DERIVED, min_length=1, description="message classes")
-    operation: Literal["read", "write"] = Field("read", description="what the principal may do")
-
-    @model_validator(mode="after")
-    def _whole_topics(self) -> "Access":
-        levels = self.filter.split("/")
-        if levels[-1] != REST or len(levels) - 1 > Level.AREA:
-            raise ValueError(
-                f"filter {self.filter!r}: Kafka grants whole topics, and all lines of an area share its topics; "
-                "write at most enterprise/site/area, and end it with /#"
-            )
-        return self
-
-
-class Retention(_Model):
-    """How long topics keep records."""
-
-    raw_h: float | None = Field(
-        24 * 30,
-        gt=0,
-        description="raw, in hours: what can be replayed; 30 days by default, a month's report can be computed again; null: for ever",
-    )
-    derived_h: float | None = Field(
-        24 * 90, gt=0, description="derived classes, in hours; 90 days by default, a quarter; null: for ever"
-    )
-    quarantine_h: float | None = Field(
-        24 * 30,
-        gt=0,
-        description="quarantine, in hours; as long as raw by default, so that what is mended can be replayed; null: for ever",
-    )
-
-
-class Plant(_Model):
+class Plant(FrozenModel):
     """The whole model. Several files of a folder may share it out; only a place may not be defined twice."""
 
     namespace: Namespace = Field(description="what is where")
     types: dict[str, EquipmentType] = Field(description="equipment types")
     time: Time = Field(default_factory=Time, description="when things close")
-    kpi: Kpi = Field(default_factory=Kpi, description="shared KPI definition")
+    kpi: KpiSelection = Field(default_factory=KpiSelection, description="shared KPI definition")
     shifts: dict[Segment, Calendar] = Field(default_factory=dict, description="shift calendars: who works when")
     kpi_definitions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="the enterprise's own definitions: name@version → definition"
     )
-    pilot: dict[Segment, Pilot] = Field(
+    pilot: dict[Segment, PilotPlan] = Field(
         default_factory=dict, description="trials: a baseline, targets, what came of them"
     )
     retention: Retention = Field(default_factory=Retention, description="how long topics keep records")
-    connectors: dict[Segment, Connector] = Field(default_factory=dict, description="who publishes")
-    sinks: dict[Segment, Sink] = Field(default_factory=dict, description="who receives")
+    connectors: dict[Segment, ConnectorEntry] = Field(default_factory=dict, description="who publishes")
+    sinks: dict[Segment, SinkEntry] = Field(default_factory=dict, description="who receives")
     access: tuple[Access, ...] = Field((), description="who may read or write what")
 
     @cached_property
@@ -350,6 +259,26 @@ class Plant(_Model):
     def cells(self) -> Mapping[Path, EquipmentType]:
         """Every work unit and its type, in the order of the model."""
         return self._cells
+
+    @cached_property
+    def units(self) -> Mapping[tuple[str, str], str]:
+        """(path, tag) → unit of measure, of the tags that have one."""
+        return {
+            (str(path), name): tag.unit
+            for path, model in self._cells.items()
+            for name, tag in model.tags.items()
+            if isinstance(tag, CharacteristicTag | EnergyTag) and tag.unit is not None
+        }
+
+    @cached_property
+    def targets(self) -> Mapping[tuple[str, str], float]:
+        """(path, characteristic) → value to aim at, of those that have one."""
+        return {
+            (str(path), name): tag.target
+            for path, model in self._cells.items()
+            for name, tag in model.tags.items()
+            if isinstance(tag, CharacteristicTag) and tag.target is not None
+        }
 
     @cached_property
     def calendars(self) -> Mapping[Path, str]:

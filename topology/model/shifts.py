@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from schemas.records import Break as BreakFact
-from schemas.records import Shift as ShiftFact
+from schemas.records import Break, Shift
 from schemas.text import micros_of, moment
+from topology.frozen import FrozenModel
 from topology.namespace.filters import Filter
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -52,18 +52,14 @@ TimeOfDay = Annotated[int, BeforeValidator(_minutes)]
 """Minutes since local midnight, 0 to 1440."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Break(_Model):
+class BreakPattern(FrozenModel):
     """Part of a shift that is not worked; planned down time."""
 
     begin: TimeOfDay = Field(description='local time, e.g. "09:00"', examples=["09:00"])
     end: TimeOfDay = Field(description="local time", examples=["09:30"])
 
 
-class Pattern(_Model):
+class ShiftPattern(FrozenModel):
     """A shift as it comes again. One that ends at or before its begin ends on the next day."""
 
     begin: TimeOfDay = Field(description='local time, e.g. "22:00"', examples=["22:00"])
@@ -71,7 +67,7 @@ class Pattern(_Model):
         description='local time, e.g. "06:00"; not after `begin`: of the next day', examples=["06:00"]
     )
     days: tuple[Day, ...] = Field(DAYS, description="days on which it begins; none: kept, but not worked")
-    breaks: tuple[Break, ...] = Field((), description="its breaks")
+    breaks: tuple[BreakPattern, ...] = Field((), description="its breaks")
 
     @property
     def length(self) -> int:
@@ -85,7 +81,7 @@ class Pattern(_Model):
             yield begin, begin + (pause.end - pause.begin - 1) % MINUTES_A_DAY + 1
 
     @model_validator(mode="after")
-    def _breaks_inside(self) -> "Pattern":
+    def _breaks_inside(self) -> "ShiftPattern":
         pauses = sorted(self.pauses())
         for begin, end in pauses:
             if end > self.begin + self.length:
@@ -96,13 +92,15 @@ class Pattern(_Model):
         return self
 
 
-class ExceptionalDays(_Model):
+class ExceptionalDays(FrozenModel):
     """Days on which other shifts are worked, or none."""
 
     day: date = Field(description="first day, e.g. 2026-12-24", examples=["2026-12-24"])
     until: date | None = Field(None, description="last day; none: one day", examples=["2026-12-26"])
     name: str = Field(description="why, e.g. Christmas", examples=["Christmas"])
-    shifts: dict[str, Pattern] = Field(default_factory=dict, description="shifts instead of the usual; none: no work")
+    shifts: dict[str, ShiftPattern] = Field(
+        default_factory=dict, description="shifts instead of the usual; none: no work"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> "ExceptionalDays":
@@ -114,7 +112,7 @@ class ExceptionalDays(_Model):
         return self.day <= day <= (self.until or self.day)
 
 
-class Calendar(_Model):
+class Calendar(FrozenModel):
     """Who works when. Time outside of its shifts is not planned."""
 
     filter: Annotated[str, AfterValidator(_filter)] = Field(
@@ -123,7 +121,7 @@ class Calendar(_Model):
     zone: Annotated[str, AfterValidator(zone_name)] = Field(
         description="time zone of its local times, e.g. Europe/Berlin", examples=["Europe/Berlin"]
     )
-    shifts: dict[str, Pattern] = Field(min_length=1, description="name → shift")
+    shifts: dict[str, ShiftPattern] = Field(min_length=1, description="name → shift")
     exceptions: tuple[ExceptionalDays, ...] = Field(
         (), description="holidays, extra shifts; the first that holds decides"
     )
@@ -132,9 +130,9 @@ class Calendar(_Model):
     def _no_overlaps(self) -> "Calendar":
         first = date(2024, 1, 1)  # any Monday far from a change of the clock
         days = {first + timedelta(days=n) for n in range(9)}
-        for one in self.exceptions:
-            days |= {one.day + timedelta(days=n) for n in (-1, 0, 1)}
-            days |= {(one.until or one.day) + timedelta(days=n) for n in (-1, 0, 1)}
+        for exception in self.exceptions:
+            days |= {exception.day + timedelta(days=n) for n in (-1, 0, 1)}
+            days |= {(exception.until or exception.day) + timedelta(days=n) for n in (-1, 0, 1)}
         worked = sorted(
             (day.toordinal() * MINUTES_A_DAY + pattern.begin, pattern.length, name, day)
             for day in days
@@ -145,43 +143,47 @@ class Calendar(_Model):
                 raise ValueError(f"{name} of {day:%a %d %b} and {other} of {other_day:%a %d %b} overlap")
         return self
 
-    def on(self, day: date) -> list[ShiftFact]:
+    def on(self, day: date) -> list[Shift]:
         """The shifts that begin on a day, and those that might but do not, with no length: they take back what was told."""
         zone, worked = ZoneInfo(self.zone), self._patterns(day)
-        names = dict.fromkeys([*worked, *self.shifts, *(name for one in self.exceptions for name in one.shifts)])
-        found = []
+        names = dict.fromkeys(
+            [*worked, *self.shifts, *(name for exception in self.exceptions for name in exception.shifts)]
+        )
+        shifts = []
         for name in names:
             pattern = worked.get(name)
             if pattern is None:
                 begin = end = _instant(day, (self.shifts.get(name) or _first(self.exceptions, name)).begin, zone)
-                pauses: tuple[BreakFact, ...] = ()
+                pauses: tuple[Break, ...] = ()
             else:
                 begin = _instant(day, pattern.begin, zone)
                 end = _instant(day, pattern.begin + pattern.length, zone)
                 pauses = tuple(
-                    BreakFact(_instant(day, start, zone), _instant(day, stop, zone)) for start, stop in pattern.pauses()
+                    Break(_instant(day, start, zone), _instant(day, stop, zone)) for start, stop in pattern.pauses()
                 )
-            found.append(
-                ShiftFact(id=f"{day.isoformat()}-{name}", name=name, started_at=begin, ended_at=end, breaks=pauses)
+            shifts.append(
+                Shift(id=f"{day.isoformat()}-{name}", name=name, started_at=begin, ended_at=end, breaks=pauses)
             )
-        return found
+        return shifts
 
-    def between(self, start: int, end: int) -> list[ShiftFact]:
+    def between(self, start: int, end: int) -> list[Shift]:
         """What `on` says of every day from which a shift could reach into [start, end), µs UTC."""
         zone = ZoneInfo(self.zone)
         day = moment(start).astimezone(zone).date() - timedelta(days=1)
         last = moment(end).astimezone(zone).date()
-        found: list[ShiftFact] = []
+        shifts: list[Shift] = []
         while day <= last:
-            found += self.on(day)
+            shifts += self.on(day)
             day += timedelta(days=1)
-        return found
+        return shifts
 
-    def _patterns(self, day: date) -> dict[str, Pattern]:
+    def _patterns(self, day: date) -> dict[str, ShiftPattern]:
         """Name → shift that begins on a day."""
-        for one in self.exceptions:
-            if one.holds(day):
-                return {name: pattern for name, pattern in one.shifts.items() if DAYS[day.weekday()] in pattern.days}
+        for exception in self.exceptions:
+            if exception.holds(day):
+                return {
+                    name: pattern for name, pattern in exception.shifts.items() if DAYS[day.weekday()] in pattern.days
+                }
         return {name: pattern for name, pattern in self.shifts.items() if DAYS[day.weekday()] in pattern.days}
 
 
@@ -221,8 +223,8 @@ class Days:
             start = day.end
 
 
-def _first(exceptions: tuple[ExceptionalDays, ...], name: str) -> Pattern:
-    return next(one.shifts[name] for one in exceptions if name in one.shifts)
+def _first(exceptions: tuple[ExceptionalDays, ...], name: str) -> ShiftPattern:
+    return next(exception.shifts[name] for exception in exceptions if name in exception.shifts)
 
 
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> int:

@@ -7,8 +7,9 @@ cell makes what reads it.
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from topology.frozen import FrozenModel
 from topology.namespace.packml import CODE_MAPS
 from topology.nearest import hint
 from topology.vocabulary import checked_mode, checked_state
@@ -17,9 +18,7 @@ Code = int | str
 """What a machine says for a state or a mode: a number or a text."""
 
 
-class _Tag(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Tag(FrozenModel):
     single: ClassVar[bool] = True
     """Whether an equipment type has one tag of the role at most."""
 

@@ -30,6 +30,7 @@ def tree(
     from uns.cli.tail import subscribe, word
     from uns.cli.times import shown, zones_of
     from uns.cli.words import filter_of
+    from uns.model.plant import units
 
     zones = zones_of(which_plant(plant))
     newest: dict[Place, Current] = {}
@@ -42,6 +43,7 @@ def tree(
         for path in sorted(newest, key=str):
             emit(to_plain(newest[path]))
         return
+    unit_of = units(which_plant(plant)) if tags else {}
     above: tuple[str, ...] = ()
     for path in sorted(newest, key=str):
         segments = path.segments
@@ -60,7 +62,8 @@ def tree(
         if tags:
             for tag in current.tags:
                 at = shown(tag.at, zone, "milliseconds")
-                typer.echo("  " * len(segments) + f"{tag.tag:<16} {word(tag.value)}  {at}")
+                value = f"{word(tag.value)} {unit_of.get((str(path), tag.tag), '')}".rstrip()
+                typer.echo("  " * len(segments) + f"{tag.tag:<16} {value}  {at}")
 
 
 @app.command()

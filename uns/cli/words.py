@@ -1,9 +1,10 @@
 """What people type as an argument becomes a value here; what is none is refused with the nearest right word."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from topology.nearest import listed
+from topology.nearest import nearest as nearest_word
 from uns.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,10 +18,9 @@ Value = TypeVar("Value")
 def nearest(name: str, known: Iterable[str]) -> str:
     """`did you mean 'x'? (there are x, y)`, or only what there is."""
     names = list(known)
-    folded = {each.lower(): each for each in names}
-    close = difflib.get_close_matches(name.lower(), folded, 1)
-    there = f"there are {', '.join(names) or 'none'}"
-    return f"did you mean {folded[close[0]]!r}? ({there})" if close else there
+    close = nearest_word(name, names)
+    there = f"there are {listed(names)}"
+    return f"did you mean {close!r}? ({there})" if close is not None else there
 
 
 def choice(option: str, text: str, known: Mapping[str, Value]) -> Value:

@@ -106,28 +106,28 @@ class Applier:
 
     def _configs(self, names: list[str]) -> dict[str, dict[str, str]]:
         """Settings of topics. One that another broker does not know yet is left out, as not there."""
-        found = {}
+        configs = {}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
         answers = self._admin.describe_configs(resources, request_timeout=TIMEOUT_S) if resources else {}
         for resource, future in answers.items():
             try:
-                found[resource.name] = {name: entry.value for name, entry in future.result().items()}
+                configs[resource.name] = {name: entry.value for name, entry in future.result().items()}
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
-        return found
+        return configs
 
     def _subjects(self, wanted: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        found, levels = {}, {}
+        schemas, levels = {}, {}
         try:
             for subject in set(self._registry.get_subjects()) & wanted.keys():
-                found[subject] = self._registered(subject, wanted[subject])
+                schemas[subject] = self._registered(subject, wanted[subject])
                 levels[subject] = self._level(subject)
         except Exception as error:  # the client lets its HTTP library's errors through
             raise UserError(
                 f"the schema registry at {self._settings.registry} does not answer: {error}; start it, or correct UNS_REGISTRY"
             ) from error
-        return found, levels
+        return schemas, levels
 
     def _registered(self, subject: str, text: str) -> str:
         """`text` if any version of the subject is it (a newer one may have come since), else the latest version."""
@@ -175,7 +175,7 @@ class Applier:
     def _create(self, topics: list[Topic]) -> None:
         in_sync = {"min.insync.replicas": str(IN_SYNC)} if self._replicas >= REPLICAS else {}
         requests = [
-            NewTopic(one.name, one.partitions, self._replicas, config=dict(one.config) | in_sync) for one in topics
+            NewTopic(new.name, new.partitions, self._replicas, config=dict(new.config) | in_sync) for new in topics
         ]
         for name, future in self._admin.create_topics(requests, request_timeout=TIMEOUT_S).items():
             try:

@@ -15,7 +15,7 @@ from uns.model.lint import check
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownDefinition:
     """A definition and where it is from."""
 
     definition: Definition
@@ -23,9 +23,9 @@ class Known:
     """`shipped`, or file:line."""
 
 
-def known(folder: Path, environ: Mapping[str, str]) -> dict[str, Known]:
+def known(folder: Path, environ: Mapping[str, str]) -> dict[str, KnownDefinition]:
     """Label → definition; the plant's own too where there is a plant. Raises `UserError`."""
-    definitions = {label: Known(definition, "shipped") for label, definition in shipped().items()}
+    definitions = {label: KnownDefinition(definition, "shipped") for label, definition in shipped().items()}
     if not folder.exists():
         return definitions
     try:
@@ -33,11 +33,11 @@ def known(folder: Path, environ: Mapping[str, str]) -> dict[str, Known]:
     except PlantError as error:
         raise UserError(str(error)) from error
     for label, definition in own.items():
-        definitions.setdefault(label, Known(definition, sources.stands(("kpi_definitions", label))))
+        definitions.setdefault(label, KnownDefinition(definition, sources.stands(("kpi_definitions", label))))
     return definitions
 
 
-def select(definitions: Mapping[str, Known], name: str) -> Known:
+def select(definitions: Mapping[str, KnownDefinition], name: str) -> KnownDefinition:
     """By label, or by name alone: its highest version. Raises `UserError`."""
     named = [known for label, known in definitions.items() if name in (label, known.definition.name)]
     if not named:
@@ -73,22 +73,22 @@ def lint(path: Path, environ: Mapping[str, str]) -> list[Problem]:
     ]
 
 
-def summary(one: Known) -> dict[str, Any]:
+def summary(known: KnownDefinition) -> dict[str, Any]:
     """What `uns kpi list` says of a definition."""
-    definition = one.definition
+    definition = known.definition
     return {
         "definition": definition.label,
-        "origin": one.origin,
+        "origin": known.origin,
         "kpis": len(definition.kpis),
         "fingerprint": definition.fingerprint,
         "description": " ".join(definition.description.split()),
     }
 
 
-def text(one: Known) -> str:
+def text(known: KnownDefinition) -> str:
     """A definition as a page to read."""
-    definition = one.definition
-    lines = [f"{definition.label}  ({one.origin}, fingerprint {definition.fingerprint})"]
+    definition = known.definition
+    lines = [f"{definition.label}  ({known.origin}, fingerprint {definition.fingerprint})"]
     lines += ["", " ".join(definition.description.split()), "", "Time elements"]
     lines += _table([(name, part.loss, part.description) for name, part in definition.elements.items()])
     lines += ["", "Time model (the first rule that holds decides)"]

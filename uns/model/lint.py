@@ -50,16 +50,15 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
             problems += _validated(sink_spec(sink.kind).config, sink.config, (*where, "config"), sources)[1]
         except UnknownComponent as unknown:
             problems.append(sources.problem((*where, "kind"), str(unknown)))
-        problems += _barren(sink.subscribe.filter, (*where, "subscribe", "filter"), plant, sources)
+        problems += _barren(sink.subscribe.filter, (*where, "subscribe", "filter"), places, sources)
     for number, access in enumerate(plant.access):
-        problems += _barren(access.filter, ("access", number, "filter"), plant, sources)
+        problems += _barren(access.filter, ("access", number, "filter"), places, sources)
     return sorted(problems), plant
 
 
-def _barren(text: str, where: Where, plant: Plant, sources: Sources) -> list[Problem]:
+def _barren(text: str, where: Where, places: "_Places", sources: Sources) -> list[Problem]:
     wanted = Filter.parse(text)
-    paths = {cell.at(level) for cell in plant.cells() for level in Level} | set(plant.places())
-    if any(wanted.matches(path) for path in paths):
+    if any(map(wanted.matches, places.paths)):
         return []
     return [sources.problem(where, f"{dotted(where)}: {text!r} matches no path of this plant")]
 
@@ -110,6 +109,7 @@ class _Places:
     """The places of a plant, and what is nearest to a path that is none of them."""
 
     def __init__(self, plant: Plant) -> None:
+        self.paths = {cell.at(level) for cell in plant.cells() for level in Level} | set(plant.places())
         self._below: dict[tuple[str, ...], dict[str, None]] = {(): {}}
         for cell in plant.cells():
             for depth, segment in enumerate(cell.segments):

@@ -1,5 +1,6 @@
 """The plant model for a process: read once at start, with a user's error when it cannot be."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from topology.model.loader import PlantError, load
@@ -17,3 +18,11 @@ def load_plant(folder: Path) -> Plant:
         raise UserError(
             f"the plant model in {folder} has {count} problem{'s' if count > 1 else ''}:\n{error}"
         ) from error
+
+
+def units(folder: Path) -> Mapping[tuple[str, str], str]:
+    """(path, tag) → unit of measure. Empty where no plant model can be read: a value is shown all the same."""
+    try:
+        return load(folder, environment()).units
+    except (PlantError, OSError):
+        return {}

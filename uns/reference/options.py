@@ -48,14 +48,14 @@ class Option(NamedTuple):
 
 def models(top: type[BaseModel]) -> list[type[BaseModel]]:
     """The model and all that its options are made of, outer before inner, each once."""
-    found, queue = dict[type[BaseModel], None](), [top]
+    seen, queue = dict[type[BaseModel], None](), [top]
     while queue:
         model = queue.pop(0)
-        if model in found:
+        if model in seen:
             continue
-        found[model] = None
+        seen[model] = None
         queue += [inner for field in model.model_fields.values() for inner in _models(field.annotation)]
-    return list(found)
+    return list(seen)
 
 
 def options(top: type[BaseModel]) -> Iterator[Option]:

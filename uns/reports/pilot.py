@@ -15,7 +15,7 @@ from schemas.codec import Codec
 from schemas.records import Inputs, Kpi, PilotEstimate, PilotTarget
 from schemas.records import Pilot as PilotRecord
 from schemas.text import moment, to_plain
-from topology.model.pilot import Pilot, Target
+from topology.model.pilot import PilotPlan, Target
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level
 from uns.kafka.publish import publish_derived
@@ -37,7 +37,7 @@ class Found:
     """A report and what it was made from."""
 
     name: str
-    pilot: Pilot
+    pilot: PilotPlan
     report: Report
     definition: str
     level: str

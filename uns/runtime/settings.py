@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from uns.errors import UserError
+
+
+def _lower(word: object) -> object:
+    return word.lower() if isinstance(word, str) else word
+
+
+def _upper(word: object) -> object:
+    return word.upper() if isinstance(word, str) else word
 
 
 class Settings(BaseSettings):
@@ -44,9 +54,15 @@ class Settings(BaseSettings):
         description="addresses of the processors' metrics for `uns top`, comma-separated; none: what runs here",
         examples=["worker-1:9400,worker-2:9400"],
     )
-    log_format: str = Field("auto", description="console | json | auto (json when not a terminal)")
-    log_level: str = Field("info", description="debug | info | warning | error")
-    security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT | SSL | SASL_PLAINTEXT | SASL_SSL")
+    log_format: Annotated[Literal["console", "json", "auto"], BeforeValidator(_lower)] = Field(
+        "auto", description="how logs look; auto: json when not a terminal"
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "warn", "error", "critical"], BeforeValidator(_lower)] = (
+        Field("info", description="the least that is logged")
+    )
+    security_protocol: Annotated[Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper)] = (
+        Field("PLAINTEXT", description="how Kafka is spoken to; the default is for the embedded broker only")
+    )
     sasl_mechanism: str = Field("SCRAM-SHA-512", description="SASL mechanism")
     sasl_username: str | None = Field(None, description="SASL user", examples=["uns"])
     sasl_password: SecretStr | None = Field(None, description="SASL password; prefer the file", examples=["…"])
@@ -93,8 +109,15 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """This process's settings, read once."""
-    return Settings()
+    """This process's settings, read once. Raises `UserError` that names each wrong variable, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        from topology.model.explain import in_words
+
+        prefix = str(Settings.model_config["env_prefix"])
+        wrong = [f"{prefix}{str(details['loc'][0]).upper()}: {in_words(details)}" for details in error.errors()]
+        raise UserError("; ".join(wrong)) from None
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:

@@ -7,7 +7,7 @@ from topology.namespace.path import Level
 from uns.history.audit.arithmetic import Worked
 from uns.history.audit.subject import Subject
 from uns.history.evidence import Inputs, Published, RawRecord, Revision, Window
-from uns.model.kpi import Known
+from uns.model.kpi import KnownDefinition
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Audit:
 
     subject: Subject
     revisions: list[Revision]
-    known: Known | None
+    known: KnownDefinition | None
     worked: list[Worked]
     window: Window
     inputs: Inputs | None = None

@@ -38,7 +38,7 @@ from uns.history.evidence import (
 )
 from uns.history.logs import Logs
 from uns.history.segments import Segment
-from uns.model.kpi import Known
+from uns.model.kpi import KnownDefinition
 
 SLACK_MS = 60_000
 """What is published together has Kafka times so near to each other."""
@@ -61,7 +61,7 @@ class Asked:
 class Model:
     """What the plant model says of definitions."""
 
-    definitions: Mapping[str, Known]
+    definitions: Mapping[str, KnownDefinition]
     plant: Plant | None = None
     lateness_us: int = 10_000_000
 

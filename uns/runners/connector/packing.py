@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from connectors.base import Batch, FactReading, Malformed, Reading
 from schemas.codec import Codec
 from schemas.records import Fact, Sample, Samples, Value
-from topology.model.plant import Plant, Suppress
+from topology.model.plant import Plant
+from topology.model.wiring import Suppress
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from connectors.base import Batch, Connector, SourceUnavailable, nothing_to_acknowledge
-from topology.model.plant import Connector as ConnectorModel
+from topology.model.wiring import ConnectorEntry
 from uns.runners.connector.outlet import Outlet, OutletBroken
 from uns.runners.connector.packing import Packer
 from uns.runners.connector.spool import Spool, SpoolError
@@ -54,7 +54,7 @@ class _Pending:
 class Runner:
     """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
 
-    def __init__(self, name: str, model: ConnectorModel, connector: Connector, packer: Packer, spool: Spool) -> None:
+    def __init__(self, name: str, model: ConnectorEntry, connector: Connector, packer: Packer, spool: Spool) -> None:
         self.name, self.spool = name, spool
         self.source_problem: str | None = "not opened yet"
         self.reopened = 0

@@ -8,7 +8,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from schemas.codec import Codec, Undecodable
 from sinks.base import Delivery, Positions, Rejected
-from topology.model.plant import Plant, Subscribe
+from topology.model.plant import Plant
+from topology.model.wiring import Subscribe
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter, topics
 from topology.namespace.path import BadPath, Path

@@ -12,7 +12,8 @@ from uns.web.screen import Context, ScreenSpec
 def _picture(plant: Plant | None) -> Board:
     if plant is None:
         return Board()
-    return Board(order=tuple(str(path) for path in plant.cells()), definition=selected(plant))
+    order = tuple(str(path) for path in plant.cells())
+    return Board(order=order, definition=selected(plant), targets=plant.targets)
 
 
 def _build(context: Context[Board]) -> Callable[[], None]:

@@ -1,6 +1,6 @@
 """What the screen shows, as a pure fold of derived records: `apply` takes one record, nothing here does I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -65,6 +65,8 @@ class Board:
     """Paths of the cells in the order of the plant model, which is the order of the line."""
     definition: Definition = field(default_factory=lambda: definition("iso22400@1"))
     """What the time elements mean; the plant's, where its model can be read."""
+    targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """(path, characteristic) → value to aim at."""
     cells: dict[str, Cell] = field(default_factory=dict)
     now: int = 0
     """Newest plant time (µs) any record has shown."""

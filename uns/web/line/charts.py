@@ -1,7 +1,7 @@
 """The board's charts as ECharts options: pure functions, so that a test can read what the screen draws."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.records import Oee, Quality
@@ -201,8 +201,11 @@ def pareto(board: Board, cells: Sequence[Cell], limit: int = 10) -> Options:
     }
 
 
-def control_chart(points: Sequence[Quality]) -> Options:
-    """Individuals with centre line, control limits (dashed) and specification limits (dotted); a flagged point names its rules."""
+def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], float] | None = None) -> Options:
+    """Individuals with centre line, control limits (dashed), specification limits and target (dotted).
+
+    A flagged point names its rules. `targets`: (path, characteristic) → value to aim at.
+    """
     data = [
         {
             "value": [point.started_at / 1000, point.value],
@@ -229,6 +232,7 @@ def control_chart(points: Sequence[Quality]) -> Options:
             (newest.lcl, "LCL", "dashed"),
             (newest.usl, "USL", "dotted"),
             (newest.lsl, "LSL", "dotted"),
+            ((targets or {}).get((newest.path, newest.characteristic)), "target", "dotted"),
         ):
             if value is not None:
                 levels.append(value)

@@ -120,7 +120,10 @@ class LineView:
             # To begin with, the one with most to look at.
             flagged = max(points, key=lambda name: sum(bool(point.rules) for point in points[name]), default=None)
             self._characteristic.set_options(list(points), value=self._characteristic.value or flagged)
-        self._draw(self._control, charts.control_chart(points.get(self._characteristic.value or "", [])))
+        self._draw(
+            self._control,
+            charts.control_chart(points.get(self._characteristic.value or "", []), self._context.picture.targets),
+        )
 
     def _draw_alerts(self, alerts: list[Alert], now: int) -> None:
         shown = [(alert.id, (now - alert.started_at) // charts.MINUTE_US) for alert in alerts]

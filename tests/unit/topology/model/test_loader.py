@@ -164,6 +164,7 @@ def test_all_problems_come_at_once() -> None:
         ("a: 1\nb: \x01\n", 2, "not YAML: character '\\x01'"),
         ("a: 1\n---\nb: 1\n", 2, "another document"),
         ("a: 2026-13-45\n", 1, "cannot be read"),
+        ("a: !!timestamp x\n", 1, "cannot be read as tag:yaml.org,2002:timestamp"),
         ("a:\n " + "[" * 100_000, 2, "more than 64 deep"),
         ("".join(" " * depth + "a:\n" for depth in range(2_000)), 65, "more than 64 deep"),
         ("a: &a [1]\nk0: &k0 [*a]\n" + "".join(f"k{n}: &k{n} [*k{n - 1}]\n" for n in range(1, 2_000)), 1, "64 deep"),
@@ -303,6 +304,21 @@ def test_numbers_of_states_are_tr88s_unless_the_source_has_its_own() -> None:
     assert (codes[0], codes[2], codes[6], codes[11], codes[17]) == ("unknown", "stopped", "execute", "held", "complete")
     own = state_codes(GOOD.replace("map: packml", "map: {0: stopped, 4: execute, RUN: execute}"))
     assert own == {0: "stopped", 4: "execute", "RUN": "execute"}
+
+
+def test_units_and_targets_are_known_by_machine_and_tag() -> None:
+    plant = plant_of(
+        GOOD
+        + "      Volume: {role: characteristic, unit: ml, target: 500}\n      Torque: {role: characteristic}\n"
+        + "      Energy: {role: energy, unit: kWh}\n"
+    )
+    line = "acme/dallas/packaging/line-1"
+    assert plant.targets == {(f"{line}/{cell}", "Volume"): 500.0 for cell in ("filler", "capper")}
+    assert plant.units == {
+        (f"{line}/{cell}", tag): unit
+        for cell in ("filler", "capper")
+        for tag, unit in (("Volume", "ml"), ("Energy", "kWh"))
+    }
 
 
 def test_a_sink_names_classes() -> None:

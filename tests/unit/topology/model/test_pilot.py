@@ -6,7 +6,7 @@ from schemas.text import micros
 from tests.unit.topology.model.test_kpis import PLANT, problems_of
 from topology.document import read
 from topology.model.loader import build
-from topology.model.pilot import Pilot
+from topology.model.pilot import PilotPlan
 from topology.namespace.path import Path
 
 PILOT = """\
@@ -25,7 +25,7 @@ pilot:
 """
 
 
-def pilot_of(text: str) -> Pilot:
+def pilot_of(text: str) -> PilotPlan:
     plant, _ = build([read("pilot.yaml", text, {}), read("plant.yaml", PLANT, {})])
     return plant.pilot["smed"]
 

@@ -91,7 +91,7 @@ CASES = {
     "unknown protocol": ("protocol: opcua", "protocol: opcau # !", "opcau"),
     "unknown key of a connector": ("url: opc.tcp", "publish_intervall_ms: 100 # !\n      url: opc.tcp", "did you mean 'publish_interval_ms'?"),
     "unknown key deep in a connector": ("node: i=85", "node: i=85\n          nodes: x # !", "did you mean 'node'?"),
-    "bad address": ("url: opc.tcp:", "url: http:x # !", "is no OPC UA endpoint"),
+    "bad address": ("url: opc.tcp:", "url: http:x # !", "opc.tcp://host:4840 is expected"),
     "bad node": ("node: i=85", "node: nonsense # !", "is no node id"),
     "path of a stranger": ("- path: acme/dallas/packaging/line-1/filler", "- path: acme/dallas/packaging/line-1/filer # !", "did you mean acme/dallas/packaging/line-1/filler?"),
     "line of a stranger": ('line-1, payload: order}', 'line-9, payload: order} # !', "did you mean acme/dallas/packaging/line-1?"),

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from uns.runtime.settings import Settings
+from uns.errors import UserError
+from uns.runtime.settings import Settings, settings
 
 
 def test_nothing_secret_is_sent_in_the_clear_by_default() -> None:
@@ -35,3 +36,32 @@ def test_each_protocol_gets_what_it_needs(protocol: str, tmp_path: Path) -> None
 
 def test_a_password_never_shows() -> None:
     assert "hunter2" not in repr(Settings(sasl_password="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("UNS_LOG_FORMAT", "jsn", "UNS_LOG_FORMAT: not known; did you mean 'json'?"),
+        ("UNS_LOG_LEVEL", "verbose", "UNS_LOG_LEVEL: not known; there are debug, info"),
+        ("UNS_SECURITY_PROTOCOL", "SASL-SSL", "UNS_SECURITY_PROTOCOL: not known; did you mean 'SASL_SSL'?"),
+        ("UNS_METRICS_PORT", "hunter2", "UNS_METRICS_PORT: a whole number is expected"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_is_expected(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    try:
+        with pytest.raises(UserError) as refused:
+            settings()
+    finally:
+        settings.cache_clear()
+    assert str(refused.value).startswith(words)
+    assert value not in str(refused.value)
+
+
+def test_case_does_not_matter_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNS_LOG_LEVEL", "INFO")
+    monkeypatch.setenv("UNS_SECURITY_PROTOCOL", "sasl_ssl")
+    assert (Settings().log_level, Settings().security_protocol) == ("info", "SASL_SSL")

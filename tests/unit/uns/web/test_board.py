@@ -228,6 +228,8 @@ def test_a_flagged_point_names_its_rules() -> None:
     assert [entry["label"]["formatter"] for entry in series["data"]] == ["", "", "", "1,5"]
     assert [mark["name"] for mark in series["markLine"]["data"]] == ["x̄", "UCL", "LCL", "USL"]
     assert charts.control_chart([])["series"][0]["data"] == []
+    aimed = charts.control_chart(points, {(points[0].path, "Offset"): 1.5})["series"][0]["markLine"]["data"]
+    assert [(mark["name"], mark["yAxis"]) for mark in aimed][-1] == ("target", 1.5)
 
 
 def test_open_alerts_are_the_severe_ones_first_and_no_cleared_ones() -> None:

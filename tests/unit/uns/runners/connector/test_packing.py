@@ -14,7 +14,7 @@ from schemas.codec import Codec
 from schemas.records import TYPES, Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
 from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
-from topology.model.plant import Suppress
+from topology.model.wiring import Suppress
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.kafka.message import QUARANTINED_MAX_BYTES

@@ -11,7 +11,7 @@ from connectors.base import Batch, Reading, Resume, SourceUnavailable
 from schemas.codec import Codec
 from schemas.records import TYPES, Sample
 from tests.harness.line_logs import CELL, plant
-from topology.model.plant import Connector as Model
+from topology.model.wiring import ConnectorEntry as Model
 from topology.namespace.path import Path as Place
 from uns.runners.connector import runner as module
 from uns.runners.connector.outlet import Outlet
