@@ -22,7 +22,7 @@ from uns.runtime.child import Child
 
 ROOT = Path(__file__).parents[1]
 OWN_CLASSES = (MessageClass.STATE, MessageClass.CHANGELOG, MessageClass.QUARANTINE)
-LINE_CLASSES = tuple(one for one in DERIVED if one is not MessageClass.CONDITION)
+LINE_CLASSES = tuple(name for name in DERIVED if name is not MessageClass.PILOT)
 """What the line fold writes."""
 STATE_ALONE = -1
 QUIX_CHECKPOINT_RECORDS = 100_000

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.cluster import Failed
 from bench.step import IDS
+from schemas.history import versions
 from uns.local import jars, java
 from uns.local.errors import ServiceError
 
@@ -23,7 +24,7 @@ COORDINATES = {
 }
 COMPILER = "org.eclipse.jdt:ecj:3.40.0"
 SOURCE = Path(__file__).parent / "java" / "StateChanges.java"
-AVRO = Path(__file__).parents[1] / "schemas" / "avro"
+PUBLISHED = Path(__file__).parents[1] / "schemas" / "published"
 PROPERTIES = {
     "processing.guarantee": "exactly_once_v2",
     "num.stream.threads": "1",
@@ -55,12 +56,17 @@ def command(build: Path) -> list[str]:
 def arguments() -> list[str]:
     """What follows bootstrap, input, output, application id, state folder and the file for the begin."""
     return [
-        str(AVRO / "Samples.avsc"),
-        str(AVRO / "State.avsc"),
+        str(_schema("Samples")),
+        str(_schema("State")),
         str(IDS["Samples"]),
         str(IDS["State"]),
         *(f"{name}={value}" for name, value in PROPERTIES.items()),
     ]
+
+
+def _schema(record: str) -> Path:
+    """The file of a record's newest published schema, which is today's."""
+    return PUBLISHED / record / f"{max(versions(record))}.avsc"
 
 
 def _fresh(classes: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import fastavro
 import msgspec
 
+from schemas import bounds
 from schemas.catalog import NAMESPACE, parsed, source
 from schemas.records import TYPES, Current, Record, Samples
 
@@ -19,6 +20,18 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _HEADER = struct.Struct(">bI")
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
 _LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
+
+
+REASONS = (
+    "null_value",
+    "truncated",
+    "bad_magic",
+    "unknown_schema",
+    "foreign_schema",
+    "bad_avro",
+    "trailing_bytes",
+)
+"""Of an `Undecodable`, every one there is."""
 
 
 class Undecodable(ValueError):
@@ -33,23 +46,30 @@ class Codec:
     """Encodes and decodes every record type.
 
     `ids` maps a record's name to its registered schema id. `writer_schema` gives the `.avsc` text behind an id that
-    is not among them (an older or newer writer) and raises `LookupError` when nobody knows it. Whatever else it raises
-    (the registry is away) comes through `decode` as it is: that is no verdict on the record.
+    is not among them and raises `LookupError` when nobody knows it; `schema_id` gives the id of a record that is
+    written for the first time and not among them. Whatever else they raise (the registry is away) comes through
+    `decode` and `encode` as it is: that is no verdict on the record.
     """
 
-    def __init__(self, ids: Mapping[str, int], writer_schema: Callable[[int], str] | None = None) -> None:
+    def __init__(
+        self,
+        ids: Mapping[str, int],
+        writer_schema: Callable[[int], str] | None = None,
+        schema_id: Callable[[str], int] | None = None,
+    ) -> None:
         self._header = {name: _HEADER.pack(MAGIC, id_) for name, id_ in ids.items()}
-        self._schema = {name: parsed(source(name)) for name in ids}
-        self._int_fields = {name: _int_fields(name) for name in ids}
+        self._schema = {name: parsed(source(name)) for name in TYPES}
+        self._int_fields = {name: _int_fields(name) for name in TYPES}
         self._name = {id_: name for name, id_ in ids.items()}
         self._writer_schema = writer_schema
+        self._schema_id = schema_id
         self._foreign: dict[int, tuple[str, Any] | Undecodable] = {}
 
     def encode(self, record: Record) -> bytes:
         """The record's bytes. Raises `ValueError` for a value that the schema cannot hold."""
         name = type(record).__name__
         buffer = io.BytesIO()
-        buffer.write(self._header[name])
+        buffer.write(self._header.get(name) or self._first_header(name))
         try:
             value = _to_avro(record)
             for field in self._int_fields[name]:
@@ -88,12 +108,16 @@ class Codec:
         else:
             name, writer = self._resolve(id_)
             reader = self._schema[name]
+            if len(data) > bounds.RECORD_MAX_BYTES:
+                raise Undecodable("bad_avro", f"{len(data)} bytes; {bounds.RECORD_MAX_BYTES} are the most")
         body = io.BytesIO(data)
         body.seek(_HEADER.size)
         try:
-            value = fastavro.schemaless_reader(body, writer, reader)
+            value = fastavro.schemaless_reader(body, writer, None)
             if body.tell() != len(data):
                 raise Undecodable("trailing_bytes", f"{len(data) - body.tell()} bytes follow the record")
+            if reader is not None:
+                value = _resolved(value, writer, reader)
             return msgspec.convert(value, TYPES[name])
         except Undecodable:
             raise
@@ -101,12 +125,6 @@ class Codec:
             # No object's address in the words: they go into a header that every replay must say again, byte for byte.
             words = _ADDRESS.sub("", str(error))
             raise Undecodable("bad_avro", f"not a {name}: {type(error).__name__}: {words}") from error
-
-    def type_name(self, data: bytes | None) -> str | None:
-        """The record's name by its header alone: to pass over, cheaply, what need not be decoded. None: not told there."""
-        if data is None or len(data) < _HEADER.size or data[0] != MAGIC:
-            return None
-        return self._name.get(_HEADER.unpack_from(data)[1])
 
     def _resolve(self, id_: int) -> tuple[str, Any]:
         """Record name and writer schema of an id that is not among ours."""
@@ -117,10 +135,20 @@ class Codec:
                 if refused.reason == "unknown_schema":  # not remembered: it may be registered any moment
                     raise
                 self._foreign[id_] = refused
-        found = self._foreign[id_]
-        if isinstance(found, Undecodable):
-            raise Undecodable(found.reason, str(found))
-        return found
+        resolved = self._foreign[id_]
+        if isinstance(resolved, Undecodable):
+            raise Undecodable(resolved.reason, str(resolved))
+        if resolved[1] == self._schema[resolved[0]]:
+            self._name[id_] = resolved[0]  # written under our own schema: from now on the short way
+        return resolved
+
+    def _first_header(self, name: str) -> bytes:
+        if self._schema_id is None:
+            raise LookupError(f"{name} has no schema id")
+        id_ = self._schema_id(name)
+        self._name[id_] = name
+        self._header[name] = _HEADER.pack(MAGIC, id_)
+        return self._header[name]
 
     def _look_up(self, id_: int) -> tuple[str, Any]:
         if self._writer_schema is None:
@@ -129,6 +157,10 @@ class Codec:
             text = self._writer_schema(id_)
         except LookupError as error:
             raise Undecodable("unknown_schema", f"schema id {id_} is not in the registry") from error
+        if len(text) > bounds.SCHEMA_MAX_CHARACTERS:
+            raise Undecodable(
+                "foreign_schema", f"schema id {id_} has {len(text)} characters; no schema of ours is so long"
+            )
         try:
             schema = parsed(text)
         except Exception as error:  # JSON Schema and Protobuf texts fail in many ways; the registry has answered
@@ -137,7 +169,25 @@ class Codec:
         namespace, _, name = full_name.rpartition(".")
         if namespace != NAMESPACE or name not in self._schema:
             raise Undecodable("foreign_schema", f"schema id {id_} is a {full_name}, no record of the namespace")
+        try:
+            bounds.check(schema)
+        except bounds.Unbounded as error:
+            raise Undecodable(
+                "foreign_schema", f"schema id {id_}, a {full_name}, cannot be decoded safely: {error}"
+            ) from error
         return name, schema
+
+
+def _resolved(value: Any, writer: Any, reader: Any) -> Any:
+    """A foreign writer's value as our schema has it: fields of its own left out, ours that it lacks at their defaults.
+
+    Through bytes of our own making. fastavro passes over fields that the reader lacks without looking where the bytes end:
+    the block of doubles that a foreign record announces would be passed over 10^11 times.
+    """
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, writer, value)
+    body.seek(0)
+    return fastavro.schemaless_reader(body, writer, reader)
 
 
 def _int_fields(name: str) -> tuple[str, ...]:

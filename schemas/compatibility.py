@@ -40,18 +40,18 @@ def problems(new: str, versions: Mapping[int, str], level: Level) -> list[str]:
     schema = _parse(new)
     if level is Level.NONE:
         return []
-    found = []
+    reasons = []
     for number, text in list(versions.items())[None if level.transitive else -1 :]:
         try:
             old = _parse(text)
         except InvalidSchema as error:
-            found.append(f"version {number} cannot be compared: {error}")
+            reasons.append(f"version {number} cannot be compared: {error}")
             continue
         if level.startswith(("BACKWARD", "FULL")):
-            found += [f"cannot read what version {number} wrote: {problem}" for problem in _read(schema, old)]
+            reasons += [f"cannot read what version {number} wrote: {problem}" for problem in _read(schema, old)]
         if level.startswith(("FORWARD", "FULL")):
-            found += [f"version {number} cannot read what it writes: {problem}" for problem in _read(old, schema)]
-    return found
+            reasons += [f"version {number} cannot read what it writes: {problem}" for problem in _read(old, schema)]
+    return reasons
 
 
 def _read(reader: avro.schema.Schema, writer: avro.schema.Schema) -> list[str]:

@@ -30,11 +30,11 @@ def broken() -> list[tuple[str, str]]:
 def problems_of(name: str, text: str) -> list[str]:
     """What stops a text from being a record's current schema. Raises `InvalidSchema`."""
     published = versions(name)
-    found = problems(text, published, COMPATIBILITY)
+    broken_promises = problems(text, published, COMPATIBILITY)
     newest = max(published, default=0)
     if not published or json.loads(published[newest]) != json.loads(text):
-        found.append(
-            f"differs from its newest published version; publish it: copy schemas/avro/{name}.avsc to "
-            f"schemas/published/{name}/{newest + 1}.avsc"
+        broken_promises.append(
+            f"differs from its newest published version; publish it: "
+            f"`uns schema show {name} > schemas/published/{name}/{newest + 1}.avsc`"
         )
-    return found
+    return broken_promises

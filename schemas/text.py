@@ -32,10 +32,10 @@ def iso(micros: int) -> str:
 
 def micros(text: str) -> int:
     """Microseconds UTC of an ISO 8601 time. Raises `ValueError` without an offset: a time without one is a guess."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError(f"time {text!r} has no offset; write e.g. {text}Z or {text}+01:00")
-    return micros_of(found)
+    return micros_of(moment)
 
 
 def to_plain(record: Record) -> dict[str, Any]:
@@ -67,15 +67,15 @@ def _times(name: str) -> Times:
 
 
 def _times_of(schema: Mapping[str, Any], named: dict[str, Times]) -> Times:
-    found: dict[str, Any] = {}
+    times: dict[str, Any] = {}
     for field in schema["fields"]:
         for part in field["type"] if isinstance(field["type"], list) else [field["type"]]:
             inner = part["items"] if isinstance(part, dict) and part.get("type") == "array" else part
             if isinstance(inner, dict) and inner.get("logicalType") == "timestamp-micros":
-                found[field["name"]] = True
+                times[field["name"]] = True
             elif isinstance(inner, dict) and inner.get("type") == "record":
-                named[inner["name"]] = found[field["name"]] = _times_of(inner, named)
-    return found
+                named[inner["name"]] = times[field["name"]] = _times_of(inner, named)
+    return times
 
 
 def _map_times(value: Any, times: Times, convert: Any) -> Any:

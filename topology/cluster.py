@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.catalog import sources
-from schemas.records import DERIVED_TYPES
 from topology.model.plant import Access, Plant, Retention
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import ONE, Filter
@@ -21,8 +20,8 @@ COMPATIBILITY = "BACKWARD_TRANSITIVE"
 STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
-PRODUCED = tuple(dict.fromkeys(MessageClass(record.message_class) for record in DERIVED_TYPES))
-"""Derived classes that some fold writes today; the others have no topic until one does."""
+ABOVE_AREAS = (MessageClass.KPI, MessageClass.PILOT, MessageClass.QUARANTINE)
+"""Classes of sites and of the enterprise: roll-ups, pilots over several areas, and raw records that name no area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,12 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
     """Topics, subjects and ACLs of a plant."""
     topics: dict[str, Topic] = {}
     for area, partitions in plant.areas().items():
-        for message_class in (MessageClass.RAW, *PRODUCED, MessageClass.QUARANTINE, MessageClass.CHANGELOG):
+        for message_class in (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE, MessageClass.CHANGELOG):
             name = topic(area, message_class, prefix)
             topics[name] = Topic(name, partitions, _config(message_class, plant.retention))
     for place in plant.places():
-        if place.level < Level.AREA:  # roll-ups, and what carries no path or one above the areas
-            for message_class in (MessageClass.KPI, MessageClass.QUARANTINE):
+        if place.level < Level.AREA:
+            for message_class in ABOVE_AREAS:
                 name = topic(place, message_class, prefix)
                 topics[name] = Topic(name, 1, _config(message_class, plant.retention))
     granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))

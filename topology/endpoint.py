@@ -74,9 +74,9 @@ def header_value(text: str, origin: str = "the secret") -> bytes:
 class Login(BaseModel):
     """Options: who we are. To be mixed into a configuration."""
 
-    username: str | None = Field(None, description="user")
-    password: SecretText | None = Field(None, description="password; prefer the file")
-    password_file: FilePath | None = Field(None, description="file with the password")
+    username: str | None = Field(None, description="user", examples=["uns"])
+    password: SecretText | None = Field(None, description="password; prefer the file", examples=["${PASSWORD}"])
+    password_file: FilePath | None = Field(None, description="file with the password", examples=["/run/secrets/uns"])
 
     @property
     def secret(self) -> str | None:
@@ -88,5 +88,7 @@ class Trust(BaseModel):
     """Options: whose certificates are believed. To be mixed into a configuration."""
 
     ca_file: FilePath | None = Field(
-        None, description="CA certificates (PEM) that signed the other side's; the system's by default"
+        None,
+        description="CA certificates (PEM) that signed the other side's; the system's by default",
+        examples=["/etc/uns/ca.pem"],
     )

@@ -2,7 +2,7 @@
 //
 // exactly_once_v2, one stream thread, a key-value store with cache and changelog. Avro: generic records with cached
 // schemas, reused readers, writers, records and buffers. Arguments: bootstrap, input topic, output topic, application
-// id, state folder, file for the begin, Samples.avsc, State.avsc, their two schema ids, then name=value pairs.
+// id, state folder, file for the begin, the schemas of Samples and State, their two schema ids, then name=value pairs.
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;

@@ -17,8 +17,11 @@ _LEVEL = re.compile(r"\{(\d+)\}")
 class Subscription(ConnectorConfig):
     """One topic filter, and where its messages belong."""
 
-    topic: str = Field(description="MQTT topic filter, with + and # as MQTT has them")
-    path: str = Field(description="path of the messages; {n} is the n-th level of the topic, counted from 0")
+    topic: str = Field(description="MQTT topic filter, with + and # as MQTT has them", examples=["acme/+/+/+/+/data"])
+    path: str = Field(
+        description="path of the messages; {n} is the n-th level of the topic, counted from 0",
+        examples=["acme/{1}/{2}/{3}/{4}"],
+    )
     payload: Payload = Field("samples", description="what a message is: samples, or one fact")
 
     @field_validator("topic")
@@ -57,9 +60,11 @@ class Subscription(ConnectorConfig):
 class MqttConfig(Login, Trust, ConnectorConfig):
     """One broker, one session."""
 
-    broker: str = Field(description="mqtt://host:port, or mqtts://host:port for TLS")
+    broker: str = Field(description="mqtt://host:port, or mqtts://host:port for TLS", examples=["mqtt://10.0.0.8:1883"])
     client_id: str = Field(
-        min_length=1, description="names the session at the broker: keep it, and never use it twice at once"
+        min_length=1,
+        description="names the session at the broker: keep it, and never use it twice at once",
+        examples=["uns-dallas"],
     )
     keep_alive_s: int = Field(15, ge=2, le=3600, description="a link that is silent for 1.5 times this is dead")
     connect_timeout_s: float = Field(

@@ -22,8 +22,14 @@ def _node_id(text: str) -> str:
 class Machine(ConnectorConfig):
     """One machine: the variables below a node, or the ones listed."""
 
-    path: str = Field(description="path of the machine in the namespace")
-    node: str | None = Field(None, description="node id; the variables below it become tags, by browse name")
+    path: str = Field(
+        description="path of the machine in the namespace", examples=["acme/dallas/packaging/line-1/filler"]
+    )
+    node: str | None = Field(
+        None,
+        description="node id; the variables below it become tags, by browse name",
+        examples=["ns=2;s=filler", "i=85"],
+    )
     tags: dict[str, str] = Field(
         default_factory=dict, description="tag → node id, for variables anywhere; goes before `node`"
     )
@@ -58,7 +64,7 @@ class Machine(ConnectorConfig):
 class OpcUaConfig(Login, ConnectorConfig):
     """One server."""
 
-    url: str = Field(description="endpoint, opc.tcp://host:port/path")
+    url: str = Field(description="endpoint, opc.tcp://host:port/path", examples=["opc.tcp://10.0.0.7:4840"])
     publish_interval_ms: float = Field(250.0, ge=10, description="how often the server sends what has changed")
     sampling_interval_ms: float = Field(
         0.0, ge=0, description="how often the server looks at a variable; 0: as fast as it can"
@@ -73,10 +79,12 @@ class OpcUaConfig(Login, ConnectorConfig):
     security_mode: Literal["Sign", "SignAndEncrypt"] = Field(
         "SignAndEncrypt", description="message security mode, with a policy"
     )
-    certificate: FilePath | None = Field(None, description="our certificate (DER or PEM), with a policy")
-    private_key: FilePath | None = Field(None, description="its key")
+    certificate: FilePath | None = Field(
+        None, description="our certificate (DER or PEM), with a policy", examples=["/etc/uns/opcua.der"]
+    )
+    private_key: FilePath | None = Field(None, description="its key", examples=["/run/secrets/opcua.pem"])
     server_certificate: FilePath | None = Field(
-        None, description="the server's certificate, so that no other is believed"
+        None, description="the server's certificate, so that no other is believed", examples=["/etc/uns/server.der"]
     )
     machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
 

@@ -1,72 +1,64 @@
 """One work unit: the samples it sent, the facts that hold for it and what was published about it.
 
 Samples only update sets here (series, signs of life, newest values); everything derived is computed from the sets at the
-next tick, over the stretch of time that changed (`touched`).
+next tick, over the stretch of time that changed (`touched`). What only one derivation knows is not here but its own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from processors.base import Rejection
 from processors.cell.tags import Measured, Metered, Named, Slot, Whole, outranks, refuse
 from processors.inputs.counters import MADE_BEFORE, Counted, Counter
-from processors.inputs.facts import Facts
+from processors.inputs.facts import ToldFacts
 from processors.inputs.journal import Journal
-from processors.inputs.pieces import Pieces
-from processors.inputs.schedule import Plan
+from processors.inputs.line_facts import LineFacts
+from processors.inputs.measurements import Measurements
 from processors.inputs.series import Series
 from processors.output.ledger import Ledger
-from processors.spc.chart import Chart
-from processors.timeline import noise, stops
-from processors.timeline.elements import MAINTENANCE, PLAIN, Context, Elements
+from processors.timeline import noise
+from processors.timeline.elements import PLAIN, Context, Elements
+from processors.timeline.sums import DAY, ORDERS, SHIFTS, Running, Sums
 from processors.timeline.timeline import UNKNOWN, Interval, Names, Timeline
-from processors.timeline.windows import Group, Groups, Totals, Windows, merge
+from processors.timeline.windows import Windows
 from processors.units import HOUR, INF
-from schemas.records import Downtime, Order, Sample, Shift
-from topology.kpi.definition import KpiFormula
-from topology.model.plant import EquipmentType, Tag
-from topology.model.shifts import Days
+from schemas.records import Downtime, Reason, Sample
+from topology.model.plant import EquipmentType
+from topology.model.tags import Tag
 
 TAGS_MAX = 512
 """Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""
-CHARTS_MAX = 64
+CHARACTERISTICS_MAX = 64
 """Characteristics of one cell."""
-BASELINE = 25
-"""Points from which limits are learnt where the equipment type says nothing."""
 COUNTED: dict[str, Counted] = {"good_count": "good", "scrap_count": "scrap", "rework_count": "rework"}
 """Role of a tag → what it counts."""
 
 
 class Cell:
-    """State of one work unit inside the fold."""
+    """State of one work unit inside the fold. Its methods alone write its attributes, but for the marks at the end,
+    which the tick clears (`processors.cell_fold`)."""
 
     __slots__ = (
-        "acknowledged",
+        "awaited",
         "born",
-        "carry",
-        "charts",
         "counters",
-        "days",
         "elements",
         "facts",
         "floor",
         "fresh",
         "gone",
         "journal",
-        "last_good",
         "ledger",
         "line",
+        "measurements",
         "names",
         "packed_hours",
         "path",
-        "piece_before",
-        "plan",
-        "points",
         "reasons",
-        "replanned",
+        "rescheduled",
+        "schedule",
         "series",
         "settled",
-        "silent_from",
-        "site_kpis",
+        "sums",
         "tags",
         "timeline",
         "touched",
@@ -78,64 +70,59 @@ class Cell:
     def __init__(
         self,
         path: str,
-        line: str,
+        line: LineFacts,
         equipment: EquipmentType,
         ledger: Ledger,
         names: Names,
         elements: Elements,
-        days: Days,
-        site_kpis: Mapping[str, KpiFormula],
     ) -> None:
-        self.days = days
-        self.site_kpis = site_kpis
         self.path = path
         self.line = line
         self.type = equipment
         self.ledger = ledger
         self.names = names
         self.elements = elements
+        # inputs
         silent_after_s = equipment.silent_after_s
         self.timeline = Timeline(names, INF if silent_after_s is None else round(silent_after_s * 1_000_000))
         self.counters: list[Counter] = []
         self.reasons = Series()
         self.series: dict[str, Series] = {}
-        self.charts: dict[str, Chart] = {}
-        self.points: dict[str, Series] = {}
-        """Points published of characteristics that are tags: value as `quality.ordinal`, in place of the offset the revision."""
+        """Samples kept, by tag. Of a characteristic: its points published, value as `spc.chart.ordinal`, in place of the
+        offset the revision."""
+        self.measurements: dict[str, Measurements] = {}
+        """By characteristic, those too that are only inspected by hand."""
         self.tags: dict[str, Slot] = {}
         for tag, spec in equipment.tags.items():
             self.tags[tag] = self._slot(tag, spec)
+        self.facts = ToldFacts()
+        self.schedule = line.schedule(self.facts)
+        # inputs read as time
         self.windows = Windows(self.intervals, self.counters, elements, self._stopped, self._starting_up)
-        self.facts = Facts()
-        self.plan = Plan((), (), False, False, days)
-        self.carry: dict[str, Groups] = {}
-        """Sums of windows still of interest over hours already let go, by `order <id>` or `shift <id>`."""
+        self.sums = Sums(self.windows, self.timeline, ledger)
+        # memory
         self.journal = Journal()
         self.born: int | None = None
         """The earliest sign of life there ever was."""
-        self.settled = -INF
-        """The tick up to which derived records are up to date."""
-        self.watermark = -INF
-        """The watermark of that tick."""
-        self.silent_from: int | None = None
-        """The last sign of life of the silence that was declared, while it lasts."""
-        self.touched: list[tuple[int, int]] = []
-        self.acknowledged: list[tuple[str, int, str]] = []
-        """Alerts acknowledged since the last tick: (kind, started_at, by whom)."""
-        self.last_good: tuple[int, str, str, int, int, int] | None = None
-        """The last good piece before the floor, as `changeover.Origin`."""
-        self.piece_before: tuple[int, Pieces | None] | None = None
-        """An hour's begin, and the last piece before it."""
-        self.replanned = False
-        """Whether orders or shifts changed since the last tick."""
-        self.fresh = False
-        """Whether a sample had an effect since the last tick."""
         self.floor = 0
-        """Samples before this full hour were let go."""
+        """Samples before this full hour were evicted."""
         self.packed_hours: set[int] = set()
         """Hours packed since the last save."""
         self.gone: set[str] = set()
         """State keys (what follows `path|`) dropped since the last save."""
+        # marks
+        self.settled = -INF
+        """The tick up to which derived records are up to date."""
+        self.watermark = -INF
+        """The watermark of that tick."""
+        self.touched: list[tuple[int, int]] = []
+        """Stretches that changed since the last tick, where they had been derived already."""
+        self.rescheduled = False
+        """Whether orders or shifts changed since the last tick."""
+        self.fresh = False
+        """Whether a sample had an effect since the last tick."""
+        self.awaited = False
+        """Whether a fact for one derivation alone came in since the last tick."""
 
     # --- samples
 
@@ -145,7 +132,7 @@ class Cell:
         tags = self.tags
         life = self.timeline.life
         heard = life.ends[-1] if life.ends else INF
-        patience = life.silent_after if self.silent_from is None else -1
+        patience = life.silent_after if life.silent_from is None else -1
         late = ahead = 0
         for sample in samples:
             at = sample.at
@@ -174,7 +161,7 @@ class Cell:
             elif not (life.starts and life.starts[-1] <= at <= heard):
                 self._hear(at)
                 heard = life.ends[-1]
-                patience = -1 if self.silent_from is not None else life.silent_after
+                patience = -1 if life.silent_from is not None else life.silent_after
         if late:
             refused.append(
                 self._outside("late", late, "older than the correction horizon; `uns replay` can still fold them in")
@@ -194,31 +181,31 @@ class Cell:
 
     def listen(self, now: int) -> None:
         """Declares silence once nothing has been heard for too long, and its end."""
-        life = self.timeline.life
-        if not life.ends:
-            return
-        heard = life.ends[-1]
-        if self.silent_from is not None and self.silent_from != heard:
-            self.silent_from = None
-        if self.silent_from is None and now - heard > life.silent_after:
-            self.silent_from = heard
-            self.touch(heard, INF)
+        silent_from = self.timeline.life.declare(now)
+        if silent_from is not None:
+            self.touch(silent_from, INF)
 
     def slot(self, tag: str) -> Slot:
-        found = self.tags.get(tag)
-        if found is None:
-            found = self.tags[tag] = Slot(tag)
-        return found
+        """What a tag's samples are for; a tag that no one knew is only carried along."""
+        slot = self.tags.get(tag)
+        if slot is None:
+            slot = self.tags[tag] = Slot(tag)
+        return slot
 
-    def chart(self, characteristic: str) -> Chart:
-        """The chart of a characteristic; one that is only inspected by hand gets its chart with the first value."""
-        found = self.charts.get(characteristic)
-        if found is None:
-            found = self.charts[characteristic] = Chart(baseline=BASELINE, lsl=None, usl=None)
-        return found
+    def measured(self, characteristic: str) -> Measurements | None:
+        """The values of a characteristic; one that is only inspected by hand is known from its first value on. None
+        where there are too many already."""
+        values = self.measurements.get(characteristic)
+        if values is None and len(self.measurements) < CHARACTERISTICS_MAX:
+            values = self.measurements[characteristic] = Measurements()
+        return values
 
-    def has_room_for(self, characteristic: str) -> bool:
-        return characteristic in self.charts or len(self.charts) < CHARTS_MAX
+    def inspect(self, characteristic: str, at: int, inspection: str, value: float, offset: int) -> bool:
+        """Adds a value measured by hand; False where there are too many characteristics already."""
+        values = self.measured(characteristic)
+        if values is not None and values.add(at, inspection, value, offset):
+            self.fresh = True
+        return values is not None
 
     def touch(self, start: int, end: int) -> None:
         """Marks [start, end) as changed, where it had been derived already, and what the noise floor sees it from."""
@@ -234,6 +221,11 @@ class Cell:
         self.journal.add(tag, at, value, offset)
         self.fresh = True
         self.touch(at, following)
+
+    def note(self, tag: str, series: Series, at: int, value: int, revision: int) -> None:
+        """Adds a published point to a series of this cell and to the journal: nothing is derived from it."""
+        if series.add(at, value, revision) is not None:
+            self.journal.add(tag, at, value, revision)
 
     def _slot(self, tag: str, spec: Tag) -> Slot:
         """What the samples of a tag are for, by its role."""
@@ -255,9 +247,9 @@ class Cell:
                 self.series[tag] = self.reasons
                 return Whole(tag, self.reasons)
             case "characteristic":
-                chart = self.charts[tag] = Chart(baseline=spec.baseline, lsl=spec.lsl, usl=spec.usl)
-                self.series[tag] = self.points[tag] = Series()
-                return Measured(tag, chart)
+                self.series[tag] = Series()
+                values = self.measurements[tag] = Measurements()
+                return Measured(tag, values)
             case _:
                 return Slot(tag)
 
@@ -266,17 +258,15 @@ class Cell:
 
     # --- facts
 
-    def replan(self, line: Facts, shifts_told: bool, orders_told: bool) -> None:
-        """Takes the orders and shifts of the line and its own as they are now; its own replace those of the same id."""
-        orders = {order.id: (order, offset) for order, offset in [*line.of(Order), *self.facts.of(Order)]}
-        shifts = {shift.id: (shift, offset) for shift, offset in [*line.of(Shift), *self.facts.of(Shift)]}
-        self.plan = Plan(
-            sorted(orders.values(), key=lambda pair: (pair[0].started_at, pair[0].id)),
-            sorted(shifts.values(), key=lambda pair: (pair[0].started_at, pair[0].id)),
-            shifts_told,
-            orders_told,
-            self.days,
-        )
+    def reschedule(self) -> None:
+        """Takes the orders and shifts of the line and its own as they are now."""
+        self.schedule = self.line.schedule(self.facts)
+
+    def operator_reasons(self) -> list[tuple[Reason, int]]:
+        """What operators said of stops of the line and of this cell, with raw offsets, in order of begin and id."""
+        reasons = self.line.facts.of(Reason) + self.facts.of(Reason)
+        reasons.sort(key=lambda pair: (pair[0].started_at, pair[0].id))
+        return reasons
 
     # --- time
 
@@ -312,59 +302,42 @@ class Cell:
         rule = self.elements.definition.options.start_up
         if rule is None:
             return False
-        if order is not None and at - self.plan.orders[order].start < rule.of_order_s * 1_000_000:
+        if order is not None and at - self.schedule.orders[order].start < rule.of_order_s * 1_000_000:
             return True
         mode = self.timeline.mode.in_force(at)
         return mode is not None and self.names.texts[mode.value] in rule.modes
 
     # --- memory
 
-    def let_go(self, floor: int, now: int, watermark: int) -> None:
+    def evict(self, floor: int, now: int, watermark: int) -> None:
         """Forgets samples before `floor` (a full hour), after adding their sums to the windows that still run on."""
         before = floor // HOUR
         if self.born is not None:
             for start, end in self.touched:
                 self.windows.invalidate(start, end)
             first = max(self.floor, self.born) // HOUR
-            windows = [(0, order.order.id, order.start, order.end) for order in self.plan.orders.values()]
-            windows += [(1, shift.shift.id, shift.start, shift.end) for shift in self.plan.shifts.values()]
-            day = self.days.at(floor)
-            windows.append((2, day.name, day.start, day.end))
-            for part, name, start, end in windows:
-                if start < floor < end:
-                    self._carry(part, name, max(first, start // HOUR), before, now, watermark)
-            live = {window_label(part, name) for part, name, _, end in windows if end > floor}
-            self.carry = {label: groups for label, groups in self.carry.items() if label in live}
+            self.sums.carry_over(self.schedule, self._running(floor), first, before, now, watermark)
         for series in self.series.values():
-            self.gone.update(f"hour|{hour}" for hour in series.prune(before))
+            self.gone.update(f"hour|{hour}" for hour in series.evict(before))
         for hour in self.ledger.prune(before):
             self.gone.update((f"out|{hour}", f"add|{hour}"))
         self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
-        self.timeline.life.prune(floor)
-        self.windows.forget(before)
+        self.timeline.life.evict(floor)
+        self.windows.evict(before)
         self.floor = floor
 
-    def _carry(self, part: int, name: str, first: int, before: int, now: int, watermark: int) -> None:
-        carried = self.carry.setdefault(window_label(part, name), {})
-        for hour in range(first, before):
-            for group, totals in self.windows.hour(self.plan, hour, now, watermark).items():
-                if group[part] == name:
-                    merge(carried, {group: totals})
-        for piece in self.plan.pieces(first * HOUR, before * HOUR):
-            group = Group(piece.order, piece.shift, piece.day)
-            if group[part] == name:
-                maintained = self.timeline.in_mode_us(MAINTENANCE, piece.start, piece.end, now)
-                found = stops.within(self.ledger, piece.start, piece.end)
-                if maintained or found:
-                    merge(
-                        carried,
-                        {group: Totals(self.windows.nothing().element_us, maintained_us=maintained, stopped=found)},
-                    )
+    def _running(self, at: int) -> list[Running]:
+        """The orders, shifts and the day whose sums must go on over `at`, and those that have ended."""
+        windows = [Running(ORDERS, of.order.id, of.start, of.end) for of in self.schedule.orders.values()]
+        windows += [Running(SHIFTS, of.shift.id, of.start, of.end) for of in self.schedule.shifts.values()]
+        day = self.line.days.at(at)
+        windows.append(Running(DAY, day.name, day.start, day.end))
+        return windows
 
-    def cool(self, before: int) -> None:
+    def pack(self, before: int) -> None:
         """Packs samples and published records of hours below the hour number `before`."""
         for series in self.series.values():
-            self.packed_hours.update(series.cool(before))
+            self.packed_hours.update(series.pack(before))
         self.gone.update(f"new|{number}" for number in self.journal.drop(before))
         self.ledger.cool(before)
 
@@ -374,8 +347,3 @@ class Cell:
         self.packed_hours |= hours
         self.gone.update(f"new|{number}" for number in numbers)
         return bool(hours)
-
-
-def window_label(part: int, name: str) -> str:
-    """Names a window in `carry`: an order (part 0 of a group), a shift (1) or a day (2)."""
-    return f"{('order', 'shift', 'day')[part]} {name}"

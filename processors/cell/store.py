@@ -9,28 +9,112 @@ Keys (path: of a cell, or of a line where facts are told):
   path|hour|h    samples of hour h, packed, once it is past
   path|out|h     what was published with a begin in hour h, packed
   path|add|h     the same, what is newer than the packed
-  path|chart|c   control chart of characteristic c
-  path|line      of a line: up to when its bottlenecks are derived, and what changed late since
-  path|parts|h   of a line: what each cell was to its bottlenecks in hour h
+  path|of|d      what derivation d alone knows of the cell or the line (processors.derive.derivation)
+  path|of|d|p    a part of it
+
+Values are maps by name. A name that is not known is passed over, one that is missing takes its default: so a field with a
+default, or a derivation, may come or go without a new `state_version`. A name keeps its meaning for ever.
 """
 
 from collections.abc import Iterator, Mapping
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
 from processors.cell.cell import Cell
-from processors.inputs.facts import KINDS, Fact, Facts
-from processors.inputs.journal import Line
+from processors.inputs.facts import KINDS, Fact, ToldFacts
+from processors.inputs.journal import Arrival
+from processors.inputs.line_facts import LineFacts
+from processors.inputs.measurements import SavedValue
 from processors.inputs.series import Entry, Packed
 from processors.output.ledger import Ledger
-from processors.timeline import windows
+from processors.timeline.windows import SavedHour, SavedTotals
 from processors.units import HOUR, INF
 from schemas.records import Sample, Value
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.decode
+encode = msgspec.msgpack.Encoder().encode
+
+
+class Head(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is the fold's own, and not a cell's."""
+
+    now: int = 0
+    names: list[str] = []
+    """Of states and modes."""
+    definition: str = ""
+    fingerprint: str = ""
+    """Of the definition's content."""
+    logged: int = 0
+    """The latest `Input.logged_at` that was ahead of the tick before it."""
+
+
+class SavedTold(msgspec.Struct, omit_defaults=True, gc=False):
+    shifts: bool = False
+    orders: bool = False
+
+
+class SavedFact(msgspec.Struct, gc=False):
+    offset: int
+    fact: msgspec.Raw
+
+
+class SavedSample(msgspec.Struct, omit_defaults=True, gc=False, rename={"value": "v", "quality": "q"}):
+    at: int
+    value: Value = None
+    quality: int = 0
+
+
+class SavedEntry(msgspec.Struct, gc=False, rename={"value": "v", "offset": "o"}):
+    at: int
+    value: int
+    offset: int
+
+
+class SavedSeries(msgspec.Struct, gc=False):
+    """An hour of one series."""
+
+    block: bytes
+    last: SavedEntry
+
+
+class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
+    """What of a cell is small and changes with every sample. Names and meanings are those of `Cell` and its parts."""
+
+    born: int | None = None
+    settled: int = -INF
+    watermark: int = -INF
+    floor: int = 0
+    silent_from: int | None = None
+    touched: list[tuple[int, int]] = []
+    awaited: bool = False
+    rescheduled: bool = False
+    fresh: bool = False
+    life: list[tuple[int, int]] = []
+    """Chains of signs of life: begin, end."""
+    newest: dict[str, SavedSample] = {}
+    """By tag."""
+    carry: dict[str, SavedEntry] = {}
+    """By tag: the newest sample of those evicted."""
+    carried: dict[str, list[SavedTotals]] = {}
+    """By window: its sums over evicted hours."""
+    sums: SavedHour | None = None
+    measured: dict[str, list[SavedValue]] = {}
+    """By characteristic: values that the watermark has not passed."""
+
+    @property
+    def heard(self) -> int | None:
+        """The last sign of life."""
+        return self.life[-1][1] if self.life else None
+
+
+decode_head = msgspec.msgpack.Decoder(Head).decode
+decode_cell = msgspec.msgpack.Decoder(SavedCell).decode
+_decode_told = msgspec.msgpack.Decoder(SavedTold).decode
+_decode_fact = msgspec.msgpack.Decoder(SavedFact).decode
+_decode_hour = msgspec.msgpack.Decoder(dict[str, SavedSeries]).decode
+
+
+# --- facts
 
 
 def fact_key(path: str, kind: str, name: str) -> str:
@@ -38,33 +122,31 @@ def fact_key(path: str, kind: str, name: str) -> str:
 
 
 def encode_fact(fact: Fact, offset: int) -> bytes:
-    return _encode((offset, fact))
+    return encode(SavedFact(offset, msgspec.Raw(encode(fact))))
 
 
-def restore_facts(facts: Facts, parts: Mapping[str, bytes]) -> None:
+def load_facts(facts: ToldFacts, parts: Mapping[str, bytes]) -> None:
     """Puts back the facts among a path's keys (what follows `path|`)."""
     for key, data in parts.items():
         if key.startswith("fact|"):
-            kind = key.split("|")[1]
-            offset, fact = _decode(data)
-            facts.put(msgspec.convert(fact, KINDS[kind]), offset)
+            saved = _decode_fact(data)
+            facts.put(msgspec.msgpack.decode(saved.fact, type=KINDS[key.split("|")[1]]), saved.offset)
 
 
-class Head(msgspec.Struct, array_like=True, gc=False):
-    """What is the fold's own, and not a cell's."""
-
-    now: int
-    names: list[str]
-    """Of states and modes."""
-    definition: str
-    fingerprint: str
-    """Of the definition's content."""
-    logged: int = 0
-    """The latest `Input.logged_at` that was ahead of the tick before it."""
+def line_changes(line: LineFacts) -> tuple[str, bytes]:
+    """The key that says what has ever been told for a line."""
+    return f"{line.path}|told", encode(SavedTold(line.shifts_told, line.orders_told))
 
 
-encode = msgspec.msgpack.Encoder().encode
-decode_head = msgspec.msgpack.Decoder(Head).decode
+def load_line(line: LineFacts, parts: Mapping[str, bytes]) -> None:
+    """Puts back what was told for a line from its keys (what follows `path|`)."""
+    if "told" in parts:
+        told = _decode_told(parts["told"])
+        line.shifts_told, line.orders_told = told.shifts, told.orders
+    load_facts(line.facts, parts)
+
+
+# --- a cell
 
 
 def redefined(parts: dict[str, bytes], same_label: bool) -> list[str]:
@@ -74,138 +156,108 @@ def redefined(parts: dict[str, bytes], same_label: bool) -> list[str]:
     is published anew, as far back as samples are kept.
     """
     if "cell" in parts:
-        small = decode_small(parts["cell"])
-        small.carry, small.sums = {}, None
+        saved = decode_cell(parts["cell"])
+        saved.carried, saved.sums = {}, None
         if same_label:
-            small.touched = [(0, small.settled)]
+            saved.touched = [(0, saved.settled)]
         else:
-            small.touched, small.settled, small.watermark = [], -INF, -INF
-        parts["cell"] = _encode(small)
+            saved.touched, saved.settled, saved.watermark = [], -INF, -INF
+        parts["cell"] = encode(saved)
     gone = [] if same_label else [key for key in parts if key.startswith(("out|", "add|"))]
     for key in gone:
         del parts[key]
     return gone
 
 
-def encode_told(shifts: bool, orders: bool) -> bytes:
-    return _encode((shifts, orders))
-
-
-def decode_told(data: bytes) -> tuple[bool, bool]:
-    shifts, orders = _decode(data)
-    return shifts, orders
-
-
 def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
-    """Keys of a cell that changed since the last call; clears the marks."""
-    path = cell.path
+    """Keys of a cell (what follows `path|`) that changed since the last call; clears the marks."""
     for key in cell.gone:  # first: what came back since then is given again below
-        yield f"{path}|{key}", None
+        yield key, None
     cell.gone.clear()
-    yield f"{path}|cell", _encode(_small(cell))
+    yield "cell", encode(_saved(cell))
     for number, data in cell.journal.save().items():
-        yield f"{path}|new|{number}", data
-    for key, value in cell.ledger.changes():
-        yield f"{path}|{key}", value
+        yield f"new|{number}", data
+    yield from cell.ledger.changes()
     for hour in sorted(cell.packed_hours):
-        found = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
-        if found:
-            yield f"{path}|hour|{hour}", _encode(found)
+        blocks = {tag: packed for tag, series in cell.series.items() if (packed := series.packed(hour)) is not None}
+        if blocks:
+            saved = {tag: SavedSeries(packed.data, SavedEntry(*packed.last)) for tag, packed in blocks.items()}
+            yield f"hour|{hour}", encode(saved)
     cell.packed_hours.clear()
-    for name, chart in cell.charts.items():
-        if chart.changed:
-            chart.changed = False
-            yield f"{path}|chart|{name}", _encode(chart.dump())
 
 
-class Small(msgspec.Struct, array_like=True, gc=False):
-    """What of a cell is small and changes with every sample."""
-
-    born: int | None
-    settled: int
-    watermark: int
-    floor: int
-    silent_from: int | None
-    touched: list[tuple[int, int]]
-    acknowledged: list[tuple[str, int, str]]
-    replanned: bool
-    fresh: bool
-    starts: list[int]
-    ends: list[int]
-    newest: dict[str, tuple[int, Value, int]]
-    """Tag → at, value, quality."""
-    carries: dict[str, Entry]
-    carry: dict[str, list[Any]]
-    sums: tuple[int, int, list[Any]] | None
-    last_good: tuple[int, str, str, int, int, int] | None = None
-
-
-decode_small = msgspec.msgpack.Decoder(Small).decode
-
-
-def _small(cell: Cell) -> Small:
+def _saved(cell: Cell) -> SavedCell:
     life = cell.timeline.life
-    return Small(
-        cell.born,
-        cell.settled,
-        cell.watermark,
-        cell.floor,
-        cell.silent_from,
-        cell.touched,
-        cell.acknowledged,
-        cell.replanned,
-        cell.fresh,
-        life.starts,
-        life.ends,
-        {tag: (s.at, s.value, s.quality) for tag, slot in cell.tags.items() if (s := slot.newest) is not None},
-        {tag: series.carry for tag, series in cell.series.items() if series.carry is not None},
-        {label: windows.dump(groups) for label, groups in cell.carry.items()},
-        None if (kept := cell.windows.newest) is None else (kept[0], kept[1], windows.dump(kept[2])),
-        cell.last_good,
+    return SavedCell(
+        born=cell.born,
+        settled=cell.settled,
+        watermark=cell.watermark,
+        floor=cell.floor,
+        silent_from=life.silent_from,
+        touched=cell.touched,
+        awaited=cell.awaited,
+        rescheduled=cell.rescheduled,
+        fresh=cell.fresh,
+        life=list(zip(life.starts, life.ends, strict=True)),
+        newest={
+            tag: SavedSample(s.at, s.value, s.quality)
+            for tag, slot in cell.tags.items()
+            if (s := slot.newest) is not None
+        },
+        carry={tag: SavedEntry(*series.carry) for tag, series in cell.series.items() if series.carry is not None},
+        carried={label: cell.windows.dump(groups) for label, groups in cell.sums.carried.items()},
+        sums=cell.windows.newest,
+        measured={
+            name: values.dump()
+            for name, values in cell.measurements.items()
+            if values or name not in cell.series  # one inspected by hand is known from its first value on
+        },
     )
 
 
-def restore_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
+def load_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
     """Puts back a new cell from its keys (what follows `path|`), given in any order."""
     for key, data in parts.items():
         if key.startswith("hour|"):
-            for tag, (block, last) in _decode(data).items():
+            for tag, hour in _decode_hour(data).items():
                 if tag in cell.series:
-                    cell.series[tag].restore_hour(int(key[5:]), Packed(block, Entry(*last)))
-    restore_ledger(cell.ledger, parts)
-    lines: list[Line] = []
+                    last = Entry(hour.last.at, hour.last.value, hour.last.offset)
+                    cell.series[tag].restore_hour(int(key[5:]), Packed(hour.block, last))
+    load_ledger(cell.ledger, parts)
+    arrivals: list[Arrival] = []
     for key, data in parts.items():
         if key.startswith("new|"):
-            lines += cell.journal.restore(int(key[4:]), data)
-        elif key.startswith("chart|"):
-            cell.chart(key[6:]).load(_decode(data))
-    for tag, at, value, offset in sorted(lines, key=itemgetter(1)):  # in order of time little is unpacked
-        if tag in cell.series:
-            cell.series[tag].add(at, value, offset)
+            arrivals += cell.journal.load(int(key[4:]), data)
+    for sample in sorted(arrivals, key=attrgetter("at")):  # in order of time little is unpacked
+        if sample.tag in cell.series:
+            cell.series[sample.tag].add(sample.at, sample.value, sample.offset)
     if "cell" in parts:
-        _restore_small(cell, decode_small(parts["cell"]))
+        _load_saved(cell, decode_cell(parts["cell"]))
 
 
-def restore_ledger(ledger: Ledger, parts: Mapping[str, bytes]) -> None:
+def load_ledger(ledger: Ledger, parts: Mapping[str, bytes]) -> None:
     """Puts back a new ledger from the keys of its path (what follows `path|`)."""
     for hour in sorted({int(key[4:]) for key in parts if key.startswith(("out|", "add|"))}):
         ledger.restore(hour, parts.get(f"out|{hour}"), parts.get(f"add|{hour}"))
 
 
-def _restore_small(cell: Cell, small: Small) -> None:
+def _load_saved(cell: Cell, saved: SavedCell) -> None:
     life = cell.timeline.life
-    cell.born, cell.settled, cell.watermark, cell.floor = small.born, small.settled, small.watermark, small.floor
-    cell.silent_from, cell.touched, cell.acknowledged = small.silent_from, small.touched, small.acknowledged
-    cell.replanned, cell.fresh, life.starts, life.ends = small.replanned, small.fresh, small.starts, small.ends
-    if small.sums is not None:
-        hour, done, rows = small.sums
-        cell.windows.restore(hour, done, windows.load(rows))
-    for tag, (at, value, quality) in small.newest.items():
-        cell.slot(tag).newest = Sample(tag, at, value, quality)
-    for tag, entry in small.carries.items():
+    cell.born, cell.settled, cell.watermark, cell.floor = saved.born, saved.settled, saved.watermark, saved.floor
+    cell.touched, cell.awaited = saved.touched, saved.awaited
+    cell.rescheduled, cell.fresh = saved.rescheduled, saved.fresh
+    life.starts, life.ends = [start for start, _ in saved.life], [end for _, end in saved.life]
+    life.silent_from = saved.silent_from
+    if saved.sums is not None:
+        cell.windows.keep(saved.sums.hour, saved.sums.done, cell.windows.load(saved.sums.sums))
+    for tag, sample in saved.newest.items():
+        cell.slot(tag).newest = Sample(tag, sample.at, sample.value, sample.quality)
+    for tag, entry in saved.carry.items():
         if tag in cell.series:
-            cell.series[tag].carry = entry
+            cell.series[tag].carry = Entry(entry.at, entry.value, entry.offset)
     for series in cell.series.values():
-        series.prune(cell.floor // HOUR)
-    cell.last_good = small.last_good
-    cell.carry = {label: windows.load(rows) for label, rows in small.carry.items()}
+        series.evict(cell.floor // HOUR)
+    for characteristic, values in saved.measured.items():
+        if (known := cell.measured(characteristic)) is not None:
+            known.load(values)
+    cell.sums.carried = {label: cell.windows.load(rows) for label, rows in saved.carried.items()}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from processors.base import Rejection
+from processors.inputs.measurements import Measurements
 from processors.inputs.series import Series
-from processors.spc.chart import Chart
 from schemas.records import Sample, Value, is_good
 
 COUNT_MAX = 1 << 40
@@ -15,8 +15,8 @@ MEASURE_MAX = 1e100
 """Measured values stay within ± this, so that their sums stay finite."""
 
 
-class Unit(Protocol):
-    """The work unit whose tags these are."""
+class Taker(Protocol):
+    """The work unit whose tags these are, as far as a tag must know it."""
 
     path: str
     fresh: bool
@@ -35,7 +35,7 @@ class Slot:
         self.tag = tag
         self.newest: Sample | None = None
 
-    def take(self, unit: Unit, sample: Sample, offset: int) -> Rejection | None:
+    def take(self, unit: Taker, sample: Sample, offset: int) -> Rejection | None:
         """Gives the unit what the sample says, or says what is wrong with it."""
         return None
 
@@ -52,7 +52,7 @@ class Named(Slot):
         self.codes = codes
         self.unknown = unknown
 
-    def take(self, unit: Unit, sample: Sample, offset: int) -> Rejection | None:
+    def take(self, unit: Taker, sample: Sample, offset: int) -> Rejection | None:
         value = sample.value
         if sample.quality & 0xC0000000:
             unit.put(self.tag, self.series, sample.at, self.unknown, offset)
@@ -82,7 +82,7 @@ class Whole(Slot):
         self.limit = COUNT_MAX if modulus is None else min(modulus, COUNT_MAX)
         self.before = before
 
-    def take(self, unit: Unit, sample: Sample, offset: int) -> Rejection | None:
+    def take(self, unit: Taker, sample: Sample, offset: int) -> Rejection | None:
         if sample.quality & 0xC0000000:
             return None
         value = sample.value
@@ -113,7 +113,7 @@ class Metered(Slot):
         self.series = series
         self.before = before
 
-    def take(self, unit: Unit, sample: Sample, offset: int) -> Rejection | None:
+    def take(self, unit: Taker, sample: Sample, offset: int) -> Rejection | None:
         if sample.quality & 0xC0000000:
             return None
         value = _number(sample)
@@ -130,14 +130,14 @@ class Metered(Slot):
 class Measured(Slot):
     """A characteristic: a finite number; a bad sample is no point."""
 
-    __slots__ = ("chart",)
+    __slots__ = ("values",)
     reads = True
 
-    def __init__(self, tag: str, chart: Chart) -> None:
+    def __init__(self, tag: str, values: Measurements) -> None:
         super().__init__(tag)
-        self.chart = chart
+        self.values = values
 
-    def take(self, unit: Unit, sample: Sample, offset: int) -> Rejection | None:
+    def take(self, unit: Taker, sample: Sample, offset: int) -> Rejection | None:
         if sample.quality & 0xC0000000:
             return None
         value = _number(sample)
@@ -147,12 +147,12 @@ class Measured(Slot):
             return refuse(unit, "not_finite", sample, "a finite number is expected")
         if abs(value) > MEASURE_MAX:
             return refuse(unit, "out_of_range", sample, f"at most {MEASURE_MAX:g} is possible")
-        if self.chart.add(sample.at, "", float(value), offset):
+        if self.values.add(sample.at, "", float(value), offset):
             unit.fresh = True
         return None
 
 
-def refuse(unit: Unit, reason: str, sample: Sample, advice: str) -> Rejection:
+def refuse(unit: Taker, reason: str, sample: Sample, advice: str) -> Rejection:
     return Rejection(reason, f"{unit.path} {sample.tag} = {sample.value!r}: {advice}", sample.tag)
 
 

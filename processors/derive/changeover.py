@@ -15,17 +15,22 @@ corrected after that. Brought up to date every provisional_s. Of what lies befor
 known, so that a changeover over a weekend is measured, too.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from processors.cell.cell import Cell
-from processors.cell.view import View
+from processors.derive.derivation import Derivation, Saved
 from processors.inputs import pieces
 from processors.inputs.counters import Counted
 from processors.inputs.pieces import MADE, NOT_GOOD
-from processors.inputs.schedule import BUSY, Plan
+from processors.inputs.schedule import BUSY, Schedule
 from processors.output.withdrawal import emptied
 from processors.timeline.elements import SETUP
 from processors.timeline.timeline import NO_OFFSET, hull
+from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Changeover, Derived
 
@@ -44,63 +49,95 @@ class Run(NamedTuple):
     orders: tuple[str, ...]
 
 
-class Origin(NamedTuple):
-    """The last good piece of the product before."""
+class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last good piece of the product before. It is saved as it is."""
 
     at: int
     order: str
     product: str
     until: int
     """The end of its order."""
-    planned_us: int
+    planned_us: int = 0
     """Planned busy time from the piece to the floor, where it lies before it."""
-    offset: int
+    offset: int = 0
 
 
-def runs(plan: Plan) -> list[Run]:
-    found: list[Run] = []
-    for span in plan.orders.values():
+def runs(schedule: Schedule) -> list[Run]:
+    in_a_row: list[Run] = []
+    for span in schedule.orders.values():
         product, name = span.order.product, span.order.id
-        if found and found[-1].product == product:
-            found[-1] = found[-1]._replace(end=span.end, orders=(*found[-1].orders, name))
+        if in_a_row and in_a_row[-1].product == product:
+            in_a_row[-1] = in_a_row[-1]._replace(end=span.end, orders=(*in_a_row[-1].orders, name))
         else:
-            found.append(Run(product, span.start, span.end, (name,)))
-    return found
+            in_a_row.append(Run(product, span.start, span.end, (name,)))
+    return in_a_row
 
 
-def derive(cell: Cell, view: View) -> list[Derived]:
-    """Changeovers that still go on, and those that something late has touched."""
-    if not (view.flush or cell.touched) or not any(counter.what == "good" for counter in cell.counters):
-        return []
-    begun = [run for run in runs(cell.plan) if run.start <= view.now]
-    reopened = _reopened(cell, view)
-    stale = {record.started_at for record in reopened if record.started_at >= view.begin}
-    orders = {record.to_order for record in reopened}
-    claimed: set[int] = set()
-    out: list[Derived] = []
-    for n, run in enumerate(begun):
-        if n == 0 and cell.last_good is None:
-            continue  # nothing was made before it
-        last = n + 1 == len(begun)
-        since = begun[n - 1].start if n else view.begin
-        # An hour: it may have come and gone since the last flush.
-        going_on = view.flush and (last or run.end > view.previous_watermark - HOUR)
-        if not going_on and orders.isdisjoint(run.orders) and not _touched(cell, since, run.end):
-            continue
-        known = _known(cell, run)
-        if known is not None:
-            if known.started_at < view.begin and (cell.last_good is None or known.started_at != cell.last_good[0]):
-                continue  # its begin is kept no more
-            if known.status != "provisional" and not _touched(cell, known.started_at, _end(known)):
+class ChangeoverRecords(Derivation):
+    """Changeovers of one cell."""
+
+    __slots__ = ("_changed", "last_good")
+
+    name = KIND
+    kinds = (KIND,)
+    records = (Changeover,)
+
+    def __init__(self, cell: Cell) -> None:
+        self.last_good: Origin | None = None
+        """The last good piece before the floor."""
+        self._changed = False
+
+    def derive(self, cell: Cell, view: View) -> list[Derived]:
+        """Changeovers that still go on, and those that something late has touched."""
+        if not (view.moment.flush or cell.touched) or not any(counter.what == "good" for counter in cell.counters):
+            return []
+        begun = [run for run in runs(cell.schedule) if run.start <= view.now]
+        reopened = _reopened(cell, view)
+        stale = {record.started_at for record in reopened if record.started_at >= view.begin}
+        orders = {record.to_order for record in reopened}
+        claimed: set[int] = set()
+        out: list[Derived] = []
+        for n, run in enumerate(begun):
+            if n == 0 and self.last_good is None:
+                continue  # nothing was made before it
+            last = n + 1 == len(begun)
+            since = begun[n - 1].start if n else view.begin
+            # An hour: it may have come and gone since the last flush.
+            going_on = view.moment.flush and (last or run.end > view.previous_watermark - HOUR)
+            if not going_on and orders.isdisjoint(run.orders) and not _touched(cell, since, run.end):
                 continue
-            stale.add(known.started_at)
-        found = _publish(cell, view, run, last)
-        if found is not None:
-            claimed.add(found[0])
-            out += found[1]
-    for start in sorted(stale - claimed):
-        out += cell.ledger.withdraw(KIND, start, **emptied(cell.ledger.get(KIND, start)))
-    return out
+            known = _known(cell, run)
+            if known is not None:
+                if known.started_at < view.begin and (self.last_good is None or known.started_at != self.last_good.at):
+                    continue  # its begin is kept no more
+                if known.status != "provisional" and not _touched(cell, known.started_at, _end(known)):
+                    continue
+                stale.add(known.started_at)
+            published = _publish(cell, view, run, last, self.last_good)
+            if published is not None:
+                claimed.add(published[0])
+                out += published[1]
+        for start in sorted(stale - claimed):
+            out += cell.ledger.withdraw(KIND, start, **emptied(cell.ledger.get(KIND, start)))
+        return out
+
+    def expire(self, cell: Cell, floor: int) -> None:
+        """Notes the last good piece before `floor`, and how much was planned since."""
+        begin, origin = cell.floor, _origin(cell, floor, cell.floor)
+        if origin is not None:
+            self.last_good = replace(origin, planned_us=_planned(cell.schedule, origin.at, floor))
+        elif (known := self.last_good) is not None:
+            planned_us = known.planned_us + _planned(cell.schedule, max(known.at, begin), floor)
+            self.last_good = replace(known, planned_us=planned_us)
+        self._changed = self.last_good is not None
+
+    def dump(self) -> Iterator[tuple[str, msgspec.Struct | None]]:
+        if self._changed and self.last_good is not None:
+            self._changed = False
+            yield "", self.last_good
+
+    def load(self, saved: Saved, redefined: bool) -> None:
+        self.last_good = msgspec.msgpack.decode(saved[""].state, type=Origin)
 
 
 def _reopened(cell: Cell, view: View) -> list[Changeover]:
@@ -109,15 +146,15 @@ def _reopened(cell: Cell, view: View) -> list[Changeover]:
     Changeovers of a machine never overlap.
     """
     ledger = cell.ledger
-    starts = {start for kind, start in ledger.open if kind == KIND} if view.flush else set()
+    starts = {start for kind, start in ledger.open if kind == KIND} if view.moment.flush else set()
     for lo, hi in cell.touched:
         before = ledger.start_before(KIND, lo)
         known = ledger.get(KIND, before) if before is not None else None
         if known is not None and before is not None and _end(known) >= lo:
             starts.add(before)
         starts.update(ledger.starts(KIND, lo, hi + 1))
-    found = (ledger.get(KIND, start) for start in sorted(starts))
-    return [known for known in found if isinstance(known, Changeover)]
+    records = (ledger.get(KIND, start) for start in sorted(starts))
+    return [known for known in records if isinstance(known, Changeover)]
 
 
 def _touched(cell: Cell, start: int, end: int) -> bool:
@@ -141,12 +178,12 @@ def _known(cell: Cell, run: Run) -> Changeover | None:
     return None
 
 
-def _publish(cell: Cell, view: View, run: Run, last: bool) -> tuple[int, list[Derived]] | None:
+def _publish(
+    cell: Cell, view: View, run: Run, last: bool, last_good: Origin | None
+) -> tuple[int, list[Derived]] | None:
     """(begin, what is new) of the changeover to a run; None where there is none."""
-    plan, counters = cell.plan, cell.counters
-    origin = _origin(cell, run.start, view.begin)
-    if origin is None and cell.last_good is not None:
-        origin = Origin(*cell.last_good)
+    schedule, counters = cell.schedule, cell.counters
+    origin = _origin(cell, run.start, view.begin) or last_good
     if origin is None or origin.product == run.product:
         return None
     until = min(run.end, view.now)
@@ -156,7 +193,7 @@ def _publish(cell: Cell, view: View, run: Run, last: bool) -> tuple[int, list[De
     if flying:
         setup = next(iter(_setups(cell, begun, min(begun + EARLY, until), view.now)), None)
         if setup is not None and (late := pieces.last(counters, GOOD, begun, setup[0] + 1)) is not None:
-            origin, begun = origin._replace(at=late.counted_at, offset=late.offset), late.at + 1
+            origin, begun = replace(origin, at=late.counted_at, offset=late.offset), late.at + 1
             first = _first_good(cell, run, begun, until)
     if first is None and not last:
         return None
@@ -168,10 +205,10 @@ def _publish(cell: Cell, view: View, run: Run, last: bool) -> tuple[int, list[De
     tried = end if trial is None else trial.counted_at
     run_from = max((over for _, over in setups if over <= tried), default=tried)
     scrap = sum(piece.number for piece in pieces.made(counters, NOT_GOOD, setup_from, end + (first is not None)))
-    on_machine = plan.piece(first.at if first is not None else end - 1).order
+    on_machine = schedule.slice_at(first.at if first is not None else end - 1).order
     offsets = hull(origin.offset, origin.offset, *((first.offset,) * 2 if first else (NO_OFFSET,) * 2))
     target_s = cell.type.changeover_target_s
-    found = cell.ledger.put(
+    new = cell.ledger.put(
         Changeover,
         KIND,
         origin.at,
@@ -185,61 +222,53 @@ def _publish(cell: Cell, view: View, run: Run, last: bool) -> tuple[int, list[De
         teardown_us=setup_from - origin.at,
         setup_us=run_from - setup_from,
         run_in_us=end - run_from,
-        planned_us=origin.planned_us + _planned(plan, max(origin.at, view.begin), end),
+        planned_us=origin.planned_us + _planned(schedule, max(origin.at, view.begin), end),
         target_us=None if target_s is None else round(target_s * 1_000_000),
         scrap=scrap,
     )
-    return origin.at, found
+    return origin.at, new
 
 
 def _origin(cell: Cell, before: int, begin: int) -> Origin | None:
     """The last good piece counted for any order before an instant."""
-    while (found := pieces.last(cell.counters, GOOD, begin, before)) is not None:
-        order = cell.plan.order_at(found.at)
+    while (piece := pieces.last(cell.counters, GOOD, begin, before)) is not None:
+        order = cell.schedule.order_at(piece.at)
         if order is not None:
-            return Origin(found.counted_at, order.id, order.product, cell.plan.orders[order.id].end, 0, found.offset)
-        before = max(cell.plan.piece(found.at).start, begin)
+            return Origin(
+                piece.counted_at, order.id, order.product, cell.schedule.orders[order.id].end, 0, piece.offset
+            )
+        before = max(cell.schedule.slice_at(piece.at).start, begin)
     return None
 
 
-def remember(cell: Cell, floor: int) -> None:
-    """Notes the last good piece before `floor`, before samples and facts from there are let go."""
-    found = _origin(cell, floor, cell.floor)
-    if found is not None:
-        cell.last_good = found._replace(planned_us=_planned(cell.plan, found.at, floor))
-    elif cell.last_good is not None:
-        known = Origin(*cell.last_good)
-        cell.last_good = known._replace(
-            planned_us=known.planned_us + _planned(cell.plan, max(known.at, cell.floor), floor)
-        )
-
-
-def _planned(plan: Plan, start: int, end: int) -> int:
+def _planned(schedule: Schedule, start: int, end: int) -> int:
     return (
-        sum(piece.end - piece.start for piece in plan.pieces(start, end) if piece.status == BUSY) if start < end else 0
+        sum(piece.end - piece.start for piece in schedule.slices(start, end) if piece.status == BUSY)
+        if start < end
+        else 0
     )
 
 
-def _first_good(cell: Cell, run: Run, start: int, end: int) -> pieces.Pieces | None:
+def _first_good(cell: Cell, run: Run, start: int, end: int) -> pieces.Count | None:
     """The first good piece counted for one of the run's orders from `start` on."""
-    while (found := pieces.first(cell.counters, GOOD, start, end)) is not None:
-        piece = cell.plan.piece(found.at)
-        if piece.order in run.orders:
-            return found
-        start = piece.end
+    while (counted := pieces.first(cell.counters, GOOD, start, end)) is not None:
+        planned = cell.schedule.slice_at(counted.at)
+        if planned.order in run.orders:
+            return counted
+        start = planned.end
     return None
 
 
 def _setups(cell: Cell, start: int, end: int, now: int) -> list[tuple[int, int]]:
     """When the machine was in mode setup in [start, end)."""
-    found: list[tuple[int, int]] = []
+    setups: list[tuple[int, int]] = []
     for interval in cell.intervals(start, end, now):
         if interval.mode == SETUP:
-            if found and found[-1][1] == interval.start:
-                found[-1] = (found[-1][0], interval.end)
+            if setups and setups[-1][1] == interval.start:
+                setups[-1] = (setups[-1][0], interval.end)
             else:
-                found.append((interval.start, interval.end))
-    return found
+                setups.append((interval.start, interval.end))
+    return setups
 
 
 def _unhalted(cell: Cell, start: int, end: int, now: int) -> bool:

@@ -1,64 +1,77 @@
 """Snapshots: what a screen shows of a cell now. At most one per cell and tick, and one every provisional_s in any case."""
 
 from processors.cell.cell import Cell
-from processors.cell.view import View
 from processors.derive import oee
-from processors.timeline import sums
+from processors.derive.derivation import Derivation
 from processors.timeline.timeline import UNKNOWN
+from processors.timeline.view import View
+from processors.timeline.windows import Groups
 from processors.units import HOUR
-from schemas.records import Current, CurrentTag, Derived, Inputs, State
+from schemas.records import Current, CurrentTag, Derived, State
 
 KIND = "current"
 
 
-def derive(cell: Cell, view: View, inputs: Inputs) -> list[Derived]:
-    """The snapshot at this tick. Each is a record of its own; the compacted topic keeps the newest of a path.
+class Snapshots(Derivation):
+    """Each is a record of its own; the compacted topic keeps the newest of a path."""
 
-    Pieces and OEE are those of the shift so far; where no shift has ever been told, those of the running hour.
-    """
-    ledger = cell.ledger
-    begun = ledger.start_before("state", view.now + 1)
-    state = ledger.get("state", begun) if begun is not None else None
-    piece = cell.plan.piece(view.now)
-    if piece.shift is not None:
-        groups = sums.shift_sums(cell, piece.shift, view)
-    elif cell.plan.shifts_told or cell.born is None:
-        groups = {}
-    else:
-        groups = cell.windows.hour(cell.plan, view.now // HOUR, view.now, view.watermark)
-    measured = oee.measures(groups, cell.plan, cell.type.ideal_cycle_s, cell.elements)
-    order = cell.plan.order_at(view.now)
-    alerts = sum(1 for kind, _ in ledger.lasting if kind.startswith("alert."))
-    found = isinstance(state, State)
-    return [
-        Current(
-            id=f"{ledger.natural_id(KIND, view.now)}:0",
-            path=cell.path,
-            started_at=view.now,
-            ended_at=None,
-            definition=ledger.definition,
-            status="provisional",
-            revision=0,
-            inputs=inputs,
-            at=view.now,
-            state=state.state if isinstance(state, State) else UNKNOWN,
-            mode=state.mode if isinstance(state, State) else UNKNOWN,
-            state_since=state.started_at if found and state is not None else None,
-            last_seen=cell.timeline.life.last_seen,
-            order=order.id if order is not None else None,
-            product=order.product if order is not None else None,
-            shift=piece.shift,
-            good=measured.totals.good,
-            scrap=measured.totals.scrap,
-            availability=measured.availability,
-            performance=measured.performance,
-            quality=measured.quality,
-            oee=measured.oee,
-            open_alerts=alerts,
-            tags=tuple(
-                CurrentTag(name, slot.newest.at, slot.newest.value, slot.newest.quality)
-                for name, slot in sorted(cell.tags.items())
-                if slot.newest is not None
-            ),
-        )
-    ]
+    __slots__ = ()
+
+    name = KIND
+    kinds = (KIND,)
+    records = (Current,)
+
+    def snapshot(self, cell: Cell, view: View) -> list[Derived]:
+        """The snapshot at this tick, where there is anything new to show.
+
+        Pieces and OEE are those of the shift so far; where no shift has ever been told, those of the running hour.
+        """
+        if not (view.said or cell.fresh or view.moment.flush):
+            return []
+        ledger = cell.ledger
+        begun = ledger.start_before("state", view.now + 1)
+        state = ledger.get("state", begun) if begun is not None else None
+        known = state if isinstance(state, State) else None
+        measured = oee.measures(_sums(cell, view), cell.schedule, cell.type.ideal_cycle_s, cell.elements)
+        order = cell.schedule.order_at(view.now)
+        return [
+            Current(
+                id=f"{ledger.natural_id(KIND, view.now)}:0",
+                path=cell.path,
+                started_at=view.now,
+                ended_at=None,
+                definition=ledger.definition,
+                status="provisional",
+                revision=0,
+                inputs=view.moment.inputs,
+                at=view.now,
+                state=known.state if known is not None else UNKNOWN,
+                mode=known.mode if known is not None else UNKNOWN,
+                state_since=known.started_at if known is not None else None,
+                last_seen=cell.timeline.life.last_seen,
+                order=order.id if order is not None else None,
+                product=order.product if order is not None else None,
+                shift=cell.schedule.slice_at(view.now).shift,
+                good=measured.totals.good,
+                scrap=measured.totals.scrap,
+                availability=measured.availability,
+                performance=measured.performance,
+                quality=measured.quality,
+                oee=measured.oee,
+                open_alerts=sum(1 for kind, _ in ledger.lasting if kind.startswith("alert.")),
+                tags=tuple(
+                    CurrentTag(name, slot.newest.at, slot.newest.value, slot.newest.quality)
+                    for name, slot in sorted(cell.tags.items())
+                    if slot.newest is not None
+                ),
+            )
+        ]
+
+
+def _sums(cell: Cell, view: View) -> Groups:
+    shift = cell.schedule.slice_at(view.now).shift
+    if shift is not None:
+        return cell.sums.shift(cell.schedule, shift, view)
+    if cell.schedule.shifts_told or cell.born is None:
+        return {}
+    return cell.sums.hour(cell.schedule, view.now // HOUR, view)

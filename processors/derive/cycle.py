@@ -12,18 +12,20 @@ as long. Counters read seldom blur single cycles, which is why BEATEN leaves roo
 Provisional each half hour while the hour is open, final when the watermark passes its end, corrected after that.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
 
 from processors.cell.cell import Cell
-from processors.cell.view import View
+from processors.derive.derivation import Derivation
 from processors.derive.oee import ideal_cycle_us
 from processors.inputs import pieces
 from processors.inputs.counters import MADE_BEFORE, increments
-from processors.inputs.pieces import MADE, Pieces
+from processors.inputs.pieces import MADE, Count
 from processors.output.withdrawal import emptied
 from processors.timeline.timeline import NO_OFFSET
+from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Cycle, Derived
 
@@ -36,7 +38,11 @@ MEASURED, BEATEN, OUT_OF_REACH = 20, Fraction(4, 5), Fraction(3, 2)
 PERCENTILES = {"min_us": 0, "p5_us": 5, "p10_us": 10, "median_us": 50, "p95_us": 95, "max_us": 100}
 
 
-class Cycles:
+Before = Callable[[Cell, View, int], Count | None]
+"""(cell, view, begin of an hour) → the last piece before it."""
+
+
+class ProductCycles:
     """The cycles of one product."""
 
     def __init__(self) -> None:
@@ -47,12 +53,12 @@ class Cycles:
 
     def content(self) -> dict[str, Any]:
         """What a record says."""
-        found: dict[str, Any] = dict(
+        lengths: dict[str, Any] = dict(
             zip(PERCENTILES, percentiles(self.lengths, tuple(PERCENTILES.values())), strict=True)
         )
         ideal = rounded(self.ideal_us, self.count)
-        suspicion = suspect(self.count, self.total_us, self.ideal_us, found["p10_us"])
-        return found | {
+        suspicion = suspect(self.count, self.total_us, self.ideal_us, lengths["p10_us"])
+        return lengths | {
             "cycles": self.count,
             "interrupted": self.interrupted,
             "cycles_us": self.total_us,
@@ -60,14 +66,14 @@ class Cycles:
             "slow": self.slow,
             "ideal_cycle_us": ideal,
             "suspicion": suspicion,
-            "suggested_ideal_us": found["p10_us"] if suspicion is not None else None,
+            "suggested_ideal_us": lengths["p10_us"] if suspicion is not None else None,
         }
 
 
 def percentiles(lengths: list[tuple[int, int]], wanted: tuple[int, ...]) -> list[int | None]:
     """Nearest ranks, for rising `wanted`: the smallest value that so many in a hundred do not exceed."""
     total = sum(count for _, count in lengths)
-    found: list[int | None] = []
+    ranks: list[int | None] = []
     passed, ranked = 0, iter(sorted(lengths))
     value: int | None = None
     for percent in wanted:
@@ -75,8 +81,8 @@ def percentiles(lengths: list[tuple[int, int]], wanted: tuple[int, ...]) -> list
         while passed < rank:
             value, count = next(ranked)
             passed += count
-        found.append(value)
-    return found
+        ranks.append(value)
+    return ranks
 
 
 def suspect(count: int, total_us: int, ideal_us: int, fast_us: int | None) -> str | None:
@@ -92,40 +98,61 @@ def rounded(total: int, count: int) -> int | None:
     return (2 * total + count) // (2 * count) if count else None
 
 
-def derive(cell: Cell, view: View) -> list[Derived]:
-    """Hours that are due."""
-    if not any(counter.what in MADE for counter in cell.counters):
-        return []
-    out: list[Derived] = []
-    show = view.last or view.now // SHOWN != cell.settled // SHOWN
-    first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
-    for hour in range(first // HOUR, view.now // HOUR + 1):
-        start, end = hour * HOUR, (hour + 1) * HOUR
-        late = end <= view.watermark and any(lo <= end and hi >= start - LOOK for lo, hi in cell.touched)
-        if late or view.due(start, end, show and end > view.now):
-            out += _hour(cell, view, start, end)
-    return out
+class CycleRecords(Derivation):
+    """Cycles by product and hour."""
 
+    __slots__ = ("_piece_before",)
 
-def _hour(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
-    out: list[Derived] = []
-    ledger = cell.ledger
-    found = {_kind(product): (product, cycles) for product, cycles in _cycles(cell, view, start, end).items()}
-    for kind, (product, cycles) in sorted(found.items()):
-        out += ledger.put(
-            Cycle,
-            kind,
-            start,
-            end if end <= view.now else None,
-            end <= view.watermark,
-            view.inputs(cycles.first_offset, cycles.last_offset),
-            product=product,
-            **cycles.content(),
-        )
-    for kind in ledger.kinds():
-        if kind.partition(".")[0] == KIND and kind not in found and ledger.starts(kind, start, start + 1):
-            out += ledger.withdraw(kind, start, **emptied(ledger.get(kind, start)))
-    return out
+    name = KIND
+    kinds = (KIND,)
+    records = (Cycle,)
+
+    def __init__(self, cell: Cell) -> None:
+        self._piece_before: tuple[int, Count | None] | None = None
+        """An hour's begin, and the last piece before it. Not saved: it can be looked for again."""
+
+    def derive(self, cell: Cell, view: View) -> list[Derived]:
+        """Hours that are due."""
+        if not any(counter.what in MADE for counter in cell.counters):
+            return []
+        out: list[Derived] = []
+        show = view.moment.last or view.now // SHOWN != cell.settled // SHOWN
+        first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
+        for hour in range(first // HOUR, view.now // HOUR + 1):
+            start, end = hour * HOUR, (hour + 1) * HOUR
+            late = end <= view.watermark and any(lo <= end and hi >= start - LOOK for lo, hi in cell.touched)
+            if late or view.due(start, end, show and end > view.now):
+                out += self._hour(cell, view, start, end)
+        return out
+
+    def _hour(self, cell: Cell, view: View, start: int, end: int) -> list[Derived]:
+        out: list[Derived] = []
+        ledger = cell.ledger
+        by_product = _cycles(cell, view, start, end, self._before)
+        by_kind = {_kind(product): (product, cycles) for product, cycles in by_product.items()}
+        for kind, (product, cycles) in sorted(by_kind.items()):
+            out += ledger.put(
+                Cycle,
+                kind,
+                start,
+                end if end <= view.now else None,
+                end <= view.watermark,
+                view.inputs(cycles.first_offset, cycles.last_offset),
+                product=product,
+                **cycles.content(),
+            )
+        for kind in ledger.kinds():
+            if kind.partition(".")[0] == KIND and kind not in by_kind and ledger.starts(kind, start, start + 1):
+                out += ledger.withdraw(kind, start, **emptied(ledger.get(kind, start)))
+        return out
+
+    def _before(self, cell: Cell, view: View, start: int) -> Count | None:
+        """The last piece within LOOK before an hour; kept until something late comes before it ends."""
+        known = self._piece_before
+        stale = known is None or known[0] != start or any(lo <= start for lo, _ in cell.touched)
+        if known is None or stale or (known[1] is not None and known[1].at < view.begin):
+            known = self._piece_before = start, pieces.last(cell.counters, MADE, max(start - LOOK, view.begin), start)
+        return known[1]
 
 
 def _kind(product: str | None) -> str:
@@ -133,29 +160,29 @@ def _kind(product: str | None) -> str:
     return KIND if product is None else f"{KIND}.{quote(product, safe='')}"
 
 
-def _cycles(cell: Cell, view: View, start: int, end: int) -> dict[str | None, Cycles]:
+def _cycles(cell: Cell, view: View, start: int, end: int, before_hour: Before) -> dict[str | None, ProductCycles]:
     """Product → the cycles that end in [start, end), as far as it is over."""
     until = min(end, view.now)
-    plan, slow = cell.plan, cell.type.slow_cycle_factor
+    schedule, slow = cell.schedule, cell.type.slow_cycle_factor
     counted = _counted(cell, start, until)
     if not counted:
         return {}
-    before = _before(cell, view, start)
+    before = before_hour(cell, view, start)
     since = -INF if before is None else before.counted_at
     begin = start if before is None else before.at
     running = [*_running(cell, begin, until, view.now), (INF, INF)]
     run_from, run_to = running[0]
     n = 0
-    found: dict[str | None, Cycles] = {}
-    piece = plan.piece(begin)
-    product, ideal_us = _made_of(cell, piece.order)
+    by_product: dict[str | None, ProductCycles] = {}
+    planned = schedule.slice_at(begin)
+    product, ideal_us = _made_of(cell, planned.order)
     known_product, cycles = product, None
     for at, number, reset, offset in counted:
-        if not piece.start <= at - MADE_BEFORE < piece.end:
-            piece = plan.piece(at - MADE_BEFORE)
-            product, ideal_us = _made_of(cell, piece.order)
+        if not planned.start <= at - MADE_BEFORE < planned.end:
+            planned = schedule.slice_at(at - MADE_BEFORE)
+            product, ideal_us = _made_of(cell, planned.order)
         if cycles is None or product != known_product:
-            cycles = found.setdefault(product, Cycles())
+            cycles = by_product.setdefault(product, ProductCycles())
         while run_to < at - MADE_BEFORE:
             n += 1
             run_from, run_to = running[n]
@@ -174,52 +201,43 @@ def _cycles(cell: Cell, view: View, start: int, end: int) -> dict[str | None, Cy
         if cycles.last_offset < offset or cycles.last_offset == NO_OFFSET:
             cycles.last_offset = offset
         since, known_product = at, product
-    return found
-
-
-def _before(cell: Cell, view: View, start: int) -> Pieces | None:
-    """The last piece within LOOK before an hour; kept until something late comes before it ends."""
-    known = cell.piece_before
-    stale = known is None or known[0] != start or any(lo <= start for lo, _ in cell.touched)
-    if known is None or stale or (known[1] is not None and known[1].at < view.begin):
-        known = cell.piece_before = start, pieces.last(cell.counters, MADE, max(start - LOOK, view.begin), start)
-    return known[1]
+    return by_product
 
 
 def _counted(cell: Cell, start: int, end: int) -> list[tuple[int, int, int, int]]:
     """(when the counter said so, pieces, whether it began again, offset) of the pieces made in [start, end)."""
-    found: list[tuple[int, int, int, int]] = []
+    counted: list[tuple[int, int, int, int]] = []
     for counter in cell.counters:
         if counter.what in MADE:
             said = 0 if counter.increments else MADE_BEFORE
             made = increments(counter, start, end)
-            found += [(at + said, number, reset, offset) for at, number, reset, offset in made if number]
-    found.sort()
+            counted += [(at + said, number, reset, offset) for at, number, reset, offset in made if number]
+    counted.sort()
     merged: list[tuple[int, int, int, int]] = []
     last = -INF
-    for one in found:
-        if one[0] == last:
+    for count in counted:
+        if count[0] == last:
             _, number, reset, offset = merged[-1]
-            merged[-1] = (last, number + one[1], reset | one[2], offset)
+            merged[-1] = (last, number + count[1], reset | count[2], offset)
         else:
-            merged.append(one)
-            last = one[0]
+            merged.append(count)
+            last = count[0]
     return merged
 
 
 def _running(cell: Cell, start: int, end: int, now: int) -> list[tuple[int, int]]:
     """The stretches of [start, end) in which the machine runs, apart from each other."""
-    found: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int]] = []
     for interval in cell.intervals(start, end, now):
         if cell.elements.runs(interval.state, interval.mode):
-            if found and found[-1][1] == interval.start:
-                found[-1] = (found[-1][0], interval.end)
+            if stretches and stretches[-1][1] == interval.start:
+                stretches[-1] = (stretches[-1][0], interval.end)
             else:
-                found.append((interval.start, interval.end))
-    return found
+                stretches.append((interval.start, interval.end))
+    return stretches
 
 
 def _made_of(cell: Cell, order: str | None) -> tuple[str | None, int]:
     """(product, ideal cycle) of an order."""
-    product = None if order is None else cell.plan.orders[order].order.product
-    return product, ideal_cycle_us(cell.plan, order, cell.type.ideal_cycle_s)
+    product = None if order is None else cell.schedule.orders[order].order.product
+    return product, ideal_cycle_us(cell.schedule, order, cell.type.ideal_cycle_s)

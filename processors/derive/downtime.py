@@ -15,16 +15,19 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from processors.cell.cell import Cell
-from processors.cell.view import View
 from processors.derive import alert
+from processors.derive.derivation import Derivation
 from processors.timeline.stops import KIND
 from processors.timeline.timeline import hull
-from schemas.records import Derived, Downtime, Reason
+from processors.timeline.view import View
+from schemas.records import Alert, Derived, Downtime, Reason
+from topology.model.plant import Reason as ReasonCode
 
+BREAKDOWN = "breakdown"
 CATEGORY_BY_STATE = {
-    "aborting": "breakdown",
-    "aborted": "breakdown",
-    "clearing": "breakdown",
+    "aborting": BREAKDOWN,
+    "aborted": BREAKDOWN,
+    "clearing": BREAKDOWN,
     "suspending": "material_flow",
     "suspended": "material_flow",
     "unsuspending": "material_flow",
@@ -47,7 +50,7 @@ class Stop(NamedTuple):
     last_offset: int
 
 
-class Part(NamedTuple):
+class StopPart(NamedTuple):
     """A stretch of a stop with one reason."""
 
     start: int
@@ -60,45 +63,74 @@ class Part(NamedTuple):
 
 def stops(cell: Cell, start: int, end: int, now: int) -> list[Stop]:
     """The stops of [start, end), as known at `now`."""
-    found: list[Stop] = []
+    stops: list[Stop] = []
     for interval in cell.intervals(start, end, now):
         if not cell.elements.halts(interval.state, interval.mode):
             continue
-        for piece in cell.plan.pieces(interval.start, interval.end):
-            order = piece.order is not None or not cell.plan.orders_told
-            if not cell.elements.stops(interval.state, interval.mode, order, piece.status):
+        for planned in cell.schedule.slices(interval.start, interval.end):
+            order = planned.order is not None or not cell.schedule.orders_told
+            if not cell.elements.stops(interval.state, interval.mode, order, planned.status):
                 continue
-            if found and found[-1].end == piece.start:
-                begun = found[-1]
+            if stops and stops[-1].end == planned.start:
+                begun = stops[-1]
                 first, last = hull(begun.first_offset, begun.last_offset, interval.first_offset, interval.last_offset)
-                found[-1] = begun._replace(end=piece.end, first_offset=first, last_offset=last)
+                stops[-1] = begun._replace(end=planned.end, first_offset=first, last_offset=last)
             else:
-                found.append(
+                stops.append(
                     Stop(
-                        piece.start, piece.end, interval.state, piece.order, interval.first_offset, interval.last_offset
+                        planned.start,
+                        planned.end,
+                        interval.state,
+                        planned.order,
+                        interval.first_offset,
+                        interval.last_offset,
                     )
                 )
-    return found
+    return stops
 
 
-def derive(cell: Cell, view: View, operator_reasons: list[tuple[Reason, int]]) -> list[Derived]:
-    """The differences between the stops now and what was published, and the breakdown alerts that follow them."""
-    out: list[Derived] = []
-    for lo, hi in view.spans:
-        begun = _begun(cell, lo)
-        end = view.now if hi >= view.now else _following(cell, hi, view.now)
-        found = stops(cell, lo, end, view.now)
-        if begun is not None:
-            found = _extended(begun, lo, found)
-        gone = set(cell.ledger.starts(KIND, lo if begun is None else begun.started_at, end))
-        for stop in found:
-            for part in parts(cell, stop, operator_reasons):
-                gone.discard(part.start)
-                out += _publish(cell, view, stop, part)
-        for started_at in sorted(gone):
-            out += cell.ledger.withdraw(KIND, started_at)
-            out += alert.withdraw(cell, alert.BREAKDOWN, started_at)
-    return out
+class DowntimeRecords(Derivation):
+    """Stops, parted by reason, and the breakdown alerts that follow them."""
+
+    __slots__ = ()
+
+    name = KIND
+    kinds = (KIND, "alert")
+    records = (Downtime, Alert)
+    closes = True
+
+    def derive(self, cell: Cell, view: View) -> list[Derived]:
+        """The differences between the stops now and what was published.
+
+        The time of stops that changed may count as another element, and their number has changed: it is looked at again.
+        """
+        out: list[Derived] = []
+        operator_reasons = cell.operator_reasons()
+        for lo, hi in view.spans:
+            begun = _begun(cell, lo)
+            end = view.now if hi >= view.now else _following(cell, hi, view.now)
+            stops_now = stops(cell, lo, end, view.now)
+            if begun is not None:
+                stops_now = _extended(begun, lo, stops_now)
+            gone = set(cell.ledger.starts(KIND, lo if begun is None else begun.started_at, end))
+            for stop in stops_now:
+                for part in parts(cell, stop, operator_reasons):
+                    gone.discard(part.start)
+                    out += _publish(cell, view, stop, part)
+            for started_at in sorted(gone):
+                out += cell.ledger.withdraw(KIND, started_at)
+                out += alert.withdraw(cell, alert.BREAKDOWN, started_at)
+        if out:
+            changed = [
+                (record.started_at, view.now if record.ended_at is None else record.ended_at)
+                for record in out
+                if isinstance(record, Downtime)
+            ]
+            if cell.elements.contextual:
+                for start, end in changed:
+                    cell.windows.invalidate(start, end)
+            view.look_again(changed)
+        return out
 
 
 def _begun(cell: Cell, at: int) -> Downtime | None:
@@ -122,18 +154,18 @@ def _following(cell: Cell, at: int, now: int) -> int:
     return now
 
 
-def _extended(known: Downtime, until: int, found: list[Stop]) -> list[Stop]:
-    """The stops found from `until` on, after the known one that leads up to it: they may be one."""
+def _extended(known: Downtime, until: int, after: list[Stop]) -> list[Stop]:
+    """The stops from `until` on, after the known one that leads up to it: they may be one."""
     first, last = known.inputs.first_offset, known.inputs.last_offset
     begun = Stop(known.started_at, until, known.state, known.order, first, last)
-    if not found or found[0].start != until:
-        return [begun, *found]
-    following = found[0]
+    if not after or after[0].start != until:
+        return [begun, *after]
+    following = after[0]
     first, last = hull(first, last, following.first_offset, following.last_offset)
-    return [begun._replace(end=following.end, first_offset=first, last_offset=last), *found[1:]]
+    return [begun._replace(end=following.end, first_offset=first, last_offset=last), *after[1:]]
 
 
-def parts(cell: Cell, stop: Stop, operator_reasons: list[tuple[Reason, int]]) -> list[Part]:
+def parts(cell: Cell, stop: Stop, operator_reasons: list[tuple[Reason, int]]) -> list[StopPart]:
     """The stop cut where its reason changes; operators' reasons come sorted by begin and id."""
     whole = _machine_reason(cell, stop)
     said = []
@@ -148,22 +180,22 @@ def parts(cell: Cell, stop: Stop, operator_reasons: list[tuple[Reason, int]]) ->
     edges = {stop.start, stop.end}
     for reason, _ in said:
         edges |= {max(reason.started_at, stop.start), min(reason.ended_at or stop.end, stop.end)}
-    found: list[Part] = []
+    cut: list[StopPart] = []
     for start, end in pairwise(sorted(edges)):
         part = whole._replace(start=start, end=end)
         for reason, offset in said:
             if reason.started_at <= start and end <= (reason.ended_at or end):
                 part = _said(part, reason, offset)
-        if found and (found[-1].code, found[-1].by) == (part.code, part.by):
-            before = found[-1]
+        if cut and (cut[-1].code, cut[-1].by) == (part.code, part.by):
+            before = cut[-1]
             first, last = hull(before.first_offset, before.last_offset, part.first_offset, part.last_offset)
-            found[-1] = before._replace(end=end, first_offset=first, last_offset=last)
+            cut[-1] = before._replace(end=end, first_offset=first, last_offset=last)
         else:
-            found.append(part)
-    return found
+            cut.append(part)
+    return cut
 
 
-def _machine_reason(cell: Cell, stop: Stop) -> Part:
+def _machine_reason(cell: Cell, stop: Stop) -> StopPart:
     """The whole stop with what the machine says of it."""
     code, first, last = None, stop.first_offset, stop.last_offset
     in_force = cell.reasons.in_force(stop.start)
@@ -171,24 +203,29 @@ def _machine_reason(cell: Cell, stop: Stop) -> Part:
     for _, value, offset in [*given, *cell.reasons.between(stop.start + 1, stop.end)]:
         if value:
             code, (first, last) = value, hull(first, last, offset, offset)
-    return Part(stop.start, stop.end, code, None, first, last)
+    return StopPart(stop.start, stop.end, code, None, first, last)
 
 
-def _said(part: Part, reason: Reason, offset: int) -> Part:
+def _said(part: StopPart, reason: Reason, offset: int) -> StopPart:
     """A part under an operator's reason."""
     first, last = hull(part.first_offset, part.last_offset, offset, offset)
     by = reason.by if reason.code else None
-    return Part(part.start, part.end, reason.code or None, by, first, last)
+    return StopPart(part.start, part.end, reason.code or None, by, first, last)
 
 
-def _publish(cell: Cell, view: View, stop: Stop, part: Part) -> list[Derived]:
-    over = stop.end < view.now or view.last
+def category_of(stop: Stop, reason: ReasonCode | None) -> str | None:
+    """What a stop counts as: by the reason given, else by the state that began it. `BREAKDOWN` makes it a breakdown."""
+    return reason.category if reason is not None else CATEGORY_BY_STATE.get(stop.state)
+
+
+def _publish(cell: Cell, view: View, stop: Stop, part: StopPart) -> list[Derived]:
+    over = stop.end < view.now or view.moment.last
     ended_at = None if part.end >= view.now else part.end
     closed = ended_at is not None and ended_at <= view.watermark
     long = not cell.elements.short(stop.end - stop.start, cell.type.micro_stop_s)
     kind = "stop" if long else "micro_stop" if over else "open"
     reason = cell.type.reasons.get(part.code) if part.code is not None else None
-    category = reason.category if reason is not None else CATEGORY_BY_STATE.get(stop.state)
+    category = category_of(stop, reason)
     inputs = view.inputs(part.first_offset, part.last_offset)
     out = cell.ledger.put(
         Downtime,
@@ -206,7 +243,7 @@ def _publish(cell: Cell, view: View, stop: Stop, part: Part) -> list[Derived]:
         stop_started_at=stop.start,
         reason_by=part.by,
     )
-    if category == "breakdown":
+    if category == BREAKDOWN:
         said = reason.name if reason is not None else f"no reason given, state {stop.state}"
         out += alert.publish(
             cell,

@@ -11,11 +11,12 @@ Windows: hours (UTC), shifts and orders. Provisional every provisional_s while o
 from typing import Any, NamedTuple
 
 from processors.cell.cell import Cell
-from processors.cell.view import View
-from processors.inputs.schedule import Plan
+from processors.derive.derivation import Derivation
+from processors.inputs.schedule import Schedule
 from processors.output.withdrawal import emptied
 from processors.timeline.elements import Elements
-from processors.timeline.sums import LONG_MAX, ORDERS, shift_sums, window_sums
+from processors.timeline.sums import LONG_MAX, ORDERS, Running
+from processors.timeline.view import View
 from processors.timeline.windows import Groups, Totals
 from processors.units import HOUR, INF
 from schemas.records import Derived, Oee
@@ -37,13 +38,13 @@ class Measures(NamedTuple):
     oee: float | None
 
 
-def measures(groups: Groups, plan: Plan, ideal_cycle_s: float, elements: Elements) -> Measures:
+def measures(groups: Groups, schedule: Schedule, ideal_cycle_s: float, elements: Elements) -> Measures:
     """Σ over the groups (order, shift, day) of a window; ratios are ratios of sums."""
     totals = Totals([0] * len(elements.names))
     ideal_us = ideal_good_us = 0
     for group, part in groups.items():
         totals.add(part)
-        cycle_us = ideal_cycle_us(plan, group.order, ideal_cycle_s)
+        cycle_us = ideal_cycle_us(schedule, group.order, ideal_cycle_s)
         ideal_us += cycle_us * part.made
         ideal_good_us += cycle_us * part.good
     if elements.iso22400:  # the same as the formulas say, many times faster
@@ -56,34 +57,37 @@ def measures(groups: Groups, plan: Plan, ideal_cycle_s: float, elements: Element
             ratio(ideal_good_us, busy),
         )
     else:
-        facts = Facts(dict(zip(elements.names, totals.element_us, strict=True)), pieces(groups, plan, ideal_cycle_s))
-        found = values(elements.definition, facts, only=RATIOS)
-        ratios = (found.get("availability"), found.get("performance"), found.get("quality"), found.get("oee"))
+        facts = Facts(
+            dict(zip(elements.names, totals.element_us, strict=True)), pieces(groups, schedule, ideal_cycle_s)
+        )
+        by_formula = values(elements.definition, facts, only=RATIOS)
+        availability, performance, quality, oee = (by_formula.get(name) for name in RATIOS)
+        ratios = (availability, performance, quality, oee)
     return Measures(totals, min(ideal_us, LONG_MAX), min(ideal_good_us, LONG_MAX), *ratios)
 
 
-def ideal_cycle_us(plan: Plan, order: str | None, ideal_cycle_s: float) -> int:
+def ideal_cycle_us(schedule: Schedule, order: str | None, ideal_cycle_s: float) -> int:
     """PRI: the order's, else the equipment type's."""
-    span = plan.orders.get(order) if order is not None else None
+    span = schedule.orders.get(order) if order is not None else None
     cycle_s = span.order.ideal_cycle_s if span is not None else None
     return round((ideal_cycle_s if cycle_s is None else cycle_s) * 1_000_000)
 
 
-def pieces(groups: Groups, plan: Plan, ideal_cycle_s: float) -> tuple[Pieces, ...]:
+def pieces(groups: Groups, schedule: Schedule, ideal_cycle_s: float) -> tuple[Pieces, ...]:
     """What was made, by product and ideal cycle."""
-    found: dict[tuple[str | None, int], list[int]] = {}
+    made: dict[tuple[str | None, int], list[int]] = {}
     for group, part in groups.items():
         if part.made:
-            span = plan.orders.get(group.order) if group.order is not None else None
-            key = None if span is None else span.order.product, ideal_cycle_us(plan, group.order, ideal_cycle_s)
-            counts = found.setdefault(key, [0, 0, 0, 0])
+            span = schedule.orders.get(group.order) if group.order is not None else None
+            key = None if span is None else span.order.product, ideal_cycle_us(schedule, group.order, ideal_cycle_s)
+            counts = made.setdefault(key, [0, 0, 0, 0])
             counts[0] += part.good
             counts[1] += part.scrap
             counts[2] += part.rework
             counts[3] += part.start_up
     return tuple(
         Pieces(cycle_us, good, scrap, rework, product, start_up)
-        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(found.items(), key=lambda item: str(item[0]))
+        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(made.items(), key=lambda item: str(item[0]))
     )
 
 
@@ -91,42 +95,62 @@ def ratio(numerator: int, denominator: int) -> float | None:
     return numerator / denominator if denominator else None
 
 
-def derive(cell: Cell, view: View) -> list[Derived]:
-    """Windows that are due."""
-    out: list[Derived] = []
-    first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
-    for hour in range(first // HOUR, view.now // HOUR + 1):
-        start, end = hour * HOUR, (hour + 1) * HOUR
-        if view.due(start, end, view.flush):
-            groups = cell.windows.hour(cell.plan, hour, view.now, view.watermark)
-            out += _publish(cell, view, HOURLY, start, end, groups, window="hour")
-    for name, shift in cell.plan.shifts.items():
-        if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end, view.flush):
-            groups = shift_sums(cell, name, view)
-            out += _publish(cell, view, SHIFT, shift.start, shift.end, groups, window="shift", window_name=name)
-    for name, order in cell.plan.orders.items():
-        if order.end > view.begin and order.start < view.now and view.due(order.start, order.end, view.flush):
-            groups = window_sums(cell, ORDERS, name, order.start, order.end, view)
-            out += _publish(
-                cell,
-                view,
-                ORDER,
-                order.start,
-                order.end,
-                groups,
-                window="order",
-                window_name=name,
-                order=name,
-                product=order.order.product,
-            )
-    return out
+class OeeRecords(Derivation):
+    """OEE of hours, shifts and orders."""
+
+    __slots__ = ()
+
+    name = "oee"
+    kinds = ("oee",)
+    records = (Oee,)
+
+    def derive(self, cell: Cell, view: View) -> list[Derived]:
+        """Windows that are due."""
+        out: list[Derived] = []
+        schedule, sums, flush = cell.schedule, cell.sums, view.moment.flush
+        first = max(min(view.spans[0][0], view.previous_watermark), view.begin)
+        for hour in range(first // HOUR, view.now // HOUR + 1):
+            start, end = hour * HOUR, (hour + 1) * HOUR
+            if view.due(start, end, flush):
+                groups = sums.hour(schedule, hour, view)
+                out += _publish(cell, view, HOURLY, start, end, groups, window="hour")
+        for name, shift in schedule.shifts.items():
+            if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end, flush):
+                groups = sums.shift(schedule, name, view)
+                out += _publish(cell, view, SHIFT, shift.start, shift.end, groups, window="shift", window_name=name)
+        for name, order in schedule.orders.items():
+            if order.end > view.begin and order.start < view.now and view.due(order.start, order.end, flush):
+                groups = sums.of(schedule, Running(ORDERS, name, order.start, order.end), view)
+                out += _publish(
+                    cell,
+                    view,
+                    ORDER,
+                    order.start,
+                    order.end,
+                    groups,
+                    window="order",
+                    window_name=name,
+                    order=name,
+                    product=order.order.product,
+                )
+        return out
+
+    def withdraw(self, cell: Cell, view: View) -> list[Derived]:
+        """Takes back windows of orders and shifts that a later fact has moved or removed."""
+        out: list[Derived] = []
+        for kind, spans in ((ORDER, cell.schedule.orders.values()), (SHIFT, cell.schedule.shifts.values())):
+            there = {span.start for span in spans}
+            for started_at in cell.ledger.starts(kind, view.floor, INF):
+                if started_at not in there:
+                    out += cell.ledger.withdraw(kind, started_at, **emptied(cell.ledger.get(kind, started_at)))
+        return out
 
 
 def _publish(
     cell: Cell, view: View, kind: str, start: int, end: int, groups: Groups, **names: str | None
 ) -> list[Derived]:
-    found = measures(groups, cell.plan, cell.type.ideal_cycle_s, cell.elements)
-    totals = found.totals
+    measured = measures(groups, cell.schedule, cell.type.ideal_cycle_s, cell.elements)
+    totals = measured.totals
     content: dict[str, Any] = {"window_name": None, "order": None, "product": None} | names
     return cell.ledger.put(
         Oee,
@@ -139,22 +163,11 @@ def _publish(
         good=totals.good,
         scrap=totals.scrap,
         rework=totals.rework,
-        ideal_us=found.ideal_us,
-        ideal_good_us=found.ideal_good_us,
-        availability=found.availability,
-        performance=found.performance,
-        quality=found.quality,
-        oee=found.oee,
+        ideal_us=measured.ideal_us,
+        ideal_good_us=measured.ideal_good_us,
+        availability=measured.availability,
+        performance=measured.performance,
+        quality=measured.quality,
+        oee=measured.oee,
         **content,
     )
-
-
-def withdraw_lost(cell: Cell, view: View) -> list[Derived]:
-    """Takes back windows of orders and shifts that a later fact has moved or removed."""
-    out: list[Derived] = []
-    for kind, spans in ((ORDER, cell.plan.orders.values()), (SHIFT, cell.plan.shifts.values())):
-        there = {span.start for span in spans}
-        for started_at in cell.ledger.starts(kind, view.floor, INF):
-            if started_at not in there:
-                out += cell.ledger.withdraw(kind, started_at, **emptied(cell.ledger.get(kind, started_at)))
-    return out

@@ -6,24 +6,35 @@ made. Published when the watermark passes the bucket's end; buckets without piec
 """
 
 from processors.cell.cell import Cell
-from processors.cell.view import View
+from processors.derive.derivation import Derivation
 from processors.output.withdrawal import emptied
+from processors.timeline.view import View
 from schemas.records import Derived, Production
 
 KIND = "production"
 
 
-def derive(cell: Cell, view: View, bucket_us: int) -> list[Derived]:
-    """Buckets that close now, and closed ones that changed."""
-    out: list[Derived] = []
-    last = view.watermark // bucket_us  # the first bucket still open
-    closing = max(view.previous_watermark, view.begin) // bucket_us
-    wanted = set(range(closing, last))
-    for lo, hi in view.spans:
-        wanted.update(range(lo // bucket_us, min(hi // bucket_us + 1, last)))
-    for bucket in sorted(wanted):
-        out += _bucket(cell, view, bucket * bucket_us, (bucket + 1) * bucket_us)
-    return out
+class ProductionRecords(Derivation):
+    """Pieces by bucket and order."""
+
+    __slots__ = ()
+
+    name = KIND
+    kinds = (KIND,)
+    records = (Production,)
+
+    def derive(self, cell: Cell, view: View) -> list[Derived]:
+        """Buckets that close now, and closed ones that changed."""
+        out: list[Derived] = []
+        bucket_us = view.moment.bucket_us
+        last = view.watermark // bucket_us  # the first bucket still open
+        closing = max(view.previous_watermark, view.begin) // bucket_us
+        wanted = set(range(closing, last))
+        for lo, hi in view.spans:
+            wanted.update(range(lo // bucket_us, min(hi // bucket_us + 1, last)))
+        for bucket in sorted(wanted):
+            out += _bucket(cell, view, bucket * bucket_us, (bucket + 1) * bucket_us)
+        return out
 
 
 def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
@@ -31,12 +42,12 @@ def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
     out: list[Derived] = []
     for begin, until, order in _runs(cell, start, end):
         made = cell.windows.nothing()
-        for totals in cell.windows.pieces(cell.plan, begin, until).values():
+        for totals in cell.windows.pieces(cell.schedule, begin, until).values():
             made.add(totals)
         if begin not in gone and not (made.made or made.resets):
             continue
         gone.discard(begin)
-        known = cell.plan.orders.get(order) if order is not None else None
+        known = cell.schedule.orders.get(order) if order is not None else None
         out += cell.ledger.put(
             Production,
             KIND,
@@ -59,7 +70,7 @@ def _bucket(cell: Cell, view: View, start: int, end: int) -> list[Derived]:
 def _runs(cell: Cell, start: int, end: int) -> list[tuple[int, int, str | None]]:
     """[start, end) cut where the order changes."""
     runs: list[tuple[int, int, str | None]] = []
-    for piece in cell.plan.pieces(start, end):
+    for piece in cell.schedule.slices(start, end):
         if runs and runs[-1][2] == piece.order:
             runs[-1] = (runs[-1][0], piece.end, piece.order)
         else:

@@ -7,8 +7,9 @@ window inside the correction horizon.
 from typing import NamedTuple, TypeVar
 
 from processors.base import Rejection
+from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Lot, Order, Reason, Shift
+from schemas.records import Acknowledge, Inspection, Lot, Order, Reason, Shift
 
 Fact = Order | Shift | Lot | Reason
 
@@ -54,7 +55,23 @@ def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
     return None
 
 
-class Facts:
+def addressed(path: str, fact: Inspection | Acknowledge) -> str | Rejection:
+    """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert."""
+    if isinstance(fact, Inspection):
+        return path
+    try:
+        parse(fact.alert)
+    except ValueError:
+        return Rejection("unknown_alert", f"{fact.alert!r} is no id of an alert (without its revision)")
+    return of_natural(fact.alert)
+
+
+def unknown_alert(fact: Acknowledge) -> Rejection:
+    """The answer to an acknowledgement of what is no alert of ours, or an old one."""
+    return Rejection("unknown_alert", f"alert {fact.alert!r} is not known here, or older than the horizon")
+
+
+class ToldFacts:
     """The facts told at one path."""
 
     def __init__(self) -> None:
@@ -73,10 +90,10 @@ class Facts:
 
     def of(self, kind: type[KindT]) -> list[tuple[KindT, int]]:
         """All of a kind with their offsets, in order of begin and name."""
-        found = [(told.fact, told.offset) for told in self._told.values() if isinstance(told.fact, kind)]
-        return sorted(found, key=lambda pair: (span(pair[0])[0], pair[0].id))
+        of_kind = [(told.fact, told.offset) for told in self._told.values() if isinstance(told.fact, kind)]
+        return sorted(of_kind, key=lambda pair: (span(pair[0])[0], pair[0].id))
 
-    def forget(self, kind: str, fact_name: str) -> None:
+    def expire(self, kind: str, fact_name: str) -> None:
         self._told.pop((kind, fact_name), None)
 
     def names(self) -> list[tuple[str, str]]:

@@ -14,8 +14,17 @@ CHUNK = 32
 _LINES = struct.Struct(">BH")
 _encode = msgspec.msgpack.Encoder().encode
 
-Line = tuple[str, int, int, int]
-"""(tag, at, value, offset)."""
+
+class Arrival(msgspec.Struct, array_like=True, gc=False):
+    """A sample as it arrived. A row, without names: there is one a sample. New fields come last and have a default."""
+
+    tag: str
+    at: int
+    value: int
+    offset: int
+
+
+_decode = msgspec.msgpack.Decoder(list[Arrival]).decode
 
 
 class Journal:
@@ -49,11 +58,11 @@ class Journal:
 
     def save(self) -> dict[int, bytes]:
         """Chunks with lines not yet saved."""
-        found, self._full = self._full, {}
+        chunks, self._full = self._full, {}
         if self._lines > self._saved:
-            found[self.number] = self._chunk()
+            chunks[self.number] = self._chunk()
             self._saved = self._lines
-        return found
+        return chunks
 
     def drop(self, before: int) -> list[int]:
         """Chunks of which every hour lies below the hour number `before`, where all samples are packed."""
@@ -64,18 +73,18 @@ class Journal:
         return gone
 
     def condense(self) -> tuple[set[int], list[int]]:
-        """Lets go of all full chunks: their hours, which must be saved packed now, and their numbers."""
-        hours = {hour for found in self.closed.values() for hour in found}
+        """Drops all full chunks: returns their hours, which must be saved packed now, and their numbers."""
+        hours = {hour for of_chunk in self.closed.values() for hour in of_chunk}
         numbers = list(self.closed)
         self.closed, self._full = {}, {}
         return hours, numbers
 
-    def restore(self, number: int, data: bytes) -> list[Line]:
-        """Puts back a chunk; returns its lines."""
-        lines = [(tag, at, value, offset) for tag, at, value, offset in msgspec.msgpack.decode(data)]
-        self.closed[number] = tuple({at // HOUR for _, at, _, _ in lines})
+    def load(self, number: int, data: bytes) -> list[Arrival]:
+        """Puts back a chunk; returns its samples in order of arrival."""
+        arrivals = _decode(data)
+        self.closed[number] = tuple({sample.at // HOUR for sample in arrivals})
         self.number = max(self.number, number + 1)
-        return lines
+        return arrivals
 
     def _chunk(self) -> bytes:
         return _LINES.pack(0xDC, self._lines) + self._open  # a msgpack array of so many lines

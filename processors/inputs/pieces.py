@@ -11,7 +11,7 @@ FIRST_STEP = 600_000_000
 """How far a search first looks (µs); each further step is four times as long."""
 
 
-class Pieces(NamedTuple):
+class Count(NamedTuple):
     """Pieces counted at one time."""
 
     at: int
@@ -24,39 +24,39 @@ class Pieces(NamedTuple):
     offset: int
 
 
-def made(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> list[Pieces]:
+def made(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> list[Count]:
     """The pieces counted in [start, end)."""
-    found: dict[int, Pieces] = {}
+    by_time: dict[int, Count] = {}
     for counter in counters:
         if counter.what in what:
             for at, number, reset, offset in increments(counter, start, end):
                 if number:
-                    known = found.get(at)
+                    known = by_time.get(at)
                     if known is None:
                         counted_at = at if counter.increments else at + MADE_BEFORE
-                        found[at] = Pieces(at, counted_at, number, bool(reset), offset)
+                        by_time[at] = Count(at, counted_at, number, bool(reset), offset)
                     else:
-                        found[at] = known._replace(number=known.number + number, reset=known.reset or bool(reset))
-    return [found[at] for at in sorted(found)]
+                        by_time[at] = known._replace(number=known.number + number, reset=known.reset or bool(reset))
+    return [by_time[at] for at in sorted(by_time)]
 
 
-def last(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Pieces | None:
+def last(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Count | None:
     """The last of [start, end)."""
     step = FIRST_STEP
     while end > start:
         since = max(end - step, start)
-        if found := made(counters, what, since, end):
-            return found[-1]
+        if counts := made(counters, what, since, end):
+            return counts[-1]
         end, step = since, 4 * step
     return None
 
 
-def first(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Pieces | None:
+def first(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: int) -> Count | None:
     """The first of [start, end)."""
     step = FIRST_STEP
     while start < end:
         until = min(start + step, end)
-        if found := made(counters, what, start, until):
-            return found[0]
+        if counts := made(counters, what, start, until):
+            return counts[0]
         start, step = until, 4 * step
     return None

@@ -1,4 +1,4 @@
-"""What was planned when: orders, shifts and breaks as one sequence of pieces, each with one order, shift and status.
+"""What was planned when: orders, shifts and breaks as one sequence of slices of time, each with one order, shift and status.
 
 Orders never overlap here: one that has no end, or ends after the next has begun, ends where the next begins; the same
 for shifts. So each instant belongs to at most one order and one shift, whatever was told in which order, and to the one
@@ -36,7 +36,7 @@ class ShiftSpan(NamedTuple):
     offset: int
 
 
-class Piece(NamedTuple):
+class Slice(NamedTuple):
     """[start, end) with one order on the machine, one shift, one planned status and one local day."""
 
     start: int
@@ -47,7 +47,7 @@ class Piece(NamedTuple):
     day: str
 
 
-class Plan:
+class Schedule:
     """Orders and shifts that hold for one cell. `unplanned` exists only once a shift, any shift, has been told."""
 
     def __init__(
@@ -78,12 +78,12 @@ class Plan:
             following = shifts[n + 1][0].started_at if n + 1 < len(shifts) else INF
             if shift.started_at < (end := min(shift.ended_at, following)):
                 self.shifts[shift.id] = ShiftSpan(shift.started_at, end, shift, offset)
-        self._pieces = self._cut()
-        self._starts = [piece.start for piece in self._pieces]
-        self._last = Piece(0, 0, None, None, BUSY, "")
-        """The piece last asked for."""
+        self._slices = self._cut()
+        self._starts = [slice_.start for slice_ in self._slices]
+        self._last = Slice(0, 0, None, None, BUSY, "")
+        """The slice last asked for."""
 
-    def _cut(self) -> list[Piece]:
+    def _cut(self) -> list[Slice]:
         edges = {-INF, INF}
         for order_span in self.orders.values():
             edges.update((order_span.start, order_span.end))
@@ -94,7 +94,7 @@ class Plan:
         marks = sorted(edges)
         orders, shifts = list(self.orders.values()), list(self.shifts.values())
         o = s = 0
-        pieces = []
+        slices = []
         for start, end in pairwise(marks):
             while o < len(orders) and orders[o].end <= start:
                 o += 1
@@ -106,38 +106,38 @@ class Plan:
                 status = UNPLANNED if self.shifts_told else BUSY
             else:
                 status = BREAK if any(p.started_at <= start < p.ended_at for p in shift.breaks) else BUSY
-            pieces.append(Piece(start, end, order, shift.id if shift else None, status, ""))
-        return pieces
+            slices.append(Slice(start, end, order, shift.id if shift else None, status, ""))
+        return slices
 
-    def piece(self, at: int) -> Piece:
-        """The piece that holds an instant."""
+    def slice_at(self, at: int) -> Slice:
+        """The slice that holds an instant."""
         last = self._last
         if not last.start <= at < last.end:  # nearly always asked of one minute
-            found = self._raw(at)
+            told = self._raw(at)
             day = self.days.at(at)
-            start, end = max(found.start, day.start), min(found.end, day.end)
-            self._last = last = Piece(start, end, found.order, found.shift, found.status, day.name)
+            start, end = max(told.start, day.start), min(told.end, day.end)
+            self._last = last = Slice(start, end, told.order, told.shift, told.status, day.name)
         return last
 
-    def pieces(self, start: int, end: int) -> list[Piece]:
-        """The pieces that make up [start, end)."""
-        found = []
+    def slices(self, start: int, end: int) -> list[Slice]:
+        """The slices that make up [start, end)."""
+        slices = []
         while start < end:
-            piece = self.piece(start)
-            until = piece.end if piece.end < end else end
-            found.append(Piece(start, until, piece.order, piece.shift, piece.status, piece.day))
+            whole = self.slice_at(start)
+            until = whole.end if whole.end < end else end
+            slices.append(Slice(start, until, whole.order, whole.shift, whole.status, whole.day))
             start = until
-        return found
+        return slices
 
-    def change(self, other: "Plan") -> tuple[int, int] | None:
-        """The stretch outside of which both plans say the same; None where they say the same everywhere."""
+    def change(self, other: "Schedule") -> tuple[int, int] | None:
+        """The stretch outside of which both schedules say the same; None where they say the same everywhere."""
         marks = sorted({*self._starts, *other._starts, INF})
         changed = [(start, end) for start, end in pairwise(marks) if self._raw(start)[2:5] != other._raw(start)[2:5]]
         return (changed[0][0], changed[-1][1]) if changed else None
 
-    def _raw(self, at: int) -> Piece:
-        return self._pieces[bisect_right(self._starts, at) - 1]
+    def _raw(self, at: int) -> Slice:
+        return self._slices[bisect_right(self._starts, at) - 1]
 
     def order_at(self, at: int) -> Order | None:
-        found = self.piece(at).order
-        return None if found is None else self.orders[found].order
+        order = self.slice_at(at).order
+        return None if order is None else self.orders[order].order

@@ -115,14 +115,14 @@ def _narrow(column: "array[int]") -> "array[int]":
 
 
 class Packed(NamedTuple):
-    """A block at rest, with its newest sample at hand."""
+    """A packed block, with its newest sample at hand."""
 
     data: bytes
     last: Entry
 
 
 class Series:
-    """A set of samples; `carry` is the newest of those already let go, still the value in force before the rest."""
+    """A set of samples; `carry` is the newest of those already evicted, still the value in force before the rest."""
 
     __slots__ = ("_block", "_blocks", "_end", "_hours", "carry", "newest")
 
@@ -174,20 +174,20 @@ class Series:
             block = Block()
             self._blocks.insert(n, block)
             return block
-        found = self._blocks[n]
-        if isinstance(found, bytes):
-            packed = _unframed(found)
+        kept = self._blocks[n]
+        if isinstance(kept, bytes):
+            packed = _unframed(kept)
             if at > packed.last.at:
                 block = Block()
                 block.sealed.append(packed.data)
             else:
                 block = Block.unpack(packed.data)
-        elif found.sealed and at < found.times[0]:
-            block = found.whole()
-            if found is self._block:
+        elif kept.sealed and at < kept.times[0]:
+            block = kept.whole()
+            if kept is self._block:
                 self._block = block
         else:
-            return found
+            return kept
         self._blocks[n] = block
         return block
 
@@ -201,8 +201,8 @@ class Series:
     def in_force(self, at: int) -> Entry | None:
         """The latest sample at or before `at`."""
         for n in range(bisect_right(self._hours, at // HOUR) - 1, -1, -1):
-            found = self._blocks[n]
-            if isinstance(found, bytes) and (last := _last(found)).at <= at:
+            kept = self._blocks[n]
+            if isinstance(kept, bytes) and (last := _last(kept)).at <= at:
                 return last
             block = self._peek(n, at)
             i = bisect_right(block.times, at) - 1
@@ -212,8 +212,8 @@ class Series:
 
     def at(self, at: int) -> Entry | None:
         """The sample at exactly this time."""
-        found = self.in_force(at) if at <= self.newest else None
-        return found if found is not None and found.at == at else None
+        latest = self.in_force(at) if at <= self.newest else None
+        return latest if latest is not None and latest.at == at else None
 
     def first_after(self, at: int) -> Entry | None:
         for n in range(bisect_left(self._hours, at // HOUR), len(self._hours)):
@@ -231,7 +231,7 @@ class Series:
             if i < j:
                 yield from zip(block.times[i:j], block.values[i:j], block.offsets[i:j], strict=True)
 
-    def cool(self, before: int) -> list[int]:
+    def pack(self, before: int) -> list[int]:
         """Packs hours below the hour number `before`; returns them."""
         hours = []
         for n in range(bisect_left(self._hours, before)):
@@ -243,15 +243,15 @@ class Series:
         return hours
 
     def packed(self, hour: int) -> Packed | None:
-        """An hour as it rests; one that a late sample has opened again is packed for this."""
+        """An hour packed; one that a late sample has opened again is packed for this."""
         n = bisect_left(self._hours, hour)
         if n == len(self._hours) or self._hours[n] != hour:
             return None
         block = self._blocks[n]
         return _unframed(block) if isinstance(block, bytes) else Packed(block.pack(), block.last)
 
-    def prune(self, before: int) -> list[int]:
-        """Lets go of hours below the hour number `before`; returns them."""
+    def evict(self, before: int) -> list[int]:
+        """Forgets hours below the hour number `before`; returns them. Their newest sample stays, as `carry`."""
         n = bisect_left(self._hours, before)
         gone = self._hours[:n]
         for block in self._blocks[:n]:

@@ -10,7 +10,8 @@ import struct
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
+
+import msgspec
 
 from processors.spc import nelson
 
@@ -56,7 +57,7 @@ def learn(points: list[float]) -> Limits:
 
 
 @dataclass(slots=True)
-class Point:
+class ChartedPoint:
     """What the chart says of one value."""
 
     moving_range: float | None
@@ -82,30 +83,12 @@ class Chart:
     """Begin of the open alert."""
     quiet: int = 0
     """Points in a row without a rule."""
-    pending: dict[tuple[int, str], tuple[float, int]] = field(default_factory=dict)
-    """(at, inspection id or '') → value and offset of points the watermark has not passed."""
-    changed: bool = False
-
-    def add(self, at: int, inspection: str, value: float, offset: int) -> bool:
-        """Keeps a point until the watermark passes it; of two values at one time the greater counts."""
-        known = self.pending.get((at, inspection))
-        if known is not None and value <= known[0]:
-            return False
-        self.pending[at, inspection] = (value, offset)
-        self.changed = True
-        return True
-
-    def due(self, watermark: int) -> list[tuple[int, str, float, int]]:
-        """Takes out the points up to the watermark, in order: (at, inspection, value, offset)."""
-        keys = sorted(key for key in self.pending if key[0] <= watermark)
-        self.changed = self.changed or bool(keys)
-        return [(*key, *self.pending.pop(key)) for key in keys]
 
     def restart(self) -> None:
         """Learns new limits from here on."""
         self.learning, self.limits, self.recent, self.previous = [], None, [], None
 
-    def take(self, value: float) -> Point:
+    def take(self, value: float) -> ChartedPoint:
         """The next point in order of time."""
         moving_range = None if self.previous is None else abs(value - self.previous)
         self.previous = value
@@ -113,20 +96,45 @@ class Chart:
             self.learning.append(value)
             if len(self.learning) >= self.baseline:
                 self.limits = learn(self.learning)
-            return Point(moving_range, "baseline", ())
+            return ChartedPoint(moving_range, "baseline", ())
         self.recent = [*self.recent[-nelson.LONGEST + 1 :], value]
-        found = nelson.rules(self.recent, self.limits.mean, self.limits.sigma)
+        completed = nelson.rules(self.recent, self.limits.mean, self.limits.sigma)
         if moving_range is not None and moving_range > self.limits.range_ucl:
-            found = (0, *found)
-        return Point(moving_range, "control", found)
+            completed = (0, *completed)
+        return ChartedPoint(moving_range, "control", completed)
 
-    def dump(self) -> list[Any]:
-        """Everything but the configuration, for the state store."""
-        limits = None if self.limits is None else [self.limits.mean, self.limits.mean_range]
-        pending = [[at, name, value, offset] for (at, name), (value, offset) in self.pending.items()]
-        return [self.learning, limits, self.recent, self.previous, self.product, self.alert_from, self.quiet, pending]
+    def dump(self) -> "SavedChart":
+        """Everything but the configuration."""
+        limits = self.limits
+        return SavedChart(
+            learning=self.learning,
+            mean=None if limits is None else limits.mean,
+            mean_range=None if limits is None else limits.mean_range,
+            recent=self.recent,
+            previous=self.previous,
+            product=self.product,
+            alert_from=self.alert_from,
+            quiet=self.quiet,
+        )
 
-    def load(self, dump: list[Any]) -> None:
-        self.learning, limits, self.recent, self.previous, self.product, self.alert_from, self.quiet, pending = dump
-        self.limits = None if limits is None else Limits(*limits)
-        self.pending = {(at, name): (value, offset) for at, name, value, offset in pending}
+    def load(self, saved: "SavedChart") -> None:
+        """Puts back what `dump` gave."""
+        self.learning, self.recent, self.previous = saved.learning, saved.recent, saved.previous
+        if saved.mean is None or saved.mean_range is None:
+            self.limits = None
+        else:
+            self.limits = Limits(saved.mean, saved.mean_range)
+        self.product, self.alert_from, self.quiet = saved.product, saved.alert_from, saved.quiet
+
+
+class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
+    """A chart without its configuration, as it is saved; names and meanings are those of `Chart` and `Limits`."""
+
+    learning: list[float] = []
+    mean: float | None = None
+    mean_range: float | None = None
+    recent: list[float] = []
+    previous: float | None = None
+    product: str | None = None
+    alert_from: int | None = None
+    quiet: int = 0

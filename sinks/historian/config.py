@@ -10,7 +10,10 @@ from sinks.base import SinkConfig
 class HistorianConfig(SinkConfig):
     """One database, one schema."""
 
-    dsn: SecretStr = Field(description="PostgreSQL connection string; a password may come by passfile=… or PGPASSFILE")
+    dsn: SecretStr = Field(
+        description="PostgreSQL connection string; a password may come by passfile=… or PGPASSFILE",
+        examples=["postgresql://uns@db:5432/uns"],
+    )
     schema_name: str = Field(
         "uns", pattern=r"^[a-z_][a-z0-9_]{0,40}$", description="schema that holds the tables; made where missing"
     )

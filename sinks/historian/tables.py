@@ -1,8 +1,8 @@
 """The historian's tables, derived from the record types: columns, keys, and a record as a row. Pure.
 
 `samples` has the natural key (path, tag, at); a value at a key that is there already replaces it when it stands later in
-the log. Every derived class has a table with all revisions (key: id and begin), and a view `<class>_latest`; the second
-record type of a class has its own, `kpi_bottleneck`, `kpi_pilot`. Facts are replaced by their (path, id).
+the log. Every derived class has a table of its name with all revisions (key: id and begin), and a view `<class>_latest`.
+Facts are replaced by their (path, id).
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from schemas.catalog import source
-from schemas.records import DERIVED_TYPES, FACT_TYPES, Derived, Record, Samples, Value
+from schemas.records import DERIVED_TYPES, FACT_TYPES, Record, Samples, Value
 from sinks.base import Delivery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,16 +82,10 @@ def derived_tables() -> dict[str, Table]:
     """Record name → table of every derived class."""
     return {
         kind.__name__: Table(
-            _table_name(kind), (*_columns(kind), *PLACE), ("id", "started_at"), "started_at", _LATER_IN_LOG
+            kind.message_class, (*_columns(kind), *PLACE), ("id", "started_at"), "started_at", _LATER_IN_LOG
         )
         for kind in DERIVED_TYPES
     }
-
-
-def _table_name(kind: type[Derived]) -> str:
-    """The class; further record types of a class say which they are."""
-    first = next(other for other in DERIVED_TYPES if other.message_class == kind.message_class)
-    return kind.message_class if kind is first else f"{kind.message_class}_{kind.__name__.lower()}"
 
 
 @cache

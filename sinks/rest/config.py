@@ -7,18 +7,16 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.records import DERIVED_TYPES, Derived
+from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.template import BadTemplate, check, check_url
 from topology.endpoint import SecretText, Trust, address, header_value, secret
+from topology.vocabulary import checked_field
 
 Method = Literal["POST", "PUT", "PATCH"]
-RECORDS: dict[str, type[Derived]] = {}
-for _kind in DERIVED_TYPES:
-    RECORDS.setdefault(_kind.message_class, _kind)
-"""Class → its record type; of `kpi` it is `Kpi`, the others are asked for by name."""
-BY_NAME = {kind.__name__: kind for kind in DERIVED_TYPES}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
+"""Record type → its class."""
 EXTRA = {"natural_id", "remote_id"}
 """What templates may name besides the record's own fields; `remote_id` only once the target has given one."""
 
@@ -30,9 +28,9 @@ class Auth(SinkConfig):
         description="bearer token, user and password, or a header of its own"
     )
     header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic")
-    secret: SecretText | None = Field(None, description="the secret; prefer the file")
-    secret_file: FilePath | None = Field(None, description="file with the secret")
+    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
+    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
+    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
 
     @model_validator(mode="after")
     def _complete(self) -> "Auth":
@@ -62,7 +60,7 @@ class Call(SinkConfig):
     """One request; url and body are templates over the record's fields."""
 
     method: Method = Field("POST", description="HTTP method")
-    url: str = Field(description="path below base_url")
+    url: str = Field(description="path below base_url", examples=["/work-orders", "/confirmations/{remote_id}"])
     body: dict[str, Any] = Field(default_factory=dict, description="JSON body")
     id_field: str = Field("id", description="where the answer carries the target's id; a.b for a nested one")
 
@@ -70,16 +68,20 @@ class Call(SinkConfig):
 class Lookup(SinkConfig):
     """How to find what an earlier, unclear attempt may have created."""
 
-    url: str = Field(description="path below base_url that answers with the matching objects")
-    items_field: str | None = Field(None, description="where the answer carries the list; none: the answer is the list")
+    url: str = Field(
+        description="path below base_url that answers with the matching objects",
+        examples=["/confirmations?external_id={natural_id}"],
+    )
+    items_field: str | None = Field(
+        None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
+    )
     id_field: str = Field("id", description="where each object carries its id")
 
 
 class RequestMapping(SinkConfig):
     """Which records make which object."""
 
-    message_class: str = Field(alias="class", description="message class of the records")
-    record: Literal["Bottleneck"] | None = Field(None, description="record type, where it is not the class's first")
+    message_class: str = Field(alias="class", description="message class of the records", examples=["oee"])
     when: dict[str, Any] = Field(
         default_factory=dict, description="field → value, or list of values, that a record must have"
     )
@@ -92,20 +94,36 @@ class RequestMapping(SinkConfig):
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
-        return RECORDS[self.message_class] if self.record is None else BY_NAME[self.record]
+        return BY_CLASS[self.message_class]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_record(cls, options: Any) -> Any:
+        """`record: Pilot` says what `class: pilot` says; a class has one record type."""
+        if not isinstance(options, dict) or "record" not in options:
+            return options
+        name = options["record"]
+        its = BY_NAME.get(name) if isinstance(name, str) else None
+        if its is None:
+            raise ValueError(f"record {name!r} is no derived record; there are {', '.join(BY_NAME)}")
+        if options.get("class", its) != its:
+            raise ValueError(f"record {name} has a class of its own: write class: {its}")
+        return {key: value for key, value in options.items() if key != "record"} | {"class": its}
 
     @model_validator(mode="after")
     def _known(self) -> "RequestMapping":
-        if self.message_class not in RECORDS:
-            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(RECORDS)}")
+        if self.message_class not in BY_CLASS:
+            raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(BY_CLASS)}")
         kind = self.kind
-        if kind.message_class != self.message_class:
-            raise ValueError(f"record {kind.__name__} is of class {kind.message_class}")
         known = set(kind.__struct_fields__)
         if unknown := sorted(set(self.when) - known):
             raise ValueError(
                 f"when: {kind.__name__} has no field {', '.join(unknown)}; there are {', '.join(sorted(known))}"
             )
+        for field, value in self.when.items():
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str):
+                    checked_field(field, word)
         try:
             for call in (self.create, self.update):
                 if call is not None:
@@ -122,7 +140,7 @@ class RequestMapping(SinkConfig):
 class RestConfig(Trust, SinkConfig):
     """One target."""
 
-    base_url: str = Field(description="http(s)://host[:port][/prefix]")
+    base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
     auth: Auth | None = Field(None, description="how the target knows us")
     headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")

@@ -4,16 +4,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from topology.namespace.classes import MessageClass
+from topology.namespace.classes import RESERVED
 from topology.namespace.path import Level, Path
-
-_RESERVED = {message_class.value for message_class in MessageClass}
 
 
 def segments() -> st.SearchStrategy[str]:
     """Every segment that the namespace takes, the longest (32) among them."""
     return st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True).filter(
-        lambda text: text not in _RESERVED
+        lambda text: text not in RESERVED
     )
 
 

@@ -1,13 +1,18 @@
-"""A registry of its own topic, so that a test may stop, restart and fence it beside the session's."""
+"""A registry of its own topic, so that a test may stop, restart and fence it; and one that nobody may write to."""
 
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
+from schemas.catalog import sources
 from tests.harness.waiting import eventually
+from uns.registry.client import Registry
 from uns.runtime.ports import free_port
 
 _SERVE = """
@@ -67,3 +72,52 @@ class OwnRegistry:
             return httpx2.get(f"{self.url}/health/ready", timeout=2).status_code == 200
         except httpx2.HTTPError:
             return False
+
+
+def register_all(url: str, cache: Path) -> None:
+    """Every record's schema, as `uns apply` registers them."""
+    registry = Registry(url, cache)
+    for subject in sources():
+        registry.id_to_write(subject.rpartition(".")[2])
+
+
+class ReadOnly:
+    """A real proxy in front of a registry: GET goes through, anything else is refused with 403 and written down."""
+
+    def __init__(self, url: str) -> None:
+        self.refused: list[str] = []
+        """`METHOD path` of every request that would have changed something."""
+        guard = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer = httpx2.get(url + self.path, timeout=30)
+                self._answer(answer.status_code, answer.content, answer.headers["content-type"])
+
+            def refuse(self) -> None:
+                guard.refused.append(f"{self.command} {self.path}")
+                self.rfile.read(int(self.headers.get("content-length") or 0))
+                self._answer(403, b'{"error_code": 40301, "message": "this registry is read-only"}', "application/json")
+
+            do_POST = do_PUT = do_DELETE = refuse  # noqa: N815 (the base class names them)
+
+            def _answer(self, status: int, content: bytes, kind: str) -> None:
+                self.send_response(status)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: Any) -> None:
+                """Requests are not events."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "ReadOnly":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

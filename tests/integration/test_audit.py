@@ -25,7 +25,7 @@ from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shif
 from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
 from tests.harness.waiting import started, until
-from topology.namespace.classes import MessageClass
+from topology.namespace.classes import MessageClass, class_of
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
@@ -89,7 +89,7 @@ class History:
         """The newest of so many revisions of a status, once they are there."""
         marks = f"{self.cell}#{kind}@{instant(started_at)}~"
         try:
-            log = [*read(self.settings, topic(self.area, MessageClass(kind.partition(".")[0])), 0)]
+            log = [*read(self.settings, topic(self.area, class_of(kind) or MessageClass.RAW), 0)]
         except KafkaException:  # the topic is a moment old
             return None
         records = [self.codec.decode(record.value) for record in log]
@@ -328,7 +328,7 @@ def test_a_line_s_own_record_leads_to_its_machines_samples(history: History) -> 
     }
     nothing: dict[str, Any] = dict.fromkeys(("window_name", "bottleneck", "turning_point", "agrees"))
     made = Bottleneck(id=f"{whole}:0", path=line, revision=0, cells=(), **same, **nothing)
-    history.producer.produce(topic(history.area, MessageClass.KPI), history.codec.encode(made), line, 0)
+    history.producer.produce(topic(history.area, MessageClass.BOTTLENECK), history.codec.encode(made), line, 0)
     assert history.producer.flush(30) == 0
     found = history.audit(whole, "--raw", "1000")
     assert "inputs" not in found

@@ -192,11 +192,15 @@ def test_pilot(site: Site) -> None:
     site.kpis([msgspec.structs.replace(corrected, id=corrected.id[:-1] + "1")])
     assert "~iso22400@2:1 (corrected)" in site.run("pilot", "report", "--publish", "--day", "2026-11-19")
     assert "~iso22400@2:0 (final)" in site.run("pilot", "report", "--publish", "--day", "2026-11-18"), "another day"
-    where = topic(Place.parse(site.line), MessageClass.KPI)
+    where = topic(Place.parse(site.line), MessageClass.PILOT)
     told_kafka = [site.codec.decode(record.value()) for record in consume_all(site.settings.bootstrap or "", [where])]
     reports = [record for record in told_kafka if isinstance(record, Pilot)]
     assert [(record.revision, record.status) for record in reports] == [(0, "final"), (1, "corrected"), (0, "final")]
     assert len({record.natural_id for record in reports}) == 2
+    audited = json.loads(site.run("audit", reports[0].natural_id, "--json"))
+    assert (audited["class"], [one["revision"] for one in audited["revisions"]]) == ("pilot", [0, 1])
+    assert any("the Kpi records of" in note for note in audited["notes"])
+    assert "no replay says a pilot" in site.run("audit", reports[0].natural_id, "--verify")
 
     site.kpis([kpi(T0 + 9 * DAY + HOUR, HOUR, window="day", apt_h=0, adet_h=0, definition="iso22400@1")])
     refused = site.run("pilot", "report")

@@ -22,6 +22,7 @@ import pytest
 from asyncua import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from schemas.catalog import source
 from tests.harness.brokers import MqttBroker
 from tests.harness.waiting import eventually
 from tests.integration.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
@@ -197,12 +198,11 @@ def test_mqtt_has_every_value_and_no_other_line(recorded: Recorded) -> None:
 
 
 def test_orders_and_shifts_of_every_line_come_over_mqtt_with_the_fields_of_the_records(recorded: Recorded) -> None:
-    schemas = Path(__file__).parents[2] / "schemas" / "avro"
     got: dict[str, int] = {}
     for topic, content in recorded.messages:
         kind = topic.rpartition("/")[2]
         if kind != "data":
-            schema = json.loads((schemas / f"{kind.capitalize()}.avsc").read_text())
+            schema = json.loads(source(kind.capitalize()))
             assert list(content) == [one["name"] for one in schema["fields"]]
             assert datetime.fromisoformat(content["started_at"]).tzinfo is not None
             got[topic] = got.get(topic, 0) + 1

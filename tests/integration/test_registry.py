@@ -13,6 +13,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from schemas.catalog import source
 from schemas.records import GOOD, Sample, Samples
 from tests.harness.records import EXAMPLES
+from tests.harness.registries import register_all
 from uns.registry.client import Registry
 
 OLD = json.dumps({"type": "record", "name": "Thing", "namespace": "test", "fields": [{"name": "a", "type": "int"}]})
@@ -125,7 +126,7 @@ def test_a_subject_lives_and_dies_as_confluents_client_expects(
 def test_errors_carry_confluents_codes(
     registry: str, tmp_path: Path, method: str, path: str, body: object, status: int, code: int
 ) -> None:
-    Registry(registry, tmp_path).codec()
+    register_all(registry, tmp_path)
     answer = httpx2.request(method, registry + path, json=body)
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
     assert answer.headers["content-type"] == "application/vnd.schemaregistry.v1+json"
@@ -140,7 +141,7 @@ def test_config_is_kept_per_subject(registry: str, enterprise: str) -> None:
 
 
 def test_every_way_to_an_id_agrees(registry: str, client: SchemaRegistryClient, tmp_path: Path) -> None:
-    Registry(registry, tmp_path).codec()
+    register_all(registry, tmp_path)
     latest = httpx2.get(f"{registry}/subjects/uns.Tick/versions/latest").json()
     assert latest == {"subject": "uns.Tick", "version": 1, "id": latest["id"], "schema": source("Tick")}
     assert httpx2.get(f"{registry}/subjects/uns.Tick/versions/1/schema").text == source("Tick")

@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 
 from schemas.catalog import source
 from schemas.codec import Codec
-from schemas.records import TYPES, Tick
+from schemas.records import DERIVED_TYPES, TYPES, Order, Tick
 from tests.harness.records import EXAMPLES
-from tests.harness.registries import OwnRegistry
+from tests.harness.registries import OwnRegistry, ReadOnly
 from uns.errors import UserError
-from uns.registry.client import Registry, RegistryUnavailable
+from uns.registry.client import Registry, RegistryRefused, RegistryUnavailable
 from uns.registry.log import NotWritten, SchemaLog
 from uns.registry.store import Version, schema_record
 from uns.runtime.settings import Settings
@@ -136,6 +136,7 @@ def test_an_outage_stops_nobody_who_has_asked_once(own: OwnRegistry, tmp_path: P
     cache = tmp_path / "cache"
     foreign = _register(own.url, "uns.Tick", json.dumps(json.loads(source("Tick")) | {"doc": "another writer's"}))
     before = Registry(own.url, cache).codec()
+    ids = _ids(before)
     data = b"\0" + foreign.to_bytes(4, "big") + before.encode(Tick(at=1, worker="w"))[5:]
     assert before.decode(data) == Tick(at=1, worker="w")
     own.stop()
@@ -143,13 +144,14 @@ def test_an_outage_stops_nobody_who_has_asked_once(own: OwnRegistry, tmp_path: P
         registry = Registry(own.url, cache)
         after = registry.codec()
         registry.codec()
-    assert _ids(after) == _ids(before)
+    assert _ids(after) == ids
     assert after.decode(data) == Tick(at=1, worker="w"), "an id met before the outage"
-    assert [one["event"] for one in logs] == ["registry does not answer, cached schemas serve"]
+    assert [line["event"] for line in logs] == ["registry does not answer, cached schemas serve"]
     with pytest.raises(RegistryUnavailable, match="does not answer"):
         after.decode(b"\0\0\x06\x79\x32" + data[5:])
-    with pytest.raises(RegistryUnavailable, match="does not answer"):
-        Registry(own.url, tmp_path / "empty").codec()
+    for writes in ((), (Tick,)):
+        with pytest.raises(RegistryUnavailable, match="does not answer"):
+            Registry(own.url, tmp_path / "empty").codec(writes)
 
 
 def test_a_registry_that_began_anew_is_believed_over_the_cache(own: OwnRegistry, tmp_path: Path) -> None:
@@ -188,9 +190,24 @@ def test_a_page_not_found_of_something_else_is_no_verdict(tmp_path: Path) -> Non
             asked.result(30)
 
 
-def test_without_registering_an_absent_schema_is_named(own: OwnRegistry, tmp_path: Path) -> None:
-    with pytest.raises(LookupError, match=r"uns\.Samples is not registered"):
-        Registry(own.url, tmp_path).codec(register=False)
-    ids = _ids(Registry(own.url, tmp_path / "a").codec())
-    assert _ids(Registry(own.url, tmp_path / "b").codec(register=False)) == ids
+def test_a_schema_is_registered_by_the_first_write_of_its_record(own: OwnRegistry, tmp_path: Path) -> None:
+    codec = Registry(own.url, tmp_path / "a").codec([Tick, *DERIVED_TYPES])
+    assert httpx2.get(f"{own.url}/subjects").json() == []
+    codec.encode(Tick(at=1, worker="w"))
+    assert httpx2.get(f"{own.url}/subjects").json() == ["uns.Tick"]
+    ids = _ids(codec)
     assert set(ids) == set(TYPES)
+    assert _ids(Registry(own.url, tmp_path / "b").codec(TYPES.values())) == ids
+
+
+def test_who_writes_what_is_registered_needs_no_right_to_register(own: OwnRegistry, tmp_path: Path) -> None:
+    older = json.loads(source("Order")) | {"doc": "an older writer's"}
+    _register(own.url, "uns.Tick", source("Tick"))
+    _register(own.url, "uns.Order", json.dumps(older))
+    with ReadOnly(own.url) as guard:
+        codec = Registry(guard.url, tmp_path).codec([Tick, Order])
+        codec.encode(Tick(at=1, worker="w"))
+        assert guard.refused == []
+        with pytest.raises(RegistryRefused, match=r"refuses uns\.Order: .*read-only.*`uns apply`"):
+            codec.encode(Order(id="1", product="cola", started_at=1))
+    assert guard.refused == ["POST /subjects/uns.Order/versions?normalize=False"]

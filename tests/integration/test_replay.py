@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from typer.testing import CliRunner
@@ -27,7 +28,7 @@ from schemas.text import iso
 from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, Told, ordered, samples, ticks
 from tests.harness.line_scenarios import scenario
 from tests.harness.waiting import started, until
-from topology.kpi import definition as kpi
+from topology.kpi.definition import definition
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
@@ -35,9 +36,10 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.history.replay import offline
-from uns.history.replay.publish import NotPublished, publish
+from uns.history.replay.publish import publish
 from uns.history.replay.recompute import parts
 from uns.kafka.log import read
+from uns.kafka.publish import NotPublished
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings, settings
 from uns.testing.patience import patient
@@ -281,16 +283,15 @@ def test_what_nobody_should_have_written_is_put_right_but_for_what_the_worker_ow
     assert history.replay(*LATE)[0] == 0
 
 
-def test_another_definition_gets_a_history_of_its_own(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = kpi.shipped()
-    base = shipped["iso22400@1"]
+def test_another_definition_gets_a_history_of_its_own(history: History) -> None:
+    base = definition("iso22400@1")
     assert any(rule.element == "AUST" for rule in base.time_model)
     rules = [
         rule.model_copy(update={"element": "PDOT"}) if rule.element == "AUST" else rule for rule in base.time_model
     ]
-    second = base.model_copy(update={"version": 9, "time_model": tuple(rules)})
-    second = kpi.Definition.model_validate(second.model_dump())
-    monkeypatch.setattr(kpi, "shipped", lambda: {**shipped, second.label: second})
+    second = base.model_copy(update={"version": 9, "time_model": tuple(rules)}).model_dump(mode="json")
+    own = yaml.safe_dump({"kpi_definitions": {"iso22400@9": second}})
+    (history.folder / "plant" / "kpi.yaml").write_text(own, encoding="utf-8")
     options = ("--horizon", "30d", "--definition", "iso22400@9", "-c", "oee", "-c", "state")
 
     code, summary, differences = history.replay(*options)

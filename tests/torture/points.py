@@ -124,8 +124,8 @@ class _Consumer(confluent_kafka.Consumer):  # type: ignore[misc]
 
 def install(plan: Plan) -> None:
     """Makes this process die at the point. Before the engine makes its clients."""
-    from uns.engine import restore, transaction
+    from uns.kafka import clients
 
     if plan.point is not Point.RANDOM:
-        transaction.Producer = type("Producer", (_Producer,), {"plan": plan})  # type: ignore[attr-defined]
-        restore.Consumer = type("Consumer", (_Consumer,), {"plan": plan})  # type: ignore[attr-defined]
+        clients.Producer = type("Producer", (_Producer,), {"plan": plan})  # type: ignore[attr-defined]
+        clients.Consumer = type("Consumer", (_Consumer,), {"plan": plan})  # type: ignore[attr-defined]

@@ -19,9 +19,8 @@ from tests.torture.load import Load, Machines, Put
 from tests.torture.oracle import Verdict, judge
 from tests.torture.points import Plan
 from tests.torture.workers import AT_ANY_TIME, Parent, Worker
-from topology.cluster import PRODUCED
 from topology.model import loader
-from topology.namespace.classes import MessageClass
+from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place
 from uns.engine.failure import Exit
 from uns.local.kafka import Kafka
@@ -160,7 +159,7 @@ class Room:
         self.codec = Registry(self.registry, self.folder / "state" / "schemas").codec()
         self.clock_spec = f"{time.time()},{PLANT_BEGIN_S},{self.rate}"
         self.clock = from_spec(self.clock_spec)
-        classes = (MessageClass.RAW, *PRODUCED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
+        classes = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
         place = Place.parse(f"{self.enterprise}/dallas/packaging")
         self.area = Area(self.settings, place, self.partitions, f"uns-processors-{self.enterprise}", classes)
         self.machines = Machines(place, self.lines, self.partitions, self.codec, self.seed, self.poison)

@@ -1,12 +1,12 @@
 """What is wrong with a definition, and what binds a site. Pure."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 from topology.document import Where
 from topology.kpi.definition import Definition, KpiFormula, shipped
 from topology.kpi.formula import parse
 from topology.kpi.values import CONSTANTS, COUNTS, PER_PRODUCT, QUANTITIES, TIMES
+from topology.nearest import hint
 
 Fault = tuple[Where, str]
 _GIVEN = {*CONSTANTS, *PER_PRODUCT, *QUANTITIES, *TIMES}
@@ -66,17 +66,10 @@ def _names(definition: Definition, where: Where, text: str, known: set[str]) -> 
         if name in PER_PRODUCT:
             yield where, f"{name} differs from product to product; write sum({name} * …)"
         else:
-            yield where, f"{name!r} is not known; {_nearest(name, outside)}"
+            yield where, f"{name!r} is not known; {hint(name, sorted(outside))}"
     inside = {*PER_PRODUCT, *CONSTANTS}
     for name in sorted(formula.summed - inside):
-        yield where, f"{name!r} is not known of a product; {_nearest(name, inside)}"
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    folded = {one.lower(): one for one in sorted(known)}
-    swapped = [one for one in folded if sorted(one) == sorted(name.lower())]
-    near = swapped or difflib.get_close_matches(name.lower(), folded, 1)
-    return f"did you mean {folded[near[0]]!r}?" if near else f"there are {', '.join(sorted(known))}"
+        yield where, f"{name!r} is not known of a product; {hint(name, sorted(inside))}"
 
 
 def _cycles(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from topology.kpi.formula import parse
-from topology.namespace.packml import STATES
+from topology.nearest import hint
+from topology.vocabulary import checked_category, checked_mode, checked_state
 
 ELEMENTS = ("APT", "AUST", "ADET", "ADOT", "PDOT", "unknown")
 """What planned busy time counts as in ISO 22400; the elements a definition has unless it lists its own."""
@@ -23,14 +24,25 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+State = Annotated[str, AfterValidator(checked_state)]
+Mode = Annotated[str, AfterValidator(checked_mode)]
+Category = Annotated[str, AfterValidator(checked_category)]
+
+
 class When(_Model):
     """All that is given must hold."""
 
-    state: tuple[str, ...] | None = Field(None, description="PackML states")
-    mode: tuple[str, ...] | None = Field(None, description="unit modes")
+    state: tuple[State, ...] | None = Field(
+        None, description="PackML states", examples=[["aborting", "aborted", "clearing"]]
+    )
+    mode: tuple[Mode, ...] | None = Field(None, description="unit modes", examples=[["setup"]])
     order: bool | None = Field(None, description="whether an order is on the machine")
-    planned: tuple[Planned, ...] | None = Field(None, description="what the shift plan says: busy, break, unplanned")
-    reason: tuple[str, ...] | None = Field(None, description="categories of the stop's reason")
+    planned: tuple[Planned, ...] | None = Field(
+        None, description="what the shift plan says: busy, break, unplanned", examples=[["break"]]
+    )
+    reason: tuple[Category, ...] | None = Field(
+        None, description="categories of the stop's reason", examples=[["breakdown"]]
+    )
 
     def holds(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> bool:
         return (
@@ -47,14 +59,16 @@ class When(_Model):
 
 
 class Rule(_Model):
+    """What time counts as under a condition."""
+
     when: When = Field(default_factory=When, description="condition; none: always")
-    element: str = Field(description="time element that the time counts as")
+    element: str = Field(description="time element that the time counts as", examples=["ADET"])
 
 
 class TimeElement(_Model):
     """A part of the window; the elements of a definition share out all of it."""
 
-    description: str = Field(description="what it is")
+    description: str = Field(description="what it is", examples=["running"])
     loss: Loss = Field(description="which factor it reduces; outside: not in the denominator of OEE")
 
 
@@ -71,15 +85,18 @@ FormulaText = Annotated[str, AfterValidator(_formula)]
 class KpiFormula(_Model):
     """One KPI, with the attributes of an ISO 22400-2 KPI record."""
 
-    name: str = Field(min_length=1, description="name")
+    name: str = Field(min_length=1, description="name", examples=["Availability"])
     description: str = Field("", description="what it tells")
     scope: tuple[
         Literal["work_unit", "work_center", "area", "site", "enterprise", "product", "order", "worker"], ...
     ] = Field(("work_unit", "work_center", "area", "site", "enterprise"), description="what it is computed for")
-    formula: FormulaText = Field(description="arithmetic over elements, totals, quantities and other KPIs")
+    formula: FormulaText = Field(
+        description="arithmetic over elements, totals, quantities and other KPIs",
+        examples=["APT / PBT", "sum(PRI * GQ) / PBT"],
+    )
     unit: str = Field("1", description="unit of measure; 1: a ratio")
     lower: float | None = Field(0, description="lower end of the range; null: none")
-    upper: float | None = Field(None, description="upper end of the range; null: none")
+    upper: float | None = Field(None, description="upper end of the range; null: none", examples=[1])
     trend: Literal["higher_is_better", "lower_is_better", "none"] = Field(description="which way is better")
     timing: tuple[Literal["on_demand", "periodically", "real_time"], ...] = Field(
         ("on_demand", "periodically"), description="when it is computed"
@@ -102,10 +119,12 @@ class KpiFormula(_Model):
 class MicroStop(_Model):
     """Short stops that count as an element of their own."""
 
-    below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop")
+    below_s: float = Field(gt=0, description="a stop shorter than this is a micro stop", examples=[300])
     inclusive: bool = Field(False, description="whether one of exactly below_s is a micro stop too")
     only_without_reason: bool = Field(True, description="whether a stop with a reason keeps its element")
-    element: str = Field(description="the element a micro stop counts as; its `loss` is the loss class")
+    element: str = Field(
+        description="the element a micro stop counts as; its `loss` is the loss class", examples=["MINOR"]
+    )
 
 
 class NoiseFloor(_Model):
@@ -118,7 +137,7 @@ class NoiseFloor(_Model):
 class StartUp(_Model):
     """Scrap that is start-up loss, the sixth of the big ones: what is made until a process is stable."""
 
-    modes: tuple[str, ...] = Field(("setup",), description="scrap counted in these modes")
+    modes: tuple[Mode, ...] = Field(("setup",), description="scrap counted in these modes")
     of_order_s: float = Field(0, ge=0, description="and scrap counted so soon after the begin of its order")
 
 
@@ -150,11 +169,15 @@ ISO_ELEMENTS = {
 class Definition(_Model):
     """One version of a definition. A changed rule is a new version, so that last month's numbers keep their meaning."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name")
-    version: int = Field(ge=1, description="version")
-    description: str = Field(description="what it measures and where it comes from")
+    name: str = Field(pattern=r"^[a-z][a-z0-9.-]*$", description="name", examples=["acme"])
+    version: int = Field(ge=1, description="version", examples=[1])
+    description: str = Field(
+        description="what it measures and where it comes from", examples=["OEE as acme computes it"]
+    )
     scope: str = Field("work units and all that they are part of", description="what it is meant for")
-    running: tuple[str, ...] = Field(description="states that count as producing, in mode production")
+    running: tuple[State, ...] = Field(
+        description="states that count as producing, in mode production", examples=[["execute"]]
+    )
     elements: dict[Name, TimeElement] = Field(
         default_factory=lambda: dict(ISO_ELEMENTS), description="the parts a window is shared out to"
     )
@@ -162,7 +185,11 @@ class Definition(_Model):
     totals: dict[Name, FormulaText] = Field(default_factory=dict, description="sums of elements that have a name")
     options: Options = Field(default_factory=Options, description="what implementations do differently")
     kpis: dict[KpiId, KpiFormula] = Field(default_factory=dict, description="id → KPI")
-    seal: str | None = Field(None, description="fingerprint; given, any later change of this version is refused")
+    seal: str | None = Field(
+        None,
+        description="fingerprint; given, any later change of this version is refused",
+        examples=["0123456789abcdef"],
+    )
 
     _elements: dict[tuple[str, str, bool, Planned, str | None], str] = PrivateAttr(default_factory=dict)
 
@@ -170,16 +197,13 @@ class Definition(_Model):
     def _complete(self) -> "Definition":
         if not self.time_model or not self.time_model[-1].when.always:
             raise ValueError("the last rule of the time model must hold always, or some time would count as nothing")
-        named = {state for rule in self.time_model for state in rule.when.state or ()} | set(self.running)
-        if strangers := sorted(named - STATES):
-            raise ValueError(f"{', '.join(strangers)}: no PackML state; there are {', '.join(sorted(STATES))}")
         used = {rule.element for rule in self.time_model}
         if self.options.micro_stop is not None:
             used.add(self.options.micro_stop.element)
         if not self.plans:
             used |= {"unplanned", "PDOT"}
         if strangers := sorted(used - set(self.elements)):
-            raise ValueError(f"{', '.join(strangers)}: no element; there are {', '.join(self.elements)}")
+            raise ValueError(f"{', '.join(strangers)}: no element; {hint(strangers[0], self.elements)}")
         return self
 
     @property
@@ -212,12 +236,12 @@ class Definition(_Model):
 def shipped() -> Mapping[str, Definition]:
     """Label → every definition that comes with the package."""
     folder = importlib.resources.files("topology") / "kpi" / "definitions"
-    found = [
+    definitions = [
         Definition.model_validate(yaml.safe_load(entry.read_text(encoding="utf-8")))
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".yaml")
     ]
-    return {definition.label: definition for definition in found}
+    return {definition.label: definition for definition in definitions}
 
 
 def definition(label: str) -> Definition:
@@ -225,4 +249,4 @@ def definition(label: str) -> Definition:
     try:
         return shipped()[label]
     except KeyError:
-        raise LookupError(f"KPI definition {label!r} is not known; there are {', '.join(shipped())}") from None
+        raise LookupError(f"KPI definition {label!r} is not known; {hint(label, shipped())}") from None

@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from topology.document import Where
 from topology.kpi.check import Fault, changed_as_shipped, faults, site_faults
-from topology.kpi.definition import Definition, KpiFormula, KpiId, definition, shipped
+from topology.kpi.definition import Definition, KpiFormula, KpiId, shipped
 from topology.model.plant import Plant
+from topology.nearest import hint
 
 _LABEL = re.compile(r"([^@]+)@([0-9]{1,9})")
 _ADDED: TypeAdapter[dict[str, KpiFormula]] = TypeAdapter(dict[KpiId, KpiFormula])
@@ -20,43 +21,59 @@ _ADDED: TypeAdapter[dict[str, KpiFormula]] = TypeAdapter(dict[KpiId, KpiFormula]
 
 def own(merged: Mapping[str, Any]) -> dict[str, Definition]:
     """Label → those of the plant's own definitions that can be read."""
-    return {label: found for label, found in _read(merged) if isinstance(found, Definition)}
+    return {label: read for label, read in _read(merged) if isinstance(read, Definition)}
+
+
+def definitions(plant: Plant) -> dict[str, Definition]:
+    """Label → every definition there is for a plant: those that are shipped, and its own."""
+    return _with_shipped(own({"kpi_definitions": plant.kpi_definitions}))
+
+
+def known_definition(plant: Plant, label: str) -> Definition:
+    """The definition of a label, shipped or the plant's own. Raises `LookupError` that names the nearest."""
+    return look_up(definitions(plant), label)
+
+
+def look_up(known: Mapping[str, Definition], label: str) -> Definition:
+    """The definition of a label. Raises `LookupError` that names the nearest."""
+    if label not in known:
+        raise LookupError(f"KPI definition {label!r} is not known; {hint(label, known)}")
+    return known[label]
 
 
 def selected(plant: Plant) -> Definition:
-    """The definition that binds all sites. Raises `LookupError` that names what there is."""
-    label = plant.kpi.definition
-    return own({"kpi_definitions": plant.kpi_definitions}).get(label) or definition(label)
+    """The definition that binds all sites. Raises `LookupError` that names the nearest."""
+    return known_definition(plant, plant.kpi.definition)
 
 
 def invalid(merged: Mapping[str, Any]) -> list[tuple[str, ValidationError]]:
     """Label and error of those that cannot."""
-    return [(label, found) for label, found in _read(merged) if isinstance(found, ValidationError)]
+    return [(label, error) for label, error in _read(merged) if isinstance(error, ValidationError)]
 
 
 def plant_faults(merged: Mapping[str, Any], stands: Callable[[Where], str]) -> Iterator[Fault]:
     """Everything wrong with KPIs in a plant; `stands` says in which file and line a place is."""
-    definitions = own(merged)
+    written = own(merged)
     for label, _ in _entries(merged.get("kpi_definitions")):
         if _LABEL.fullmatch(str(label)) is None:
             yield ("kpi_definitions", label), "a key name@version is expected, e.g. acme@1"
-    for label, one in definitions.items():
+    for label, definition in written.items():
         top = ("kpi_definitions", label)
-        if label != one.label:
-            yield top, f"a key name@version is expected, e.g. {one.name}@{one.version}"
-        if changed_as_shipped(one):
+        if label != definition.label:
+            yield top, f"a key name@version is expected, e.g. {definition.label}"
+        if changed_as_shipped(definition):
             yield top, f"{label} is shipped with other content; give a changed definition a name or version of its own"
-        for where, words in faults(one):
+        for where, words in faults(definition):
             yield (*top, *where), words
     kpi = merged.get("kpi")
     label = kpi.get("definition", "iso22400@1") if isinstance(kpi, dict) else "iso22400@1"
     place = ("kpi", "definition")
-    known = {**shipped(), **definitions}
+    known = _with_shipped(written)
     if not isinstance(label, str):
         return
     if label not in known:
         if label not in dict(_entries(merged.get("kpi_definitions"))):
-            yield place, f"{label!r} is not known; there are {', '.join(known)}"
+            yield place, f"{label!r} is not known; {hint(label, known)}"
         return
     yield from _of_sites(merged, known[label], stands)
 
@@ -79,6 +96,10 @@ def _of_sites(merged: Mapping[str, Any], definition: Definition, stands: Callabl
             continue  # the model says what is wrong with it
         for where, words in site_faults(definition, added):
             yield (*top, *where), words
+
+
+def _with_shipped(written: Mapping[str, Definition]) -> dict[str, Definition]:
+    return {**shipped(), **written}
 
 
 def _read(merged: Mapping[str, Any]) -> Iterator[tuple[str, Definition | ValidationError]]:

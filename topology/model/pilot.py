@@ -68,17 +68,20 @@ class _Model(BaseModel):
 class Target(_Model):
     """One number that is to change: which, and to what."""
 
-    kpi: str | None = Field(None, description="a KPI of the definition or the site")
+    kpi: str | None = Field(None, description="a KPI of the definition or the site", examples=["availability"])
     measure: Measured | None = Field(None, description=f"or one of {', '.join(MEASURES)}")
-    value: float | None = Field(None, description="value to reach, in the KPI's own unit: 0.02 for 2 %")
+    value: float | None = Field(
+        None, description="value to reach, in the KPI's own unit: 0.02 for 2 %", examples=[0.02]
+    )
     change: Annotated[float, BeforeValidator(_percent)] | None = Field(
-        None, description='or the relative change to reach, e.g. "-20 %"'
+        None, description='or the relative change to reach, e.g. "-20 %"', examples=["-20 %", -0.2]
     )
     direction: Trend | None = Field(None, description="which way is better; none: as the KPI's trend says")
     elements: tuple[Name, ...] | None = Field(
         None,
         min_length=1,
         description=f"for unplanned_downtime: elements that count as down (default: {', '.join(DOWN)})",
+        examples=[["ADET", "T_T"]],
     )
 
     @model_validator(mode="after")
@@ -130,27 +133,31 @@ Moment = date | datetime
 
 
 class Span(_Model):
-    begin: Moment = Field(alias="from", description="first day, or a time")
-    end: Moment = Field(alias="to", description="the day after the last, or a time; excluded")
+    """A stretch of time."""
+
+    begin: Moment = Field(alias="from", description="first day, or a time", examples=["2026-09-01"])
+    end: Moment = Field(alias="to", description="the day after the last, or a time; excluded", examples=["2026-10-01"])
 
 
 class Pilot(_Model):
     """A trial of something new: a baseline, the begin of the measured time, and targets."""
 
-    filter: Annotated[str, AfterValidator(_filter)] = Field(description="MQTT filter over the paths it is about")
+    filter: Annotated[str, AfterValidator(_filter)] = Field(
+        description="MQTT filter over the paths it is about", examples=["acme/dallas/packaging/line-1/#"]
+    )
     zone: Annotated[str, AfterValidator(zone_name)] = Field(
         "UTC", description="time zone of its days, e.g. Europe/Berlin"
     )
     baseline: Span = Field(description="the time before, for comparison")
-    since: Moment = Field(description="begin of the measured time")
-    until: Moment | None = Field(None, description="its end, excluded; none: it goes on")
+    since: Moment = Field(description="begin of the measured time", examples=["2026-10-01", "2026-10-01T06:00:00"])
+    until: Moment | None = Field(None, description="its end, excluded; none: it goes on", examples=["2026-11-01"])
     window: Literal["day", "shift"] = Field(
         "day", description="sampling unit: the windows whose spread is the uncertainty"
     )
     level: Literal["line", "cell", "area", "site", "enterprise"] | None = Field(
         None, description="whose records; none: lines, else cells"
     )
-    definition: str | None = Field(None, description="KPI definition; none: the plant's")
+    definition: str | None = Field(None, description="KPI definition; none: the plant's", examples=["iso22400@2"])
     targets: tuple[Target, ...] = Field(min_length=1, description="what is to be reached")
 
     @model_validator(mode="after")

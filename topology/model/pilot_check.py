@@ -1,7 +1,6 @@
 """What is wrong with the pilots of a plant: places, KPIs and elements that are not there. Pure."""
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from topology.document import Where
 from topology.kpi.check import Fault
@@ -10,6 +9,7 @@ from topology.model.pilot import DOWN, Target
 from topology.model.plant import Plant
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level
+from topology.nearest import hint
 
 
 def pilot_faults(plant: Plant, definitions: Mapping[str, Definition]) -> Iterator[Fault]:
@@ -21,7 +21,7 @@ def pilot_faults(plant: Plant, definitions: Mapping[str, Definition]) -> Iterato
             yield ("pilot", name, "filter"), f"{pilot.filter!r} names no place of the plant"
         label = pilot.definition or plant.kpi.definition
         if label not in definitions:
-            yield ("pilot", name, "definition"), f"{label!r} is not known; {_nearest(label, definitions)}"
+            yield ("pilot", name, "definition"), f"{label!r} is not known; {hint(label, definitions)}"
             continue
         for number, target in enumerate(pilot.targets):
             yield from _of_target(target, definitions[label], added, ("pilot", name, "targets", number))
@@ -32,16 +32,10 @@ def _of_target(
 ) -> Iterator[Fault]:
     kpis = {**definition.kpis, **added}
     if target.kpi is not None and target.kpi not in kpis:
-        yield (*where, "kpi"), f"{definition.label} has no KPI {target.kpi!r}; {_nearest(target.kpi, kpis)}"
+        yield (*where, "kpi"), f"{definition.label} has no KPI {target.kpi!r}; {hint(target.kpi, kpis)}"
     elif target.kpi is not None and target.better is None and kpis[target.kpi].trend == "none":
         yield where, f"{target.kpi} has no trend; say which direction is better: higher or lower"
     down = (target.elements or DOWN) if target.measure == "unplanned_downtime" else ()
     if strangers := [element for element in down if element not in definition.elements]:
         there = ", ".join(definition.elements)
         yield where, f"{definition.label} has no {', '.join(strangers)}; give `elements` that count as down, of {there}"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"

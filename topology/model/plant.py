@@ -10,10 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.pilot import Pilot
 from topology.model.shifts import Calendar
+from topology.model.tags import Role, Tag
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import REST, Filter
-from topology.namespace.packml import CODE_MAPS, STATES
 from topology.namespace.path import Level, Path
+from topology.nearest import hint
+from topology.vocabulary import CATEGORIES, checked_category
 
 
 def _segment(text: str) -> str:
@@ -30,81 +32,24 @@ def _filter(text: str) -> str:
 
 Segment = Annotated[str, AfterValidator(_segment)]
 FilterText = Annotated[str, AfterValidator(_filter)]
-Role = Literal[
-    "state", "mode", "good_count", "scrap_count", "rework_count", "energy", "reason", "heartbeat", "characteristic"
-]
-COUNTERS = ("good_count", "scrap_count", "rework_count")
-SINGLE_ROLES = ("state", "mode", *COUNTERS, "energy", "reason", "heartbeat")
-UNKNOWN = "unknown"
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Tag(_Model):
-    """What a tag of an equipment type means to the folds."""
-
-    role: Role = Field(description="what the fold reads from the tag")
-    map: str | dict[int | str, str] | None = Field(
-        None, description="for role state: the name of a code map or code → PackML state; for role mode: code → mode"
-    )
-    modulus: int | None = Field(
-        None, gt=1, description="for a counter: the value at which it rolls over to 0; none: a fall is a reset"
-    )
-    counts: Literal["cumulative", "increments"] = Field(
-        "cumulative", description="for a counter: what a sample gives: the sum so far, or pieces of its own time"
-    )
-    unit: str | None = Field(None, description="unit of measure")
-    target: float | None = Field(None, description="target value of a characteristic")
-    lsl: float | None = Field(None, description="lower specification limit")
-    usl: float | None = Field(None, description="upper specification limit")
-    baseline: int = Field(25, ge=2, description="points from which control limits are learnt")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Tag":
-        if self.lsl is not None and self.usl is not None and self.lsl >= self.usl:
-            raise ValueError(f"lsl {self.lsl} is not below usl {self.usl}")
-        if self.modulus is not None and self.role not in COUNTERS:
-            raise ValueError(f"modulus belongs to a counter (role {', '.join(COUNTERS)})")
-        if self.counts == "increments" and self.role not in COUNTERS:
-            raise ValueError(f"counts belongs to a counter (role {', '.join(COUNTERS)})")
-        if self.counts == "increments" and self.modulus is not None:
-            raise ValueError("modulus belongs to a cumulative counter; increments do not roll over")
-        if self.map is not None and self.role not in ("state", "mode"):
-            raise ValueError("map belongs to role state or mode")
-        if isinstance(self.map, str) and (self.role != "state" or self.map not in CODE_MAPS):
-            raise ValueError(
-                f"map {self.map!r} is not known; there are {', '.join(CODE_MAPS)}, or give code: state pairs"
-            )
-        if self.role == "state" and isinstance(self.map, dict):
-            for code, state in self.map.items():
-                if state not in STATES:
-                    raise ValueError(
-                        f"code {code}: {state!r} is no PackML state; there are {', '.join(sorted(STATES))}"
-                    )
-        if self.role == "mode" and not isinstance(self.map, dict):
-            raise ValueError("role mode needs a map, e.g. {1: production, 4: setup}")
-        return self
-
-    @property
-    def codes(self) -> Mapping[int | str, str]:
-        """Code → state or mode; empty for other roles."""
-        if isinstance(self.map, str):
-            return CODE_MAPS[self.map]
-        if self.map is None:
-            return CODE_MAPS["packml"] if self.role == "state" else {}
-        return self.map
-
-
 class Reason(_Model):
     """One entry of an equipment type's reason tree."""
 
-    name: str = Field(description="what an operator calls it")
-    category: str = Field(
-        "", description="breakdown, material, micro, planned, … ; breakdown opens a work order; none: its parent's"
+    name: str = Field(description="what an operator calls it", examples=["pump fault"])
+    category: Annotated[str, AfterValidator(checked_category)] = Field(
+        "",
+        description=f"{', '.join(CATEGORIES)}, or a word of your own; breakdown opens a work order; none: its parent's",
+        examples=["breakdown"],
     )
-    parent: int | None = Field(None, description="code of the reason that it is a kind of; none: a root of the tree")
+    parent: int | None = Field(
+        None, description="code of the reason that it is a kind of; none: a root of the tree", examples=[200]
+    )
 
 
 class EquipmentType(_Model):
@@ -112,17 +57,28 @@ class EquipmentType(_Model):
 
     tags: dict[str, Tag] = Field(description="tags that a fold reads; all other tags are carried on unread")
     ideal_cycle_s: float = Field(
-        gt=0, description="planned run time per item (PRI) where the order gives none, in seconds"
+        gt=0, description="planned run time per item (PRI) where the order gives none, in seconds", examples=[6.0]
     )
     silent_after_s: float | None = Field(
-        60.0, gt=0, description="without any sample for so long the state is unknown; null: never"
+        60.0,
+        gt=0,
+        description="without any sample for so long the state is unknown, in seconds; a minute is some cycles of most machines; null: never",
     )
-    micro_stop_s: float = Field(300.0, ge=0, description="a shorter stop is a micro stop")
+    micro_stop_s: float = Field(
+        300.0,
+        ge=0,
+        description="a shorter stop is a micro stop, in seconds; five minutes is what most secondary sources say",
+    )
     slow_cycle_factor: float = Field(
-        1.5, ge=1, description="a cycle longer than so many times its ideal cycle is a slow one"
+        1.5,
+        ge=1,
+        description="a cycle longer than so many times its ideal cycle is a slow one; 1.5 is our own judgement",
     )
     changeover_target_s: float | None = Field(
-        None, gt=0, description="what a changeover should take, last good piece to first good piece, in seconds"
+        None,
+        gt=0,
+        description="what a changeover should take, last good piece to first good piece, in seconds",
+        examples=[240],
     )
     reasons: dict[int, Reason] = Field(default_factory=dict, description="reason code → name and category")
 
@@ -130,7 +86,7 @@ class EquipmentType(_Model):
     @classmethod
     def _tree(cls, reasons: dict[int, Reason]) -> dict[int, Reason]:
         """Every reason with the category that it says or inherits."""
-        found = {}
+        complete = {}
         for code, reason in reasons.items():
             chain = [code]
             while (parent := reasons[chain[-1]].parent) is not None:
@@ -139,18 +95,21 @@ class EquipmentType(_Model):
                 chain.append(parent)
                 if parent in chain[:-1]:
                     raise ValueError(f"reason {code}: its parents go round in a circle ({' → '.join(map(str, chain))})")
-            category = next((reasons[one].category for one in chain if reasons[one].category), None)
-            if category is None:
+            inherited = next((reasons[above].category for above in chain if reasons[above].category), None)
+            if inherited is None:
                 raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
-            found[code] = reason.model_copy(update={"category": category})
-        return found
+            complete[code] = reason.model_copy(update={"category": inherited})
+        return complete
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":
-        for role in SINGLE_ROLES:
-            names = [name for name, tag in self.tags.items() if tag.role == role]
-            if len(names) > 1:
-                raise ValueError(f"role {role} has {len(names)} tags ({', '.join(names)}); one is possible")
+        names: dict[str, list[str]] = {}
+        for name, tag in self.tags.items():
+            if tag.single:
+                names.setdefault(tag.role, []).append(name)
+        for role, tags in names.items():
+            if len(tags) > 1:
+                raise ValueError(f"role {role} has {len(tags)} tags ({', '.join(tags)}); one is possible")
         return self
 
     def tag(self, role: Role) -> str | None:
@@ -161,7 +120,7 @@ class EquipmentType(_Model):
 class Cell(_Model):
     """A work unit: one machine."""
 
-    type: str = Field(description="its equipment type")
+    type: str = Field(description="its equipment type", examples=["filler"])
 
     @model_validator(mode="before")
     @classmethod
@@ -170,6 +129,8 @@ class Cell(_Model):
 
 
 class Line(_Model):
+    """A work center: machines that the material passes one after the other."""
+
     cells: dict[Segment, Cell] = Field(description="work units in the order of the material's flow")
     kpi_rule: Literal["end_of_line", "bottleneck"] = Field(
         "end_of_line",
@@ -177,51 +138,78 @@ class Line(_Model):
         "its time is the bottleneck's",
     )
     bottleneck: Segment | None = Field(
-        None, description="the work unit that paces the line; none: the one with the longest ideal cycle"
+        None,
+        description="the work unit that paces the line; none: the one with the longest ideal cycle",
+        examples=["filler"],
     )
 
     @model_validator(mode="after")
     def _has_its_bottleneck(self) -> "Line":
         if self.bottleneck is not None and self.bottleneck not in self.cells:
             raise ValueError(
-                f"bottleneck {self.bottleneck!r} is no cell of the line; there are {', '.join(self.cells)}"
+                f"bottleneck {self.bottleneck!r} is no cell of the line; {hint(self.bottleneck, self.cells)}"
             )
         return self
 
 
 class Area(_Model):
-    partitions: int = Field(1, ge=1, le=1000, description="Kafka partitions of the area's topics; a line never splits")
-    lines: dict[Segment, Line] = Field(description="work centers")
+    """A part of a site; its lines share their topics."""
+
+    partitions: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Kafka partitions of the area's topics; a line never splits, so more partitions than lines are of no use",
+    )
+    lines: dict[Segment, Line] = Field(description="its work centers")
 
 
 class Site(_Model):
-    areas: dict[Segment, Area] = Field(description="areas")
+    """A place of production."""
+
+    areas: dict[Segment, Area] = Field(description="its areas")
     kpis: dict[KpiId, KpiFormula] = Field(
         default_factory=dict, description="KPIs that the site adds to the shared ones"
     )
 
 
 class Namespace(_Model):
-    enterprise: Segment = Field(description="first level of every path")
-    sites: dict[Segment, Site] = Field(description="sites")
+    """What is where: enterprise, sites, areas, lines, cells, as ISA-95 has them."""
+
+    enterprise: Segment = Field(description="first level of every path", examples=["acme"])
+    sites: dict[Segment, Site] = Field(description="its sites")
 
 
 class Time(_Model):
     """When things close. Event time, but for `tick_s`."""
 
-    lateness_s: float = Field(10.0, ge=0, description="how long a window waits for late samples")
-    horizon_h: float = Field(48.0, gt=0, description="how far back a late record still corrects results")
+    lateness_s: float = Field(
+        10.0,
+        ge=0,
+        description="how long a window waits for late samples, in seconds; spans a publish interval and a short stall of the network",
+    )
+    horizon_h: float = Field(
+        48.0,
+        gt=0,
+        description="how far back a late record still corrects results, in hours; two days cover a weekend's night shift that is booked late",
+    )
     future_s: float = Field(
         300.0,
         gt=0,
-        description="a sample further ahead of the last tick and of its own record in the log is quarantined",
+        description="a sample further ahead of the last tick and of its own record in the log is quarantined, in seconds; a clock further off is set wrong",
     )
-    production_s: int = Field(60, ge=1, description="length of a production record")
+    production_s: int = Field(60, ge=1, description="length of a production record, in seconds")
     provisional_s: float = Field(
-        60.0, gt=0, description="how often an open window and each snapshot are published, changed or not"
+        60.0,
+        gt=0,
+        description="how often an open window and each snapshot are published, changed or not, in seconds; a screen is no older",
     )
-    kpi_s: float = Field(300.0, gt=0, description="how often the Kpi record of an open window is published")
-    tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks")
+    kpi_s: float = Field(
+        300.0,
+        gt=0,
+        description="how often the Kpi record of an open window is published, in seconds; it is the largest record, so less often than the others",
+    )
+    tick_s: float = Field(1.0, gt=0, description="wall seconds between ticks; nothing closes between two")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Time":
@@ -231,7 +219,12 @@ class Time(_Model):
 
 
 class Kpi(_Model):
-    definition: str = Field("iso22400@1", description="KPI definition that all sites use, name@version")
+    """By what all numbers are computed."""
+
+    definition: str = Field(
+        "iso22400@1",
+        description="KPI definition that all sites use, name@version; the default has the four ratios of the OEE record, iso22400@2 all KPIs",
+    )
 
 
 class Suppress(_Model):
@@ -242,26 +235,37 @@ class Suppress(_Model):
 
 
 class Spool(_Model):
-    max_mb: int = Field(256, ge=1, description="size at which the spool is full")
+    """The buffer on disk, for when Kafka is away."""
+
+    max_mb: int = Field(256, ge=1, description="size at which the spool is full, in MB")
     when_full: Literal["block", "drop_oldest"] = Field(
-        "block", description="stop reading the source, or drop what is oldest and count it"
+        "block",
+        description="stop reading the source, or drop what is oldest and count it; nothing is lost unless you say so",
     )
 
 
 class Connector(_Model):
-    protocol: str = Field(description="name of a registered connector")
+    """A source: what is read from it, and how. Its own options: [connectors](README.md)."""
+
+    protocol: str = Field(description="name of a registered connector", examples=["opcua", "mqtt"])
     suppress: Suppress = Field(default_factory=Suppress, description="what is left out")
     spool: Spool = Field(default_factory=Spool, description="the buffer on disk")
-    config: dict[str, Any] = Field(description="the protocol's own options")
+    config: dict[str, Any] = Field(
+        description="the protocol's own options", examples=[{"url": "opc.tcp://10.0.0.7:4840", "machines": ["…"]}]
+    )
 
 
 class Subscribe(_Model):
-    filter: FilterText = Field(description="MQTT filter over paths")
-    classes: tuple[MessageClass, ...] = Field(min_length=1, description="message classes")
+    """Which records a sink receives."""
+
+    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/#", "acme/+/packaging/#"])
+    classes: tuple[MessageClass, ...] = Field(min_length=1, description="message classes", examples=[["oee", "kpi"]])
 
 
 class Sink(_Model):
-    kind: str = Field(description="name of a registered sink")
+    """A target: what it receives, and how. Its own options: [sinks](README.md)."""
+
+    kind: str = Field(description="name of a registered sink", examples=["historian", "rest"])
     subscribe: Subscribe = Field(description="what it receives")
     config: dict[str, Any] = Field(default_factory=dict, description="the kind's own options")
 
@@ -269,10 +273,12 @@ class Sink(_Model):
 class Access(_Model):
     """Who may read or write what; `uns apply` makes Kafka ACLs of it."""
 
-    principal: str = Field(pattern=r"^User:.+", description="Kafka principal, e.g. User:historian")
-    filter: FilterText = Field(description="MQTT filter over paths")
+    principal: str = Field(
+        pattern=r"^User:.+", description="Kafka principal, e.g. User:historian", examples=["User:historian"]
+    )
+    filter: FilterText = Field(description="MQTT filter over paths", examples=["acme/dallas/#"])
     classes: tuple[MessageClass, ...] = Field(DERIVED, min_length=1, description="message classes")
-    operation: Literal["read", "write"] = Field("read", description="read or write")
+    operation: Literal["read", "write"] = Field("read", description="what the principal may do")
 
     @model_validator(mode="after")
     def _whole_topics(self) -> "Access":
@@ -288,13 +294,23 @@ class Access(_Model):
 class Retention(_Model):
     """How long topics keep records."""
 
-    raw_h: float | None = Field(24 * 30, gt=0, description="raw, in hours: what can be replayed; null: for ever")
-    derived_h: float | None = Field(24 * 90, gt=0, description="derived classes, in hours; null: for ever")
-    quarantine_h: float | None = Field(24 * 30, gt=0, description="quarantine, in hours; null: for ever")
+    raw_h: float | None = Field(
+        24 * 30,
+        gt=0,
+        description="raw, in hours: what can be replayed; 30 days by default, a month's report can be computed again; null: for ever",
+    )
+    derived_h: float | None = Field(
+        24 * 90, gt=0, description="derived classes, in hours; 90 days by default, a quarter; null: for ever"
+    )
+    quarantine_h: float | None = Field(
+        24 * 30,
+        gt=0,
+        description="quarantine, in hours; as long as raw by default, so that what is mended can be replayed; null: for ever",
+    )
 
 
 class Plant(_Model):
-    """The whole model, as `topology.model.loader.load` reads it."""
+    """The whole model. Several files of a folder may share it out; only a place may not be defined twice."""
 
     namespace: Namespace = Field(description="what is where")
     types: dict[str, EquipmentType] = Field(description="equipment types")
@@ -318,13 +334,13 @@ class Plant(_Model):
 
     @cached_property
     def _cells(self) -> Mapping[Path, EquipmentType]:
-        found = {}
+        cells = {}
         for site, area, area_model in self._areas():
             for line, line_model in area_model.lines.items():
                 for cell, model in line_model.cells.items():
                     path = Path.parse(f"{self.namespace.enterprise}/{site}/{area}/{line}/{cell}")
-                    found[path] = self.types[model.type]
-        return MappingProxyType(found)
+                    cells[path] = self.types[model.type]
+        return MappingProxyType(cells)
 
     def _areas(self) -> list[tuple[str, str, Area]]:
         return [
@@ -345,7 +361,7 @@ class Plant(_Model):
 
     def calendars_of(self, line: Path) -> list[str]:
         """Names of the calendars whose filter names a line; the loader refuses more than one."""
-        return [name for name, one in self.shifts.items() if Filter.parse(one.filter).matches(line)]
+        return [name for name, calendar in self.shifts.items() if Filter.parse(calendar.filter).matches(line)]
 
     def areas(self) -> Mapping[Path, int]:
         """Every area and its number of partitions."""

@@ -59,15 +59,17 @@ class _Model(BaseModel):
 class Break(_Model):
     """Part of a shift that is not worked; planned down time."""
 
-    begin: TimeOfDay = Field(description='local time, e.g. "09:00"')
-    end: TimeOfDay = Field(description="local time")
+    begin: TimeOfDay = Field(description='local time, e.g. "09:00"', examples=["09:00"])
+    end: TimeOfDay = Field(description="local time", examples=["09:30"])
 
 
 class Pattern(_Model):
     """A shift as it comes again. One that ends at or before its begin ends on the next day."""
 
-    begin: TimeOfDay = Field(description='local time, e.g. "22:00"')
-    end: TimeOfDay = Field(description='local time, e.g. "06:00"; not after `begin`: of the next day')
+    begin: TimeOfDay = Field(description='local time, e.g. "22:00"', examples=["22:00"])
+    end: TimeOfDay = Field(
+        description='local time, e.g. "06:00"; not after `begin`: of the next day', examples=["06:00"]
+    )
     days: tuple[Day, ...] = Field(DAYS, description="days on which it begins; none: kept, but not worked")
     breaks: tuple[Break, ...] = Field((), description="its breaks")
 
@@ -97,9 +99,9 @@ class Pattern(_Model):
 class ExceptionalDays(_Model):
     """Days on which other shifts are worked, or none."""
 
-    day: date = Field(description="first day, e.g. 2026-12-24")
-    until: date | None = Field(None, description="last day; none: one day")
-    name: str = Field(description="why, e.g. Christmas")
+    day: date = Field(description="first day, e.g. 2026-12-24", examples=["2026-12-24"])
+    until: date | None = Field(None, description="last day; none: one day", examples=["2026-12-26"])
+    name: str = Field(description="why, e.g. Christmas", examples=["Christmas"])
     shifts: dict[str, Pattern] = Field(default_factory=dict, description="shifts instead of the usual; none: no work")
 
     @model_validator(mode="after")
@@ -115,9 +117,11 @@ class ExceptionalDays(_Model):
 class Calendar(_Model):
     """Who works when. Time outside of its shifts is not planned."""
 
-    filter: Annotated[str, AfterValidator(_filter)] = Field(description="MQTT filter over the lines it holds for")
+    filter: Annotated[str, AfterValidator(_filter)] = Field(
+        description="MQTT filter over the lines it holds for", examples=["acme/dallas/#"]
+    )
     zone: Annotated[str, AfterValidator(zone_name)] = Field(
-        description="time zone of its local times, e.g. Europe/Berlin"
+        description="time zone of its local times, e.g. Europe/Berlin", examples=["Europe/Berlin"]
     )
     shifts: dict[str, Pattern] = Field(min_length=1, description="name → shift")
     exceptions: tuple[ExceptionalDays, ...] = Field(

@@ -2,8 +2,12 @@
 
 from enum import StrEnum
 
+from schemas.derived import DERIVED_TYPES, type_of
+
 
 class MessageClass(StrEnum):
+    """What a topic holds. A derived class has one record type, whose `message_class` it is."""
+
     RAW = "raw"
     STATE = "state"
     PRODUCTION = "production"
@@ -12,10 +16,11 @@ class MessageClass(StrEnum):
     CYCLE = "cycle"
     OEE = "oee"
     QUALITY = "quality"
-    CONDITION = "condition"
     ALERT = "alert"
     CURRENT = "current"
     KPI = "kpi"
+    BOTTLENECK = "bottleneck"
+    PILOT = "pilot"
     QUARANTINE = "quarantine"
     CHANGELOG = "changelog"
 
@@ -26,19 +31,18 @@ class MessageClass(StrEnum):
 
     @property
     def compacted(self) -> bool:
+        """Whether Kafka keeps the newest record of each key only."""
         return self in (MessageClass.CURRENT, MessageClass.CHANGELOG)
 
 
-DERIVED = (
-    MessageClass.STATE,
-    MessageClass.PRODUCTION,
-    MessageClass.DOWNTIME,
-    MessageClass.CHANGEOVER,
-    MessageClass.CYCLE,
-    MessageClass.OEE,
-    MessageClass.QUALITY,
-    MessageClass.CONDITION,
-    MessageClass.ALERT,
-    MessageClass.CURRENT,
-    MessageClass.KPI,
-)
+_CARRIED = frozenset(kind.message_class for kind in DERIVED_TYPES)
+DERIVED = tuple(name for name in MessageClass if name in _CARRIED)
+"""The classes of derived records: those that a record type is made for, in a fixed order."""
+RESERVED = frozenset({*map(str, MessageClass), "condition", "case", "schedule"})
+"""Words that no path segment may be: the classes, and those that are still to come. The latter have no topics."""
+
+
+def class_of(id_kind: str) -> MessageClass | None:
+    """The class of the records whose ids have a kind such as `oee.hour` or `pilot-smed`; None: no record's kind."""
+    kind = type_of(id_kind)
+    return None if kind is None else MessageClass(kind.message_class)

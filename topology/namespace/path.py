@@ -5,11 +5,10 @@ import unicodedata
 from dataclasses import dataclass
 from enum import IntEnum
 
-from topology.namespace.classes import MessageClass
+from topology.namespace.classes import RESERVED
 
 SEGMENT_MAX = 32
 _SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-_RESERVED = frozenset(c.value for c in MessageClass)
 
 
 class Level(IntEnum):
@@ -75,7 +74,7 @@ def _problem(text: str, segments: tuple[str, ...]) -> str | None:
             return "has an empty segment"
         if len(segment) > SEGMENT_MAX:
             return f"segment {segment!r} has {len(segment)} characters, at most {SEGMENT_MAX} are possible"
-        if segment in _RESERVED:
+        if segment in RESERVED:
             return f"segment {segment!r} is a message class and cannot name a place"
         if not _SEGMENT.fullmatch(segment):
             return f"segment {segment!r} may hold a-z, 0-9 and inner '-' only"
@@ -88,7 +87,7 @@ def suggestion(text: str) -> str | None:
     for raw in text.replace("\\", "/").split("/"):
         plain = unicodedata.normalize("NFKD", raw).encode("ascii", "ignore").decode().lower()
         segment = re.sub(r"[^a-z0-9]+", _dash, plain).strip("-")[:SEGMENT_MAX].rstrip("-")
-        if segment in _RESERVED:
+        if segment in RESERVED:
             segment += "-1"
         if segment:
             segments.append(segment)

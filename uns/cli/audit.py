@@ -1,6 +1,5 @@
 """`uns audit`: what a number rests on, down to the raw records."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,15 +83,14 @@ def _subject(logs: "Logs", codec: "Codec", text: str, message_class: str | None,
     from topology.namespace.path import BadPath
     from topology.namespace.path import Path as Place
     from uns.history.audit.finding import at
-    from uns.history.audit.subject import BadId, check_kind, subject
+    from uns.history.audit.subject import BadId, kind_of, subject
 
     try:
         if message_class is None:
             return subject(text)
         if moment is None:
             raise UserError(f"{text} {message_class}: a time is missing; write PATH CLASS TIME, or the record's id")
-        check_kind(message_class)
-        return at(logs, codec, Place.parse(text), message_class, micros(moment))
+        return at(logs, codec, Place.parse(text), kind_of(message_class), micros(moment))
     except (BadId, BadPath, ValueError) as error:
         raise UserError(str(error)) from error
 
@@ -102,8 +100,9 @@ def _model(folder: Path, needed: bool) -> "Model":
     from uns.history.audit.gathering import Model
     from uns.model.kpi import known
     from uns.model.plant import load_plant
+    from uns.runtime.running import environment
 
-    definitions = known(folder, os.environ)
+    definitions = known(folder, environment())
     if not folder.exists():
         if needed:
             raise UserError(
@@ -117,10 +116,15 @@ def _model(folder: Path, needed: bool) -> "Model":
 def _verify(
     settings: "Settings", logs: "Logs", codec: "Codec", model: "Model", found: "Audit", progress: "Progress"
 ) -> bool:
+    from topology.namespace.classes import MessageClass
     from topology.namespace.path import Level
     from uns.history.audit.verify import verify
 
     assert model.plant is not None
+    if found.subject.message_class is MessageClass.PILOT:
+        raise UserError(
+            "--verify replays raw partitions, and no replay says a pilot: ask it for the Kpi records it rests on"
+        )
     if found.subject.path.level < Level.CELL:
         raise UserError("--verify replays machines' raw partitions: ask it for the parts of a roll-up")
     plant = model.plant.model_copy(

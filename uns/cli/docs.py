@@ -1,21 +1,27 @@
-"""`uns docs …`: pages written from the code."""
+"""`uns docs`: pages written from the code."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from uns.cli.app import app
-
-docs = typer.Typer(no_args_is_help=True)
-app.add_typer(docs, name="docs")
+from uns.cli.app import UserError, app
 
 
-@docs.callback()
-def group() -> None:
-    """Pages of the documentation that are written from the code."""
+@app.command()
+def docs(
+    folder: Annotated[Path, typer.Argument(help="folder of the documentation")] = Path("docs"),
+    check: Annotated[bool, typer.Option("--check", help="write nothing; fail when a page is not current")] = False,
+) -> None:
+    """Write the pages of the documentation that follow from the code: records, and every option there is."""
+    from uns.reference.pages import stale, write
 
-
-@docs.command()
-def records() -> None:
-    """Print docs/records.md: every record with its fields, from the Avro schemas."""
-    from uns.docs import records_page
-
-    typer.echo(records_page(), nl=False)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder; run it in the project's, or name the folder of the documentation")
+    if check:
+        if names := stale(folder):
+            raise UserError(f"{', '.join(names)} in {folder}: not current; `uns docs` writes them anew")
+        typer.echo(f"{folder}: current")
+        return
+    for name in write(folder):
+        typer.echo(f"wrote {folder / name}")

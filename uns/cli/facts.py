@@ -73,6 +73,6 @@ def pub(
 
 def _now() -> int:
     from uns.runtime import clock
-    from uns.runtime.settings import settings
+    from uns.runtime.running import effective_settings
 
-    return clock.from_spec(settings().clock)()
+    return clock.from_spec(effective_settings().clock)()

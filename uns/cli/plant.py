@@ -35,7 +35,7 @@ def init(
 
 @app.command()
 def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
-    """Check a plant model: every problem with its file, its line and what to do."""
+    """Check a plant model: every problem with its file, its line and what to do. Warnings alone do not fail."""
     import os
 
     from uns.model.lint import check
@@ -43,16 +43,29 @@ def lint(folder: FolderArgument = None, as_json: JsonOption = False) -> None:
 
     place = folder or settings().plant
     problems, plant = check(place, os.environ)
+    faulty = any(not problem.warning for problem in problems)
     if as_json:
-        emit([{"file": one.file, "line": one.line, "where": one.where, "message": one.message} for one in problems])
+        emit(
+            [
+                {
+                    "file": problem.file,
+                    "line": problem.line,
+                    "where": problem.where,
+                    "message": problem.message,
+                    "warning": problem.warning,
+                }
+                for problem in problems
+            ]
+        )
     else:
         for problem in problems:
             typer.echo(str(problem))
-        if plant is not None and not problems:
+        if plant is not None and not faulty:
+            warned = f"{len(problems)} warning{'s' if len(problems) > 1 else ''}" if problems else "no problems"
             typer.echo(
-                f"{place}: {len(plant.cells())} machines, {len(plant.connectors)} connectors, {len(plant.sinks)} sinks; no problems"
+                f"{place}: {len(plant.cells())} machines, {len(plant.connectors)} connectors, {len(plant.sinks)} sinks; {warned}"
             )
-    if problems:
+    if faulty:
         raise typer.Exit(1)
 
 

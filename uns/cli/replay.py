@@ -107,7 +107,7 @@ def _request(
     folder: Path | None,
 ) -> "Request":
     """Raises `UserError`."""
-    from topology.kpi.definition import definition as known
+    from topology.model.kpis import known_definition
     from topology.namespace.classes import MessageClass
     from topology.namespace.filters import BadFilter, Filter
     from uns.engine.config import EngineConfig
@@ -121,7 +121,7 @@ def _request(
     label = definition or plant.kpi.definition
     try:
         found = Filter.parse(wanted)
-        known(label)
+        known_definition(plant, label)
         named = frozenset(MessageClass(name) for name in classes) if classes else frozenset(COMPARED)
         start = instant("--from", begin, now)
         end = FOREVER if until is None else instant("--to", until, now)
@@ -208,7 +208,7 @@ def _trouble() -> Iterator[None]:
     from confluent_kafka import KafkaException
 
     from uns.history.replay.offline import Overtaken
-    from uns.history.replay.publish import NotPublished
+    from uns.kafka.publish import NotPublished
     from uns.registry.client import RegistryUnavailable
 
     try:

@@ -20,6 +20,7 @@ def rollups(
     ] = None,
 ) -> None:
     """Roll the machines' Kpi records up to lines, areas, sites and the enterprise, exactly once. One an enterprise."""
+    from schemas.records import Kpi
     from uns.client.connection import codec, connection
     from uns.model.plant import load_plant
     from uns.runners.rollup.service import serve
@@ -35,7 +36,7 @@ def rollups(
             f"--horizon {horizon}: derived topics are kept for {kept_h:g} h; so long ago, parts of a whole may be gone"
         )
     horizon_us = None if hours is None else round(hours * 3_600_000_000)
-    raise typer.Exit(serve(settings, model, codec(settings), horizon_us))
+    raise typer.Exit(serve(settings, model, codec(settings, (Kpi,)), horizon_us))
 
 
 def _hours(text: str) -> float:

@@ -76,6 +76,17 @@ def get(
 
 
 @schema.command()
+def show(record: Annotated[str, typer.Argument(help="e.g. Samples")]) -> None:
+    """Print the whole schema of an installed record, as `uns apply` registers it."""
+    from schemas.catalog import source
+    from schemas.records import TYPES
+
+    if record not in TYPES:
+        raise UserError(f"{record!r} is no record of the namespace; there are {', '.join(TYPES)}")
+    typer.echo(source(record), nl=False)
+
+
+@schema.command()
 def check(
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE…]", help="schemas to check instead of the installed ones")

@@ -69,9 +69,9 @@ def _known() -> list[str]:
     from uns.client.connection import connection
     from uns.runtime.settings import settings
 
-    if settings().metrics is None:
-        connection()  # takes over what a running `uns up` or `uns demo` has announced
-    return [address.strip() for address in (settings().metrics or "").split(",") if address.strip()]
+    # Where nobody names them: what a running `uns up` or `uns demo` has announced.
+    metrics = connection().metrics if settings().metrics is None else settings().metrics
+    return [address.strip() for address in (metrics or "").split(",") if address.strip()]
 
 
 def _look(addresses: list[str]) -> tuple[dict[str, "Look"], dict[str, str]]:
@@ -156,14 +156,14 @@ def _number(value: float | None, form: str) -> str:
 def _lag_alone(as_json: bool) -> None:
     """Without metrics: how far each group of processors is behind, by Kafka's own account."""
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
 
     from uns.client.connection import connection
+    from uns.kafka import clients
     from uns.kafka.lag import by_partition
 
     settings = connection()
     try:
-        admin = AdminClient(settings.kafka())
+        admin = clients.admin(settings)
         groups = [
             one.group_id
             for one in admin.list_consumer_groups(request_timeout=10).result().valid

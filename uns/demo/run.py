@@ -18,13 +18,13 @@ from pathlib import Path
 
 from topology.model.loader import load
 from topology.model.plant import Plant
-from uns.client.connection import announce, withdraw
 from uns.kafka import lag
 from uns.local.services import Services
 from uns.local.up import Parts, Say, apply_model
 from uns.runners.connector.ledger import read_ledgers
 from uns.runners.rollup.runner import group as rollups
 from uns.runtime.ports import claim, free_port
+from uns.runtime.running import announce, withdraw
 from uns.runtime.settings import Settings
 from uns.runtime.supervisor import Status
 

@@ -9,7 +9,9 @@ class EngineConfig(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="UNS_ENGINE_", extra="ignore", frozen=True)
 
-    group: str | None = Field(None, description="consumer group; none: uns-processors-<enterprise>")
+    group: str | None = Field(
+        None, description="consumer group; none: uns-processors-<enterprise>", examples=["uns-processors-acme"]
+    )
     session_timeout_s: float = Field(
         10.0, gt=0, description="silence after which the broker gives a worker's partitions away (broker minimum: 6)"
     )

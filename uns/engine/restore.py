@@ -25,6 +25,7 @@ from uns.engine.hanging import Hanging
 from uns.engine.healer import Healer
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
+from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -72,18 +73,10 @@ class Restorer:
         A transaction that hangs is ended (`Healer`). Raises `Cancelled` or `Fatal`.
         """
         deadline = time.monotonic() + self._config.restore_timeout_s
-        consumer = Consumer(
-            self._settings.kafka(
-                **{
-                    "group.id": self._group,  # this consumer never joins
-                    "isolation.level": "read_committed",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "auto.offset.reset": "earliest",
-                    "fetch.wait.max.ms": 50,
-                    "queued.max.messages.kbytes": 32 * 1024,
-                }
-            )
+        consumer = clients.consumer(
+            self._settings,
+            self._group,  # this consumer never joins
+            {"enable.partition.eof": True, "fetch.wait.max.ms": 50},
         )
         admin = self._client()
         try:
@@ -102,7 +95,7 @@ class Restorer:
 
     def _client(self) -> AdminClient:
         """Anew after each failure: a client that saw a leader or a coordinator go may never find it again."""
-        return AdminClient(self._settings.kafka(log_level=0))
+        return clients.admin(self._settings, {"log_level": 0})
 
     def standing(self, partitions: Collection[TP]) -> list[TP]:
         """Logs of partitions at work where the same transaction is open as at the last call; none when Kafka is away."""

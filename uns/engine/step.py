@@ -15,7 +15,7 @@ from schemas.records import RAW_TYPES, Derived, Raw, Samples
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import PREFIX, parse_topic, topic
-from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event
+from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event, error_headers, identified
 
 CONNECTOR = "uns-processors"
 
@@ -184,7 +184,7 @@ class Step:
 
     def _output(self, record: Derived, trace: Headers) -> Message:
         name, key, event = self._where(record.path, type(record))
-        return Message(name, key, self._codec.encode(record), (("ce_id", record.id.encode()), *event, *trace))
+        return Message(name, key, self._codec.encode(record), (*identified(record.id, event), *trace))
 
     def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
         """Topic, key, and the headers that all records of one kind and path share."""
@@ -193,20 +193,18 @@ class Step:
 
     def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
         counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1
-        errors = {
-            "__connect.errors.topic": source.topic,
-            "__connect.errors.partition": str(source.partition),
-            "__connect.errors.offset": str(source.offset),
-            "__connect.errors.connector.name": CONNECTOR,
-            "__connect.errors.stage": refusal.stage,
-            "__connect.errors.class.name": self._fold_name,
-            "__connect.errors.exception.class.name": refusal.exception,
-            "__connect.errors.exception.message": refusal.message,
-            "uns.reason": refusal.reason,
-        }
-        if refusal.tag is not None:
-            errors["uns.tag"] = refusal.tag
-        ours = tuple((name, value.encode()) for name, value in errors.items())
+        ours = error_headers(
+            connector=CONNECTOR,
+            stage=refusal.stage,
+            reason=refusal.reason,
+            words=refusal.message,
+            topic=source.topic,
+            partition=source.partition,
+            offset=source.offset,
+            class_name=self._fold_name,
+            exception=refusal.exception,
+            tag=refusal.tag,
+        )
         return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
 
 

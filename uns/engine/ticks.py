@@ -4,14 +4,15 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaError
 from faust.types import TP
 
 from schemas.codec import Codec
 from schemas.records import Shift, Tick
 from uns.engine import metrics
 from uns.engine.step import Place
-from uns.kafka.message import cloud_event
+from uns.kafka import clients
+from uns.kafka.message import cloud_event, identified
 from uns.runtime.clock import Clock
 from uns.runtime.settings import Settings
 
@@ -37,16 +38,14 @@ class Ticker:
         self._told: dict[TP, int] = {}
         """Day on which a partition's shifts were told last."""
         self._telling: dict[TP, Iterator[tuple[str, Shift]]] = {}
-        self._producer = Producer(
-            settings.kafka(
-                **{
-                    "enable.idempotence": True,
-                    "linger.ms": 0,
-                    "message.timeout.ms": int(MESSAGE_TIMEOUT_S * 1000),
-                    "queue.buffering.max.messages": 10_000,
-                    "delivery.report.only.error": True,
-                }
-            )
+        self._producer = clients.producer(
+            settings,
+            {
+                "linger.ms": 0,
+                "message.timeout.ms": int(MESSAGE_TIMEOUT_S * 1000),
+                "queue.buffering.max.messages": 10_000,
+                "delivery.report.only.error": True,
+            },
         )
 
     def tick(self, owned: Collection[tuple[TP, Place]]) -> None:
@@ -63,7 +62,7 @@ class Ticker:
                     path.encode(),
                     tp.partition,
                     on_delivery=_delivered,
-                    headers=[("ce_id", f"{path}#tick@{at}~{tp.partition}".encode()), *cloud_event(path, Tick)],
+                    headers=list(identified(f"{path}#tick@{at}~{tp.partition}", cloud_event(path, Tick))),
                 )
             except BufferError:
                 metrics.ticks_lost.inc()
@@ -89,7 +88,7 @@ class Ticker:
                     line.encode(),
                     tp.partition,
                     on_delivery=partial(self._shift_delivered, tp),
-                    headers=[("ce_id", f"{line}#shift@{shift.id}".encode()), *cloud_event(line, Shift)],
+                    headers=list(identified(f"{line}#shift@{shift.id}", cloud_event(line, Shift))),
                 )
             if room:
                 del self._telling[tp]

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from faust.types import TP
 
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.transport import Membership
+from uns.kafka import clients
 from uns.kafka.message import Message
 from uns.runtime.settings import Settings
 
@@ -33,20 +34,19 @@ class Transactions:
         self._id = transactional_id
         self._timeout_s = config.transaction_timeout_s
         self._refused: str | None = None
-        self._producer = Producer(
-            settings.kafka(
-                **{
-                    "transactional.id": transactional_id,
-                    "transaction.timeout.ms": int(config.transaction_timeout_s * 1000),
-                    "message.timeout.ms": int(config.transaction_timeout_s * 1000),
-                    "message.max.bytes": MESSAGE_MAX_BYTES,
-                    "queue.buffering.max.messages": 1_000_000,
-                    "queue.buffering.max.kbytes": 256 * 1024,
-                    "compression.type": "lz4",
-                    "linger.ms": 5,
-                    "delivery.report.only.error": True,
-                }
-            )
+        self._producer = clients.producer(
+            settings,
+            {
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": int(config.transaction_timeout_s * 1000),
+                "message.timeout.ms": int(config.transaction_timeout_s * 1000),
+                "message.max.bytes": MESSAGE_MAX_BYTES,
+                "queue.buffering.max.messages": 1_000_000,
+                "queue.buffering.max.kbytes": 256 * 1024,
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                "delivery.report.only.error": True,
+            },
         )
 
     def open(self) -> None:

@@ -12,7 +12,6 @@ import faust
 import structlog
 from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.types import TP
@@ -29,6 +28,7 @@ from uns.engine.step import Place
 from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Batch, BatchTransport, Membership
+from uns.kafka import clients
 from uns.runtime.clock import Clock, system
 from uns.runtime.settings import Settings
 
@@ -404,7 +404,7 @@ class Worker:
 def check_topics(settings: Settings, topics: Sequence[str], prefix: str = PREFIX) -> list[str]:
     """What is wrong with the topics the engine needs, one line each: missing, or not co-partitioned."""
     try:
-        known = AdminClient(settings.kafka()).list_topics(timeout=10).topics
+        known = clients.admin(settings).list_topics(timeout=10).topics
     except KafkaException as error:
         return [f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}"]
     problems = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from processors.inputs.schedule import Plan
+from processors.inputs.schedule import Schedule
 from processors.timeline.elements import Elements
 from schemas.records import (
     Acknowledge,
@@ -237,7 +237,7 @@ def in_force(told: Iterable[Told], upto: int = FOREVER) -> list[Told]:
     return sorted(found.values(), key=lambda one: (type(one.fact).__name__, _begin(one.fact), one.offset))
 
 
-def plan(facts: Iterable[Told], shifts_told: bool, orders_told: bool) -> Plan:
+def plan(facts: Iterable[Told], shifts_told: bool, orders_told: bool) -> Schedule:
     """The plan that the facts in force make."""
 
     def key(pair: tuple[Order | Shift, int]) -> tuple[int, str]:
@@ -245,7 +245,7 @@ def plan(facts: Iterable[Told], shifts_told: bool, orders_told: bool) -> Plan:
 
     orders = [(one.fact, one.offset) for one in facts if isinstance(one.fact, Order)]
     shifts = [(one.fact, one.offset) for one in facts if isinstance(one.fact, Shift)]
-    return Plan(sorted(orders, key=key), sorted(shifts, key=key), shifts_told, orders_told)
+    return Schedule(sorted(orders, key=key), sorted(shifts, key=key), shifts_told, orders_told)
 
 
 def _begin(fact: Fact) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from types import TracebackType
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
+from uns.kafka import clients
 from uns.kafka.log import LogRecord, read
 from uns.runtime.settings import Settings
 
@@ -16,9 +17,7 @@ class Logs:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer = Consumer(
-            settings.kafka(**{"group.id": "uns-audit", "enable.auto.commit": False, "log_level": 2})
-        )
+        self._consumer = clients.consumer(settings, "uns-audit", {"log_level": 2})
         self._bounds: dict[tuple[str, int], tuple[int, int]] = {}
         self._partitions: dict[str, int] | None = None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from processors.inputs.schedule import Plan
+from processors.inputs.schedule import Schedule
 from processors.timeline import noise
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import NO_OFFSET, UNKNOWN, Interval
@@ -45,7 +45,7 @@ class Segment:
 
 
 def segments(
-    elements: Elements, states: Iterable[State], stops: Iterable[Downtime], plan: Plan, start: int, end: int
+    elements: Elements, states: Iterable[State], stops: Iterable[Downtime], plan: Schedule, start: int, end: int
 ) -> list[Segment]:
     """All of [start, end), in order, without a gap. `states` and `stops`: newest revisions of one machine.
 
@@ -61,7 +61,7 @@ def segments(
     for since, until in pairwise(sorted(edges)):
         interval = believed[bisect_right(begins, since) - 1]
         stop = stopped.at(since)
-        for piece in plan.pieces(since, until):
+        for piece in plan.slices(since, until):
             element, because = decided(
                 elements.definition, interval.state, interval.mode, piece.order is not None, piece.status, stop
             )

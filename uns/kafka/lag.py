@@ -1,8 +1,9 @@
 """How far a consumer group is behind: what any Kafka tool would show, from the broker alone."""
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
+from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -13,7 +14,7 @@ def by_partition(settings: Settings, group: str) -> dict[tuple[str, int], int]:
 
     Raises `KafkaException` when the broker does not answer.
     """
-    admin = AdminClient(settings.kafka())
+    admin = clients.admin(settings)
     asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S)
     committed = [part for part in asked[group].result().topic_partitions if part.offset >= 0]
     if not committed:
@@ -23,8 +24,10 @@ def by_partition(settings: Settings, group: str) -> dict[tuple[str, int], int]:
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=TIMEOUT_S,
     )
-    found = {(part.topic, part.partition): future.result().offset for part, future in ends.items()}
-    return {(part.topic, part.partition): max(0, found[part.topic, part.partition] - part.offset) for part in committed}
+    end_of = {(part.topic, part.partition): future.result().offset for part, future in ends.items()}
+    return {
+        (part.topic, part.partition): max(0, end_of[part.topic, part.partition] - part.offset) for part in committed
+    }
 
 
 def total(settings: Settings, group: str) -> int:

@@ -4,8 +4,9 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from uns.kafka import clients
 from uns.kafka.message import Headers
 from uns.runtime.settings import Settings
 
@@ -32,19 +33,14 @@ def read(
     timeout_s: float = 30.0,
 ) -> Generator[LogRecord, None, None]:
     """Committed records of one partition from `start` (default: the first there is) to before `end` (default: the
-    last stable offset now). Raises `TimeoutError` when nothing comes for `timeout_s`.
+    last stable offset now), in order. A record that retention removes meanwhile is passed over.
+
+    Raises `TimeoutError` when nothing comes for `timeout_s`, and `KafkaException` for what no retry mends.
     """
-    consumer = Consumer(
-        settings.kafka(
-            **{
-                "group.id": "uns-replay",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
-            }
-        )
+    consumer = clients.consumer(
+        settings,
+        "uns-replay",  # never joined
+        {"enable.partition.eof": True, "fetch.wait.max.ms": 50},
     )
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout_s)
@@ -62,7 +58,7 @@ def read(
                         if message.offset() >= last:
                             return
                     elif not error.retriable():
-                        raise RuntimeError(f"{topic}[{partition}]: {error.str()}")
+                        raise KafkaException(error)
                     continue
                 if message.offset() >= last:
                     return

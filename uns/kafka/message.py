@@ -1,4 +1,7 @@
-"""A Kafka message of ours: what is written, and the CloudEvents headers that say what it is."""
+"""A Kafka message of ours: what is written, and the headers that say what it is (CloudEvents) or what is wrong with it.
+
+No other module spells a header's name.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -15,6 +18,15 @@ CONTENT_TYPE = b"application/avro"
 
 CAUSE = "uns.offset"
 """Header of a derived record: the raw offset at which the fold said it, nearly always a tick's."""
+REASON = "uns.reason"
+"""Header of a quarantined record: the bounded label that metrics use, too."""
+CUT = "uns.cut"
+"""Header of a quarantined record whose value was cut: its whole length in bytes."""
+WORDS_MAX_BYTES = 2_000
+"""Of an error's words in a header; a record with them must still fit its topic."""
+ORIGIN_MAX_BYTES = 500
+QUARANTINED_MAX_BYTES = 2_000_000
+"""Of a quarantined value: no quarantine topic takes a longer one whole."""
 
 
 class Source(Protocol):
@@ -47,19 +59,77 @@ class Message(NamedTuple):
     headers: Headers = ()
 
 
-def cloud_event(path: str, kind: type[Record]) -> Headers:
+def cloud_event(source: str, kind: type[Record]) -> Headers:
     """CloudEvents binary mode but for `ce_id`; nothing in it but what follows from the record: a replay says the same."""
     return (
         ("ce_specversion", b"1.0"),
-        ("ce_source", path.encode()),
+        ("ce_source", source.encode()),
         ("ce_type", f"uns.{kind.__name__}".encode()),
         ("content-type", CONTENT_TYPE),
     )
 
 
+def identified(id_: str, event: Headers) -> Headers:
+    """`event` with the id of the record it belongs to."""
+    return (("ce_id", id_.encode()), *event)
+
+
+def event_id(headers: Sequence[tuple[str, bytes | None]] | None) -> str | None:
+    """The CloudEvents id among the headers of a record that was read; None where there is none."""
+    return next((value.decode(errors="replace") for name, value in headers or () if name == "ce_id" and value), None)
+
+
+def error_headers(
+    *,
+    connector: str,
+    stage: str,
+    reason: str,
+    words: str,
+    topic: str,
+    partition: int | None = None,
+    offset: int | None = None,
+    class_name: str | None = None,
+    exception: str | None = None,
+    tag: str | None = None,
+    cut_bytes: int | None = None,
+) -> Headers:
+    """Why a record is in quarantine: Kafka Connect's own header names, so that its tools read them, and ours beside.
+
+    `topic` says where it came from; for a record that came from no topic, what its source calls the place. `stage` is
+    one of Connect's (KEY_CONVERTER, VALUE_CONVERTER, TRANSFORMATION, TASK_PUT). Total: any text has a header, texts that
+    are no Unicode with their halves escaped, long ones cut.
+    """
+    texts = (
+        ("__connect.errors.topic", clipped(topic, ORIGIN_MAX_BYTES)),
+        ("__connect.errors.partition", None if partition is None else b"%d" % partition),
+        ("__connect.errors.offset", None if offset is None else b"%d" % offset),
+        ("__connect.errors.connector.name", connector.encode()),
+        ("__connect.errors.stage", stage.encode()),
+        ("__connect.errors.class.name", None if class_name is None else class_name.encode()),
+        ("__connect.errors.exception.class.name", None if exception is None else exception.encode()),
+        ("__connect.errors.exception.message", clipped(words, WORDS_MAX_BYTES)),
+        (REASON, reason.encode()),
+        ("uns.tag", None if tag is None else clipped(tag, ORIGIN_MAX_BYTES)),
+        (CUT, None if cut_bytes is None else b"%d" % cut_bytes),
+    )
+    return tuple((name, value) for name, value in texts if value is not None)
+
+
+def fitted(value: bytes | None) -> tuple[bytes | None, int | None]:
+    """A value as quarantine takes it, and its whole length where it had to be cut."""
+    if value is None or len(value) <= QUARANTINED_MAX_BYTES:
+        return value, None
+    return value[:QUARANTINED_MAX_BYTES], len(value)
+
+
+def clipped(text: str, max_bytes: int) -> bytes:
+    """UTF-8 of at most so many bytes, cut between characters; what is no Unicode is escaped."""
+    return text.encode(errors="backslashreplace")[:max_bytes].decode(errors="ignore").encode()
+
+
 def message(record: Derived, codec: Codec, prefix: str = PREFIX) -> Message:
     """As the engine writes it; the `traceparent` of an input is not kept, a correction has no single cause."""
     place = Path.parse(record.path)
-    headers = (("ce_id", record.id.encode()), *cloud_event(record.path, type(record)))
+    headers = identified(record.id, cloud_event(record.path, type(record)))
     name = topic(place, MessageClass(record.message_class), prefix)
     return Message(name, record.path.encode(), codec.encode(record), headers)

@@ -112,11 +112,13 @@ def _port(settings: Settings) -> list[Finding]:
 
 def _kafka(settings: Settings, write: bool) -> list[Finding]:
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient, NewTopic
+    from confluent_kafka.admin import NewTopic
+
+    from uns.kafka import clients
 
     if not settings.bootstrap:
         return [Finding("kafka", Verdict.OK, "none named (UNS_BOOTSTRAP); `uns demo` starts its own")]
-    admin = AdminClient(settings.kafka(log_level=0))
+    admin = clients.admin(settings, {"log_level": 0})
     try:
         cluster = admin.list_topics(timeout=5)
     except KafkaException as error:
@@ -153,13 +155,15 @@ def _kafka(settings: Settings, write: bool) -> list[Finding]:
 
 def _broker_clock(settings: Settings, admin: Any, name: str) -> Finding:
     """Writes one record that the broker stamps, and compares its clock with ours."""
-    from confluent_kafka import KafkaException, Producer
+    from confluent_kafka import KafkaException
     from confluent_kafka.admin import NewTopic
+
+    from uns.kafka import clients
 
     stamps: list[Any] = []
     try:
         admin.create_topics([NewTopic(name, 1, config={"message.timestamp.type": "LogAppendTime"})])[name].result(8)
-        producer = Producer(settings.kafka(log_level=0, **{"message.timeout.ms": 8000}))
+        producer = clients.producer(settings, {"log_level": 0, "message.timeout.ms": 8000})
         # The first record waits for connections; the second is timed.
         for _ in range(2):
             before = time.time()

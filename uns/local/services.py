@@ -9,8 +9,8 @@ from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from uns.kafka import clients
 from uns.local.errors import ServiceError
 from uns.local.kafka import Kafka
 from uns.local.mqtt import Mqtt
@@ -106,7 +106,7 @@ class Services:
     def _take(self, name: str, address: str) -> str:
         if name == "bootstrap":
             try:
-                AdminClient(self.settings.kafka(log_level=0)).list_topics(timeout=5)
+                clients.admin(self.settings, {"log_level": 0}).list_topics(timeout=5)
             except KafkaException as error:
                 raise ServiceError(
                     f"Kafka at {address} (UNS_BOOTSTRAP) does not answer: {error.args[0].str()}. "

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from topology.model.plant import Plant
-from uns.client.connection import announce, withdraw
 from uns.local.services import Services
 from uns.model.apply import Applier
 from uns.model.plant import load_plant
 from uns.runtime.ports import claim, free_port
+from uns.runtime.running import announce, withdraw
 from uns.runtime.settings import Settings
 from uns.runtime.supervisor import Status, Supervisor
 

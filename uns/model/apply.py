@@ -9,7 +9,6 @@ from confluent_kafka.admin import (
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
@@ -23,6 +22,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from topology.cluster import Acl, Cluster, Kind, Step, Topic, desired, diff
 from topology.model.plant import Plant
 from uns.errors import UserError
+from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -49,7 +49,7 @@ class Applier:
         if settings.bootstrap is None or settings.registry is None:
             raise UserError("`uns apply` needs UNS_BOOTSTRAP and UNS_REGISTRY")
         self._settings = settings
-        self._admin = AdminClient(settings.kafka(**{"socket.connection.setup.timeout.ms": 5000}))
+        self._admin = clients.admin(settings, {"socket.connection.setup.timeout.ms": 5000})
         self._registry = SchemaRegistryClient({"url": settings.registry, "timeout": 10, "max.retries": 1})
         self._wanted = desired(plant)
         self._replicas = 1

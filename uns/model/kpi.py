@@ -1,6 +1,5 @@
 """KPI definitions for people: those that are shipped and a plant's own, where each is from, and how it reads."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from topology.document import Problem, read
 from topology.kpi.definition import Definition, KpiFormula, When, shipped
 from topology.model.loader import PlantError, build_definition, load_definitions
+from topology.nearest import hint
 from uns.errors import UserError
 from uns.model.lint import check
 
@@ -25,31 +25,30 @@ class Known:
 
 def known(folder: Path, environ: Mapping[str, str]) -> dict[str, Known]:
     """Label → definition; the plant's own too where there is a plant. Raises `UserError`."""
-    found = {label: Known(definition, "shipped") for label, definition in shipped().items()}
+    definitions = {label: Known(definition, "shipped") for label, definition in shipped().items()}
     if not folder.exists():
-        return found
+        return definitions
     try:
         own, sources = load_definitions(folder, environ)
     except PlantError as error:
         raise UserError(str(error)) from error
     for label, definition in own.items():
-        place = sources.problem(("kpi_definitions", label), "")
-        found.setdefault(label, Known(definition, f"{place.file}:{place.line}"))
-    return found
+        definitions.setdefault(label, Known(definition, sources.stands(("kpi_definitions", label))))
+    return definitions
 
 
-def select(found: Mapping[str, Known], name: str) -> Known:
+def select(definitions: Mapping[str, Known], name: str) -> Known:
     """By label, or by name alone: its highest version. Raises `UserError`."""
-    named = [one for label, one in found.items() if name in (label, one.definition.name)]
+    named = [known for label, known in definitions.items() if name in (label, known.definition.name)]
     if not named:
-        raise UserError(f"KPI definition {name!r} is not known; {_nearest(name, found)}")
-    return max(named, key=lambda one: one.definition.version)
+        raise UserError(f"KPI definition {name!r} is not known; {hint(name, definitions)}")
+    return max(named, key=lambda known: known.definition.version)
 
 
 def select_kpi(definition: Definition, name: str) -> KpiFormula:
     """Raises `UserError`."""
     if name not in definition.kpis:
-        raise UserError(f"{definition.label} has no KPI {name!r}; {_nearest(name, definition.kpis)}")
+        raise UserError(f"{definition.label} has no KPI {name!r}; {hint(name, definition.kpis)}")
     return definition.kpis[name]
 
 
@@ -67,7 +66,11 @@ def lint(path: Path, environ: Mapping[str, str]) -> list[Problem]:
                 return list(refused.problems)
             return []
     problems, _ = check(path, environ)
-    return [one for one in problems if not one.where or re.search(r"^kpi(_definitions)?\b|\.kpis\b", one.where)]
+    return [
+        problem
+        for problem in problems
+        if not problem.where or re.search(r"^kpi(_definitions)?\b|\.kpis\b", problem.where)
+    ]
 
 
 def summary(one: Known) -> dict[str, Any]:
@@ -135,8 +138,3 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     return [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
-
-
-def _nearest(name: str, among: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, among, 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(among) or 'none'}"

@@ -1,6 +1,5 @@
 """The plant model checked with everything that is installed: topology's own rules, then each component's options."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,22 +9,26 @@ from pydantic import BaseModel, ValidationError
 from connectors.base import ConnectorSpec
 from sinks.base import SinkSpec
 from topology.document import Problem, Where
-from topology.model.loader import PlantError, Sources, explain, load_with_sources
+from topology.model.explain import explain
+from topology.model.loader import PlantError, load_with_sources
 from topology.model.plant import Plant
+from topology.model.references import remarks
+from topology.model.sources import Sources, dotted
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level
 from topology.namespace.path import Path as PlantPath
+from topology.nearest import nearest
 from uns.errors import UserError
 from uns.model.components import UnknownComponent, connector_spec, sink_spec
 
 
 def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plant | None]:
-    """Every problem, in order of file and line; the model too where it could be built."""
+    """Every problem, warnings too, in order of file and line; the model where it could be built."""
     try:
         plant, sources = load_with_sources(folder, environ)
     except PlantError as error:
         return list(error.problems), None
-    problems = []
+    problems, places = remarks(plant, sources), _Places(plant)
     for name, connector in plant.connectors.items():
         where: Where = ("connectors", name)
         try:
@@ -33,13 +36,13 @@ def check(folder: Path, environ: Mapping[str, str]) -> tuple[list[Problem], Plan
         except UnknownComponent as unknown:
             problems.append(sources.problem((*where, "protocol"), str(unknown)))
             continue
-        config, found = _validated(spec.config, connector.config, (*where, "config"), sources)
-        problems += found
+        config, wrong = _validated(spec.config, connector.config, (*where, "config"), sources)
+        problems += wrong
         if config is not None:
             problems += [
-                sources.problem(_place(connector.config, str(path), (*where, "config")), _stranger(path, plant))
+                sources.problem(_place(connector.config, str(path), (*where, "config")), places.stranger(path))
                 for path in spec.paths(config)
-                if not _known(path, plant)
+                if path not in places
             ]
     for name, sink in plant.sinks.items():
         where = ("sinks", name)
@@ -58,7 +61,7 @@ def _barren(text: str, where: Where, plant: Plant, sources: Sources) -> list[Pro
     paths = {cell.at(level) for cell in plant.cells() for level in Level} | set(plant.places())
     if any(wanted.matches(path) for path in paths):
         return []
-    return [sources.problem(where, f"{'.'.join(map(str, where))}: {text!r} matches no path of this plant")]
+    return [sources.problem(where, f"{dotted(where)}: {text!r} matches no path of this plant")]
 
 
 def _place(value: Any, text: str, where: Where) -> Where:
@@ -67,8 +70,8 @@ def _place(value: Any, text: str, where: Where) -> Where:
     for key, part in parts:
         if part == text:
             return (*where, key)
-        if (found := _place(part, text, (*where, key))) != (*where, key):
-            return found
+        if (place := _place(part, text, (*where, key))) != (*where, key):
+            return place
     return where
 
 
@@ -90,7 +93,7 @@ def _check_one(where: str, spec: Callable[[], ConnectorSpec[Any] | SinkSpec[Any]
     except UnknownComponent as error:
         raise UserError(f"{where}: {error}") from error
     except ValidationError as error:
-        details = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        details = "; ".join(f"{dotted(wrong['loc'])}: {wrong['msg']}" for wrong in error.errors())
         raise UserError(f"{where}.config: {details}; `uns lint` names file and line") from error
 
 
@@ -103,13 +106,25 @@ def _validated(
         return None, list(explain(error, where, sources, model))
 
 
-def _known(path: PlantPath, plant: Plant) -> bool:
-    if path.level is Level.CELL:
-        return path in plant.cells()
-    return any(path.contains(cell) for cell in plant.cells())
+class _Places:
+    """The places of a plant, and what is nearest to a path that is none of them."""
 
+    def __init__(self, plant: Plant) -> None:
+        self._below: dict[tuple[str, ...], dict[str, None]] = {(): {}}
+        for cell in plant.cells():
+            for depth, segment in enumerate(cell.segments):
+                self._below.setdefault(cell.segments[:depth], {})[segment] = None
 
-def _stranger(path: PlantPath, plant: Plant) -> str:
-    known = sorted({str(cell.at(path.level)) for cell in plant.cells()})
-    near = difflib.get_close_matches(str(path), known, 1)
-    return f"{path} is not in the namespace; " + (f"did you mean {near[0]}?" if near else "add it, or correct the path")
+    def __contains__(self, path: PlantPath) -> bool:
+        return path.segments[-1] in self._below.get(path.segments[:-1], {})
+
+    def stranger(self, path: PlantPath) -> str:
+        """What is wrong with a path that is not there, and the path that it most likely stands for."""
+        offer: tuple[str, ...] = ()
+        for segment in path.segments:
+            known = self._below.get(offer, {})
+            close = segment if segment in known else nearest(segment, known)
+            if close is None:
+                return f"{path} is not in the namespace; add it, or correct the path"
+            offer = (*offer, close)
+        return f"{path} is not in the namespace; did you mean {'/'.join(offer)}?"

@@ -26,6 +26,10 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 class Answer(JSONResponse):
     media_type = MEDIA_TYPE
 
+    def render(self, content: Any) -> bytes:
+        # In ASCII: the words of an error may repeat a text that is no Unicode.
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
 
 class Text(PlainTextResponse):
     """A schema alone, as it was registered."""
@@ -41,11 +45,11 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
-Handler = Callable[["Registry", Request, dict[str, Any]], Any]
+Handler = Callable[["Operations", Request, dict[str, Any]], Any]
 
 
-class Registry:
-    """The operations; each is called in a thread, writes one at a time."""
+class Operations:
+    """Confluent's operations; each is called in a thread, writes one at a time."""
 
     def __init__(self, log: SchemaLog) -> None:
         self.log = log
@@ -242,9 +246,14 @@ def _schema(body: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise Refused(422, 42201, "Invalid schema: the body has no text in 'schema'")
     try:
+        text.encode()
         check(text)
+    except UnicodeEncodeError:
+        raise Refused(422, 42201, "Invalid schema: text that is no Unicode (half of a surrogate pair)") from None
     except InvalidSchema as error:
         raise Refused(422, 42201, f"Invalid schema: {error}") from error
+    except RecursionError:
+        raise Refused(422, 42201, "Invalid schema: nested too deep") from None
     return text
 
 
@@ -259,18 +268,18 @@ def _foreign(one: Version) -> dict[str, Any]:
 
 def create(log: SchemaLog) -> Starlette:
     """The web application over an opened log."""
-    registry = Registry(log)
+    operations = Operations(log)
 
     def route(path: str, method: str, handler: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
-            return await _answer(log, handler, registry, request)
+            return await _answer(log, handler, operations, request)
 
         return Route(path, endpoint, methods=[method])
 
     async def ready(request: Request) -> Response:
         return PlainTextResponse(log.problem or "ok", status_code=503 if log.problem else 200)
 
-    r = Registry
+    r = Operations
     return Starlette(
         routes=[
             route("/", "GET", r.root),
@@ -316,20 +325,20 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
     return Answer({"error_code": 50001, "message": f"Error in the registry: {type(error).__name__}"}, status_code=500)
 
 
-async def _answer(log: SchemaLog, handler: Handler, registry: Registry, request: Request) -> Response:
+async def _answer(log: SchemaLog, handler: Handler, operations: Operations, request: Request) -> Response:
     try:
         text = await request.body()
         body = json.loads(text) if text else {}
         if not isinstance(body, dict):
             raise ValueError("an object is expected")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Answer({"error_code": 400, "message": f"the body is not JSON: {error}"}, status_code=400)
 
     def call() -> Any:
         # One request that writes at a time, from its first look at the store until its records are read back: `lock`
         # alone is let go while the write waits for them, and the next request would give the same id again.
         with nullcontext() if request.method == "GET" else log.writing, log.lock:
-            return handler(registry, request, body)
+            return handler(operations, request, body)
 
     try:
         found = await run_in_threadpool(call)

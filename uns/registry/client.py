@@ -1,4 +1,7 @@
-"""What every part asks the registry for: the ids of our records and the schemas behind foreign ids, cached on disk."""
+"""What every part asks the registry for: the schemas behind ids, and ids for what it writes; both cached on disk.
+
+Reading asks with GET alone and changes nothing there. Only a first write registers, and `uns apply`.
+"""
 
 import hashlib
 import json
@@ -6,7 +9,10 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import structlog
@@ -15,7 +21,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas.catalog import source, subject
 from schemas.codec import Codec
-from schemas.records import TYPES
+from schemas.records import Record
 from uns.errors import UserError
 
 log = structlog.get_logger()
@@ -26,11 +32,13 @@ UNKNOWN_MAX = 1024
 """Ids remembered as unknown."""
 UNKNOWN_S = 30.0
 """How long: a schema may be registered after its first record was seen."""
+AWAY_S = 10.0
+"""A registry that did not answer is not asked again for so long where the cache knows."""
 _NO_SUCH = (40401, 40402, 40403)
 """What a registry says when it has looked and has none; any other 404 comes from something that is no registry."""
 
 
-class RegistryUnavailable(RuntimeError):
+class RegistryUnavailable(UserError):
     """The registry does not answer and the disk cache does not know; says which registry. Not a verdict on any record."""
 
 
@@ -54,74 +62,128 @@ class Registry:
             raise UserError(f"UNS_REGISTRY is no address of a registry ({error}); write http://host:8081") from error
         self._cache = cache_dir / hashlib.sha256(self._place.encode()).hexdigest()[:12]
         self._unknown: dict[int, float] = {}
+        self._away_until = 0.0
         self._warned = False
 
-    def codec(self, register: bool = True) -> Codec:
-        """A codec with the ids of all our records: the registry's, else the cached ones.
+    def codec(self, writes: Collection[type[Record]] = ()) -> Codec:
+        """A codec over this registry. To decode, it asks for schemas by id, with GET. The id of a record that is written
+        for the first time is looked up, and registered where the registry has none: then `encode` raises
+        `RegistryRefused` when it will not take it.
 
-        Raises `RegistryUnavailable` when neither has them, `RegistryRefused` when the registry will not take one, and
-        `LookupError` for a record that is not registered when `register` is false.
+        `writes`: records that the process is going to write. Their ids are looked up now, so that an outage later does
+        not matter; nothing is registered by it. Raises `RegistryUnavailable` when neither the registry nor the cache
+        answers now; `decode` and `encode` do later, for what neither knows.
         """
+        ids: dict[str, int] = {}
         try:
-            ids = {name: self._ask_id(name, register) for name in TYPES}
+            if not self._knows_it_is_away():
+                self._greet()
+            for name in (kind.__name__ for kind in writes):
+                if (id_ := self._registered_id(name)) is not None:
+                    ids[name] = id_
         except RegistryUnavailable:
-            cached = {name: self._cached_id(name) for name in TYPES}
-            known = {name: id_ for name, id_ in cached.items() if id_ is not None}
-            if len(known) < len(cached):
+            cached = {kind.__name__: self._cached_id(kind.__name__) for kind in writes}
+            ids = {name: id_ for name, id_ in cached.items() if id_ is not None}
+            if not ids and (cached or not any(self._cache.glob("id-*.json"))):
                 raise
-            self._warn()
-            return Codec(known, self.schema)
-        self._remember(ids)
-        return Codec(ids, self.schema)
+        return Codec(ids, self.schema, self.id_to_write)
 
     def schema(self, id_: int) -> str:
         """Schema text of an id. Raises `LookupError` when the registry does not know it, else `RegistryUnavailable`."""
         if self._unknown.get(id_, 0.0) > time.monotonic():
             raise LookupError(f"schema id {id_} is not in the registry")
-        cached = self._read(f"id-{id_}")
-        if cached is not None:
+        key = f"id-{id_}"
+        cached = self._read(key)
+        if cached is not None and self._knows_it_is_away():
             return cached
         try:
-            text = str(self._client.get_schema(id_).schema_str)
-        except Exception as error:
-            if _code(error) in _NO_SUCH:
-                if len(self._unknown) >= UNKNOWN_MAX:
-                    self._unknown.clear()
-                self._unknown[id_] = time.monotonic() + UNKNOWN_S
-                raise LookupError(f"schema id {id_} is not in the registry") from error
-            self._warn()
-            raise self._away(error) from error
-        self._write(f"id-{id_}", text)
+            text = str(self._ask(self._client.get_schema, id_).schema_str)
+        except LookupError:
+            if len(self._unknown) >= UNKNOWN_MAX:
+                self._unknown.clear()
+            self._unknown[id_] = time.monotonic() + UNKNOWN_S
+            raise LookupError(f"schema id {id_} is not in the registry") from None
+        except RegistryUnavailable:
+            if cached is None:
+                raise
+            return cached
+        self._learn(key, text)
         return text
 
-    def _ask_id(self, name: str, register: bool) -> int:
-        schema = Schema(source(name), "AVRO")
+    def id_to_write(self, name: str) -> int:
+        """The id under which a record of ours is written; registers its schema where the registry has none.
+
+        Raises `RegistryUnavailable` and `RegistryRefused`.
+        """
         try:
-            if register:
-                return int(self._client.register_schema(subject(name), schema))
-            return int(self._client.lookup_schema(subject(name), schema).schema_id)
+            if (known := self._registered_id(name)) is not None:
+                return known
+            id_ = int(self._ask(self._client.register_schema, subject(name), Schema(source(name), "AVRO")))
+        except RegistryUnavailable:
+            if (cached := self._cached_id(name)) is None:
+                raise
+            return cached
+        except LookupError as error:
+            raise RegistryRefused(f"{self._place} does not register {subject(name)}: {error}") from error
+        self._learn(_id_key(name), str(id_))
+        self._learn(f"id-{id_}", source(name))
+        return id_
+
+    def _registered_id(self, name: str) -> int | None:
+        """The id of our schema of a record, found with GET alone: nearly always it is the newest version's."""
+        wanted = json.loads(source(name))
+        try:
+            numbers = sorted(self._ask(self._client.get_versions, subject(name)), reverse=True)
+            for number in numbers:
+                version = self._ask(self._client.get_version, subject(name), number)
+                if _same(str(version.schema.schema_str), wanted):
+                    self._learn(_id_key(name), str(version.schema_id))
+                    self._learn(f"id-{version.schema_id}", str(version.schema.schema_str))
+                    return int(version.schema_id)
+        except LookupError:  # no such subject
+            pass
+        return None
+
+    def _greet(self) -> None:
+        """Whether anybody answers there, with GET."""
+        with suppress(LookupError):
+            self._ask(self._client.get_versions, subject("Samples"))
+
+    def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
+        """The registry's answer. Raises `LookupError` when it has none, `RegistryRefused`, `RegistryUnavailable`."""
+        try:
+            answer = question(*arguments)
         except Exception as error:
             if _code(error) in _NO_SUCH:
-                raise LookupError(f"{subject(name)} is not registered; `uns apply` does it") from error
-            if isinstance(error, SchemaRegistryError) and error.http_status_code in (401, 403, 409, 422):
-                raise RegistryRefused(f"{self._place} refuses {subject(name)}: {error.error_message}") from error
+                raise LookupError(str(error)) from error
+            if isinstance(error, SchemaRegistryError) and error.http_status_code in (401, 403, 405, 409, 422):
+                what = next((argument for argument in arguments if isinstance(argument, str)), "")
+                raise RegistryRefused(
+                    f"{self._place} refuses {what or 'to answer'}: {error.error_message}; "
+                    "`uns apply`, by one who may, registers what is written"
+                ) from error
+            self._away_until = time.monotonic() + AWAY_S
+            self._warn()
             raise self._away(error) from error
+        self._away_until = 0.0
+        return answer
+
+    def _knows_it_is_away(self) -> bool:
+        return time.monotonic() < self._away_until
 
     def _cached_id(self, name: str) -> int | None:
         cached = self._read(_id_key(name))
         return int(cached) if cached is not None and cached.isdecimal() else None
 
-    def _remember(self, ids: dict[str, int]) -> None:
-        """Keeps ids and texts. A cache that says otherwise is of a registry that began anew at this URL: it goes."""
-        cached = {name: self._cached_id(name) for name in ids}
-        if any(cached[name] not in (None, id_) for name, id_ in ids.items()):
+    def _learn(self, key: str, text: str) -> None:
+        """Keeps an answer. A cache that says otherwise is of a registry that began anew at this URL: it goes."""
+        cached = self._read(key)
+        if cached == text:
+            return
+        if cached is not None:
             log.warning("registry has other ids than before, cached schemas dropped", url=self._place)
             shutil.rmtree(self._cache, ignore_errors=True)
-        elif cached == ids:
-            return
-        for name, id_ in ids.items():
-            self._write(f"id-{id_}", source(name))
-            self._write(_id_key(name), str(id_))
+        self._write(key, text)
 
     def _warn(self) -> None:
         if not self._warned:
@@ -149,6 +211,13 @@ class Registry:
             draft.replace(self._cache / f"{name}.json")
         except OSError as error:
             log.warning("schema not cached", file=str(self._cache / f"{name}.json"), error=error.strerror)
+
+
+def _same(text: str, wanted: object) -> bool:
+    try:
+        return bool(json.loads(text) == wanted)
+    except (ValueError, RecursionError):  # a text that is no JSON is none of ours
+        return False
 
 
 def _id_key(name: str) -> str:

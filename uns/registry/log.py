@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterable
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from uns.errors import UserError
+from uns.kafka import clients
 from uns.registry.store import Store
 from uns.runtime.settings import Settings
 
@@ -50,14 +51,9 @@ class SchemaLog:
         Raises `KafkaException`, and `UserError` for a topic that cannot keep schemas safe.
         """
         self._create()
-        self._producer = Producer(
-            self._settings.kafka(
-                **{
-                    "transactional.id": f"uns-registry-{self._topic}",
-                    "transaction.timeout.ms": 10_000,
-                    "acks": "all",
-                }
-            )
+        self._producer = clients.producer(
+            self._settings,
+            {"transactional.id": f"uns-registry-{self._topic}", "transaction.timeout.ms": 10_000},
         )
         self._producer.init_transactions(TIMEOUT_S * 2)
         self._thread.start()
@@ -121,7 +117,7 @@ class SchemaLog:
         log.error("registry writes no more", topic=self._topic, reason=problem)
 
     def _create(self) -> None:
-        admin = AdminClient(self._settings.kafka())
+        admin = clients.admin(self._settings)
         metadata = admin.list_topics(timeout=TIMEOUT_S)
         if self._topic in metadata.topics:
             self._check(admin, len(metadata.topics[self._topic].partitions))
@@ -151,17 +147,10 @@ class SchemaLog:
             )
 
     def _follow(self) -> None:
-        consumer = Consumer(
-            self._settings.kafka(
-                **{
-                    "group.id": "uns-registry",  # never joined
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "auto.offset.reset": "earliest",
-                    "fetch.wait.max.ms": 20,
-                }
-            )
+        consumer = clients.consumer(
+            self._settings,
+            "uns-registry",  # never joined
+            {"enable.partition.eof": True, "fetch.wait.max.ms": 20},
         )
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
@@ -172,8 +161,11 @@ class SchemaLog:
                 error = message.error()
                 with self._moved:
                     if error is None:
+                        before = self.store.unreadable
                         self.store.apply(message.key(), message.value())
                         self._read = message.offset() + 1
+                        if self.store.unreadable > before:
+                            log.warning("record passed over", topic=self._topic, offset=message.offset())
                     elif error.code() == KafkaError._PARTITION_EOF and not self.fenced:
                         self.problem = None
                     self._moved.notify_all()

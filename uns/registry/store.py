@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.compatibility import Level
 
+_ID_MAX = 2**31 - 1
 _OURS = ("subject", "version", "id", "schema", "deleted")
 
 
@@ -49,7 +50,7 @@ class Store:
             name = json.loads(key or b"null")
             content = json.loads(value) if value else None
             self._apply(name, content)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             self.unreadable += 1
 
     def _apply(self, key: Mapping[str, Any], value: Mapping[str, Any] | None) -> None:
@@ -57,7 +58,7 @@ class Store:
             case "SCHEMA":
                 self._apply_schema(key, value)
             case "CONFIG":
-                subject = key.get("subject")
+                subject = None if key.get("subject") is None else _text(key["subject"])
                 level = Level(value["compatibilityLevel"]) if value else None
                 if subject is None:
                     self.level = level or Level.BACKWARD
@@ -66,18 +67,19 @@ class Store:
                 else:
                     self.levels[subject] = level
             case "DELETE_SUBJECT" if value is not None:
-                for number, one in self.subjects.get(value["subject"], {}).items():
-                    if number <= value["version"]:
-                        self.subjects[value["subject"]][number] = replace(one, deleted=True)
+                last = _number(value["version"])
+                for number, version in self.subjects.get(value["subject"], {}).items():
+                    if number <= last:
+                        self.subjects[value["subject"]][number] = replace(version, deleted=True)
             case "NOOP" if value is not None:
-                self.highest_id = max(self.highest_id, value["highestId"])
+                self.highest_id = max(self.highest_id, _number(value["highestId"]))
             case "NOOP" | "MODE" | "CLEAR_SUBJECT" | "DELETE_SUBJECT":
                 pass
             case _:
                 self.unreadable += 1
 
     def _apply_schema(self, key: Mapping[str, Any], value: Mapping[str, Any] | None) -> None:
-        subject, number = key["subject"], key["version"]
+        subject, number = _text(key["subject"]), _number(key["version"])
         if value is None:
             versions = self.subjects.get(subject, {})
             versions.pop(number, None)
@@ -85,9 +87,12 @@ class Store:
                 self.subjects.pop(subject, None)
             return
         rest = {name: part for name, part in value.items() if name not in _OURS}
-        one = Version(subject, number, value["id"], value["schema"], bool(value.get("deleted")), rest)
-        self.subjects.setdefault(subject, {})[number] = one
-        self.highest_id = max(self.highest_id, one.id)
+        id_, schema = _number(value["id"]), _text(value["schema"])
+        version = Version(subject, number, id_, schema, bool(value.get("deleted")), rest)
+        if version.type == "AVRO":
+            canonical(schema)  # one that is none would break every later look for a schema
+        self.subjects.setdefault(subject, {})[number] = version
+        self.highest_id = max(self.highest_id, id_)
 
     def versions(self, subject: str, deleted: bool = False) -> list[Version]:
         """Oldest first; those marked deleted only when asked for."""
@@ -118,6 +123,21 @@ class Store:
 
     def level_of(self, subject: str) -> Level:
         return self.levels.get(subject, self.level)
+
+
+def _number(value: object) -> int:
+    """An id or a version. Raises `ValueError` for what a client could not be told, or could not write into a header."""
+    if type(value) is not int or not 0 <= value <= _ID_MAX:
+        raise ValueError(f"{value!r:.100} is no id or version")
+    return value
+
+
+def _text(value: object) -> str:
+    """Raises `ValueError` for what is no text, or none that can be answered with (half of a surrogate pair)."""
+    if not isinstance(value, str):
+        raise TypeError("a text is expected")
+    value.encode()
+    return value
 
 
 def _same(one: Version, schema: str) -> bool:

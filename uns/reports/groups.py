@@ -13,6 +13,7 @@ from processors.analysis.supply import by_supplier, refuse_time
 from schemas.codec import Codec
 from schemas.text import iso
 from topology.kpi.definition import Definition, KpiFormula
+from topology.model.kpis import look_up
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level
 from uns.reports.reading import kpis, lots, productions
@@ -70,7 +71,7 @@ def answer(
     level = {By.LINE: Level.LINE, By.CELL: Level.CELL}.get(question.by, question.level)
     found = at_level(found, level, Level.SITE if question.by is By.SITE else Level.ENTERPRISE)
     label, found = of_definition(found, preferred, question.definition, str(question.wanted))
-    one = measure(_known(definitions, label), question.kpi, more=more)
+    one = measure(look_up(definitions, label), question.kpi, more=more)
     fitting(found, one.definition)
     samples = grouped(found, question.by)
     name = f"{len({record.path for record in found})} × {_level(found[0].path)}"
@@ -85,7 +86,7 @@ def _of_suppliers(
     preferred: str | None,
     more: Mapping[str, KpiFormula],
 ) -> Answer:
-    one = measure(_known(definitions, question.definition or preferred or "iso22400@2"), question.kpi, more=more)
+    one = measure(look_up(definitions, question.definition or preferred or "iso22400@2"), question.kpi, more=more)
     refuse_time(one)
     told = lots(settings, codec, question.wanted, question.start, question.end)
     made = productions(settings, codec, question.wanted, question.start, question.end)
@@ -99,12 +100,6 @@ def _of_suppliers(
     if len(paths) > 1:
         notes.append(f"a piece counts at each of {len(paths)} machines that it passes; narrow FILTER for one of them")
     return Answer(question, one, "lot", f"{len(paths)} × cell", compare(joined.samples, one), tuple(notes))
-
-
-def _known(definitions: Mapping[str, Definition], label: str) -> Definition:
-    if label not in definitions:
-        raise LookupError(f"KPI definition {label!r} is not known here; `uns kpi list` shows those that are")
-    return definitions[label]
 
 
 def _level(path: str) -> str:

@@ -1,6 +1,5 @@
 """What a comparison takes from the plant model, and what it does without one."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from topology.model.plant import Plant
 from uns.model.kpi import known
 from uns.model.plant import load_plant
 from uns.runtime import clock
+from uns.runtime.running import environment
 from uns.runtime.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Known:
 
 def known_to(folder: Path, given: bool) -> Known:
     """A folder that nobody named may be missing: then only shipped definitions are known. Raises `UserError`."""
-    definitions = {label: one.definition for label, one in known(folder, os.environ).items()}
+    definitions = {label: one.definition for label, one in known(folder, environment()).items()}
     if not given and not folder.exists():
         return Known(definitions)
     plant = load_plant(folder)

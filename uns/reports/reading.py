@@ -47,7 +47,7 @@ def changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, en
 def pilots(settings: Settings, codec: Codec, place: Path, start: int) -> list[Pilot]:
     """Every `Pilot` of a place that was published from `start` on; none where nothing was."""
     try:
-        return _newest(settings, codec, Filter.parse(str(place)), MessageClass.KPI, Pilot, start)
+        return _newest(settings, codec, Filter.parse(str(place)), MessageClass.PILOT, Pilot, start)
     except NothingMatches:
         return []
 

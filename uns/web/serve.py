@@ -1,7 +1,6 @@
 """The page's process: feed, acknowledgements and the server put together."""
 
 import asyncio
-import os
 
 import structlog
 
@@ -16,6 +15,7 @@ from topology.namespace.path import Path
 from uns.client.subscribe import Begin, Subscription
 from uns.kafka.publish import NotPublished, publish
 from uns.runtime import clock, telemetry
+from uns.runtime.running import environment
 from uns.runtime.settings import Settings
 from uns.web.feed import CLASSES, Feed
 from uns.web.line.board import Board
@@ -66,7 +66,7 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
 
 def _plant(settings: Settings) -> Plant | None:
     try:
-        return load(settings.plant, os.environ)
+        return load(settings.plant, environment())
     except (PlantError, OSError) as error:
         log.warning(
             "cells are shown by name: the plant model cannot be read", folder=str(settings.plant), error=str(error)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
-class Period(NamedTuple):
+class ActivePeriod(NamedTuple):
     """An uninterrupted active period of machine number `machine`."""
 
     start: int
@@ -24,22 +24,22 @@ class Period(NamedTuple):
         return self.end - self.start
 
 
-ActiveAt = Callable[[int], Sequence[Period]]
+ActiveAt = Callable[[int], Sequence[ActivePeriod]]
 
 
 class Chain(NamedTuple):
     """Bottleneck periods in order. `certain`: no period that is still open can change them before the end asked for."""
 
-    periods: list[Period]
+    periods: list[ActivePeriod]
     certain: bool
 
 
-def chain(periods: Sequence[Period], start: int, end: int, last: int, active_at: ActiveAt) -> Chain:
+def chain(periods: Sequence[ActivePeriod], start: int, end: int, last: int, active_at: ActiveAt) -> Chain:
     """From the momentary bottleneck at `start` to the period that follows the one that reaches over `end`.
 
     `periods`: all that meet [start, end); `active_at(at)`: those that hold a later instant; nothing is known from `last` on.
     """
-    found: list[Period] = []
+    bottlenecks: list[ActivePeriod] = []
     certain = True
     at = start
     while True:
@@ -51,7 +51,7 @@ def chain(periods: Sequence[Period], start: int, end: int, last: int, active_at:
             continue
         longest = max(active, key=lambda p: (p.length, -p.machine))
         certain = certain and not any(p.open for p in active if p is not longest)
-        found.append(longest)
+        bottlenecks.append(longest)
         if at >= end:
             break
         if longest.open and longest.end >= end:  # what follows was active before `end` only if it is open, too
@@ -59,15 +59,15 @@ def chain(periods: Sequence[Period], start: int, end: int, last: int, active_at:
         at = longest.end
         if at >= last:
             break
-    return Chain(found, certain)
+    return Chain(bottlenecks, certain)
 
 
-def shares(found: Sequence[Period], machines: int, start: int, end: int) -> list[tuple[int, int]]:
+def held_us(bottlenecks: Sequence[ActivePeriod], machines: int, start: int, end: int) -> list[tuple[int, int]]:
     """(µs sole, µs shifting) of each machine in [start, end)."""
     sole, shifting = [0] * machines, [0] * machines
-    for n, period in enumerate(found):
-        since = max(period.start, found[n - 1].end) if n else period.start
-        until = min(period.end, found[n + 1].start) if n + 1 < len(found) else period.end
+    for n, period in enumerate(bottlenecks):
+        since = max(period.start, bottlenecks[n - 1].end) if n else period.start
+        until = min(period.end, bottlenecks[n + 1].start) if n + 1 < len(bottlenecks) else period.end
         whole = _within(period.start, period.end, start, end)
         alone = _within(since, until, start, end)
         sole[period.machine] += alone

@@ -58,7 +58,7 @@ def blocked_and_starved(flow: Sequence[Sequence[Stretch]], ideal_us: Sequence[in
     is starved. A side stands while its nearest unit that does not wait itself is halted; where both do, the nearer one
     counts. Where neither ever stood the line's pace decides: units before the slowest are blocked, all others starved.
     """
-    found = []
+    waits_us = []
     for n, stretches in enumerate(flow):
         blocked = starved = 0
         for wait in stretches:
@@ -67,8 +67,8 @@ def blocked_and_starved(flow: Sequence[Sequence[Stretch]], ideal_us: Sequence[in
                     blocked += wait.end - wait.start
                 else:
                     starved += wait.end - wait.start
-        found.append((blocked, starved))
-    return found
+        waits_us.append((blocked, starved))
+    return waits_us
 
 
 def _blocks(flow: Sequence[Sequence[Stretch]], ideal_us: Sequence[int], n: int, wait: Stretch) -> bool:
@@ -104,11 +104,11 @@ def turning_point(blocked_and_starved_us: Sequence[tuple[int, int]]) -> int | No
     starved more than blocked, and it waits less than its neighbours. None where there is none, or more than one."""
     waits = [blocked + starved for blocked, starved in blocked_and_starved_us]
     last = len(waits) - 1
-    found = [
+    candidates = [
         n
         for n in range(last + 1)
         if all(blocked > starved for blocked, starved in blocked_and_starved_us[:n])
         and all(blocked < starved for blocked, starved in blocked_and_starved_us[n + 1 :])
         and all(waits[n] < waits[other] for other in (n - 1, n + 1) if 0 <= other <= last)
     ]
-    return found[0] if len(found) == 1 and last > 0 else None
+    return candidates[0] if len(candidates) == 1 and last > 0 else None

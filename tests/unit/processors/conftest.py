@@ -10,6 +10,6 @@ from processors import line
 @pytest.fixture(autouse=True, scope="session")
 def sleepers() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(line, "WOKEN_A_TICK", 0)
+    patch.setattr(line, "LOADED_PER_TICK", 0)
     yield
     patch.undo()

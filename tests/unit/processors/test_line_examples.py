@@ -332,6 +332,6 @@ def test_an_alert_that_ended_before_the_horizon_is_not_acknowledged_any_more() -
     for minutes in range(4, 200, 4):
         run.feed([samples(T0 + minutes * MINUTE, {"State": EXECUTE}), tick(T0 + minutes * MINUTE + S)])
     kind, started_at = parse(alert.natural_id)
-    assert run.fold._cells[CELL].ledger.get(kind, started_at) is not None
+    assert run.fold._cells[CELL].cell.ledger.get(kind, started_at) is not None
     run.feed([(CELL, Acknowledge(alert=alert.natural_id, at=T0 + HOUR, by="anna"))])
     assert [rejection.reason for rejection in run.rejections] == ["unknown_alert"]

@@ -47,7 +47,7 @@ def test_a_fold_restarted_anywhere_says_what_the_fold_says_that_never_was(seed: 
     log = told(chance, 150)
     straight, broken = Run(plant()).feed(log), Run(plant())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "WOKEN_A_TICK", woken)
+        patch.setattr(line, "LOADED_PER_TICK", woken)
         for item in log:
             broken.feed([item])
             if chance.random() < 0.1:
@@ -58,23 +58,23 @@ def test_a_fold_restarted_anywhere_says_what_the_fold_says_that_never_was(seed: 
 
 
 def test_a_tick_opens_only_cells_of_which_there_is_something_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "WOKEN_A_TICK", 0)
+    monkeypatch.setattr(line, "LOADED_PER_TICK", 0)
     run = Run(plant()).feed(
         [samples(T0, {"State": 6}), samples(T0, {"State": 6}, path=OTHER), tick(T0 + 20 * S), tick(T0 + 21 * S)]
     )
     run.restart()
     run.feed([tick(T0 + 22 * S)])
-    assert set(run.fold._asleep) == {CELL, OTHER}
+    assert set(run.fold._dormant) == {CELL, OTHER}
     run.feed([samples(T0 + 22 * S, {"State": 2}), tick(T0 + 23 * S)])
-    assert set(run.fold._asleep) == {OTHER}
+    assert set(run.fold._dormant) == {OTHER}
     run.feed([tick(T0 + 24 * S)])
-    assert set(run.fold._asleep) == {OTHER}
+    assert set(run.fold._dormant) == {OTHER}
     run.feed([tick(T0 + 62 * S)])  # a minute has passed: production is due, and silence
-    assert not run.fold._asleep
+    assert not run.fold._dormant
 
 
 def test_an_alert_of_a_sleeping_cell_is_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "WOKEN_A_TICK", 0)
+    monkeypatch.setattr(line, "LOADED_PER_TICK", 0)
     run = Run(plant()).feed([samples(T0, {"State": 9}), tick(T0 + 20 * S), tick(T0 + 21 * S)])
     (alert,) = [record for record in run.records if isinstance(record, Alert)]
     run.restart()

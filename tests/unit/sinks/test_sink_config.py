@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.records import Kpi
+from schemas.records import Pilot
 from sinks.historian.config import HistorianConfig
-from sinks.rest.config import RECORDS, Auth, RestConfig
+from sinks.rest.config import Auth, RestConfig
 from topology.endpoint import BadSecret
+from topology.namespace.classes import DERIVED, MessageClass
 
 CREATE = {"url": "/orders", "body": {"id": "{natural_id}"}}
 
@@ -27,8 +28,9 @@ def test_a_trailing_slash_does_not_double() -> None:
 
 
 def test_a_class_means_the_record_that_it_is_named_for() -> None:
-    assert RECORDS["kpi"] is Kpi
-    assert [record.message_class for record in RECORDS.values()] == list(RECORDS)
+    kinds = [RestConfig.model_validate(mapping(**{"class": name})).requests[0].kind for name in DERIVED]
+    assert [kind.message_class for kind in kinds] == list(DERIVED)
+    assert kinds[DERIVED.index(MessageClass.PILOT)] is Pilot
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,12 @@ def test_a_class_means_the_record_that_it_is_named_for() -> None:
         (rest(timeout_s=0), "greater than 0"),
         (mapping(**{"class": "oeee"}), "class 'oeee' has no records; there are state, production"),
         (mapping(**{"class": "raw"}), "class 'raw' has no records"),
+        (mapping(**{"class": "kpi", "record": "Pilot"}), "record Pilot has a class of its own: write class: pilot"),
+        (mapping(**{"class": "pilot", "record": "Pilott"}), "record 'Pilott' is no derived record; there are State"),
+        (mapping(**{"class": "condition"}), "class 'condition' has no records"),
         (mapping(when={"windov": "hour"}), "Oee has no field windov; there are"),
+        (mapping(when={"status": ["final", "correctd"]}), "status is never 'correctd'; did you mean 'corrected'?"),
+        (mapping(**{"class": "downtime", "when": {"category": "Breakdown"}}), "did you mean 'breakdown'?"),
         (mapping(create={"url": "/x/{remote_id}"}), "no field remote_id"),
         (mapping(create={"url": "/x", "body": {"a": ["{goood}"]}}), "no field goood"),
         (mapping(create={"url": "/x", "body": {"a": "{Good}"}}), "brace"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.records import DERIVED_TYPES
 from tests.harness.places import model
@@ -99,7 +100,7 @@ def test_every_area_has_the_classes_that_something_writes() -> None:
     areas = {str(area) for area in plant().areas()}
     assert {place: classes for place, classes in homes.items() if place in areas} == dict.fromkeys(areas, written)
     above = {str(place) for place in plant().places() if place.level < Level.AREA}
-    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"kpi", "quarantine"} for place in above}  # fmt: skip
+    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"kpi", "pilot", "quarantine"} for place in above}  # fmt: skip
 
 
 def test_all_classes_of_an_area_have_as_many_partitions() -> None:
@@ -181,12 +182,17 @@ def test_a_prefix_never_reaches_a_neighbour_or_what_is_internal() -> None:
 
 
 def test_some_classes_are_literal_topics_that_exist() -> None:
-    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee", "condition"], operation="write")
+    acls = granted(filter="acme/+/packaging/#", classes=["raw", "oee"], operation="write")
     assert acls == {
         Acl("User:x", f"uns.acme.{site}.packaging.{name}", False, "write")
         for site in ("dallas", "leipzig")
         for name in ("raw", "oee")
     }
+
+
+def test_a_class_that_nothing_writes_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValidationError, match=r"'raw', 'state'.*'bottleneck', 'pilot', 'quarantine'"):
+        granted(filter="acme/#", classes=["condition"])
 
 
 def test_internal_classes_are_granted_only_when_named_and_one_by_one() -> None:

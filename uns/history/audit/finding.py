@@ -8,7 +8,7 @@ from schemas.records import Derived
 from schemas.text import iso
 from topology.namespace.path import Path
 from topology.namespace.topics import partition, topic
-from uns.history.audit.subject import Subject, check_kind, nearest, subject
+from uns.history.audit.subject import Subject, audited, is_of, nearest, subject
 from uns.history.evidence import FOREVER, Published
 from uns.history.logs import Logs
 from uns.history.segments import span
@@ -27,7 +27,7 @@ class NotFound(LookupError):
 
 def where(logs: Logs, path: Path, kind: str) -> tuple[str, int]:
     """Topic and partition of a kind of a path. Raises `NotFound`."""
-    name = topic(path, check_kind(kind))
+    name = topic(path, audited(kind))
     count = logs.partitions(name)
     if not count:
         raise NotFound(f"there is no topic {name}; {nearest(name, (t for t in logs.topics if t.startswith('uns.')))}")
@@ -144,6 +144,6 @@ def _holding(
     for natural, record in newest.items():
         own, started_at = parse(natural)
         since, until = span(record, FOREVER)
-        if (own == kind or own.startswith(f"{kind}.")) and (since <= moment < until or since == moment):
+        if is_of(own, kind) and (since <= moment < until or since == moment):
             found[natural] = started_at
     return found

@@ -7,7 +7,7 @@ from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
 from processors.units import INF
 from schemas.codec import Codec
-from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Tick
+from schemas.records import Derived, Kpi, KpiPieces, Oee, Order, Pilot, Tick
 from schemas.text import iso
 from topology.kpi.definition import Definition, KpiFormula
 from topology.model.plant import Plant
@@ -98,7 +98,12 @@ class Auditor:
             )
         else:
             made.worked = worked(known.definition, record, self._model.added(wanted.path), self._pieces(made))
-        if isinstance(record, Kpi) and wanted.path.level < Level.CELL:
+        if isinstance(record, Pilot):
+            made.notes.append(
+                f"made by `uns pilot report` from the Kpi records of {record.filter}: {iso(record.baseline_from)} to "
+                f"{iso(record.baseline_to)} against {iso(record.since)} to {iso(record.until)}; audit those for raw records"
+            )
+        elif isinstance(record, Kpi) and wanted.path.level < Level.CELL:
             made.parts = [self._part(made, path) for path in record.parts]
         elif wanted.path.level < Level.CELL:
             self._of_line(made)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from processors.output.identity import natural_id, parse
-from topology.namespace.classes import DERIVED, MessageClass
+from schemas.derived import BY_CLASS
+from topology.namespace.classes import DERIVED, MessageClass, class_of
 from topology.namespace.path import BadPath, Path
 
 EXAMPLE = "acme/dallas/packaging/line-1/filler#oee.hour@20261118T110000.000000Z~iso22400@1"
@@ -35,7 +36,7 @@ class Subject:
 
     @property
     def message_class(self) -> MessageClass:
-        return MessageClass(self.kind.partition(".")[0])
+        return audited(self.kind)
 
 
 def subject(text: str) -> Subject:
@@ -56,16 +57,32 @@ def subject(text: str) -> Subject:
         _, started_at = parse(f"#{kind}@{start}~{label}")
     except ValueError:
         raise BadId(f"{text!r}: {start!r} is no time of an id; it looks like 20261118T110000.000000Z") from None
-    check_kind(kind)
+    audited(kind)
     return Subject(path, kind, started_at, label, revision)
 
 
-def check_kind(kind: str) -> MessageClass:
-    """The class of a kind such as oee.hour. Raises `BadId`."""
-    name = kind.partition(".")[0]
+def audited(kind: str) -> MessageClass:
+    """The class of a kind such as `oee.hour` or `pilot-smed`. Raises `BadId`."""
+    name = class_of(kind)
     if name not in AUDITED:
-        raise BadId(f"{kind!r} is no class of derived records that can be audited; {nearest(name, map(str, AUDITED))}")
-    return MessageClass(name)
+        hint = nearest(kind.partition(".")[0], map(str, AUDITED))
+        raise BadId(f"{kind!r} is no class of derived records that can be audited; {hint}")
+    return name
+
+
+def kind_of(words: str) -> str:
+    """The kind in the ids that a class, or a kind written with its class, means: `bottleneck.hour` is
+    `kpi.bottleneck.hour` there. Raises `BadId`."""
+    name, dot, rest = words.partition(".")
+    record = BY_CLASS.get(name)
+    kind = (record.id_kind or name) + dot + rest if record is not None else words
+    audited(kind)
+    return kind
+
+
+def is_of(own: str, kind: str) -> bool:
+    """Whether a record's own kind is the kind asked for, or a finer one of its class: `oee.hour` is of `oee`."""
+    return class_of(own) is class_of(kind) and re.match(rf"{re.escape(kind)}(?![^.-])", own) is not None
 
 
 def nearest(name: str, among: Iterable[str], most: int = 12) -> str:

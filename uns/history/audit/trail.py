@@ -52,7 +52,7 @@ class Trail:
         for count, source in enumerate(self._logs.read(*self._place, start, end)):
             if count % 20_000 == 0:
                 self._progress(name, source.offset - start, end - start)
-            kind = self._codec.type_name(source.value)
+            kind = self._codec.kind(source.value)
             asked = samples or kind in names or kind is None
             mine = asked and (source.key in self._places or (source.key or b"").startswith(self._cells))
             if mine or (kind == "Tick" and samples) or source.offset in self._marks:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
-from processors.inputs.schedule import Plan
+from processors.inputs.schedule import Schedule
 from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
 from processors.units import INF
@@ -119,7 +119,7 @@ def net(moved: Iterable[Moved]) -> dict[Loss, int]:
 
 
 def compare(
-    a: Side, b: Side, plans: Mapping[str, Plan], start: int, end: int, window: WindowName | None = None
+    a: Side, b: Side, plans: Mapping[str, Schedule], start: int, end: int, window: WindowName | None = None
 ) -> list[Row]:
     """A row for each machine and window that begins in [start, end); None: a row a machine, its shifts (without any its
     hours) together. `plans`: path → what was planned. Windows that only one side has are left out.
@@ -130,7 +130,7 @@ def compare(
         windows = _shared(ours[path], theirs[path], window, start, end)
         if not windows:
             continue
-        plan = plans.get(path) or Plan((), (), False, False)
+        plan = plans.get(path) or Schedule((), (), False, False)
         whole = _Machine(path, (a, b), (ours[path], theirs[path]), plan)
         rows += [whole.row(part) for part in ([windows] if window is None else [[one] for one in windows])]
     return rows
@@ -180,7 +180,7 @@ class _Machine:
     path: str
     sides: tuple[Side, Side]
     own: tuple[_Own, _Own]
-    plan: Plan
+    plan: Schedule
 
     def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> Row:
         numbers = [_numbers(side, self.path, [pair[n] for pair in windows]) for n, side in enumerate(self.sides)]

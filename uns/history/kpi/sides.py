@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from processors.base import Input, Rejection
-from processors.inputs.schedule import Plan
+from processors.inputs.schedule import Schedule
 from processors.line import LineFold
 from processors.units import INF
 from schemas.codec import Codec
@@ -38,7 +38,7 @@ class History:
     """What machines did, under each definition, and what was planned for them."""
 
     sides: list[Side]
-    plans: dict[str, Plan] = field(default_factory=dict)
+    plans: dict[str, Schedule] = field(default_factory=dict)
     raw_records: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     """Reason → raw records, or parts of them, that are in no number."""
@@ -195,7 +195,7 @@ class Plans:
         if isinstance(record, Order | Shift):
             self._told.setdefault(path, []).append(Told(path, record, offset, 0))
 
-    def plans(self) -> dict[str, Plan]:
+    def plans(self) -> dict[str, Schedule]:
         """Path of each machine → its plan."""
         found = {}
         for cell in self._cells:

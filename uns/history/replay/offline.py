@@ -10,22 +10,24 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from processors.base import Fold, Input, Rejection
 from processors.units import HOUR
 from schemas.codec import Codec, Undecodable
-from schemas.records import Derived, Oee, Pilot, Tick
+from schemas.records import Derived, Oee, Tick
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
 from uns.engine.step import Place, Refused, Step
 from uns.history.replay.diff import Doubt, Versions, fact
 from uns.history.replay.retention import INF, Kept
+from uns.kafka import clients
 from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
-COMPARED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)
-"""`current` is left out: a snapshot of a moment, and its topic keeps the newest only."""
+COMPARED = tuple(name for name in DERIVED if name not in (MessageClass.CURRENT, MessageClass.PILOT))
+"""`current` is left out: a snapshot of a moment, and its topic keeps the newest only. And `pilot`: people ask for it, no
+fold says it."""
 
 TIMEOUT_S, METADATA_S = 30.0, 10.0
 POLL_S = 0.1
@@ -57,7 +59,6 @@ class Scope(NamedTuple):
             self.start <= record.started_at < self.end
             and record.message_class in self.classes
             and record.path in self.paths
-            and not isinstance(record, Pilot)  # people ask for it; no fold says it
         )
 
 
@@ -93,16 +94,9 @@ class Compared:
 
 def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: float = TIMEOUT_S) -> Cut:
     """Raises `NotFolded`, `TimeoutError`, and `KafkaException` where a topic is missing or no broker answers."""
-    consumer = Consumer(
-        settings.kafka(
-            **{
-                "group.id": group,  # only to read its offsets: this consumer never joins
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "log_level": 2,  # the first to ask Kafka: that it is away is said once, by us
-            }
-        )
-    )
+    # The group only to read its offsets: this consumer never joins. The first to ask Kafka: that it is away is said
+    # once, by us.
+    consumer = clients.consumer(settings, group, {"log_level": 2})
     try:
         where = TopicPartition(raw.topic, partition)
         known = consumer.list_topics(raw.topic, timeout=METADATA_S).topics[raw.topic]
@@ -122,7 +116,7 @@ def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: f
 
 def _first(settings: Settings, raw: Place, partition: int) -> int:
     """The first raw record that retention has kept."""
-    consumer = Consumer(settings.kafka(**{"group.id": "uns-replay"}))
+    consumer = clients.consumer(settings, "uns-replay")
     try:
         return int(consumer.get_watermark_offsets(TopicPartition(raw.topic, partition), TIMEOUT_S)[0])
     finally:
@@ -148,7 +142,7 @@ def _ends(
     settings: Settings, raw: Place, partition: int, deadline: float
 ) -> tuple[dict[MessageClass, int], dict[MessageClass, int]]:
     """(ends, first offsets kept) of the derived topics; each end once no transaction is open below it."""
-    admin = AdminClient(settings.kafka())
+    admin = clients.admin(settings)
     there = admin.list_topics(timeout=METADATA_S).topics
     parts: dict[MessageClass, TopicPartition] = {
         name: TopicPartition(topic(raw.area, name, raw.prefix), partition)

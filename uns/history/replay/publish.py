@@ -9,7 +9,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.codec import Codec
 from schemas.records import Derived
+from uns.kafka import clients
 from uns.kafka.message import message
+from uns.kafka.publish import NotPublished
 from uns.runtime.settings import Settings
 
 BATCH = 1_000
@@ -20,29 +22,26 @@ Correction = tuple[int, Derived]
 """A record and the partition it goes to: the raw partition's number."""
 
 
-class NotPublished(RuntimeError):
-    """The batch that failed is not on the namespace, those before are; the message says why."""
-
-
 def publish(
     settings: Settings, codec: Codec, corrections: Sequence[Correction], enterprise: str, batch: int = BATCH
 ) -> Iterator[int]:
-    """Writes them in order; yields how many are committed after each batch. Raises `NotPublished`.
+    """Writes them in order; yields how many are committed after each batch.
+
+    Raises `NotPublished`: the batch that failed is not on the namespace, those before are.
 
     Closing the iterator, or an interrupt, takes back the batch that is open and keeps those before.
     """
     if not corrections:
         return
     name = f"uns-replay-{enterprise}"
-    producer = Producer(
-        settings.kafka(
-            **{
-                "transactional.id": name,
-                "transaction.timeout.ms": int(TIMEOUT_S * 1000),
-                "message.timeout.ms": int(TIMEOUT_S * 1000),
-                "compression.type": "lz4",
-            }
-        )
+    producer = clients.producer(
+        settings,
+        {
+            "transactional.id": name,
+            "transaction.timeout.ms": int(TIMEOUT_S * 1000),
+            "message.timeout.ms": int(TIMEOUT_S * 1000),
+            "compression.type": "lz4",
+        },
     )
     left, done = iter(corrections), 0
     try:

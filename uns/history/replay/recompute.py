@@ -8,7 +8,7 @@ from processors.line import LineFold
 from schemas.codec import Codec
 from schemas.records import Derived
 from schemas.text import iso
-from topology.kpi.definition import definition
+from topology.model.kpis import known_definition
 from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
@@ -40,7 +40,7 @@ class Request:
     @property
     def folded(self) -> Plant:
         """The plant as the replay folds it. Raises `LookupError` for a definition that is not known."""
-        definition(self.definition)
+        known_definition(self.plant, self.definition)
         kpi = self.plant.kpi.model_copy(update={"definition": self.definition})
         time = self.plant.time.model_copy(update={"horizon_h": self.horizon_h})
         return self.plant.model_copy(update={"kpi": kpi, "time": time})

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
+from uns.kafka import clients
 from uns.runners.connector.spool import Row, Spool
 from uns.runtime.settings import Settings
 
@@ -41,22 +42,18 @@ class Outlet:
     ) -> None:
         """`observe` is told the seconds from the client to Kafka's confirmation, for a sample of the records."""
         self._spool, self._wake, self._observe = spool, wake, observe
-        self._producer = Producer(
-            settings.kafka(
-                **{
-                    "enable.idempotence": True,
-                    "acks": "all",
-                    "message.timeout.ms": 0,  # never give up on a record: the spool, not the client, says what is too much
-                    "message.max.bytes": 4_000_000,
-                    "linger.ms": 5,
-                    "compression.type": "lz4",
-                    "queue.buffering.max.messages": IN_FLIGHT_MAX * 2,
-                    "queue.buffering.max.kbytes": max(IN_FLIGHT_MIN_KB, min(spool.max_bytes // 2000, IN_FLIGHT_MAX_KB)),
-                    "reconnect.backoff.max.ms": 2_000,
-                    "error_cb": self._on_error,
-                    "log_level": 2,  # what matters comes through error_cb, into our own log
-                }
-            )
+        self._producer = clients.producer(
+            settings,
+            {
+                "message.timeout.ms": 0,  # never give up on a record: the spool, not the client, says what is too much
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": IN_FLIGHT_MAX * 2,
+                "queue.buffering.max.kbytes": max(IN_FLIGHT_MIN_KB, min(spool.max_bytes // 2000, IN_FLIGHT_MAX_KB)),
+                "reconnect.backoff.max.ms": 2_000,
+                "error_cb": self._on_error,
+                "log_level": 2,  # what matters comes through error_cb, into our own log
+            },
         )
         self.cursor = 0
         """Id of the newest entry that was given to the client."""
@@ -89,7 +86,7 @@ class Outlet:
 
         try:
             self._producer.produce(
-                entry.topic, entry.value, entry.key, entry.partition, on_delivery=delivered, headers=entry.headers
+                entry.topic, entry.value, entry.key, entry.partition, on_delivery=delivered, headers=list(entry.headers)
             )
         except BufferError:
             return False

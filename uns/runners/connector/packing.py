@@ -12,16 +12,17 @@ from topology.model.plant import Plant, Suppress
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
-from uns.runners.connector.spool import PLACES_MAX, Entry, Headers
+from uns.kafka.message import cloud_event, error_headers, fitted, identified
+from uns.runners.connector.spool import PLACES_MAX, Entry
 
 SAMPLES_MAX = 500
 """Samples in one record."""
 RECORD_MAX_BYTES = 900_000
-QUARANTINE_MAX_BYTES = 2_000_000
-"""A malformed message beyond this is cut, and says so in its headers: no topic takes it whole."""
 ID_MAX = 500
 """Characters of a fact's id: it goes into a header too."""
 UNCHANGED, DEADBAND = "unchanged", "deadband"
+UNKNOWN_PATH, BAD_VALUE, BAD_FACT = "unknown_path", "bad_value", "bad_fact"
+"""Why the packer puts something into quarantine; a connector has reasons of its own for what it cannot read."""
 
 
 @dataclass
@@ -56,9 +57,9 @@ class Packer:
             for reading in batch.readings:
                 if reading.path not in self._known:
                     message = f"{reading.path} is not in the plant model; add it, or correct the connector"
-                    packed.entries.append(self._refused(reading, "unknown_path", message))
+                    packed.entries.append(self._refused(reading, UNKNOWN_PATH, message))
                 elif problem := _problem(reading.sample):
-                    packed.entries.append(self._refused(reading, "bad_value", problem))
+                    packed.entries.append(self._refused(reading, BAD_VALUE, problem))
                 else:
                     self._mark(packed, reading)
                     if reason := self._suppressed(reading):
@@ -97,15 +98,15 @@ class Packer:
         for part in _bounded(samples):
             sequence = self._next(str(path))
             value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
-            headers = _headers(f"{self._source}/{path}/{sequence}", self._source, "Samples")
+            headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
             packed.entries.append(Entry(name, number, bytes_key, value, headers, len(part)))
 
     def _fact(self, reading: FactReading) -> Entry:
         if reading.path not in self._known:
             return self._quarantine(
                 None,
-                repr(reading.fact).encode(),
-                "unknown_path",
+                _shown(reading.fact),
+                UNKNOWN_PATH,
                 f"{reading.path} is not in the plant model",
                 str(reading.path),
             )
@@ -113,13 +114,12 @@ class Packer:
         kind = type(reading.fact).__name__
         try:
             value = self._codec.encode(reading.fact)
-            headers = _headers(f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}", self._source, kind)
+            id_ = f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}"
+            headers = identified(id_, cloud_event(self._source, type(reading.fact)))
             if len(value) > RECORD_MAX_BYTES:
                 raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
         except ValueError as error:
-            return self._quarantine(
-                reading.path, repr(reading.fact).encode(), "bad_fact", str(error), str(reading.path)
-            )
+            return self._quarantine(reading.path, _shown(reading.fact), BAD_FACT, str(error), str(reading.path))
         return Entry(name, number, bytes_key, value, headers, 1)
 
     def _malformed(self, one: Malformed) -> Entry:
@@ -136,21 +136,20 @@ class Packer:
         )
 
     def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> Entry:
-        headers: Headers = [
-            ("__connect.errors.connector.name", self._source.encode()),
-            ("__connect.errors.stage", b"VALUE_CONVERTER"),
-            ("__connect.errors.class.name", b"connectors"),
-            ("__connect.errors.exception.message", _words(message, 2000)),
-            ("__connect.errors.topic", _words(origin, 500)),
-            ("uns.reason", reason.encode()),
-        ]
-        if len(payload) > QUARANTINE_MAX_BYTES:
-            headers.append(("uns.cut", str(len(payload)).encode()))
-            payload = payload[:QUARANTINE_MAX_BYTES]
+        value, cut_bytes = fitted(payload)
+        headers = error_headers(
+            connector=self._source,
+            stage="VALUE_CONVERTER",
+            reason=reason,
+            words=message,
+            topic=origin,
+            class_name="connectors",
+            cut_bytes=cut_bytes,
+        )
         if path is not None and path in self._known:
             _, number, bytes_key = self._place(path)
-            return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, payload, headers, 1, reason)
-        return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, payload, headers, 1, reason)
+            return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, value or b"", headers, 1, reason)
+        return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, value or b"", headers, 1, reason)
 
     def _place(self, path: Path) -> tuple[str, int, bytes]:
         found = self._places.get(path)
@@ -203,9 +202,10 @@ def _writable(value: object) -> object:
     return hex(value) if type(value) is int and value.bit_length() > 1024 else value
 
 
-def _words(text: str, max_bytes: int) -> bytes:
-    """UTF-8 of at most so many bytes, cut between characters."""
-    return text.encode(errors="backslashreplace")[:max_bytes].decode(errors="ignore").encode()
+def _shown(fact: Fact) -> bytes:
+    """A fact that no record holds, for who looks into quarantine: JSON, whatever is in it."""
+    document = {field: _writable(getattr(fact, field)) for field in fact.__struct_fields__}
+    return json.dumps({"type": type(fact).__name__, **document}, default=repr).encode()
 
 
 def _number(value: Value) -> bool:
@@ -218,13 +218,3 @@ def _identity(fact: Fact) -> str:
     if len(id_) > ID_MAX:
         raise ValueError(f"an id of {len(id_)} characters; {ID_MAX} is the most")
     return id_
-
-
-def _headers(id_: str, source: str, kind: str) -> Headers:
-    return [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", id_.encode()),
-        ("ce_source", source.encode()),
-        ("ce_type", f"uns.{kind}".encode()),
-        ("content-type", b"application/avro"),
-    ]

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import structlog
@@ -10,6 +11,7 @@ from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.records import FACT_TYPES, Samples
 from topology.model.plant import Plant
 from uns.client.connection import codec
 from uns.errors import UserError
@@ -17,9 +19,9 @@ from uns.local.errors import ServiceError
 from uns.model.components import connector_spec
 from uns.runners.connector.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
 from uns.runners.connector.outlet import Outlet, OutletBroken
-from uns.runners.connector.packing import Packer
+from uns.runners.connector.packing import BAD_FACT, BAD_VALUE, DEADBAND, UNCHANGED, UNKNOWN_PATH, Packer
 from uns.runners.connector.runner import Runner
-from uns.runners.connector.spool import Spool, SpoolError
+from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
@@ -34,7 +36,7 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     model = plant.connectors[name]
     spec = connector_spec(model.protocol)
     connector = spec.build(name, spec.config.model_validate(model.config))
-    records = codec(settings)
+    records = codec(settings, (Samples, *FACT_TYPES))
     try:
         spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
     except (SpoolError, ServiceError) as error:
@@ -60,7 +62,7 @@ async def _run(settings: Settings, runner: Runner) -> None:
         loop.call_soon_threadsafe(runner.wake)
 
     runner.attach(Outlet(settings, runner.spool, wake, _PUBLISH.labels(runner.name).observe))
-    REGISTRY.register(_Metrics(runner))
+    REGISTRY.register(ConnectorMetrics(runner))
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
@@ -79,8 +81,10 @@ async def _run(settings: Settings, runner: Runner) -> None:
         heart.cancel()
 
 
-class _Metrics(Collector):
-    """The ledger as Prometheus counters: they go on after a restart, because the spool does."""
+class ConnectorMetrics(Collector):
+    """The ledger as Prometheus counters: they go on after a restart, because the spool does. Every label set is there from
+    the start, at 0: the first loss must be an increase. A connector's own reasons come when they come; that something went
+    to quarantine shows in `uns_connector_outcomes`."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -93,9 +97,19 @@ class _Metrics(Collector):
             "Tag values, facts and malformed messages by what became of them",
             labels=("connector", "outcome", "reason"),
         )
+        outcomes = CounterMetricFamily(
+            "uns_connector_outcomes",
+            "The same by outcome alone: every one from the start on",
+            labels=("connector", "outcome"),
+        )
+        totals: Counter[str] = Counter()
         for outcome, reason, count in _rows(ledger):
             units.add_metric((name, outcome, reason), count)
+            totals[outcome] += count
+        for outcome, count in totals.items():
+            outcomes.add_metric((name, outcome), count)
         yield units
+        yield outcomes
         for metric, text, value in (
             ("uns_connector_pending_units", "Read and not yet confirmed by Kafka", ledger.pending),
             ("uns_connector_spool_bytes", "Record bytes in the spool", runner.spool.bytes),
@@ -124,10 +138,10 @@ class _Metrics(Collector):
 def _rows(ledger: Ledger) -> Iterable[tuple[str, str, int]]:
     yield READ, "", ledger.read
     yield PUBLISHED, "", ledger.published
-    for outcome, reasons in (
-        (SUPPRESSED, ledger.suppressed),
-        (QUARANTINED, ledger.quarantined),
-        (DROPPED, ledger.dropped),
+    for outcome, known, reasons in (
+        (SUPPRESSED, (UNCHANGED, DEADBAND), ledger.suppressed),
+        (QUARANTINED, (UNKNOWN_PATH, BAD_VALUE, BAD_FACT), ledger.quarantined),
+        (DROPPED, (SPOOL_FULL,), ledger.dropped),
     ):
-        for reason, count in reasons.items():
+        for reason, count in (dict.fromkeys(known, 0) | dict(reasons)).items():
             yield outcome, reason, count

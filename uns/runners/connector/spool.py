@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from topology.namespace.path import Path as PlantPath
+from uns.kafka.message import Headers
 from uns.runners.connector.ledger import DROPPED, FILE, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger, of
 from uns.runtime.lock import FolderLock
 
@@ -27,7 +28,6 @@ CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, PRIMARY KEY (path, tag)) WITHOUT ROWID;
 """
 
-Headers = list[tuple[str, bytes]]
 PLACES_MAX = 200_000
 """Tags whose newest time is remembered: a source that invents tags must fill neither memory nor disk."""
 ROW_BYTES = 100

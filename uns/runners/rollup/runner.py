@@ -19,7 +19,7 @@ from topology.namespace.topics import partition, topic
 from uns.engine.config import EngineConfig
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Membership
-from uns.kafka.message import message
+from uns.kafka.message import event_id, message
 from uns.runners.rollup.source import Source
 from uns.runtime.settings import Settings
 
@@ -27,8 +27,16 @@ log = structlog.get_logger()
 
 LINGER_S = 1.0
 """Machines of a plant speak of a window at about the same time: what comes within so long is one change of the whole."""
+TIME_MAX_US = 32_503_680_000_000_000
+"""The year 3000: a time beyond it is none, and no calendar reckons with it."""
 IDLE_COMMIT_S = 2.0
 """Positions alone, when nothing follows from what was read, are committed so often."""
+
+
+UNREADABLE, NO_KPI, BEFORE_RETENTION = "unreadable", "no_kpi", "before_retention"
+BAD_TIME, UNFOLDABLE, UNWRITABLE = "bad_time", "unfoldable", "unwritable"
+OUTCOMES = (*Taken, UNREADABLE, NO_KPI, BEFORE_RETENTION, BAD_TIME, UNFOLDABLE, UNWRITABLE)
+"""What may become of a record. `unwritable` is one of ours that no schema holds."""
 
 
 class Sums:
@@ -144,23 +152,38 @@ class Runner:
         try:
             record = self._codec.decode(one.value())
         except Undecodable as error:
-            self.sums.records["unreadable"] += 1
-            log.warning(
-                "unreadable record", topic=one.topic(), partition=one.partition(), offset=one.offset(), why=str(error)
-            )
+            self._pass_over(one, UNREADABLE, str(error))
             return
         if not isinstance(record, Kpi):
-            self.sums.records["no_kpi"] += 1
+            self.sums.records[NO_KPI] += 1
             return
         if record.started_at < self._since and _of_a_machine(one):
-            self.sums.records["before_retention"] += 1
+            self.sums.records[BEFORE_RETENTION] += 1
             return
-        taken = self.fold.take(record)
+        if not all(0 <= at <= TIME_MAX_US for at in (record.started_at, record.ended_at or 0)):
+            self._pass_over(one, BAD_TIME, f"begins at {record.started_at} µs")
+            return
+        try:
+            taken = self.fold.take(record)
+        except Exception as error:  # a record that breaks the fold is one record, whatever it is
+            self._pass_over(one, UNFOLDABLE, repr(error))
+            return
         self.sums.records[taken] += 1
         if taken in (Taken.PART, Taken.OWN) or (taken is Taken.KNOWN and record.path.count("/") + 1 < Level.CELL):
             kept = self._kept[TP(one.topic(), one.partition())]
             kept.pop(record.natural_id, None)
             kept[record.natural_id] = one.offset()
+
+    def _pass_over(self, one: Consumed, outcome: str, why: str) -> None:
+        self.sums.records[outcome] += 1
+        log.warning(
+            "record passed over",
+            outcome=outcome,
+            topic=one.topic(),
+            partition=one.partition(),
+            offset=one.offset(),
+            why=why,
+        )
 
     def _forget(self) -> None:
         for name in self.fold.forgotten():
@@ -169,14 +192,18 @@ class Runner:
 
     def _commit(self, outputs: list[Kpi], positions: dict[TP, int]) -> None:
         begun = time.monotonic()
-        messages = []
+        messages, written = [], []
         for record in outputs:
-            path = Path.parse(record.path)
-            messages.append((self._home(path)[1], message(record, self._codec)))
+            try:
+                messages.append((self._home(Path.parse(record.path))[1], message(record, self._codec)))
+                written.append(record)
+            except ValueError as error:  # sums of what is beyond measure: this window is not said, the others are
+                self.sums.records[UNWRITABLE] += 1
+                log.error("record not written", id=record.id, why=str(error))
         needed = {tp: str(min(next(iter(self._kept[tp].values()), at), at)) for tp, at in positions.items()}
         self._transactions.commit(messages, positions, self._membership, needed)
         self._committed, self._committed_at = positions, time.monotonic()
-        for record in outputs:
+        for record in written:
             self.sums.outputs[Level(record.path.count("/") + 1).name.lower()] += 1
         self.sums.transactions += 1
         self.sums.commit_s += time.monotonic() - begun
@@ -193,7 +220,4 @@ def _of_a_machine(one: Consumed) -> bool:
 
 def _natural(one: Consumed) -> str | None:
     """The natural id that a record's headers tell."""
-    for name, value in one.headers() or ():
-        if name == "ce_id":
-            return str(value.decode(errors="replace").rpartition(":")[0]) or None
-    return None
+    return (event_id(one.headers()) or "").rpartition(":")[0] or None

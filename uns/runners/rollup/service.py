@@ -9,12 +9,13 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from processors.rollup.fold import LEVELS
 from schemas.codec import Codec
 from topology.model.plant import Plant
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.registry.client import RegistryUnavailable
-from uns.runners.rollup.runner import Runner
+from uns.runners.rollup.runner import OUTCOMES, Runner
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
@@ -35,7 +36,7 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
         signal.signal(number, stop)
     try:
         runner = Runner(settings, EngineConfig(), plant, codec, horizon_us)
-        REGISTRY.register(_Metrics(runner))
+        REGISTRY.register(RollupMetrics(runner))
         address = telemetry.serve(
             settings.bind,
             settings.metrics_port,
@@ -58,19 +59,22 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
     return Exit.STOPPED
 
 
-class _Metrics(Collector):
+class RollupMetrics(Collector):
+    """Every label set is there from the start, at 0: the first loss must be an increase."""
+
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
     def collect(self) -> Iterable[Metric]:
         sums, fold = self._runner.sums, self._runner.fold
-        for metric, text, label, counts in (
-            ("uns_rollup_records", "Kpi records read, by what became of them", "outcome", sums.records),
-            ("uns_rollup_late", "Parts that came after their window was let go of", "level", fold.late),
-            ("uns_rollup_outputs", "Kpi records committed", "level", sums.outputs),
+        levels = [level.name.lower() for level in LEVELS]
+        for metric, text, label, known, counts in (
+            ("uns_rollup_records", "Kpi records read, by what became of them", "outcome", OUTCOMES, sums.records),
+            ("uns_rollup_late", "Parts that came after their window was let go of", "level", levels, fold.late),
+            ("uns_rollup_outputs", "Kpi records committed", "level", levels, sums.outputs),
         ):
             family = CounterMetricFamily(metric, text, labels=(label,))
-            for name, count in dict(counts).items():
+            for name, count in (dict.fromkeys(map(str, known), 0) | dict(counts)).items():
                 family.add_metric((str(name),), count)
             yield family
         for metric, text, value in (

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import structlog
 from confluent_kafka import (
-    Consumer,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
@@ -15,10 +14,11 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 from faust.types import TP
 
 from uns.engine.failure import Exit, Fatal
+from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -46,20 +46,8 @@ class Source:
     def __init__(self, settings: Settings, group: str, topics: Sequence[str], patience_s: float) -> None:
         """Raises `Fatal` where Kafka does not answer or a topic is missing. `patience_s`: longest wait for an answer."""
         self._settings, self._group, self._patience_s = settings, group, patience_s
-        self._admin = AdminClient(settings.kafka())
-        self._consumer = Consumer(
-            settings.kafka(
-                **{
-                    "group.id": group,
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "auto.offset.reset": "earliest",  # where retention has removed what was not read
-                    "fetch.wait.max.ms": 100,
-                    "queued.max.messages.kbytes": 32 * 1024,
-                }
-            )
-        )
+        self._admin = clients.admin(settings)
+        self._consumer = clients.consumer(settings, group, {"enable.partition.eof": True, "fetch.wait.max.ms": 100})
         try:
             known = self._consumer.list_topics(timeout=ASK_S).topics
         except KafkaException as error:
@@ -79,20 +67,22 @@ class Source:
         """Where the group stands. Waits for a commit that is under way; one that never ends does not count."""
         wanted = [TopicPartition(*tp) for tp in self.places]
         try:
-            found = self._consumer.committed(wanted, COMMIT_S)
+            positions = self._consumer.committed(wanted, COMMIT_S)
         except KafkaException as error:
             log.warning("positions are not stable, reading them as they are", error=error.args[0].str())
             asked = ConsumerGroupTopicPartitions(self._group, wanted)
             try:
                 answer = self._admin.list_consumer_group_offsets([asked], require_stable=False, request_timeout=ASK_S)
-                found = answer[self._group].result().topic_partitions
+                positions = answer[self._group].result().topic_partitions
             except KafkaException as again:
                 raise Fatal(Exit.RESTORE, f"the positions of {self._group}: {again.args[0].str()}") from again
         return {
-            TP(one.topic, one.partition): Position(
-                one.offset if one.offset >= 0 else None, int(one.metadata) if one.metadata else None
+            TP(at.topic, at.partition): Position(
+                at.offset if at.offset >= 0 else None,
+                # Ours is a number; what another tool has written there says nothing.
+                int(at.metadata) if at.metadata and at.metadata.isdecimal() and at.metadata.isascii() else None,
             )
-            for one in found
+            for at in positions
         }
 
     def ends(self) -> dict[TP, int]:

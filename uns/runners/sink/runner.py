@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Retryable, Sink, Taken
+from sinks.base import Rejected, Retryable, Sink, Taken
 from uns.runners.sink.source import Fetched, Source, SourceLost
 
 log = structlog.get_logger()
@@ -21,6 +21,9 @@ BACKOFF_S = (0.1, 30.0)
 LONG_WRITE_S = 5.0
 """From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
+BROKEN_MAX = 20
+"""So many records in a row over which a sink breaks: it ends."""
+SINK_ERROR = "sink_error"
 T = TypeVar("T")
 
 
@@ -47,9 +50,10 @@ class Runner:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
         self._committed: dict[tuple[str, int], int] = {}
         self._idle_since = time.monotonic()
+        self._broken_in_row = 0
 
     async def run(self) -> None:
-        """Raises `SourceLost`, and whatever bug a sink has."""
+        """Raises `SourceLost`, and what a sink raises over `BROKEN_MAX` records in a row, or at opening."""
         try:
             await self._patiently(self._sink.open)
             own = await self._patiently(self._sink.positions)
@@ -60,7 +64,7 @@ class Runner:
                 if fetched.positions:
                     await self._write(fetched)
                 else:
-                    await self._rest()
+                    await self._idle()
         finally:
             with suppress(Exception):
                 await self._sink.close()
@@ -73,14 +77,12 @@ class Runner:
             await self._call(lambda: self._source.quarantine(fetched, []))
             for _, error in fetched.unreadable:
                 self.sums.unreadable[error.reason] += 1
-        rejected = await self._patiently(
-            lambda: self._beside(self._sink.write(fetched.deliveries, fetched.positions)), self._pause
-        )
+        rejected = await self._patiently(lambda: self._attempt(fetched), self._pause)
         if rejected:
             await self._call(lambda: self._source.quarantine(fetched, rejected))
-            for one in rejected:
-                self.sums.rejected[one.reason] += 1
-                log.warning("record rejected", sink=self.name, reason=one.reason, message=one.message[:300])
+            for refusal in rejected:
+                self.sums.rejected[refusal.reason] += 1
+                log.warning("record rejected", sink=self.name, reason=refusal.reason, message=refusal.message[:300])
             await self._patiently(lambda: self._sink.write([], fetched.positions), self._pause)
         await self._call(lambda: self._source.commit(fetched.positions))
         self._committed.update(fetched.positions)
@@ -89,7 +91,40 @@ class Runner:
         self.sums.write_s += time.monotonic() - begun
         self._idle_since = time.monotonic()
 
-    async def _rest(self) -> None:
+    async def _attempt(self, fetched: Fetched) -> Sequence[Rejected]:
+        """Writes a batch. Where the sink breaks over it, each record alone, so that the one it breaks over is found."""
+        try:
+            rejected = await self._beside(self._sink.write(fetched.deliveries, fetched.positions))
+            self._broken_in_row = 0
+            return rejected
+        except (Retryable, SourceLost):
+            raise
+        except Exception as error:
+            log.error("the sink breaks, writing one by one", sink=self.name, error=repr(error))
+            return await self._beside(self._one_by_one(fetched))
+
+    async def _one_by_one(self, fetched: Fetched) -> Sequence[Rejected]:
+        """A record over which the sink breaks is rejected as `sink_error`, the others are written. Raises the sink's error
+        after `BROKEN_MAX` in a row: then it is the sink that is broken, not they."""
+        rejected: list[Rejected] = []
+        await self._sink.open()
+        for delivery in fetched.deliveries:
+            try:
+                rejected += await self._sink.write([delivery], {})
+                self._broken_in_row = 0
+            except Retryable:
+                raise
+            except Exception as error:
+                self._broken_in_row += 1
+                if self._broken_in_row >= BROKEN_MAX:
+                    raise
+                rejected.append(Rejected(delivery, SINK_ERROR, f"{type(error).__name__}: {error}"))
+                await self._sink.open()
+        if not rejected:
+            await self._sink.write([], fetched.positions)
+        return rejected
+
+    async def _idle(self) -> None:
         if time.monotonic() - self._idle_since < IDLE_COMMIT_S:
             return
         self._idle_since = time.monotonic()

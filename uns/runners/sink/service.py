@@ -10,12 +10,13 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.codec import REASONS
 from topology.model.plant import Plant
+from uns.client.connection import codec
 from uns.errors import UserError
 from uns.model.components import sink_spec
-from uns.registry.client import Registry, RegistryUnavailable
-from uns.runners.sink.runner import Runner
-from uns.runners.sink.source import Source, SourceLost
+from uns.runners.sink.runner import SINK_ERROR, Runner
+from uns.runners.sink.source import BAD_KEY, Source, SourceLost
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
@@ -35,18 +36,15 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
-    if settings.registry is None:
-        raise UserError("no schema registry: set UNS_REGISTRY")
-    codec = Registry(settings.registry, settings.state_dir / "schemas").codec()
-    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec)
+    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec(settings))
     try:
         asyncio.run(_run(settings, Runner(name, sink, source)))
-    except (SourceLost, RegistryUnavailable) as error:
+    except SourceLost as error:
         raise UserError(f"sink {name}: {error}") from error
 
 
 async def _run(settings: Settings, runner: Runner) -> None:
-    REGISTRY.register(_Metrics(runner))
+    REGISTRY.register(SinkMetrics(runner))
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
@@ -62,7 +60,10 @@ async def _run(settings: Settings, runner: Runner) -> None:
         log.debug("stopped", sink=runner.name)
 
 
-class _Metrics(Collector):
+class SinkMetrics(Collector):
+    """Every label set is there from the start, at 0: the first loss must be an increase. A target's own reasons come when
+    they come; that something was rejected shows in `uns_sink_outcomes`."""
+
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
@@ -71,11 +72,20 @@ class _Metrics(Collector):
         records = CounterMetricFamily(
             "uns_sink_records", "Records by what became of them", labels=("sink", "outcome", "reason")
         )
+        outcomes = CounterMetricFamily(
+            "uns_sink_outcomes", "Records by outcome alone: every one from the start on", labels=("sink", "outcome")
+        )
         records.add_metric((name, "written", ""), sums.written)
-        for outcome, reasons in (("rejected", sums.rejected), ("unreadable", sums.unreadable)):
-            for reason, count in reasons.items():
+        outcomes.add_metric((name, "written"), sums.written)
+        for outcome, known, reasons in (
+            ("rejected", (SINK_ERROR,), sums.rejected),
+            ("unreadable", (BAD_KEY, *REASONS), sums.unreadable),
+        ):
+            outcomes.add_metric((name, outcome), reasons.total())
+            for reason, count in (dict.fromkeys(known, 0) | dict(reasons)).items():
                 records.add_metric((name, outcome, reason), count)
         yield records
+        yield outcomes
         for metric, text, value in (
             ("uns_sink_batches", "Batches that the target has taken", sums.batches),
             ("uns_sink_write_seconds", "Time the target took for them", sums.write_s),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec, Undecodable
 from sinks.base import Delivery, Positions, Rejected
@@ -13,11 +13,14 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter, topics
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import parse_topic, topic
+from uns.kafka import clients
+from uns.kafka.message import error_headers, fitted
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
+BAD_KEY = "bad_key"
 Place = tuple[str, int]
 
 
@@ -47,27 +50,20 @@ class Source:
         self._area_partitions = plant.areas()
         self._own: dict[Place, int] | None = None
         self.assigned: set[Place] = set()
-        self._consumer = Consumer(
-            settings.kafka(
-                **{
-                    "group.id": group,
-                    # One process reads for a sink: its successor after a crash goes on at once, and of two the older ends.
-                    "group.instance.id": name,
-                    "enable.auto.commit": False,
-                    "isolation.level": "read_committed",
-                    "auto.offset.reset": "earliest",
-                    "partition.assignment.strategy": "cooperative-sticky",
-                    "session.timeout.ms": 10_000,
-                    "max.poll.interval.ms": 300_000,
-                    "fetch.wait.max.ms": 100,
-                    "queued.max.messages.kbytes": 32_768,
-                    "topic.metadata.refresh.interval.ms": 10_000,
-                }
-            )
+        self._consumer = clients.consumer(
+            settings,
+            group,
+            {
+                # One process reads for a sink: its successor after a crash goes on at once, and of two the older ends.
+                "group.instance.id": name,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": 10_000,
+                "max.poll.interval.ms": 300_000,
+                "fetch.wait.max.ms": 100,
+                "topic.metadata.refresh.interval.ms": 10_000,
+            },
         )
-        self._producer = Producer(
-            settings.kafka(**{"enable.idempotence": True, "acks": "all", "message.max.bytes": 4_000_000})
-        )
+        self._producer = clients.producer(settings)
 
     def open(self, own: Positions | None) -> None:
         """Begins: where `own` says, and at the beginning of a partition that it does not name; None: where the group stands."""
@@ -112,7 +108,7 @@ class Source:
             key = (message.key() or b"").decode()
             path = Path.parse(key)
         except (BadPath, UnicodeDecodeError) as error:
-            fetched.unreadable.append((message, Undecodable("bad_key", f"the key is no path: {error}")))
+            fetched.unreadable.append((message, Undecodable(BAD_KEY, f"the key is no path: {error}")))
             return
         if not self._filter.matches(path):
             return
@@ -175,16 +171,17 @@ class Source:
 
     def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
         area, _ = parse_topic(message.topic())
-        headers = [
-            *(message.headers() or []),
-            ("__connect.errors.topic", message.topic().encode()),
-            ("__connect.errors.partition", str(message.partition()).encode()),
-            ("__connect.errors.offset", str(message.offset()).encode()),
-            ("__connect.errors.connector.name", self._name.encode()),
-            ("__connect.errors.stage", stage.encode()),
-            ("__connect.errors.exception.message", words.encode()[:2000]),
-            ("uns.reason", reason.encode()),
-        ]
+        value, cut_bytes = fitted(message.value())
+        errors_of = error_headers(
+            connector=self._name,
+            stage=stage,
+            reason=reason,
+            words=words,
+            topic=message.topic(),
+            partition=message.partition(),
+            offset=message.offset(),
+            cut_bytes=cut_bytes,
+        )
 
         def delivered(error: KafkaError | None, _message: object) -> None:
             if error is not None:
@@ -192,11 +189,11 @@ class Source:
 
         self._producer.produce(
             topic(area, MessageClass.QUARANTINE),
-            message.value(),
+            value,
             message.key(),
             message.partition() if area in self._area_partitions else 0,
             on_delivery=delivered,
-            headers=headers,
+            headers=[*(message.headers() or ()), *errors_of],
         )
 
     def close(self) -> None:

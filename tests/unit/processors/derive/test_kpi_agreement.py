@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.derive.oee import measures
-from processors.inputs.schedule import Plan
+from processors.inputs.schedule import Schedule
 from processors.timeline.elements import Elements
 from processors.timeline.windows import Group, Totals
 from topology.kpi.definition import definition
@@ -20,7 +20,7 @@ from topology.kpi.values import Facts, Pieces, values
 def test_the_published_ratios_are_those_of_the_formulas(us: list[int], good: int, scrap: int, cycle_s: int) -> None:
     totals = Totals(us, good, scrap)
     elements = Elements(definition("iso22400@2"))
-    published = measures({Group(None, None, ""): totals}, Plan([], [], False, False), float(cycle_s), elements)
+    published = measures({Group(None, None, ""): totals}, Schedule([], [], False, False), float(cycle_s), elements)
     facts = Facts(dict(zip(elements.names, us, strict=True)), (Pieces(cycle_s * 1_000_000, good, scrap),))
     found = values(definition("iso22400@2"), facts)
     for name in ("availability", "performance", "quality", "oee"):

@@ -37,7 +37,7 @@ def test_iso_22400_on_machine_time(state: str, mode: str, order: bool, element: 
 def test_a_number_carries_name_and_version() -> None:
     assert definition("iso22400@1").label == "iso22400@1"
     assert definition("iso22400@1").running == ("execute",)
-    with pytest.raises(LookupError, match="there are iso22400@1"):
+    with pytest.raises(LookupError, match=r"did you mean 'iso22400@[12]'\?"):
         definition("iso22400@99")
 
 
@@ -87,7 +87,7 @@ def test_the_first_rule_that_holds_decides(
     [
         ([], "must hold always"),
         ([{"when": {"order": True}, "element": "APT"}], "must hold always"),
-        ([{"when": {"state": ["runing"]}, "element": "APT"}, {"element": "ADOT"}], "runing: no PackML state"),
+        ([{"when": {"state": ["runing"]}, "element": "APT"}, {"element": "ADOT"}], "'runing' is no PackML state"),
         ([{"element": "APX"}], "APT"),
         ([{"when": {"sate": ["execute"]}, "element": "APT"}, {"element": "ADOT"}], "sate"),
     ],

@@ -64,7 +64,7 @@ def test_a_plant_may_have_definitions_of_its_own() -> None:
         ("description: ours", "descripton: ours", 3, "did you mean 'description'?"),
         ("description: ours", "description: ours\n    seal: abc", 4, "was changed after it was sealed"),
         ("acme@1", "acme", 2, "a key name@version is expected, e.g. acme@1"),
-        ("[{element: APT}]", "[{element: APX}]", 2, "APX: no element; there are APT"),
+        ("[{element: APT}]", "[{element: APX}]", 2, "APX: no element; did you mean 'APT'?"),
         ("higher_is_better", "higher_is_beter", 8, "not known; did you mean 'higher_is_better'?"),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from topology.document import Problem, read
 from topology.model.loader import PlantError, build, load
 from topology.model.plant import Plant
+from topology.model.tags import StateTag
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 
@@ -64,14 +65,29 @@ CASES: dict[str, tuple[str, str, str]] = {
     "unknown key in a tag": ("modulus: 65536}", "modulo: 65536} # !", "types.filler.tags.Good.modulo; did you mean 'modulus'?"),
     "key far from any": ("{type: filler}", "{type: filler, colour: red} # !", "there are type"),
     "unknown role": ("role: state, map: packml}", "role: stat, map: packml} # !", "types.filler.tags.State.role: not known; did you mean 'state'?"),
-    "unknown code map": ("map: packml}", "map: packlm} # !", "map 'packlm' is not known; there are packml"),
+    "unknown code map": ("map: packml}", "map: packlm} # !", "map 'packlm' is not known; did you mean 'packml'?"),
     "unknown state": ("map: packml}", "map: {4: idle, 6: runing}} # !", "code 6: 'runing' is no PackML state; there are aborted"),
     "map that is none": ("map: packml}", "map: [1]} # !", "types.filler.tags.State.map: text is expected; put quotes around it, or a mapping"),
-    "modulus on a state": ("map: packml}", "modulus: 8} # !", "modulus belongs to a counter"),
+    "modulus on a state": ("map: packml}", "modulus: 8} # !", "types.filler.tags.State.modulus is not read with role state: it belongs to role good_count, scrap_count, rework_count; take it out"),
     "roll-over of increments": ("modulus: 65536}", "modulus: 8, counts: increments} # !", "increments do not roll over"),
-    "increments of a state": ("map: packml}", "counts: increments} # !", "counts belongs to a counter"),
-    "map on a counter": ("modulus: 65536}", "map: packml} # !", "map belongs to role state or mode"),
-    "mode without map": ("{role: state, map: packml}", "{role: mode} # !", "role mode needs a map"),
+    "increments of a state": ("map: packml}", "counts: increments} # !", "types.filler.tags.State.counts is not read with role state"),
+    "map on a counter": ("modulus: 65536}", "map: packml} # !", "types.filler.tags.Good.map is not read with role good_count, scrap_count, rework_count: it belongs to role state or role mode; take it out"),
+    "mode without map": ("{role: state, map: packml}", "{role: mode} # !", "types.filler.tags.State.map is missing"),
+    "empty mode map": ("{role: state, map: packml}", "{role: mode, map: {}} # !", "role mode needs a map"),
+    "limits of a state": ("map: packml}", "lsl: 1} # !", "types.filler.tags.State.lsl is not read with role state: it belongs to role characteristic; take it out"),
+    "baseline of a counter": ("modulus: 65536}", "baseline: 30} # !", "tags.Good.baseline is not read with role good_count, scrap_count, rework_count: it belongs to role characteristic"),
+    "target of a heartbeat": ("role: good_count, modulus: 65536}", "role: heartbeat, target: 3} # !", "tags.Good.target is not read with role heartbeat: it belongs to role characteristic"),
+    "an option on a line of its own": ("{role: state, map: packml}", "\n        role: state\n        usl: 4 # !", "tags.State.usl is not read with role state"),
+    "no role": ("{role: state, map: packml}", "{map: packml} # !", "types.filler.tags.State.role is missing"),
+    "a tag that is a word": ("{role: state, map: packml}", "state # !", "types.filler.tags.State: a mapping (key: value) is expected"),
+    "target beyond a limit": ("{role: state, map: packml}", "{role: characteristic, target: 7, usl: 4} # !", "target 7.0 is above usl 4.0"),
+    "mode in capitals": ("{role: state, map: packml}", "{role: mode, map: {1: Production}} # !", "code 1: mode 'Production' is not known, and nothing would count it as 'production': write 'production'"),
+    "mode with a slip": ("{role: state, map: packml}", "{role: mode, map: {1: production, 2: maintainance}} # !", "write 'maintenance'"),
+    "category in capitals": ("    tags:", "    reasons:\n      201: {name: pump, category: Breakdown} # !\n    tags:", "reasons.201.category: category 'Breakdown' is not known, and nothing would count it as 'breakdown': write 'breakdown'"),
+    "deadband of a tag with a slip": ("types:", "connectors:\n  c:\n    protocol: opcua\n    suppress:\n      deadband: {good: 1} # !\n    config: {}\ntypes:", "suppress.deadband.good: no type has the tag; did you mean 'Good'?"),
+    "mode of a definition with a slip": ("types:", "kpi_definitions:\n  acme@1:\n    description: x\n    running: [execute]\n    time_model:\n      - {when: {mode: [Setup]}, element: AUST} # !\n      - {element: APT}\ntypes:", "mode 'Setup' is not known"),
+    "reason of a definition with a slip": ("types:", "kpi_definitions:\n  acme@1:\n    description: x\n    running: [execute]\n    time_model:\n      - {when: {reason: [break-down]}, element: ADET} # !\n      - {element: APT}\ntypes:", "write 'breakdown'"),
+    "a number beyond reason": ("partitions: 2", "partitions: 0x" + "f" * 6000 + " # !", "at most 64 bits"),
     "limits crossed": ("{role: state, map: packml}", "{role: characteristic, lsl: 5, usl: 4} # !", "lsl 5.0 is not below usl 4.0"),
     "cell type unknown": ("filler: filler", "filler: filer # !", "equipment type 'filer' is not defined; did you mean 'filler'?"),
     "cell that is a list": ("filler: filler", "filler: [filler] # !", "cells.filler: a mapping (key: value) is expected"),
@@ -84,7 +100,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "words for a number": ("partitions: 2", "partitions: many # !", "a whole number is expected"),
     "reason without category": ("    tags:", "    reasons: # !\n      201: {name: x}\n    tags:", "reason 201 (x) has no category, and no parent"),
     "lateness beyond the horizon": ("types:", "time: {lateness_s: 7200, horizon_h: 1} # !\ntypes:", "lateness_s 7200.0 is not below the horizon of 1 h"),
-    "unknown definition": ("types:", "kpi:\n  definition: iso22401@1 # !\ntypes:", "'iso22401@1' is not known; there are iso22400@1"),
+    "unknown definition": ("types:", "kpi:\n  definition: iso22401@1 # !\ntypes:", "'iso22401@1' is not known; did you mean 'iso22400@1'?"),
     "bad filter": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe:\n      filter: acme/#/x # !\n      classes: [raw]\ntypes:", "'#' may only be the last level"),
     "unknown class": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe:\n      filter: acme/#\n      classes: [raw, staet] # !\ntypes:", "sinks.h.subscribe.classes.1: not known; did you mean 'state'?"),
     "only unknown classes": ("types:", "sinks:\n  h:\n    kind: h\n    subscribe: {filter: acme/#, classes: [staet]} # !\ntypes:", "did you mean 'state'?"),
@@ -148,12 +164,33 @@ def test_all_problems_come_at_once() -> None:
         ("a: 1\nb: \x01\n", 2, "not YAML: character '\\x01'"),
         ("a: 1\n---\nb: 1\n", 2, "another document"),
         ("a: 2026-13-45\n", 1, "cannot be read"),
+        ("a:\n " + "[" * 100_000, 2, "more than 64 deep"),
+        ("".join(" " * depth + "a:\n" for depth in range(2_000)), 65, "more than 64 deep"),
+        ("a: &a [1]\nk0: &k0 [*a]\n" + "".join(f"k{n}: &k{n} [*k{n - 1}]\n" for n in range(1, 2_000)), 1, "64 deep"),
     ],
 )
 def test_what_is_no_model_is_said(text: str, line: int, words: str) -> None:
     found = problems_of(plant=text)
     assert found[0].line == line
     assert words in found[0].message
+
+
+def test_an_alias_of_aliases_has_an_end() -> None:
+    text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    text += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    assert any("more than 1000000 values" in found.message for found in problems_of(plant=text))
+
+
+@pytest.mark.parametrize("turned", [GOOD[::-1], "\n".join(reversed(GOOD.splitlines())), GOOD.replace("\n", "\n ")])
+def test_a_model_upside_down_is_problems_with_lines(turned: str) -> None:
+    found = problems_of(plant=turned)
+    assert all(1 <= problem.line <= len(turned.splitlines()) + 1 for problem in found)
+
+
+def test_a_big_model_that_is_wrong_everywhere_is_told_line_by_line() -> None:
+    cells = "".join(f"                cell-{number}: filer\n" for number in range(1_000))
+    found = problems_of(plant=GOOD.replace("                filler: filler\n", cells))
+    assert [problem.line for problem in found] == list(range(11, 1_011))
 
 
 def test_a_place_in_the_model_comes_with_each_problem() -> None:
@@ -255,11 +292,17 @@ def test_types_may_share_by_yaml_anchors() -> None:
     assert (types["filler"].ideal_cycle_s, types["capper"].ideal_cycle_s) == (6.0, 2.0)
 
 
+def state_codes(text: str) -> Mapping[int | str, str]:
+    tag = plant_of(text).types["filler"].tags["State"]
+    assert isinstance(tag, StateTag)
+    return tag.codes
+
+
 def test_numbers_of_states_are_tr88s_unless_the_source_has_its_own() -> None:
-    codes = plant_of(GOOD).types["filler"].tags["State"].codes
+    codes = state_codes(GOOD)
     assert (codes[0], codes[2], codes[6], codes[11], codes[17]) == ("unknown", "stopped", "execute", "held", "complete")
-    own = plant_of(GOOD.replace("map: packml", "map: {0: stopped, 4: execute, RUN: execute}"))
-    assert own.types["filler"].tags["State"].codes == {0: "stopped", 4: "execute", "RUN": "execute"}
+    own = state_codes(GOOD.replace("map: packml", "map: {0: stopped, 4: execute, RUN: execute}"))
+    assert own == {0: "stopped", 4: "execute", "RUN": "execute"}
 
 
 def test_a_sink_names_classes() -> None:

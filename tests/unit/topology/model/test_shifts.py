@@ -134,7 +134,10 @@ def test_a_line_has_one_calendar_and_a_calendar_has_lines() -> None:
     with pytest.raises(PlantError) as caught:
         plant_of(text)
     said = [str(problem) for problem in caught.value.problems]
-    assert any("plant.yaml:21: acme/dallas/packaging/line-1 is in the calendars a and b" in line for line in said), said
+    assert any(
+        "plant.yaml:21: shifts.b.filter: acme/dallas/packaging/line-1 is in the calendars a and b" in line
+        for line in said
+    ), said
     assert any("plant.yaml:22: shifts.c.filter: 'acme/paris/#' names no line" in line for line in said), said
 
 

@@ -114,6 +114,15 @@ def test_a_mistake_is_named_at_its_line(uns: Uns, tmp_path: Path, name: str) -> 
     assert words in problem["message"]
 
 
+def test_a_warning_alone_does_not_fail(uns: Uns, tmp_path: Path) -> None:
+    text = PLANT.replace("tags: {}", "tags: {}, reasons: {1: {name: no one, category: organisational}}")
+    code, out, _ = uns("lint", folder_with(tmp_path, text))
+    assert (code, out.splitlines()[1]) == (0, f"{tmp_path}: 1 machines, 2 connectors, 1 sinks; 1 warning")
+    assert out.startswith(f"{tmp_path}/plant.yaml:11: warning: types.filler.reasons.1.category")
+    code, out, _ = uns("lint", tmp_path, "--json")
+    assert (code, [problem["warning"] for problem in json.loads(out)]) == (0, [True])
+
+
 def test_problems_are_for_people_without_json(uns: Uns, tmp_path: Path) -> None:
     code, out, err = uns("lint", folder_with(tmp_path, PLANT.replace("node: i=85", "nodes: i=85")))
     assert code == 1

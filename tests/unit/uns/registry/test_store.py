@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -142,3 +143,53 @@ class Registered(RuleBasedStateMachine):
 
 TestRegistered = Registered.TestCase
 TestRegistered.settings = settings(max_examples=50, stateful_step_count=25)
+
+
+SCHEMA_KEY = {"keytype": "SCHEMA", "subject": "p", "version": 1, "magic": 1}
+SCHEMA = {"subject": "p", "version": 1, "id": 1, "schema": '"int"', "deleted": False}
+POISON = {
+    "no key": (None, b"{}"),
+    "no JSON": (b"\xff", b"\xff"),
+    "nested too deep": (b"[" * 100_000, b"{}"),
+    "value nested too deep": (SCHEMA_KEY, b"[" * 100_000),
+    "schema is no text": (SCHEMA_KEY, SCHEMA | {"schema": None}),
+    "schema is no JSON": (SCHEMA_KEY, SCHEMA | {"schema": "{"}),
+    "schema nested too deep": (SCHEMA_KEY, SCHEMA | {"schema": "[" * 100_000}),
+    "schema is no Unicode": (SCHEMA_KEY, SCHEMA | {"schema": '"\ud800"'}),
+    "version is a text": (SCHEMA_KEY | {"version": "1"}, SCHEMA),
+    "version below nothing": (SCHEMA_KEY | {"version": -1}, SCHEMA),
+    "id is a text": (SCHEMA_KEY, SCHEMA | {"id": "1"}),
+    "id beyond a header": (SCHEMA_KEY, SCHEMA | {"id": 2**31}),
+    "id is true": (SCHEMA_KEY, SCHEMA | {"id": True}),
+    "subject is a list": (SCHEMA_KEY | {"subject": ["p"]}, SCHEMA),
+    "subject is a number": (SCHEMA_KEY | {"subject": 5}, SCHEMA),
+    "subject is no Unicode": (SCHEMA_KEY | {"subject": "\ud800"}, SCHEMA),
+    "level of a number": ({"keytype": "CONFIG", "subject": 5, "magic": 0}, {"compatibilityLevel": "FULL"}),
+    "level unknown": ({"keytype": "CONFIG", "subject": None, "magic": 0}, {"compatibilityLevel": "SOME"}),
+    "highest id beyond all": ({"keytype": "NOOP", "magic": 0}, {"highestId": 10**30}),
+    "delete of no version": (
+        {"keytype": "DELETE_SUBJECT", "subject": "s", "magic": 0},
+        {"subject": "s", "version": "1"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_a_poisoned_record_is_passed_over_and_stops_nothing(name: str) -> None:
+    key, value = (part if isinstance(part, bytes | None) else json.dumps(part).encode() for part in POISON[name])
+    store = _fold([schema_record(Version("s", 1, 1, _schema("A"))), (key or b"", value)])
+    assert store.unreadable == 1
+    assert store.next_id() == 2
+    assert store.level is Level.BACKWARD
+    store.apply(*schema_record(Version("s", store.next_version("s"), store.next_id(), _schema("B"))))
+    assert [(one.version, one.id, one.deleted) for one in store.versions("s")] == [(1, 1, False), (2, 2, False)]
+    assert store.id_of(_schema("B")) == 2
+    assert store.find("s", _schema("A")) is not None
+    json.dumps(store.names(True)).encode()
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80))
+def test_any_bytes_leave_a_store_that_works(key: bytes, value: bytes) -> None:
+    store = _fold([(key, value)])
+    store.apply(*schema_record(Version("s", store.next_version("s"), store.next_id(), _schema("A"))))
+    assert store.id_of(_schema("A")) is not None

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +15,15 @@ from prometheus_client import REGISTRY, Metric
 
 from uns.engine import metrics as engine
 from uns.runners.connector.ledger import Ledger
-from uns.runners.connector.service import _PUBLISH
-from uns.runners.connector.service import _Metrics as ConnectorMetrics
-from uns.runners.rollup.service import _Metrics as RollupMetrics
+from uns.runners.connector.service import _PUBLISH, ConnectorMetrics
+from uns.runners.rollup.service import RollupMetrics
 from uns.runners.sink.runner import Runner as SinkRunner
-from uns.runners.sink.service import _Metrics as SinkMetrics
+from uns.runners.sink.service import SinkMetrics
 
 ROOT = Path(__file__).parents[4] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
 ALERTS = yaml.safe_load((ROOT / "alerts.yaml").read_text(encoding="utf-8"))
+CASES = yaml.safe_load((ROOT / "alerts.test.yaml").read_text(encoding="utf-8"))
 
 
 class _Spool:
@@ -98,3 +100,18 @@ def test_every_alert_says_what_to_do() -> None:
     rules = [rule for group in ALERTS["groups"] for rule in group["rules"]]
     assert all(rule["annotations"]["summary"] and rule["annotations"]["do"] for rule in rules)
     assert all(rule["labels"]["severity"] in ("warning", "critical") for rule in rules)
+
+
+def test_every_alert_has_a_case_in_which_it_fires() -> None:
+    fires = {case["alertname"] for test in CASES["tests"] for case in test["alert_rule_test"] if case.get("exp_alerts")}
+    assert fires == {rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]}
+
+
+def test_alerts_fire_as_their_cases_say() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed: `apt-get install prometheus`")
+    done = subprocess.run(
+        [promtool, "test", "rules", "alerts.test.yaml"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from processors.derive.bottleneck.active_period import Chain, Period, chain, shares
+from processors.derive.bottleneck.active_period import ActivePeriod, Chain, chain, held_us
 from processors.derive.bottleneck.activity import Activity, Stretch, activity, blocked_and_starved, turning_point
 from processors.timeline.elements import Elements
 from schemas.records import Bottleneck, BottleneckCell, Derived, Order, Shift
@@ -39,14 +39,14 @@ from topology.kpi.definition import definition
 
 def method(machines: list[list[tuple[int, int]]], end: int, start: int = 0) -> tuple[list[tuple[int, int]], Chain]:
     """Shares over [start, end) of closed periods, and the chain."""
-    periods = [Period(a, b, n, False) for n, found in enumerate(machines) for a, b in found]
+    periods = [ActivePeriod(a, b, n, False) for n, found in enumerate(machines) for a, b in found]
 
-    def active_at(at: int) -> list[Period]:
+    def active_at(at: int) -> list[ActivePeriod]:
         return [p for p in periods if p.start <= at < p.end]
 
     met = [p for p in periods if p.start < end and p.end > start]
     found = chain(met, start, end, 10**9, active_at)
-    return shares(found.periods, len(machines), start, end), found
+    return held_us(found.periods, len(machines), start, end), found
 
 
 # --- active periods
@@ -78,14 +78,14 @@ def test_nobody_active_is_no_bottleneck_and_the_next_to_begin_is_one() -> None:
 
 
 def test_a_period_that_still_lasts_makes_uncertain_only_what_it_can_change() -> None:
-    def certain(*periods: Period) -> bool:
+    def certain(*periods: ActivePeriod) -> bool:
         return chain(periods, 0, 100, 200, lambda at: [p for p in periods if p.start <= at < p.end]).certain
 
-    longest, short = Period(0, 200, 0, True), Period(60, 90, 1, False)
+    longest, short = ActivePeriod(0, 200, 0, True), ActivePeriod(60, 90, 1, False)
     assert certain(longest, short)
-    assert not certain(longest, short, Period(95, 200, 1, True))  # at 95 the longest that lasts may change
-    assert not certain(Period(0, 99, 0, False), Period(60, 200, 1, True), Period(70, 200, 2, True))
-    assert certain(Period(0, 99, 0, False), Period(60, 200, 1, True))
+    assert not certain(longest, short, ActivePeriod(95, 200, 1, True))  # at 95 the longest that lasts may change
+    assert not certain(ActivePeriod(0, 99, 0, False), ActivePeriod(60, 200, 1, True), ActivePeriod(70, 200, 2, True))
+    assert certain(ActivePeriod(0, 99, 0, False), ActivePeriod(60, 200, 1, True))
 
 
 machines = st.lists(
@@ -108,7 +108,7 @@ def test_at_any_instant_one_machine_is_sole_or_some_shift_or_none_is_active(
     for at in range(start, start + length):
         held, _ = method(found, start + length)
         sums = method(found, start + length)[1].periods
-        here = shares(sums, len(found), at, at + 1)
+        here = held_us(sums, len(found), at, at + 1)
         active = any(a <= at < b for periods in found for a, b in periods)
         sole, shifting = (sum(column) for column in zip(*here, strict=True))
         if sole:
@@ -117,7 +117,7 @@ def test_at_any_instant_one_machine_is_sole_or_some_shift_or_none_is_active(
             assert shifting >= 2 if active else shifting == 0
         assert len(held) == len(found)
     whole = method(found, start + length)[1].periods
-    for n, (sole, shifting) in enumerate(shares(whole, len(found), start, start + length)):
+    for n, (sole, shifting) in enumerate(held_us(whole, len(found), start, start + length)):
         active_us = sum(max(0, min(b, start + length) - max(a, start)) for a, b in found[n])
         assert 0 <= sole + shifting <= active_us
 
@@ -202,7 +202,7 @@ def played(told: list[Told], minutes: int = 70) -> Run:
 
 
 def only(run: Run, window: str = "hour", start: int = T0) -> Bottleneck:
-    found: list[Bottleneck] = [r for r in run.newest("kpi", LINE) if isinstance(r, Bottleneck)]
+    found: list[Bottleneck] = run.newest("bottleneck", LINE)
     return next(r for r in found if r.window == window and r.started_at == start)
 
 
@@ -240,7 +240,7 @@ def test_provisional_while_a_period_that_lasts_can_change_it() -> None:
     # the capper's 50 minutes outlast the filler's 35: it follows at 65, and the hour's last 20 minutes shift
     assert [minutes(cell)[:2] for cell in closed.cells] == [(10, 20), (0, 20)]
     assert [minutes(cell)[:2] for cell in open_hour.cells] == [(30, 0), (0, 0)]
-    assert {r.started_at for r in run.newest("kpi", LINE)} == {T0, T0 + HOUR}
+    assert {r.started_at for r in run.newest("bottleneck", LINE)} == {T0, T0 + HOUR}
 
 
 def test_a_late_state_corrects_the_hours_its_period_reaches() -> None:

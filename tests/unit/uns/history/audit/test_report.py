@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from processors.output.identity import natural_id
 from processors.timeline.elements import Elements
-from schemas.records import Downtime, Inputs, Kpi, Oee, Order, Reason, Shift, State
+from schemas.records import Derived, Downtime, Inputs, Kpi, Oee, Order, Reason, Shift, State
 from tests.harness import line_logs as logs
 from tests.harness.histories import LABELS, SEEDS, lived, told
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, beats, ordered, samples, ticks
+from tests.harness.records import EXAMPLES
 from topology.kpi.definition import shipped
 from uns.history.audit.arithmetic import worked
-from uns.history.audit.subject import BadId, subject
+from uns.history.audit.subject import AUDITED, BadId, is_of, kind_of, subject
 from uns.history.evidence import Published, Told, causes, changes, gaps, in_force, newest, revisions
 from uns.history.segments import element_us, segments
 
@@ -42,6 +43,7 @@ def test_an_id_is_read_as_it_is_written(kind: str, started_at: int, revision: in
         (f"{CELL}#oee.hour@20261118T110000.000000Z", "they look like"),
         (f"{CELL}#oee.hour@yesterday~iso22400@1", "'yesterday' is no time of an id"),
         (f"{CELL}#oe.hour@20261118T110000.000000Z~iso22400@1", "did you mean 'oee'?"),
+        (f"{CELL}#condition@20261118T110000.000000Z~iso22400@1", "no class of derived records that can be audited"),
         (f"{CELL}#current@20261118T110000.000000Z~iso22400@1", "no class of derived records that can be audited"),
         (f"{CELL}#oee.hour@20261118T110000.000000Z~iso22400", "name@version is expected"),
         ("Acme/x#oee.hour@20261118T110000.000000Z~iso22400@1", "acme"),
@@ -50,6 +52,49 @@ def test_an_id_is_read_as_it_is_written(kind: str, started_at: int, revision: in
 def test_what_is_no_id_is_refused_with_the_way_out(text: str, hint: str) -> None:
     with pytest.raises(BadId, match=hint.replace("?", r"\?")):
         subject(text)
+
+
+@pytest.mark.parametrize("record", [one for one in EXAMPLES if isinstance(one, Derived)])
+def test_the_id_of_every_record_type_is_told_to_be_of_its_class(record: Derived) -> None:
+    if record.message_class in AUDITED:
+        assert subject(record.id).message_class == record.message_class
+    else:
+        with pytest.raises(BadId, match="pilot"):  # the classes offered are those that can be audited
+            subject(record.id)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("oee", "oee"),
+        ("oee.hour", "oee.hour"),
+        ("bottleneck", "kpi.bottleneck"),
+        ("bottleneck.shift", "kpi.bottleneck.shift"),
+        ("kpi.bottleneck.shift", "kpi.bottleneck.shift"),
+        ("pilot", "pilot"),
+        ("pilot-smed", "pilot-smed"),
+    ],
+)
+def test_a_class_or_a_kind_is_asked_for(words: str, kind: str) -> None:
+    assert kind_of(words) == kind
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "answer"),
+    [
+        ("oee.hour", "oee", True),
+        ("oee.hour", "oee.hour", True),
+        ("oee.hour", "oee.shift", False),
+        ("pilot-smed", "pilot", True),
+        ("pilot-smed", "pilot-smed", True),
+        ("pilot-smed", "pilot-sm", False),
+        ("kpi.hour", "kpi", True),
+        ("kpi.bottleneck.hour", "kpi", False),
+        ("kpi.bottleneck.hour", "kpi.bottleneck", True),
+    ],
+)
+def test_what_a_kind_asks_for(own: str, kind: str, answer: bool) -> None:
+    assert is_of(own, kind) is answer
 
 
 @some

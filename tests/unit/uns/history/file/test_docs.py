@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 import uns.cli.fold  # noqa: F401
 from schemas.records import RAW_TYPES
 from topology.model.loader import load
-from topology.model.plant import EquipmentType, Role, Tag
+from topology.model.plant import EquipmentType
+from topology.model.tags import Role, Tag
 from uns.cli.app import app
 from uns.history.file.read import DEFAULTS
 
@@ -57,7 +58,9 @@ def test_every_role_and_option_is_named() -> None:
     named = set(re.findall(r"`(\w+)", PAGE))
     assert set(get_args(Role)) <= named
     assert set(EquipmentType.model_fields) - {"tags"} <= named
-    assert set(Tag.model_fields) - {"role", "target"} <= named
+    members = get_args(get_args(Tag)[0])
+    assert len(members) == 7
+    assert {field for member in members for field in member.model_fields} - {"role", "target"} <= named
 
 
 def test_every_record_and_field_is_named() -> None:

@@ -14,12 +14,11 @@ from schemas.records import Alert, Derived, Inputs, Oee, Order, Production, Qual
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, plant
 from tests.harness.records import EXAMPLES, PATH
 from topology.model.plant import Plant
-from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.history.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
-from uns.history.replay.offline import Scope
+from uns.history.replay.offline import COMPARED, Scope
 from uns.history.replay.recompute import parts
 from uns.history.replay.retention import Kept
 
@@ -290,7 +289,7 @@ def test_only_partitions_with_machines_of_the_filter_are_read() -> None:
 
 def test_a_pilot_is_nothing_that_a_replay_would_say() -> None:
     told = {type(one).__name__: one for one in EXAMPLES}
-    scope = Scope(frozenset({PATH}), frozenset({MessageClass.KPI}), 0, 1 << 62)
+    scope = Scope(frozenset({PATH}), frozenset(COMPARED), 0, 1 << 62)
     kpi, pilot = told["Kpi"], told["Pilot"]
     assert isinstance(kpi, Derived)
     assert isinstance(pilot, Derived)

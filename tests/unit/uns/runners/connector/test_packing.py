@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from connectors.base import Batch, FactReading, Malformed, Reading
 from schemas.codec import Codec
-from schemas.records import TYPES, Acknowledge, Fact, Order, Reason, Sample, Samples, Value
+from schemas.records import TYPES, Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
 from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
 from topology.model.plant import Suppress
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
+from uns.kafka.message import QUARANTINED_MAX_BYTES
 from uns.runners.connector.packing import (
     DEADBAND,
-    QUARANTINE_MAX_BYTES,
     RECORD_MAX_BYTES,
     SAMPLES_MAX,
     UNCHANGED,
@@ -160,7 +160,7 @@ def test_malformed_keeps_its_bytes_and_a_very_long_one_says_that_it_was_cut() ->
             Batch(
                 malformed=(
                     Malformed("some/topic", payload, "bad_json", "not JSON \ud800", Path.parse(CELL)),
-                    Malformed("t" * 9000, b"x" * (QUARANTINE_MAX_BYTES + 1), "bad_json", "ä" * 9000),
+                    Malformed("t" * 9000, b"x" * (QUARANTINED_MAX_BYTES + 1), "bad_json", "ä" * 9000),
                 )
             )
         ]
@@ -169,10 +169,30 @@ def test_malformed_keeps_its_bytes_and_a_very_long_one_says_that_it_was_cut() ->
     assert (short.value, short.topic, short.key, short.quarantine) == (payload, QUARANTINE, CELL.encode(), "bad_json")
     assert headers(short)["__connect.errors.exception.message"] == b"not JSON \\ud800"
     assert headers(short)["__connect.errors.connector.name"] == b"plc"
-    assert len(long.value) == QUARANTINE_MAX_BYTES
-    assert headers(long)["uns.cut"] == str(QUARANTINE_MAX_BYTES + 1).encode()
+    assert len(long.value) == QUARANTINED_MAX_BYTES
+    assert headers(long)["uns.cut"] == str(QUARANTINED_MAX_BYTES + 1).encode()
     assert headers(long)["__connect.errors.exception.message"].decode() == "ä" * 1000
     assert len(headers(long)["__connect.errors.topic"]) == 500
+    assert balanced(packed)
+
+
+@pytest.mark.parametrize("path", [CELL, NOWHERE])
+@pytest.mark.parametrize(
+    "fact",
+    [
+        Order(id="o", product="cola", started_at=1, planned_quantity=10**5000),
+        Order(id="o", product="\ud800", started_at=1),
+        Order(id="\ud800", product="cola", started_at=1),
+        Inspection(id="i", characteristic="c", at=10**9999, value=1.0),
+        Reason(id="r", code=1, started_at=1, by="a" * RECORD_MAX_BYTES),
+    ],
+    ids=["an integer of 5,000 digits", "half of a pair", "in its id", "a time beyond all", "too long"],
+)
+def test_a_poisoned_fact_goes_to_quarantine_whole(fact: Fact, path: str) -> None:
+    packed = packer().pack([Batch(facts=(FactReading(Path.parse(path), fact),))])
+    (entry,) = quarantined(packed)
+    assert json.loads(entry.value)["type"] == type(fact).__name__
+    assert headers(entry)["uns.reason"] == (b"bad_fact" if path == CELL else b"unknown_path")
     assert balanced(packed)
 
 

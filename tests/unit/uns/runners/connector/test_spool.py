@@ -26,7 +26,7 @@ A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capp
 
 def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> Entry:
     key = path.encode() if path else None
-    return Entry("raw", 0, key, value, [("name", b"\x00\xff")], units, quarantine)
+    return Entry("raw", 0, key, value, (("name", b"\x00\xff"),), units, quarantine)
 
 
 def size(*entries: Entry) -> int:
@@ -173,7 +173,7 @@ def test_ledgers_are_found_by_connector_running_or_not(folder: Path, tmp_path: P
 _DIES = """
 import os, sys, signal
 from pathlib import Path
-from tests.unit.uns.test_connect_spool import A, entry
+from tests.unit.uns.runners.connector.test_spool import A, entry
 from uns.runners.connector.spool import Spool
 spool = Spool(Path(sys.argv[1]), 10**6)
 while True:

@@ -1,15 +1,15 @@
-"""Pages that are written from the code, so that they cannot differ from it."""
+"""docs/records.md: every record with its fields, from the Avro schemas."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 from schemas.catalog import source, subject
-from schemas.records import RAW_TYPES, TYPES
+from schemas.records import TYPES
 
 _HEAD = """# Records
 
-Written from `schemas/avro/*.avsc` by `uns docs records`. Values are Avro in Confluent's wire format (a zero byte, the
+Written from the records' schemas by `uns docs`. Values are Avro in Confluent's wire format (a zero byte, the
 schema's id in four bytes, the body); the subject in the registry is the record's full name. Times are microseconds
 UTC (`timestamp-micros`). `T?` is a T or null.
 """
@@ -22,9 +22,8 @@ def records_page() -> str:
 
 def _record(name: str) -> Iterator[str]:
     schema = json.loads(source(name))
-    carried = "raw" if TYPES[name] in RAW_TYPES else TYPES[name].message_class  # type: ignore[union-attr]
     yield f"## {name}\n"
-    yield f"{schema['doc']} Class `{carried}`, subject `{subject(name)}`.\n"
+    yield f"{schema['doc']} Class `{TYPES[name].message_class}`, subject `{subject(name)}`.\n"
     yield "| Field | Type | Meaning |"
     yield "|---|---|---|"
     yield from _rows(schema, "")

@@ -1,0 +1,112 @@
+"""One cell and its derivations: how a tick goes through them, and what of both is evicted, saved and loaded."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from processors.base import Rejection
+from processors.cell import store
+from processors.cell.cell import Cell
+from processors.derive.derivation import Derivation, LineDerivation, OwnFact, load_sections, sections
+from processors.derive.order import OF_CELL
+from processors.timeline.view import Moment, View, merged
+from processors.units import INF
+from schemas.records import Derived
+
+CLOSED_BY_WATERMARK = tuple(sorted({kind for derivation in OF_CELL if derivation.closes for kind in derivation.kinds}))
+"""First words of kinds whose records are closed once the watermark has passed their end."""
+
+
+class CellFold:
+    """A cell, and what derives records of it."""
+
+    __slots__ = ("cell", "derivations")
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.derivations: tuple[Derivation, ...] = tuple(derivation(cell) for derivation in OF_CELL)
+
+    def take(self, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
+        """Gives a fact to the derivation that reads it, or says what is wrong with it."""
+        for derivation in self.derivations:
+            if derivation.reads is type(fact):
+                return derivation.take(self.cell, fact, offset, oldest, newest)
+        return None
+
+    def refresh(self, moment: Moment, line: Sequence[LineDerivation]) -> list[Derived] | None:
+        """Brings the cell up to a tick: the differences to what was published. None where nothing can have changed.
+
+        `line`: what derives records of the cell's line is told what has changed.
+        """
+        cell, now, watermark = self.cell, moment.now, moment.watermark
+        cell.listen(now)
+        if not self._due(moment):
+            return None
+        begin = max(cell.born, moment.floor) if cell.born is not None else INF
+        view = View(
+            now,
+            watermark,
+            cell.watermark,
+            begin,
+            moment.floor,
+            merged([*cell.touched, (cell.settled - cell.elements.margin_us, now)], begin, now),
+            moment,
+        )
+        if begin <= now:
+            if cell.settled == -INF:
+                cell.floor = moment.floor
+            for start, end in cell.touched:
+                cell.windows.invalidate(start, end)
+            for derivation in self.derivations:
+                view.said += derivation.derive(cell, view)
+            if cell.rescheduled:
+                for derivation in self.derivations:
+                    view.said += derivation.withdraw(cell, view)
+            for of_line in line:
+                of_line.touch(cell.touched)
+            cell.touched.clear()
+            cell.rescheduled = False
+            cell.settled = now
+        for derivation in self.derivations:
+            view.said += derivation.follow(cell, view)
+        view.said += cell.ledger.finalise(watermark, CLOSED_BY_WATERMARK)
+        for derivation in self.derivations:
+            view.said += derivation.snapshot(cell, view)
+        cell.watermark = watermark
+        cell.fresh = cell.awaited = False
+        cell.ledger.rest()
+        return view.said
+
+    def _due(self, moment: Moment) -> bool:
+        cell, bucket_us = self.cell, moment.bucket_us
+        return bool(
+            moment.flush
+            or moment.flush_kpi
+            or cell.fresh
+            or cell.touched
+            or cell.awaited
+            or cell.rescheduled
+            or moment.now // bucket_us != cell.settled // bucket_us
+            or moment.watermark // bucket_us != cell.watermark // bucket_us
+        )
+
+    # --- memory
+
+    def evict(self, floor: int, now: int, watermark: int) -> None:
+        """Forgets what no record inside the horizon can need: samples and records before `floor` (a full hour, µs)."""
+        cell = self.cell
+        cell.listen(now)  # a silence that begins before the floor counts in what is carried over it
+        for derivation in self.derivations:
+            derivation.expire(cell, floor)
+        cell.evict(floor, now, watermark)
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """State keys (what follows `path|`) that changed since the last call."""
+        yield from store.cell_changes(self.cell)
+        yield from sections(self.derivations)
+
+    def load(self, parts: Mapping[str, bytes], redefined: bool) -> None:
+        """Puts back a new cell from its keys (what follows `path|`), given in any order. `redefined`: the KPI definition
+        says something else since they were saved."""
+        store.load_facts(self.cell.facts, parts)
+        store.load_cell(self.cell, parts)
+        load_sections(self.derivations, parts, redefined)
+        self.cell.reschedule()

@@ -1,0 +1,300 @@
+"""What the folds make of it: one type a message class, each with the shared fields of `Derived`. Times are integer microseconds UTC."""
+
+import re
+from typing import ClassVar
+
+import msgspec
+
+from schemas.raw import Value
+
+
+class Inputs(msgspec.Struct, frozen=True, gc=False):
+    """The raw records a number rests on."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class Derived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What every derived record carries. `id` minus its revision (`natural_id`) names the fact; revisions replace each other."""
+
+    message_class: ClassVar[str]
+    """The class it goes under; no other type has it."""
+    id_kind: ClassVar[str] = ""
+    """What the kind in its ids begins with, where that is not the class: ids outlive the names of classes."""
+
+    id: str
+    path: str
+    started_at: int
+    ended_at: int | None
+    definition: str
+    status: str
+    revision: int
+    inputs: Inputs
+
+    @property
+    def natural_id(self) -> str:
+        return self.id.rpartition(":")[0]
+
+
+class State(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "state"
+
+    state: str
+    mode: str
+    element: str
+
+
+class Production(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "production"
+
+    good: int
+    scrap: int
+    rework: int = 0
+    resets: int
+    order: str | None
+    product: str | None
+
+
+class Downtime(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "downtime"
+
+    kind: str
+    state: str
+    reason_code: int | None
+    reason: str | None
+    category: str | None
+    order: str | None
+    stop_started_at: int | None = None
+    reason_by: str | None = None
+
+
+class Oee(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "oee"
+
+    window: str
+    window_name: str | None
+    element_us: dict[str, int]
+    good: int
+    scrap: int
+    rework: int = 0
+    ideal_us: int
+    ideal_good_us: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+    order: str | None
+    product: str | None
+
+
+class Quality(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "quality"
+
+    characteristic: str
+    value: float
+    moving_range: float | None
+    phase: str
+    mean: float | None
+    lcl: float | None
+    ucl: float | None
+    range_ucl: float | None
+    lsl: float | None
+    usl: float | None
+    rules: tuple[int, ...]
+
+
+class Alert(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "alert"
+
+    kind: str
+    severity: str
+    state: str
+    subject: str
+    message: str
+    acknowledged_by: str | None
+    cause: str
+
+
+class CurrentTag(msgspec.Struct, frozen=True, gc=False):
+    tag: str
+    at: int
+    value: Value
+    quality: int
+
+
+class Current(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "current"
+
+    at: int
+    state: str
+    mode: str
+    state_since: int | None
+    last_seen: int | None
+    order: str | None
+    product: str | None
+    shift: str | None
+    good: int
+    scrap: int
+    availability: float | None
+    performance: float | None
+    quality: float | None
+    oee: float | None
+    open_alerts: int
+    tags: tuple[CurrentTag, ...]
+
+
+class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    product: str | None
+    ideal_cycle_us: int
+    good: int
+    scrap: int
+    rework: int
+    start_up: int = 0
+
+
+class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    reason_code: int | None
+    reason: str | None
+    category: str | None
+    count: int
+    stopped_us: int
+
+
+class Kpi(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "kpi"
+
+    window: str
+    window_name: str | None
+    order: str | None
+    product: str | None
+    element_us: dict[str, int]
+    pieces: tuple[KpiPieces, ...]
+    quantities: dict[str, float]
+    loss_us: dict[str, int]
+    stops: tuple[KpiStops, ...]
+    values: dict[str, float | None]
+    parts: tuple[str, ...]
+    rule: str | None
+
+
+class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    value: float | None
+    low: float | None
+    high: float | None
+    windows: int
+
+
+class PilotTarget(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    name: str
+    unit: str
+    better: str
+    baseline: PilotEstimate
+    since: PilotEstimate
+    change: PilotEstimate
+    relative: PilotEstimate
+    target: float | None
+    target_change: float | None
+    verdict: str
+    mix_baseline: float | None
+    mix_since: PilotEstimate | None
+
+
+class Pilot(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "pilot"
+
+    name: str
+    filter: str
+    baseline_from: int
+    baseline_to: int
+    since: int
+    until: int
+    targets: tuple[PilotTarget, ...]
+    warnings: tuple[str, ...]
+
+
+class Changeover(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "changeover"
+
+    from_product: str
+    to_product: str
+    from_order: str
+    to_order: str
+    teardown_us: int
+    setup_us: int
+    run_in_us: int
+    planned_us: int
+    target_us: int | None
+    scrap: int
+
+
+class Cycle(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "cycle"
+
+    product: str | None
+    cycles: int
+    interrupted: int
+    cycles_us: int
+    min_us: int | None
+    p5_us: int | None
+    p10_us: int | None
+    median_us: int | None
+    p95_us: int | None
+    max_us: int | None
+    mean_us: int | None
+    slow: int
+    ideal_cycle_us: int | None
+    suspicion: str | None
+    suggested_ideal_us: int | None
+
+
+class BottleneckCell(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    path: str
+    sole_us: int
+    shifting_us: int
+    active_us: int
+    blocked_us: int
+    starved_us: int
+    other_us: int
+    average_active_us: int | None
+
+
+class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
+    message_class = "bottleneck"
+    id_kind = "kpi.bottleneck"
+
+    window: str
+    window_name: str | None
+    bottleneck: str | None
+    turning_point: str | None
+    agrees: bool | None
+    cells: tuple[BottleneckCell, ...]
+
+
+DERIVED_TYPES: tuple[type[Derived], ...] = (
+    State,
+    Production,
+    Downtime,
+    Oee,
+    Quality,
+    Alert,
+    Current,
+    Kpi,
+    Changeover,
+    Cycle,
+    Bottleneck,
+    Pilot,
+)
+BY_CLASS: dict[str, type[Derived]] = {kind.message_class: kind for kind in DERIVED_TYPES}
+"""Message class → its one record type."""
+
+
+def type_of(id_kind: str) -> type[Derived] | None:
+    """The type whose ids have a kind such as `oee.hour`, `kpi.bottleneck.shift` or `pilot-smed`; None: no type's."""
+    words = re.split(r"[.-]", id_kind)
+    beginnings = {kind.id_kind or kind.message_class: kind for kind in DERIVED_TYPES}
+    fitting = (name for name in beginnings if words[: name.count(".") + 1] == name.split("."))
+    longest = max(fitting, key=len, default=None)
+    return None if longest is None else beginnings[longest]
