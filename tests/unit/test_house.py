@@ -35,9 +35,9 @@ PRODUCTION_IMPORTS: set[tuple[str, str]] = {
     ("uns.runtime.ports", "uns.local.errors"),
 }
 LONG_FILES: set[str] = {
-    "tests/integration/test_audit.py",
-    "tests/integration/test_connect.py",
-    "tests/integration/test_replay.py",
+    "tests/integration/uns/history/audit/test_audit.py",
+    "tests/integration/uns/runners/connector/test_connect.py",
+    "tests/integration/uns/history/replay/test_replay.py",
     "tests/unit/processors/rollup/test_fold.py",
     "tests/unit/uns/history/file/test_examples.py",
     "uns/engine/worker.py",
