@@ -81,10 +81,10 @@ class Historian:
             await self._create_table(connection, table, timescale)
 
     async def _timescale(self, connection: AsyncConnection[Row]) -> bool:
-        found = await (
+        available = await (
             await connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'")
         ).fetchone()
-        if found is None:
+        if available is None:
             return False
         try:
             async with connection.transaction():
@@ -136,11 +136,11 @@ class Historian:
             query = sql.SQL("SELECT topic, partition, next_offset FROM {}.sink_offset WHERE sink = %s").format(
                 sql.Identifier(self._config.schema_name)
             )
-            found = await (await connection.execute(query, (self._name,))).fetchall()
+            kept = await (await connection.execute(query, (self._name,))).fetchall()
             await connection.commit()
         except psycopg.Error as error:
             raise Retryable(f"historian {self._name}: {_words(error)}") from error
-        return {(topic, partition): offset for topic, partition, offset in found}
+        return {(topic, partition): offset for topic, partition, offset in kept}
 
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
         """All in one transaction; what the database refuses is found by halving, returned, and left out."""
@@ -178,9 +178,9 @@ class Historian:
     async def _copy(self, connection: AsyncConnection[Row], deliveries: Sequence[Delivery]) -> None:
         by_table: dict[str, tuple[Table, dict[Row, Row]]] = {}
         for delivery in deliveries:
-            if (found := rows(delivery)) is None:
+            if (tabular := rows(delivery)) is None:
                 continue
-            table, new = found
+            table, new = tabular
             kept = by_table.setdefault(table.name, (table, {}))[1]
             places = [table.names.index(name) for name in table.key]
             for row in new:  # a key twice in one batch: the later one in the log stays, as it would in two
@@ -246,9 +246,10 @@ class Historian:
 def _short_of(rejected: Sequence[Rejected], positions: Positions) -> Positions:
     """Positions that do not pass a rejected record: until it is in quarantine, a crash must bring it again."""
     short = dict(positions)
-    for one in rejected:
-        place = one.delivery.topic, one.delivery.partition
-        short[place] = min(one.delivery.offset, short.get(place, one.delivery.offset))
+    for refusal in rejected:
+        delivery = refusal.delivery
+        place = delivery.topic, delivery.partition
+        short[place] = min(delivery.offset, short.get(place, delivery.offset))
     return short
 
 

@@ -91,12 +91,14 @@ def derived_tables() -> dict[str, Table]:
 @cache
 def fact_tables() -> dict[str, Table]:
     """Record name → table of every fact."""
-    found = {}
+    by_name = {}
     for kind in FACT_TYPES:
         columns = (Column("path", "text NOT NULL"), *_columns(kind), *PLACE)
         identity = "id" if any(column.name == "id" for column in columns) else "alert"
-        found[kind.__name__] = Table(f"fact_{kind.__name__.lower()}", columns, ("path", identity), None, _LATER_IN_LOG)
-    return found
+        by_name[kind.__name__] = Table(
+            f"fact_{kind.__name__.lower()}", columns, ("path", identity), None, _LATER_IN_LOG
+        )
+    return by_name
 
 
 def tables() -> list[Table]:

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS object (
 """
 
 
-class Known(NamedTuple):
+class RemoteObject(NamedTuple):
     remote_id: str | None
     """None: not created, or not known whether it was."""
     revision: int
@@ -32,12 +32,12 @@ class ObjectLedger:
         self._db = sqlite3.connect(folder / "objects.sqlite", isolation_level=None, timeout=10)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
 
-    def find(self, request: int, natural_id: str) -> Known | None:
+    def find(self, request: int, natural_id: str) -> RemoteObject | None:
         row = self._db.execute(
             "SELECT remote_id, revision, unclear FROM object WHERE request = ? AND natural_id = ?",
             (request, natural_id),
         ).fetchone()
-        return None if row is None else Known(row[0], row[1], bool(row[2]))
+        return None if row is None else RemoteObject(row[0], row[1], bool(row[2]))
 
     def intend(self, request: int, natural_id: str) -> None:
         """From now on the outcome is unclear."""

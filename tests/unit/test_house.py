@@ -21,8 +21,7 @@ CIRCLES_OF_MODULES: set[frozenset[str]] = {
     frozenset({"uns.cli", "uns.cli.app"}),
 }
 CIRCLES_OF_ROOMS: set[frozenset[str]] = {
-    frozenset({"processors.cell", "processors.timeline"}),
-    frozenset({"uns.client", "uns.local", "uns.model", "uns.registry", "uns.runtime"}),
+    frozenset({"uns.client", "uns.kafka", "uns.local", "uns.model", "uns.registry", "uns.runtime"}),
 }
 PRODUCTION_IMPORTS: set[tuple[str, str]] = {
     # These three commands start what they are named for.
@@ -36,18 +35,15 @@ PRODUCTION_IMPORTS: set[tuple[str, str]] = {
     ("uns.runtime.ports", "uns.local.errors"),
 }
 LONG_FILES: set[str] = {
-    "processors/line.py",
-    "tests/integration/test_audit.py",
-    "tests/integration/test_connect.py",
-    "tests/integration/test_replay.py",
+    "tests/integration/uns/history/audit/test_audit.py",
+    "tests/integration/uns/runners/connector/test_connect.py",
+    "tests/integration/uns/history/replay/test_replay.py",
     "tests/unit/processors/rollup/test_fold.py",
     "tests/unit/uns/history/file/test_examples.py",
     "uns/engine/worker.py",
     "uns/history/audit/report.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "processors.cell.cell:__init__",
-    "processors.line:_refresh",
     "uns.cli.replay:replay",
     "uns.demo.mes:application",
     "uns.engine.process:process",
@@ -144,12 +140,18 @@ def test_the_checks_look_at_something_and_see_what_is_wrong() -> None:
     assert circles({"a": {"b"}, "b": set()}) == set()
 
 
+def assert_listed(found: set[frozenset[str]], listed: set[frozenset[str]]) -> None:
+    """Every circle lies within a listed one, and every listed one still holds a circle."""
+    assert {circle for circle in found if not any(circle <= known for known in listed)} == set()
+    assert {known for known in listed if not any(circle <= known for circle in found)} == set(), "mended: remove it"
+
+
 def test_no_circle_between_modules() -> None:
-    assert circles(imports()) == CIRCLES_OF_MODULES
+    assert_listed(circles(imports()), CIRCLES_OF_MODULES)
 
 
 def test_no_circle_between_rooms() -> None:
-    assert circles(of_rooms(imports())) == CIRCLES_OF_ROOMS
+    assert_listed(circles(of_rooms(imports())), CIRCLES_OF_ROOMS)
 
 
 def test_production_imports_neither_the_embedded_services_nor_the_demo_nor_the_suites() -> None:

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from sinks.rest.ledger import Known, ObjectLedger
+from sinks.rest.ledger import ObjectLedger, RemoteObject
 
 
 def test_an_intent_survives_and_is_unclear_until_settled(tmp_path: Path) -> None:
@@ -14,16 +14,16 @@ def test_an_intent_survives_and_is_unclear_until_settled(tmp_path: Path) -> None
     assert first.find(0, "a") is None
     first.intend(0, "a")
     second = ObjectLedger(tmp_path / "new" / "folder")  # the first was killed: nobody closed it
-    assert second.find(0, "a") == Known(None, -1, True)
+    assert second.find(0, "a") == RemoteObject(None, -1, True)
     second.settle(0, "a", "17", 3)
     second.close()
     third = ObjectLedger(tmp_path / "new" / "folder")
-    assert third.find(0, "a") == Known("17", 3, False)
+    assert third.find(0, "a") == RemoteObject("17", 3, False)
     assert third.find(1, "a") is None, "another request's objects are other objects"
     third.intend(0, "a")
-    assert third.find(0, "a") == Known("17", 3, True), "an intent forgets nothing"
+    assert third.find(0, "a") == RemoteObject("17", 3, True), "an intent forgets nothing"
     third.clear(0, "a")
-    assert third.find(0, "a") == Known("17", 3, False)
+    assert third.find(0, "a") == RemoteObject("17", 3, False)
     third.clear(0, "never seen")
     assert third.find(0, "never seen") is None
     third.close()
@@ -41,12 +41,12 @@ def test_it_equals_a_dictionary(tmp_path: Path) -> None:
             Machine.count += 1
             self.folder = tmp_path / str(Machine.count)
             self.ledger = ObjectLedger(self.folder)
-            self.model: dict[tuple[int, str], Known] = {}
+            self.model: dict[tuple[int, str], RemoteObject] = {}
 
         @rule(key=KEYS)
         def intend(self, key: tuple[int, str]) -> None:
             self.ledger.intend(*key)
-            self.model[key] = self.model.get(key, Known(None, -1, True))._replace(unclear=True)
+            self.model[key] = self.model.get(key, RemoteObject(None, -1, True))._replace(unclear=True)
 
         @rule(
             key=KEYS,
@@ -55,7 +55,7 @@ def test_it_equals_a_dictionary(tmp_path: Path) -> None:
         )
         def settle(self, key: tuple[int, str], remote_id: str | None, revision: int) -> None:
             self.ledger.settle(*key, remote_id, revision)
-            self.model[key] = Known(remote_id, revision, False)
+            self.model[key] = RemoteObject(remote_id, revision, False)
 
         @rule(key=KEYS)
         def clear(self, key: tuple[int, str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.records import Order, Sample, Samples, State, Tick, Value
-from tests.integration.engine_harness import CountFold, codec
+from tests.harness.engine_process import CountFold, codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor

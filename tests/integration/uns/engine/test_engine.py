@@ -14,8 +14,8 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas.records import Order, Tick
+from tests.harness.engine_process import CountFold, Plant, Process
 from tests.harness.waiting import until
-from tests.integration.engine_harness import CountFold, Plant, Process
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place

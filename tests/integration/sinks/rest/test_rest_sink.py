@@ -162,6 +162,32 @@ def test_an_id_may_hold_letters_that_a_header_may_not(server: RestServer, tmp_pa
     assert "x" not in headers
 
 
+@pytest.mark.parametrize("reason", ["..", ".", "", "a\ud800"])
+def test_a_value_that_would_reach_another_resource_reaches_none(
+    server: RestServer, tmp_path: Path, reason: str
+) -> None:
+    create = {"url": "/orders/{reason}/confirm", "body": {"external_id": "{natural_id}"}}
+    sink = Writer(mapping(server.config, create=create, lookup=None, update=None), tmp_path)
+    [rejected] = sink.write(downtime(1, reason=reason))
+    assert (rejected.reason, server.requests) == ("unfit", [])
+
+
+@pytest.mark.parametrize("secret", [f"{SECRET}\nX: y", f"{SECRET}€", ""])
+def test_a_secret_that_cannot_be_sent_is_said_and_not_shown_and_a_corrected_one_is_read(
+    server: RestServer, tmp_path: Path, secret: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(secret, encoding="utf-8")
+    sink = Writer(server.config | {"auth": {"kind": "bearer", "secret_file": str(file)}}, tmp_path)
+    with pytest.raises(Retryable, match="secret") as caught:
+        sink.write(downtime(1))
+    assert SECRET not in f"{caught.value} {caught.value.__cause__}"
+    assert server.requests == []
+    file.write_text(f"{SECRET}ü\n", encoding="utf-8")
+    assert sink.write(downtime(1)) == []
+    assert server.requests[0][2]["authorization"] == f"Bearer {SECRET}ü"
+
+
 def test_found_without_an_id_is_not_made_again(server: RestServer, tmp_path: Path) -> None:
     sink = Writer(server.config, tmp_path)
     server.answer = lambda: PlainTextResponse("crashed", 500)

@@ -184,7 +184,7 @@ class Process:
                 [
                     sys.executable,
                     "-m",
-                    "tests.integration.engine_harness",
+                    "tests.harness.engine_process",
                     plant.raw,
                     plant.group,
                     str(slot),
@@ -274,6 +274,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from tests.integration import engine_harness  # under its own name, which the fold's class carries into headers
+    from tests.harness import engine_process  # under its own name, which the fold's class carries into headers
 
-    engine_harness.main()
+    engine_process.main()

@@ -126,7 +126,7 @@ class Process:
                 [sys.executable, "-m", "uns", "run", "connector", NAME],
                 env=environ,
                 stderr=log,
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[5],
             )
 
     def __enter__(self) -> Self:

@@ -37,7 +37,7 @@ shifts:
   always: {{filter: "{enterprise}/#", zone: Europe/Berlin, shifts: {{whole-day: {{begin: "06:00", end: "06:00"}}}}}}
 time: {{tick_s: 0.1, production_s: 10, provisional_s: 30, lateness_s: 1}}
 """
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:

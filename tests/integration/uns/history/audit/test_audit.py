@@ -54,7 +54,7 @@ kpi: {{definition: nakajima@1}}
 """
 KEPT = {"retention.ms": "-1"}
 """What is told at times long ago stays."""
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[5]
 END = T0 + 2 * HOUR
 
 

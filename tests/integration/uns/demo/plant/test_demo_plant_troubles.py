@@ -20,8 +20,8 @@ from asyncua import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.harness.brokers import MqttBroker
+from tests.harness.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
 from tests.harness.waiting import eventually
-from tests.integration.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
 from uns.demo.plant.events import MINUTE, SECOND, Event, Fact, Said
 from uns.demo.plant.events import Truth as Told
 from uns.demo.plant.simulation import Simulation

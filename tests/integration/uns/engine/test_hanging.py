@@ -15,8 +15,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.protocol.producer.produce import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
 
+from tests.harness.engine_process import Plant, Process
 from tests.harness.waiting import until
-from tests.integration.engine_harness import Plant, Process
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import Fence, Place

@@ -36,7 +36,7 @@ types:
 time: {{tick_s: 0.2}}
 """
 UNS = [sys.executable, "-m", "uns"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 @contextmanager

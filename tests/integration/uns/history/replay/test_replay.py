@@ -61,7 +61,7 @@ types:
     reasons: {{101: {{name: bottle jam, category: micro}}, 201: {{name: drive fault, category: breakdown}}}}
 time: {{tick_s: 0.1, lateness_s: 10, horizon_h: 1}}
 """
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[5]
 END = T0 + 4 * HOUR
 CLASSES = ("state", "production", "downtime", "oee", "quality", "alert")
 LATE = ("--horizon", "30d", *(f"--class={name}" for name in CLASSES))

@@ -24,8 +24,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from schemas.catalog import source
 from tests.harness.brokers import MqttBroker
+from tests.harness.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
 from tests.harness.waiting import eventually
-from tests.integration.demo_plant_process import BEGIN_S, SEED, SITES, Plant, plant
 from uns.demo.mes import received
 from uns.demo.plant.events import MINUTE, SECOND, Fact, Said
 from uns.demo.plant.simulation import Simulation
