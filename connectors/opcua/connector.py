@@ -1,7 +1,6 @@
 """The OPC UA connection: one subscription for all tags, a watchdog, and history for what was missed."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -15,9 +14,6 @@ from connectors.opcua.codec import decode, moment
 from connectors.opcua.config import Machine, OpcUaConfig
 from connectors.opcua.novelty import Novelty, Place, mark
 from topology.namespace.path import Path
-
-# At every open it warns that the server chose its own session time-out and keep-alive, which is the server's right.
-logging.getLogger("asyncua.client.client").setLevel(logging.ERROR)
 
 WAITING_MAX = 200_000
 """Changes received and not yet in a batch. More, and the link is dropped: history has them, memory must not."""

@@ -28,13 +28,11 @@ from uns.kafka import clients
 from uns.model.apply import apply_plant
 from uns.registry.log import SchemaLog
 from uns.registry.store import Version, schema_record
-from uns.runners.rollup.runner import OUTCOMES
-from uns.runners.rollup.runner import Runner as RollupRunner
+from uns.runners.rollup.runner import OUTCOMES, RollupRunner
 from uns.runners.rollup.service import RollupMetrics
-from uns.runners.sink.runner import BROKEN_MAX, SINK_ERROR
-from uns.runners.sink.runner import Runner as SinkRunner
+from uns.runners.sink.runner import BROKEN_MAX, SINK_ERROR, SinkRunner
 from uns.runners.sink.service import SinkMetrics
-from uns.runners.sink.source import Source
+from uns.runners.sink.source import SinkSource
 from uns.runtime.settings import Settings
 
 LONG = 2**63 - 1
@@ -126,7 +124,7 @@ def _deliver(area: OwnArea, sink: Brittle, until: Callable[[], bool]) -> SinkRun
         }
     )
     subscribe = Subscribe(filter=f"{area.enterprise}/#", classes=[MessageClass.DOWNTIME])
-    source = Source(area.settings, model, subscribe, f"{area.enterprise}-sink", "brittle", area.codec)
+    source = SinkSource(area.settings, model, subscribe, f"{area.enterprise}-sink", "brittle", area.codec)
     runner = SinkRunner("brittle", sink, source)
     assert _counters(SinkMetrics(runner)) == SINK_AT_0
 

@@ -38,9 +38,9 @@ from uns.client.subscribe import Subscription
 from uns.engine.config import EngineConfig
 from uns.kafka import clients
 from uns.model.apply import apply_plant
-from uns.runners.rollup.runner import Runner as RollupRunner
-from uns.runners.sink.runner import Runner as SinkRunner
-from uns.runners.sink.source import Source
+from uns.runners.rollup.runner import RollupRunner
+from uns.runners.sink.runner import SinkRunner
+from uns.runners.sink.source import SinkSource
 from uns.runtime.settings import Settings, settings
 from uns.web.feed import CLASSES, Feed
 from uns.web.line.board import Board
@@ -235,7 +235,7 @@ class _Memory:
 def test_sinks(plain: Plain) -> None:
     given, sink = plain.settings("sink"), _Memory()
     subscribe = Subscribe(filter=f"{plain.enterprise}/#", classes=[MessageClass.OEE, MessageClass.RAW])
-    source_ = Source(given, plain.plant, subscribe, f"{plain.enterprise}-sink", "memory", codec(given))
+    source_ = SinkSource(given, plain.plant, subscribe, f"{plain.enterprise}-sink", "memory", codec(given))
     runner = SinkRunner("memory", sink, source_)  # type: ignore[arg-type]
 
     async def go() -> None:

@@ -34,6 +34,7 @@ def run_connector(
     from uns.runners.connector.preview import preview
     from uns.runners.connector.service import serve
     from uns.runtime.settings import settings as of_environment
+    from uns.runtime.telemetry import quiet
 
     settings = of_environment() if dry_run else connection()
     model = load_plant(plant or settings.plant)
@@ -45,6 +46,7 @@ def run_connector(
     if not dry_run:
         serve(settings, model, name)
         return
+    quiet()
     found = preview(settings, model, name, count, wait_s)
     if as_json:
         emit(found)

@@ -51,7 +51,7 @@ class _Pending:
     left: int
 
 
-class Runner:
+class ConnectorRunner:
     """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
 
     def __init__(self, name: str, model: ConnectorModel, connector: Connector, packer: Packer, spool: Spool) -> None:

@@ -20,7 +20,7 @@ from uns.engine.config import EngineConfig
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Membership
 from uns.kafka.message import event_id, message
-from uns.runners.rollup.source import Source
+from uns.runners.rollup.source import RollupSource
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ def group(plant: Plant) -> str:
     return f"uns-rollups-{plant.enterprise}"
 
 
-class Runner:
+class RollupRunner:
     """One instance an enterprise: a second one shuts out the first. Whatever it raises, the process must end."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Runner:
         name = group(plant)
         self._partitions = plant.areas()
         topics = [topic(place, MessageClass.KPI) for place in plant.places()]
-        self._source = Source(settings, name, topics, config.restore_timeout_s)
+        self._source = RollupSource(settings, name, topics, config.restore_timeout_s)
         self._transactions = Transactions(settings, config, name)
         self._membership = Membership(name, -1, "", frozenset())
         self._kept: dict[TP, dict[str, int]] = {tp: {} for tp in self._source.places}

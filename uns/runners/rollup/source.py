@@ -40,7 +40,7 @@ class Position(NamedTuple):
     """The first record that the state rests on."""
 
 
-class Source:
+class RollupSource:
     """One consumer, partitions assigned by hand. The group holds positions only: nobody joins it."""
 
     def __init__(self, settings: Settings, group: str, topics: Sequence[str], patience_s: float) -> None:

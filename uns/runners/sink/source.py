@@ -38,7 +38,7 @@ class Fetched:
     positions: dict[Place, int] = field(default_factory=dict)
 
 
-class Source:
+class SinkSource:
     """Used by one thread at a time. Partitions move only inside `poll`."""
 
     def __init__(
