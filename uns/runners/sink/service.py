@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from schemas.codec import REASONS
+from schemas.records import TYPES
 from topology.model.plant import Plant
 from uns.client.connection import codec
 from uns.errors import UserError
@@ -36,7 +37,7 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
-    source = SinkSource(settings, plant, model.subscribe, group(plant, name), name, codec(settings))
+    source = SinkSource(settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()))
     try:
         asyncio.run(_run(settings, SinkRunner(name, sink, source)))
     except SourceLost as error:
