@@ -92,7 +92,7 @@ class RollupSource:
             answer = self._admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S
             )
-            return {TP(one.topic, one.partition): future.result().offset for one, future in answer.items()}
+            return {TP(end.topic, end.partition): future.result().offset for end, future in answer.items()}
         except KafkaException as error:
             raise Fatal(Exit.RESTORE, f"the ends of the kpi topics: {error.args[0].str()}") from error
 

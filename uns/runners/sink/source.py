@@ -157,10 +157,10 @@ class SinkSource:
         wanted = []
         if not rejected:
             wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
-        for one in rejected:
-            delivery = one.delivery
+        for refusal in rejected:
+            delivery = refusal.delivery
             message = fetched.messages[delivery.topic, delivery.partition, delivery.offset]
-            wanted.append((message, one.reason, "TASK_PUT", one.message))
+            wanted.append((message, refusal.reason, "TASK_PUT", refusal.message))
         errors: list[str] = []
         for message, reason, stage, words in wanted:
             self._produce(message, reason, stage, words, errors)
