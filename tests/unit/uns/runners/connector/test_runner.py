@@ -17,6 +17,7 @@ from uns.runners.connector import runner as module
 from uns.runners.connector.outlet import Outlet
 from uns.runners.connector.packing import Packer
 from uns.runners.connector.runner import ConnectorRunner
+from uns.runners.connector.service import ConnectorMetrics
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -101,6 +102,29 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def until(condition: Callable[[], object]) -> None:
     while not condition():  # noqa: ASYNC110 (conditions of several kinds)
         await asyncio.sleep(0.01)
+
+
+def test_every_counter_is_there_before_anything_has_happened(tmp_path: Path) -> None:
+    connector = Counter(0)
+
+    async def check(runner: ConnectorRunner, task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.opened)
+        families = {family.name: family for family in ConnectorMetrics(runner).collect()}
+        units = {tuple(s.labels.values())[1:] for s in families["uns_connector_units"].samples}
+        assert units >= {
+            ("published", ""),
+            ("suppressed", "unchanged"),
+            ("suppressed", "deadband"),
+            ("quarantined", "unknown_path"),
+            ("quarantined", "bad_value"),
+            ("quarantined", "bad_fact"),
+            ("dropped", "spool_full"),
+        }
+        outcomes = {s.labels["outcome"]: s.value for s in families["uns_connector_outcomes"].samples}
+        assert outcomes.keys() == {"read", "published", "suppressed", "quarantined", "dropped"}
+        assert outcomes["dropped"] == outcomes["quarantined"] == 0
+
+    with_runner(tmp_path, connector, "block", check)
 
 
 def test_a_full_spool_makes_the_source_wait(tmp_path: Path) -> None:
