@@ -1,7 +1,6 @@
 """The OPC UA connection: one subscription for all tags, a watchdog, and history for what was missed."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator

@@ -18,10 +18,12 @@ import pytest
 from confluent_kafka import TopicPartition
 
 import uns.client
+from schemas.codec import Codec
 from schemas.records import Alert, Downtime, Oee, Reason, Record, Samples, State
 from tests.harness.own_area import OwnArea
 from tests.harness.records import EXAMPLES, PATH, T
 from topology.namespace.classes import MessageClass
+from topology.namespace.filters import Filter
 from topology.namespace.path import Path as Place
 from uns.client import (
     MissingExtra,
@@ -34,6 +36,7 @@ from uns.client import (
     subscribe,
 )
 from uns.client.frame import table, to_pandas
+from uns.registry.client import Registry, RegistryUnavailable
 from uns.runtime.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +81,31 @@ def test_a_poisoned_record_is_told_and_ends_nothing(area: OwnArea) -> None:
     assert [item.offset for item in items] == [0, 1, 2, 4]
     assert items[0].id == area.own(oee(0)).id
     assert str(items[0].path) == area.own(oee(0)).path
+
+
+def test_a_registry_that_is_away_costs_no_record(area: OwnArea, registry: str, tmp_path: Path) -> None:
+    answers, asked = Registry(registry, tmp_path / "answers"), 0
+
+    def schema(id_: int) -> str:
+        nonlocal asked
+        asked += 1
+        if asked in (1, 3):
+            raise RegistryUnavailable("away")
+        return answers.schema(id_)
+
+    area.write([oee(0), *(record for record in EXAMPLES if isinstance(record, Alert)), oee(1)])
+    filters, classes = [Filter.parse(f"{area.enterprise}/#")], [MessageClass.OEE, MessageClass.ALERT]
+    seen: list[bytes | None] = []
+    failures = 0
+    deadline = time.monotonic() + 60
+    with subscribe.Subscription(area.settings, Codec({}, schema), filters, classes, "beginning", False) as subscription:
+        while not (subscription.ended and len(seen) >= 3) and time.monotonic() < deadline:
+            try:
+                seen += [item.value for item in subscription.poll()]
+            except RegistryUnavailable:
+                failures += 1
+    assert failures >= 1
+    assert len(seen) == len(set(seen)) == 3, "each of them once"
 
 
 def test_async_items_come_as_they_are_written(area: OwnArea) -> None:

@@ -19,7 +19,7 @@ import uns.cli.compare
 import uns.cli.kpi
 import uns.cli.namespace  # noqa: F401  (each registers its commands)
 from schemas.catalog import source
-from schemas.records import Derived, Kpi, Oee, Record, Sample, Samples, Tick
+from schemas.records import Current, Derived, Kpi, Oee, Record, Sample, Samples, Tick
 from sinks.base import Delivery, Positions, Rejected
 from tests.harness.kpi_records import FILLER, HOUR, LABEL, MINUTE, T0, kpi, pieces, plant
 from tests.harness.records import EXAMPLES
@@ -39,9 +39,9 @@ from uns.client.subscribe import Subscription
 from uns.engine.config import EngineConfig
 from uns.kafka import clients
 from uns.model.apply import apply_plant
-from uns.runners.rollup.runner import Runner as RollupRunner
-from uns.runners.sink.runner import Runner as SinkRunner
-from uns.runners.sink.source import Source
+from uns.runners.rollup.runner import RollupRunner
+from uns.runners.sink.runner import SinkRunner
+from uns.runners.sink.source import SinkSource
 from uns.runtime.settings import Settings, settings
 from uns.web.feed import Feed
 from uns.web.line import spec
@@ -105,10 +105,12 @@ def plain(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plai
 def _write(writer: Settings, model: Plant, enterprise: str, newer: int) -> None:
     producer, records = clients.producer(writer), codec(writer)
     oee = next(record for record in EXAMPLES if isinstance(record, Oee))
+    current = next(record for record in EXAMPLES if isinstance(record, Current))
     own = {"id": f"{FILLER}#oee.hour@20261118T110640.000000Z~{LABEL}:0", "path": FILLER, "definition": LABEL}
     oee = msgspec.structs.replace(oee, started_at=T0, ended_at=T0 + HOUR, **own)
     told: list[tuple[MessageClass, Record]] = [
         (MessageClass.OEE, oee),
+        (MessageClass.CURRENT, msgspec.structs.replace(current, path=FILLER)),
         *((MessageClass.KPI, kpi(FILLER, T0 + n * HOUR, T0 + (n + 1) * HOUR, made=[pieces(90 + n)])) for n in range(6)),
         *(
             (
@@ -158,7 +160,9 @@ def test_tail(plain: Plain) -> None:
 
 
 def test_get(plain: Plain) -> None:
-    assert plain.run("tree", f"{plain.enterprise}/#") is not None
+    path = FILLER.replace("acme", plain.enterprise, 1)
+    assert json.loads(plain.run("get", path, "--json"))["path"] == path
+    assert path.rpartition("/")[2] in plain.run("tree", f"{plain.enterprise}/#")
     assert plain.guard.refused == []
 
 
@@ -237,7 +241,7 @@ class _Memory:
 def test_sinks(plain: Plain) -> None:
     given, sink = plain.settings("sink"), _Memory()
     subscribe = Subscribe(filter=f"{plain.enterprise}/#", classes=[MessageClass.OEE, MessageClass.RAW])
-    source_ = Source(given, plain.plant, subscribe, f"{plain.enterprise}-sink", "memory", codec(given))
+    source_ = SinkSource(given, plain.plant, subscribe, f"{plain.enterprise}-sink", "memory", codec(given))
     runner = SinkRunner("memory", sink, source_)  # type: ignore[arg-type]
 
     async def go() -> None:

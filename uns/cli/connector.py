@@ -33,6 +33,7 @@ def run_connector(
     from uns.runners.connector.preview import preview
     from uns.runners.connector.service import serve
     from uns.runtime.running import effective_settings
+    from uns.runtime.telemetry import quiet
 
     settings = effective_settings() if dry_run else connection()
     model = load_plant(which_plant(plant))
@@ -41,6 +42,7 @@ def run_connector(
     if not dry_run:
         serve(settings, model, name)
         return
+    quiet()
     values = preview(settings, model, name, count, wait_s)
     if as_json:
         emit(values)

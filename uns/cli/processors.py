@@ -23,7 +23,7 @@ def processors(
 ) -> None:
     """Fold raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold
-    from schemas.records import DERIVED_TYPES, Shift, Tick
+    from schemas.records import TYPES
     from topology.namespace.classes import MessageClass
     from topology.namespace.topics import topic
     from uns.cli.app import fail
@@ -45,7 +45,7 @@ def processors(
         fail("\n".join(problems))
     if workers > 1:
         _crew(settings, plant or settings.plant, slot, workers, sum(model.areas().values()))
-    records = codec(settings, (Tick, Shift, *DERIVED_TYPES))
+    records = codec(settings, TYPES.values())
     serve(
         settings,
         lambda: Worker(

@@ -18,12 +18,12 @@ def connection() -> Settings:
     return settings
 
 
-def codec(settings: Settings, writes: Collection[type[Record]] = ()) -> Codec:
+def codec(settings: Settings, expected: Collection[type[Record]] = ()) -> Codec:
     """The codec over the registry; works from the disk cache while the registry is away.
 
-    It only reads there, until a record is written whose schema nobody has registered. `writes`: what this process is
-    going to write, looked up now so that an outage later does not matter. Raises `UserError` without either.
+    It only reads there, until a record is written whose schema nobody has registered. `expected`: what this process is
+    going to read or write, looked up now so that an outage later does not matter. Raises `UserError` without either.
     """
     if settings.registry is None:
         raise UserError("no schema registry: set UNS_REGISTRY")
-    return Registry(settings.registry, settings.state_dir / "schemas").codec(writes)
+    return Registry(settings.registry, settings.state_dir / "schemas").codec(expected)

@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 from schemas.codec import Codec, Undecodable
 from schemas.records import Record
+from schemas.text import micros_of
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import BadPath, Path
@@ -94,7 +95,7 @@ def begin_at(text: str, now: datetime) -> Begin:
         except ValueError:
             raise ValueError(f"--from {text!r}: expected now, beginning, an ISO time or a span such as 15m") from None
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    return micros_of(moment) // 1000
 
 
 class Subscription:
@@ -107,7 +108,8 @@ class Subscription:
     are read from their beginning.
 
     One thread at a time. A record that cannot be read is an item with a `problem`, and ends nothing. Raises
-    `NothingMatches`, `RecordsLost` and, when Kafka refuses what no retry mends, `KafkaException`.
+    `NothingMatches`, `RecordsLost`, what the registry's client raises when it cannot be asked (the record then comes with the
+    next `poll`) and, when Kafka refuses what no retry mends, `KafkaException`.
     """
 
     def __init__(
@@ -171,15 +173,35 @@ class Subscription:
     def poll(self, most: int = 500, timeout_s: float = POLL_S) -> list[Received]:
         """What has come since the last call, at most `most` records; waits at most `timeout_s`."""
         self._refresh()
-        received = []
-        for message in self._consumer.consume(most, timeout_s):
+        received: list[Received] = []
+        messages = self._consumer.consume(most, timeout_s)
+        for count, message in enumerate(messages):
             if (error := message.error()) is not None:
                 self._failed(message, error)
-            else:
-                self._polled[message.topic(), message.partition()] = message.offset() + 1
-                if (item := self._received(message)) is not None:
-                    received.append(item)
+                continue
+            try:
+                item = self._received(message)
+            except Exception:  # the registry is away: no verdict on the record, so it comes again
+                self._seek_back(messages[count:])
+                if not received:
+                    raise
+                return received
+            self._polled[message.topic(), message.partition()] = message.offset() + 1
+            if item is not None:
+                received.append(item)
         return received
+
+    def _seek_back(self, messages: Sequence[Message]) -> None:
+        first: dict[Place, int] = {}
+        for message in messages:
+            place = message.topic(), message.partition()
+            if message.error() is None:
+                first.setdefault(place, message.offset())
+            elif message.error().code() == KafkaError._PARTITION_EOF:
+                self._unread.discard(place)
+        for (name, number), offset in first.items():
+            self._unread.add((name, number))
+            self._consumer.seek(TopicPartition(name, number, offset))
 
     def __iter__(self) -> Iterator[Received]:
         while True:

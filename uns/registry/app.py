@@ -67,10 +67,10 @@ class Operations:
     def look_up(self, request: Request, body: dict[str, Any]) -> Any:
         subject, schema = request.path_params["subject"], _schema(body)
         self._subject(subject, _deleted(request))
-        found = self.store.find(subject, schema, _deleted(request))
-        if found is None:
+        version = self.store.find(subject, schema, _deleted(request))
+        if version is None:
             raise Refused(404, 40403, "Schema not found")
-        return _version(found)
+        return _version(version)
 
     def delete_subject(self, request: Request, body: dict[str, Any]) -> Any:
         subject, permanent = request.path_params["subject"], request.query_params.get("permanent") == "true"
@@ -78,17 +78,17 @@ class Operations:
         if not permanent and not (versions := self.store.versions(subject)):
             raise Refused(404, 40404, f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently")
         if permanent:
-            if any(not one.deleted for one in versions):
+            if any(not version.deleted for version in versions):
                 raise Refused(404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
             self.log.write(removal_records(versions, self.store.highest_id))
         else:
             self.log.write([delete_record(subject, versions[-1].version)])
-        return [one.version for one in versions]
+        return [version.version for version in versions]
 
     # -- versions ----------------------------------------------------------------------------------------------
 
     def versions(self, request: Request, body: dict[str, Any]) -> Any:
-        return [one.version for one in self._subject(request.path_params["subject"], _deleted(request))]
+        return [version.version for version in self._subject(request.path_params["subject"], _deleted(request))]
 
     def version(self, request: Request, body: dict[str, Any]) -> Any:
         return _version(self._version(request))
@@ -104,12 +104,12 @@ class Operations:
         subject, schema = request.path_params["subject"], _schema(body)
         if (known := self.store.find(subject, schema)) is not None:
             return {"id": known.id}
-        earlier = {one.version: one.schema for one in self.store.versions(subject)}
-        if found := problems(schema, earlier, self.store.level_of(subject)):
+        earlier = {version.version: version.schema for version in self.store.versions(subject)}
+        if conflicts := problems(schema, earlier, self.store.level_of(subject)):
             raise Refused(
                 409,
                 409,
-                f"Schema being registered is incompatible with an earlier schema for subject {subject!r}: {'; '.join(found)}",
+                f"Schema being registered is incompatible with an earlier schema for subject {subject!r}: {'; '.join(conflicts)}",
             )
         id_ = self.store.id_of(schema) or self.store.next_id()
         self.log.write([schema_record(Version(subject, self.store.next_version(subject), id_, schema))])
@@ -118,40 +118,42 @@ class Operations:
     def delete_version(self, request: Request, body: dict[str, Any]) -> Any:
         permanent = request.query_params.get("permanent") == "true"
         numbered = request.path_params["version"].isdecimal()
-        one = self._version(request, deleted=permanent or numbered)
-        if one.deleted and not permanent:
+        version = self._version(request, deleted=permanent or numbered)
+        if version.deleted and not permanent:
             raise Refused(
                 404,
                 40406,
-                f"Subject '{one.subject}' Version {one.version} was soft deleted. Set permanent=true to delete permanently",
+                f"Subject '{version.subject}' Version {version.version} was soft deleted. Set permanent=true to delete permanently",
             )
-        if permanent and not one.deleted:
+        if permanent and not version.deleted:
             raise Refused(
                 404,
                 40407,
-                f"Subject '{one.subject}' Version {one.version} was not deleted first before being permanently deleted",
+                f"Subject '{version.subject}' Version {version.version} was not deleted first before being permanently deleted",
             )
         if permanent:
-            self.log.write(removal_records([one], self.store.highest_id))
+            self.log.write(removal_records([version], self.store.highest_id))
         else:
-            self.log.write([schema_record(replace(one, deleted=True))])
-        return one.version
+            self.log.write([schema_record(replace(version, deleted=True))])
+        return version.version
 
     # -- ids ---------------------------------------------------------------------------------------------------
 
     def by_id(self, request: Request, body: dict[str, Any]) -> Any:
-        one = self._with_id(request)[0]
-        return {"schema": one.schema, **_foreign(one)}
+        version = self._with_id(request)[0]
+        return {"schema": version.schema, **_foreign(version)}
 
     def by_id_schema(self, request: Request, body: dict[str, Any]) -> Any:
         return Text(self._with_id(request)[0].schema)
 
     def by_id_subjects(self, request: Request, body: dict[str, Any]) -> Any:
-        return sorted({one.subject for one in self._with_id(request) if not one.deleted or _deleted(request)})
+        return sorted(
+            {version.subject for version in self._with_id(request) if not version.deleted or _deleted(request)}
+        )
 
     def by_id_versions(self, request: Request, body: dict[str, Any]) -> Any:
-        found = [one for one in self._with_id(request) if not one.deleted or _deleted(request)]
-        return [{"subject": one.subject, "version": one.version} for one in found]
+        versions = [version for version in self._with_id(request) if not version.deleted or _deleted(request)]
+        return [{"subject": version.subject, "version": version.version} for version in versions]
 
     def types(self, request: Request, body: dict[str, Any]) -> Any:
         return ["AVRO"]
@@ -166,10 +168,10 @@ class Operations:
             level = Level(level.removesuffix("_TRANSITIVE"))
         else:
             against = self._subject(subject, False)
-        found = problems(schema, {one.version: one.schema for one in against}, level)
-        answer: dict[str, Any] = {"is_compatible": not found}
+        conflicts = problems(schema, {version.version: version.schema for version in against}, level)
+        answer: dict[str, Any] = {"is_compatible": not conflicts}
         if request.query_params.get("verbose") == "true":
-            answer["messages"] = found
+            answer["messages"] = conflicts
         return answer
 
     def config(self, request: Request, body: dict[str, Any]) -> Any:
@@ -220,16 +222,16 @@ class Operations:
                 42202,
                 f"The specified version '{wanted}' is not a valid version id. Allowed are numbers from 1 and 'latest'",
             )
-        for one in versions:
-            if one.version == int(wanted):
-                return one
+        for version in versions:
+            if version.version == int(wanted):
+                return version
         raise Refused(404, 40402, f"Version {wanted} not found.")
 
     def _with_id(self, request: Request) -> list[Version]:
-        found = self.store.with_id(request.path_params["id"])
-        if not found:
+        versions = self.store.with_id(request.path_params["id"])
+        if not versions:
             raise Refused(404, 40403, f"Schema {request.path_params['id']} not found")
-        return found
+        return versions
 
 
 def _deleted(request: Request) -> bool:
@@ -257,13 +259,19 @@ def _schema(body: dict[str, Any]) -> str:
     return text
 
 
-def _version(one: Version) -> dict[str, Any]:
-    return {"subject": one.subject, "version": one.version, "id": one.id, "schema": one.schema, **_foreign(one)}
+def _version(version: Version) -> dict[str, Any]:
+    return {
+        "subject": version.subject,
+        "version": version.version,
+        "id": version.id,
+        "schema": version.schema,
+        **_foreign(version),
+    }
 
 
-def _foreign(one: Version) -> dict[str, Any]:
+def _foreign(version: Version) -> dict[str, Any]:
     """What clients must know of a schema that another registry wrote; absent means AVRO."""
-    return {name: one.rest[name] for name in ("schemaType", "references") if one.rest.get(name)}
+    return {name: version.rest[name] for name in ("schemaType", "references") if version.rest.get(name)}
 
 
 def create(log: SchemaLog) -> Starlette:
@@ -341,8 +349,8 @@ async def _answer(log: SchemaLog, handler: Handler, operations: Operations, requ
             return handler(operations, request, body)
 
     try:
-        found = await run_in_threadpool(call)
-        return found if isinstance(found, Response) else Answer(found)
+        result = await run_in_threadpool(call)
+        return result if isinstance(result, Response) else Answer(result)
     except Refused as refused:
         return Answer({"error_code": refused.code, "message": str(refused)}, status_code=refused.status)
     except NotWritten as error:

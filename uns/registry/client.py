@@ -65,24 +65,24 @@ class Registry:
         self._away_until = 0.0
         self._warned = False
 
-    def codec(self, writes: Collection[type[Record]] = ()) -> Codec:
+    def codec(self, expected: Collection[type[Record]] = ()) -> Codec:
         """A codec over this registry. To decode, it asks for schemas by id, with GET. The id of a record that is written
         for the first time is looked up, and registered where the registry has none: then `encode` raises
         `RegistryRefused` when it will not take it.
 
-        `writes`: records that the process is going to write. Their ids are looked up now, so that an outage later does
-        not matter; nothing is registered by it. Raises `RegistryUnavailable` when neither the registry nor the cache
+        `expected`: records that the process is going to read or write. Their ids, and the schemas of all their versions,
+        are looked up now, so that an outage later does not matter; nothing is registered by it. Raises `RegistryUnavailable` when neither the registry nor the cache
         answers now; `decode` and `encode` do later, for what neither knows.
         """
         ids: dict[str, int] = {}
         try:
             if not self._knows_it_is_away():
                 self._greet()
-            for name in (kind.__name__ for kind in writes):
+            for name in (kind.__name__ for kind in expected):
                 if (id_ := self._registered_id(name)) is not None:
                     ids[name] = id_
         except RegistryUnavailable:
-            cached = {kind.__name__: self._cached_id(kind.__name__) for kind in writes}
+            cached = {kind.__name__: self._cached_id(kind.__name__) for kind in expected}
             ids = {name: id_ for name, id_ in cached.items() if id_ is not None}
             if not ids and (cached or not any(self._cache.glob("id-*.json"))):
                 raise
@@ -130,19 +130,23 @@ class Registry:
         return id_
 
     def _registered_id(self, name: str) -> int | None:
-        """The id of our schema of a record, found with GET alone: nearly always it is the newest version's."""
-        wanted = json.loads(source(name))
+        """The id of our schema of a record, found with GET alone; all versions of it are learnt on the way."""
+        wanted, registered = json.loads(source(name)), None
         try:
-            numbers = sorted(self._ask(self._client.get_versions, subject(name)), reverse=True)
-            for number in numbers:
+            numbers = self._ask(self._client.get_versions, subject(name))
+        except LookupError:
+            return None
+        for number in numbers:
+            try:
                 version = self._ask(self._client.get_version, subject(name), number)
-                if _same(str(version.schema.schema_str), wanted):
-                    self._learn(_id_key(name), str(version.schema_id))
-                    self._learn(f"id-{version.schema_id}", str(version.schema.schema_str))
-                    return int(version.schema_id)
-        except LookupError:  # no such subject
-            pass
-        return None
+            except LookupError:  # deleted meanwhile
+                continue
+            text = str(version.schema.schema_str)
+            self._learn(f"id-{version.schema_id}", text)
+            if _same(text, wanted):
+                registered = int(version.schema_id)
+                self._learn(_id_key(name), str(registered))
+        return registered
 
     def _greet(self) -> None:
         """Whether anybody answers there, with GET."""

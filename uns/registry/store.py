@@ -96,24 +96,28 @@ class Store:
 
     def versions(self, subject: str, deleted: bool = False) -> list[Version]:
         """Oldest first; those marked deleted only when asked for."""
-        return [one for _, one in sorted(self.subjects.get(subject, {}).items()) if deleted or not one.deleted]
+        return [
+            version for _, version in sorted(self.subjects.get(subject, {}).items()) if deleted or not version.deleted
+        ]
 
     def names(self, deleted: bool = False) -> list[str]:
         return sorted(subject for subject in self.subjects if self.versions(subject, deleted))
 
     def find(self, subject: str, schema: str, deleted: bool = False) -> Version | None:
         """The version of a subject that has this Avro schema."""
-        return next((one for one in self.versions(subject, deleted) if _same(one, schema)), None)
+        return next((version for version in self.versions(subject, deleted) if _same(version, schema)), None)
 
     def id_of(self, schema: str) -> int | None:
         """The id this Avro schema has in any subject, deleted ones too."""
-        every = (one for versions in self.subjects.values() for one in versions.values())
-        return next((one.id for one in every if _same(one, schema)), None)
+        every = (version for versions in self.subjects.values() for version in versions.values())
+        return next((version.id for version in every if _same(version, schema)), None)
 
     def with_id(self, id_: int) -> list[Version]:
         """Every version that has an id, deleted ones too, by subject and number."""
-        every = (one for versions in self.subjects.values() for one in versions.values())
-        return sorted((one for one in every if one.id == id_), key=lambda one: (one.subject, one.version))
+        every = (version for versions in self.subjects.values() for version in versions.values())
+        return sorted(
+            (version for version in every if version.id == id_), key=lambda version: (version.subject, version.version)
+        )
 
     def next_id(self) -> int:
         return self.highest_id + 1
@@ -140,8 +144,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _same(one: Version, schema: str) -> bool:
-    return one.type == "AVRO" and canonical(one.schema) == canonical(schema)
+def _same(version: Version, schema: str) -> bool:
+    return version.type == "AVRO" and canonical(version.schema) == canonical(schema)
 
 
 @lru_cache(4096)
@@ -150,21 +154,27 @@ def canonical(schema: str) -> str:
     return json.dumps(json.loads(schema), separators=(",", ":"), ensure_ascii=False)
 
 
-def schema_record(one: Version) -> tuple[bytes, bytes]:
+def schema_record(version: Version) -> tuple[bytes, bytes]:
     """Registers a version, or marks it deleted."""
-    value = {"subject": one.subject, "version": one.version, "id": one.id, **one.rest, "schema": one.schema}
-    return _json(_schema_key(one)), _json(value | {"deleted": one.deleted})
+    value = {
+        "subject": version.subject,
+        "version": version.version,
+        "id": version.id,
+        **version.rest,
+        "schema": version.schema,
+    }
+    return _json(_schema_key(version)), _json(value | {"deleted": version.deleted})
 
 
 def removal_records(versions: Iterable[Version], highest_id: int) -> list[tuple[bytes, bytes | None]]:
     """Removes versions for good. Compaction then forgets their ids, so the highest one given is written down:
     an id must never come to mean another schema. Other registries pass a NOOP over."""
-    removed: list[tuple[bytes, bytes | None]] = [(_json(_schema_key(one)), None) for one in versions]
+    removed: list[tuple[bytes, bytes | None]] = [(_json(_schema_key(version)), None) for version in versions]
     return [*removed, (_json({"keytype": "NOOP", "magic": 0}), _json({"highestId": highest_id}))]
 
 
-def _schema_key(one: Version) -> dict[str, Any]:
-    return {"keytype": "SCHEMA", "subject": one.subject, "version": one.version, "magic": 1}
+def _schema_key(version: Version) -> dict[str, Any]:
+    return {"keytype": "SCHEMA", "subject": version.subject, "version": version.version, "magic": 1}
 
 
 def config_record(subject: str | None, level: Level | None) -> tuple[bytes, bytes | None]:

@@ -26,6 +26,12 @@ _SECRET_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
 _SECRET_DSN = re.compile(r"(?i)(\bpassword\s*=\s*)('[^']*'|\S+)")
 MASK = "***"
 
+TOO_LOUD = {
+    # At every open it warns that the server chose its own session time-out and keep-alive, which is the server's right.
+    "asyncua.client.client": logging.ERROR,
+}
+"""Loggers of libraries that warn of daily work. Set when a process configures its logs: who imports us keeps his own."""
+
 
 def configure_logs(settings: Settings) -> None:
     """Logs of this process to stderr: coloured lines at a terminal, else one JSON object a line.
@@ -67,6 +73,8 @@ def configure_logs(settings: Settings) -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(logging.NOTSET)
+    for name, limit in TOO_LOUD.items():
+        logging.getLogger(name).setLevel(limit)
     logging.captureWarnings(True)
 
 

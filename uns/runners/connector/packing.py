@@ -67,8 +67,8 @@ class Packer:
                         packed.suppressed[reason] += 1
                     else:
                         by_path.setdefault(reading.path, []).append(reading.sample)
-            packed.entries += [self._fact(one) for one in batch.facts]
-            packed.entries += [self._malformed(one) for one in batch.malformed]
+            packed.entries += [self._fact(item) for item in batch.facts]
+            packed.entries += [self._malformed(item) for item in batch.malformed]
         for path, samples in by_path.items():
             self._samples(packed, path, samples)
         return packed
@@ -123,8 +123,8 @@ class Packer:
             return self._quarantine(reading.path, _shown(reading.fact), BAD_FACT, str(error), str(reading.path))
         return Entry(name, number, bytes_key, value, headers, 1)
 
-    def _malformed(self, one: Malformed) -> Entry:
-        return self._quarantine(one.path, one.payload, one.reason, one.message, one.origin)
+    def _malformed(self, item: Malformed) -> Entry:
+        return self._quarantine(item.path, item.payload, item.reason, item.message, item.origin)
 
     def _refused(self, reading: Reading, reason: str, message: str) -> Entry:
         sample = reading.sample
@@ -153,11 +153,11 @@ class Packer:
         return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, value or b"", headers, 1, reason)
 
     def _place(self, path: Path) -> tuple[str, int, bytes]:
-        found = self._places.get(path)
-        if found is None:
+        place = self._places.get(path)
+        if place is None:
             area = next(area for area in self._areas if area.contains(path))
-            found = self._places[path] = (topic(path, MessageClass.RAW), partition(path, self._areas[area]), key(path))
-        return found
+            place = self._places[path] = (topic(path, MessageClass.RAW), partition(path, self._areas[area]), key(path))
+        return place
 
 
 def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:

@@ -27,18 +27,18 @@ def preview(settings: Settings, plant: Plant, name: str, count: int, wait_s: flo
     except ServiceError as error:
         raise UserError(f"connector {name} runs; two at once would take the source from each other. {error}") from error
     try:
-        found = asyncio.run(_read(connector, count, wait_s))
+        units = asyncio.run(_read(connector, count, wait_s))
     except SourceUnavailable as error:
         raise UserError(str(error)) from error
     finally:
         lock.release()
-    if not found:
+    if not units:
         raise UserError(f"connector {name}: the source is open and said nothing in {wait_s:g} s")
-    return [_readable(one) for one in found]
+    return [_readable(unit) for unit in units]
 
 
 async def _read(connector: Connector, count: int, wait_s: float) -> list[Reading | FactReading | Malformed]:
-    found: list[Reading | FactReading | Malformed] = []
+    units: list[Reading | FactReading | Malformed] = []
     try:
         await connector.open({})
         stream = connector.batches()
@@ -46,31 +46,31 @@ async def _read(connector: Connector, count: int, wait_s: float) -> list[Reading
             try:
                 async with asyncio.timeout(wait_s):
                     async for batch in stream:
-                        found += _parts(batch)
-                        if len(found) >= count:
+                        units += _parts(batch)
+                        if len(units) >= count:
                             break
             except TimeoutError:
                 pass  # what came is shown
     finally:
         await connector.close()
-    return found[:count]
+    return units[:count]
 
 
 def _parts(batch: Batch) -> list[Reading | FactReading | Malformed]:
     return [*batch.readings, *batch.facts, *batch.malformed]
 
 
-def _readable(one: Reading | FactReading | Malformed) -> dict[str, Any]:
-    match one:
+def _readable(unit: Reading | FactReading | Malformed) -> dict[str, Any]:
+    match unit:
         case Reading():
-            sample = one.sample
-            return {"path": str(one.path), "tag": sample.tag, "at": iso(sample.at), "value": sample.value, "quality": sample.quality}  # fmt: skip
+            sample = unit.sample
+            return {"path": str(unit.path), "tag": sample.tag, "at": iso(sample.at), "value": sample.value, "quality": sample.quality}  # fmt: skip
         case FactReading():
-            return {"path": str(one.path)} | to_plain(one.fact)
+            return {"path": str(unit.path)} | to_plain(unit.fact)
         case Malformed():
             return {
-                "path": str(one.path) if one.path else None,
-                "malformed": one.reason,
-                "message": one.message,
-                "payload": one.payload[:200].decode(errors="replace"),
+                "path": str(unit.path) if unit.path else None,
+                "malformed": unit.reason,
+                "message": unit.message,
+                "payload": unit.payload[:200].decode(errors="replace"),
             }

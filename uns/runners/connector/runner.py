@@ -51,7 +51,7 @@ class _Pending:
     left: int
 
 
-class Runner:
+class ConnectorRunner:
     """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
 
     def __init__(self, name: str, model: ConnectorEntry, connector: Connector, packer: Packer, spool: Spool) -> None:
@@ -97,16 +97,16 @@ class Runner:
 
     def problems(self) -> list[str]:
         """Why it is not ready; empty when it is."""
-        found = [] if self.source_problem is None else [self.source_problem]
+        problems = [] if self.source_problem is None else [self.source_problem]
         if self.source_problem is None and not self._connector.healthy():
-            found.append("the source is connected and silent")
+            problems.append("the source is connected and silent")
         if self._full:
-            found.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
+            problems.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
         if self._unacked >= UNACKED_MAX:
-            found.append(f"{self._unacked} batches wait for Kafka before they are acknowledged; the source waits")
+            problems.append(f"{self._unacked} batches wait for Kafka before they are acknowledged; the source waits")
         if self.outlet is not None and self.outlet.problem:
-            found.append(self.outlet.problem)
-        return found
+            problems.append(self.outlet.problem)
+        return problems
 
     # -- source → inbox ----------------------------------------------------------------------------------------
 

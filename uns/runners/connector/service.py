@@ -19,7 +19,7 @@ from uns.model.components import connector_spec
 from uns.runners.connector.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
 from uns.runners.connector.outlet import Outlet, OutletBroken
 from uns.runners.connector.packing import BAD_FACT, BAD_VALUE, DEADBAND, UNCHANGED, UNKNOWN_PATH, Packer
-from uns.runners.connector.runner import Runner
+from uns.runners.connector.runner import ConnectorRunner
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
@@ -41,14 +41,14 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     except (SpoolError, ServiceError) as error:
         raise UserError(str(error)) from error
     packer = Packer(name, plant, records, model.suppress, spool.next_sequence)
-    runner = Runner(name, model, connector, packer, spool)
+    runner = ConnectorRunner(name, model, connector, packer, spool)
     try:
         asyncio.run(_run(settings, runner))
     except (SpoolError, OutletBroken) as error:
         raise UserError(f"connector {name}: {error}") from error
 
 
-async def _run(settings: Settings, runner: Runner) -> None:
+async def _run(settings: Settings, runner: ConnectorRunner) -> None:
     loop = asyncio.get_running_loop()
     turned = [time.monotonic()]
 
@@ -85,7 +85,7 @@ class ConnectorMetrics(Collector):
     the start, at 0: the first loss must be an increase. A connector's own reasons come when they come; that something went
     to quarantine shows in `uns_connector_outcomes`."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: ConnectorRunner) -> None:
         self._runner = runner
 
     def collect(self) -> Iterable[Metric]:

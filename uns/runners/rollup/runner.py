@@ -20,7 +20,7 @@ from uns.engine.config import EngineConfig
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Membership
 from uns.kafka.message import event_id, message
-from uns.runners.rollup.source import Source
+from uns.runners.rollup.source import RollupSource
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -58,7 +58,7 @@ def group(plant: Plant) -> str:
     return f"uns-rollups-{plant.enterprise}"
 
 
-class Runner:
+class RollupRunner:
     """One instance an enterprise: a second one shuts out the first. Whatever it raises, the process must end."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Runner:
         name = group(plant)
         self._partitions = plant.areas()
         topics = [topic(place, MessageClass.KPI) for place in plant.places()]
-        self._source = Source(settings, name, topics, config.restore_timeout_s)
+        self._source = RollupSource(settings, name, topics, config.restore_timeout_s)
         self._transactions = Transactions(settings, config, name)
         self._membership = Membership(name, -1, "", frozenset())
         self._kept: dict[TP, dict[str, int]] = {tp: {} for tp in self._source.places}
@@ -107,21 +107,21 @@ class Runner:
         }
         newest: dict[str, Consumed] = {}
         first: dict[TP, int] = {}
-        for one in self._source.read(starts, ends):
-            tp = TP(one.topic(), one.partition())
-            first.setdefault(tp, one.timestamp()[1] * 1000)
+        for consumed in self._source.read(starts, ends):
+            tp = TP(consumed.topic(), consumed.partition())
+            first.setdefault(tp, consumed.timestamp()[1] * 1000)
             self.sums.restored_records += 1
             self.turned = time.monotonic()
-            if one.offset() < begins[tp] or not _of_a_machine(one):
+            if consumed.offset() < begins[tp] or not _of_a_machine(consumed):
                 # Only the newest revision is decoded; a record without our header is its own.
-                name = _natural(one) or f"{tp}@{one.offset()}"
+                name = _natural(consumed) or f"{tp}@{consumed.offset()}"
                 newest.pop(name, None)
-                newest[name] = one
+                newest[name] = consumed
         # Where history begins in the middle, because retention has removed what was before, wholes would lack parts.
         anew = [tp for tp in first if positions[tp].next_offset is None and lows[tp] > 0]
         self._since = max((first[tp] for tp in anew), default=0)
-        for one in newest.values():
-            self._take(one)
+        for consumed in newest.values():
+            self._take(consumed)
         self.fold.restored()
         self._forget()
         self._source.begin(begins)
@@ -137,8 +137,8 @@ class Runner:
 
     def _turn(self, records: list[Consumed]) -> None:
         self.turned = time.monotonic()
-        for one in records:
-            self._take(one)
+        for consumed in records:
+            self._take(consumed)
         begun = time.monotonic()
         outputs = self.fold.derive()
         self._forget()
@@ -148,40 +148,40 @@ class Runner:
         if outputs or (moved and time.monotonic() - self._committed_at > IDLE_COMMIT_S):
             self._commit(outputs, positions)
 
-    def _take(self, one: Consumed) -> None:
+    def _take(self, consumed: Consumed) -> None:
         try:
-            record = self._codec.decode(one.value())
+            record = self._codec.decode(consumed.value())
         except Undecodable as error:
-            self._pass_over(one, UNREADABLE, str(error))
+            self._pass_over(consumed, UNREADABLE, str(error))
             return
         if not isinstance(record, Kpi):
             self.sums.records[NO_KPI] += 1
             return
-        if record.started_at < self._since and _of_a_machine(one):
+        if record.started_at < self._since and _of_a_machine(consumed):
             self.sums.records[BEFORE_RETENTION] += 1
             return
         if not all(0 <= at <= TIME_MAX_US for at in (record.started_at, record.ended_at or 0)):
-            self._pass_over(one, BAD_TIME, f"begins at {record.started_at} µs")
+            self._pass_over(consumed, BAD_TIME, f"begins at {record.started_at} µs")
             return
         try:
             taken = self.fold.take(record)
         except Exception as error:  # a record that breaks the fold is one record, whatever it is
-            self._pass_over(one, UNFOLDABLE, repr(error))
+            self._pass_over(consumed, UNFOLDABLE, repr(error))
             return
         self.sums.records[taken] += 1
         if taken in (Taken.PART, Taken.OWN) or (taken is Taken.KNOWN and record.path.count("/") + 1 < Level.CELL):
-            kept = self._kept[TP(one.topic(), one.partition())]
+            kept = self._kept[TP(consumed.topic(), consumed.partition())]
             kept.pop(record.natural_id, None)
-            kept[record.natural_id] = one.offset()
+            kept[record.natural_id] = consumed.offset()
 
-    def _pass_over(self, one: Consumed, outcome: str, why: str) -> None:
+    def _pass_over(self, consumed: Consumed, outcome: str, why: str) -> None:
         self.sums.records[outcome] += 1
         log.warning(
             "record passed over",
             outcome=outcome,
-            topic=one.topic(),
-            partition=one.partition(),
-            offset=one.offset(),
+            topic=consumed.topic(),
+            partition=consumed.partition(),
+            offset=consumed.offset(),
             why=why,
         )
 
@@ -214,10 +214,10 @@ class Runner:
         return topic(path, MessageClass.KPI), partition(path, self._partitions.get(area, 1))
 
 
-def _of_a_machine(one: Consumed) -> bool:
-    return bytes(one.key() or b"").count(b"/") + 1 == Level.CELL
+def _of_a_machine(consumed: Consumed) -> bool:
+    return bytes(consumed.key() or b"").count(b"/") + 1 == Level.CELL
 
 
-def _natural(one: Consumed) -> str | None:
+def _natural(consumed: Consumed) -> str | None:
     """The natural id that a record's headers tell."""
-    return (event_id(one.headers()) or "").rpartition(":")[0] or None
+    return (event_id(consumed.headers()) or "").rpartition(":")[0] or None

@@ -15,7 +15,7 @@ from topology.model.plant import Plant
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.registry.client import RegistryUnavailable
-from uns.runners.rollup.runner import OUTCOMES, Runner
+from uns.runners.rollup.runner import OUTCOMES, RollupRunner
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
@@ -35,7 +35,7 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        runner = Runner(settings, EngineConfig(), plant, codec, horizon_us)
+        runner = RollupRunner(settings, EngineConfig(), plant, codec, horizon_us)
         REGISTRY.register(RollupMetrics(runner))
         address = telemetry.serve(
             settings.bind,
@@ -62,7 +62,7 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
 class RollupMetrics(Collector):
     """Every label set is there from the start, at 0: the first loss must be an increase."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: RollupRunner) -> None:
         self._runner = runner
 
     def collect(self) -> Iterable[Metric]:

@@ -40,7 +40,7 @@ class Position(NamedTuple):
     """The first record that the state rests on."""
 
 
-class Source:
+class RollupSource:
     """One consumer, partitions assigned by hand. The group holds positions only: nobody joins it."""
 
     def __init__(self, settings: Settings, group: str, topics: Sequence[str], patience_s: float) -> None:
@@ -92,7 +92,7 @@ class Source:
             answer = self._admin.list_offsets(
                 asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S
             )
-            return {TP(one.topic, one.partition): future.result().offset for one, future in answer.items()}
+            return {TP(end.topic, end.partition): future.result().offset for end, future in answer.items()}
         except KafkaException as error:
             raise Fatal(Exit.RESTORE, f"the ends of the kpi topics: {error.args[0].str()}") from error
 

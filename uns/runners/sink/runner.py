@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from sinks.base import Rejected, Retryable, Sink, Taken
-from uns.runners.sink.source import Fetched, Source, SourceLost
+from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
 log = structlog.get_logger()
 
@@ -39,10 +39,10 @@ class Sums:
         self.batches = 0
 
 
-class Runner:
+class SinkRunner:
     """`run` until it is cancelled. The consumer lives in one thread of its own, so that polling never stops the loop."""
 
-    def __init__(self, name: str, sink: Sink, source: Source) -> None:
+    def __init__(self, name: str, sink: Sink, source: SinkSource) -> None:
         self.name, self.sums = name, Sums()
         self.problem: str | None = "not opened yet"
         self.turned = time.monotonic()

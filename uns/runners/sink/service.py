@@ -11,12 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from schemas.codec import REASONS
+from schemas.records import TYPES
 from topology.model.plant import Plant
 from uns.client.connection import codec
 from uns.errors import UserError
 from uns.model.components import sink_spec
-from uns.runners.sink.runner import SINK_ERROR, Runner
-from uns.runners.sink.source import BAD_KEY, Source, SourceLost
+from uns.runners.sink.runner import SINK_ERROR, SinkRunner
+from uns.runners.sink.source import BAD_KEY, SinkSource, SourceLost
 from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
@@ -36,14 +37,14 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
-    source = Source(settings, plant, model.subscribe, group(plant, name), name, codec(settings))
+    source = SinkSource(settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()))
     try:
-        asyncio.run(_run(settings, Runner(name, sink, source)))
+        asyncio.run(_run(settings, SinkRunner(name, sink, source)))
     except SourceLost as error:
         raise UserError(f"sink {name}: {error}") from error
 
 
-async def _run(settings: Settings, runner: Runner) -> None:
+async def _run(settings: Settings, runner: SinkRunner) -> None:
     REGISTRY.register(SinkMetrics(runner))
     telemetry.serve(
         settings.bind,
@@ -64,7 +65,7 @@ class SinkMetrics(Collector):
     """Every label set is there from the start, at 0: the first loss must be an increase. A target's own reasons come when
     they come; that something was rejected shows in `uns_sink_outcomes`."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: SinkRunner) -> None:
         self._runner = runner
 
     def collect(self) -> Iterable[Metric]:

@@ -39,7 +39,7 @@ class Fetched:
     positions: dict[Place, int] = field(default_factory=dict)
 
 
-class Source:
+class SinkSource:
     """Used by one thread at a time. Partitions move only inside `poll`."""
 
     def __init__(
@@ -158,10 +158,10 @@ class Source:
         wanted = []
         if not rejected:
             wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
-        for one in rejected:
-            delivery = one.delivery
+        for refusal in rejected:
+            delivery = refusal.delivery
             message = fetched.messages[delivery.topic, delivery.partition, delivery.offset]
-            wanted.append((message, one.reason, "TASK_PUT", one.message))
+            wanted.append((message, refusal.reason, "TASK_PUT", refusal.message))
         errors: list[str] = []
         for message, reason, stage, words in wanted:
             self._produce(message, reason, stage, words, errors)

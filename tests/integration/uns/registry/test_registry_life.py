@@ -154,6 +154,16 @@ def test_an_outage_stops_nobody_who_has_asked_once(own: OwnRegistry, tmp_path: P
             Registry(own.url, tmp_path / "empty").codec(writes)
 
 
+def test_who_runs_for_long_knows_all_versions_before_the_registry_goes(own: OwnRegistry, tmp_path: Path) -> None:
+    older = _register(own.url, "uns.Tick", json.dumps(json.loads(source("Tick")) | {"doc": "an older writer's"}))
+    newest = _register(own.url, "uns.Tick", source("Tick"))
+    codec = Registry(own.url, tmp_path).codec(TYPES.values())
+    own.stop()
+    for id_ in (older, newest):
+        assert codec.decode(b"\0" + id_.to_bytes(4, "big") + b"\2\2w") == Tick(at=1, worker="w")
+    assert codec.encode(Tick(at=1, worker="w"))[1:5] == newest.to_bytes(4, "big")
+
+
 def test_a_registry_that_began_anew_is_believed_over_the_cache(own: OwnRegistry, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     _register(own.url, "earlier", _schema("Earlier"))

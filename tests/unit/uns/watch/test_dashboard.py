@@ -17,7 +17,7 @@ from uns.engine import metrics as engine
 from uns.runners.connector.ledger import Ledger
 from uns.runners.connector.service import _PUBLISH, ConnectorMetrics
 from uns.runners.rollup.service import RollupMetrics
-from uns.runners.sink.runner import Runner as SinkRunner
+from uns.runners.sink.runner import SinkRunner
 from uns.runners.sink.service import SinkMetrics
 
 ROOT = Path(__file__).parents[4] / "docs" / "grafana"

@@ -31,7 +31,7 @@ from uns.engine.failure import Exit
 from uns.kafka import lag
 from uns.model.apply import apply_plant
 from uns.runners.rollup import source
-from uns.runners.rollup.runner import Runner
+from uns.runners.rollup.runner import RollupRunner
 from uns.runtime.settings import Settings
 
 
@@ -250,7 +250,7 @@ def test_a_backlog_is_folded_as_it_once_came(rolled: Rolled, monkeypatch: pytest
     for records in homes.values():
         rolled.put(*records, ingested_at=lambda record: (ingested_s + (record.started_at - T0) // 1_000_000) * 1000)
     assert len(homes) > 1
-    runner = Runner(rolled.settings, EngineConfig(), rolled.plant, rolled.codec, horizon_us=3 * HOUR)
+    runner = RollupRunner(rolled.settings, EngineConfig(), rolled.plant, rolled.codec, horizon_us=3 * HOUR)
     runner.run(rolled.idle)
     assert runner.fold.late == {}
     assert runner.sums.records["late"] == 0

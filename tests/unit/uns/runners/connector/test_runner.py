@@ -16,7 +16,8 @@ from topology.namespace.path import Path as Place
 from uns.runners.connector import runner as module
 from uns.runners.connector.outlet import Outlet
 from uns.runners.connector.packing import Packer
-from uns.runners.connector.runner import Runner
+from uns.runners.connector.runner import ConnectorRunner
+from uns.runners.connector.service import ConnectorMetrics
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -60,7 +61,7 @@ def with_runner(
     folder: Path,
     connector: Counter,
     policy: str,
-    check: Callable[[Runner, "asyncio.Task[None]"], Awaitable[None]],
+    check: Callable[[ConnectorRunner, "asyncio.Task[None]"], Awaitable[None]],
     full: int = FULL,
 ) -> None:
     """Runs `check` beside a runner whose Kafka does not answer, then stops it."""
@@ -70,7 +71,7 @@ def with_runner(
         spool = Spool(folder, full)
         codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
         packer = Packer("plc", plant(), codec, model.suppress, spool.next_sequence)
-        runner = Runner("plc", model, connector, packer, spool)
+        runner = ConnectorRunner("plc", model, connector, packer, spool)
         loop = asyncio.get_running_loop()
         settings = Settings(bootstrap=f"127.0.0.1:{free_port()}")
 
@@ -103,10 +104,33 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.01)
 
 
+def test_every_counter_is_there_before_anything_has_happened(tmp_path: Path) -> None:
+    connector = Counter(0)
+
+    async def check(runner: ConnectorRunner, task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.opened)
+        families = {family.name: family for family in ConnectorMetrics(runner).collect()}
+        units = {tuple(s.labels.values())[1:] for s in families["uns_connector_units"].samples}
+        assert units >= {
+            ("published", ""),
+            ("suppressed", "unchanged"),
+            ("suppressed", "deadband"),
+            ("quarantined", "unknown_path"),
+            ("quarantined", "bad_value"),
+            ("quarantined", "bad_fact"),
+            ("dropped", "spool_full"),
+        }
+        outcomes = {s.labels["outcome"]: s.value for s in families["uns_connector_outcomes"].samples}
+        assert outcomes.keys() == {"read", "published", "suppressed", "quarantined", "dropped"}
+        assert outcomes["dropped"] == outcomes["quarantined"] == 0
+
+    with_runner(tmp_path, connector, "block", check)
+
+
 def test_a_full_spool_makes_the_source_wait(tmp_path: Path) -> None:
     connector = Counter()
 
-    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: any("spool is full" in reason for reason in runner.problems()))
         await until(lambda: connector.said >= runner.spool.pending + module.INBOX_MAX)
         said = connector.said
@@ -125,7 +149,7 @@ def test_or_drops_the_oldest_and_counts_it(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("uns.runners.connector.outlet.IN_FLIGHT_MAX", 5)
     connector = Counter()
 
-    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: runner.spool.ledger().dropped.get("spool_full", 0) > 100)
         ledger = runner.spool.ledger()
         assert ledger.lost == 0
@@ -144,7 +168,7 @@ def test_a_group_that_is_dropped_at_once_holds_back_no_acknowledgement(
     )  # nothing was given to Kafka: everything may be dropped
     connector = Counter(50)
 
-    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: connector.acked == 50)
         assert runner.spool.ledger().dropped == {"spool_full": 50}
         assert runner.spool.ledger().lost == 0
@@ -160,7 +184,7 @@ def test_before_a_source_is_asked_again_all_that_it_said_is_in_the_spool(tmp_pat
             await super().open(resume)
             resumed.append(resume)
 
-    async def check(_runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(_runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: len(resumed) > 1)
         assert resumed[1] == {(Place.parse(CELL), "Text"): 3}
 
@@ -173,7 +197,7 @@ def test_a_source_without_a_window_of_its_own_waits_for_its_acknowledgements(
     monkeypatch.setattr(module, "UNACKED_MAX", 20)
     connector = Counter()
 
-    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: connector.said > module.INBOX_MAX + 20 and runner.spool.pending >= 20)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -186,7 +210,7 @@ def test_a_source_without_a_window_of_its_own_waits_for_its_acknowledgements(
 def test_a_lost_source_is_opened_again_from_where_it_is_safe(tmp_path: Path) -> None:
     connector = Counter(3, SourceUnavailable("counter://x is away"))
 
-    async def check(runner: Runner, _task: "asyncio.Task[None]") -> None:
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: connector.opened >= 3)
         await until(lambda: connector.resumed == {(Place.parse(CELL), "Text"): 3})
         assert runner.reopened >= 2
@@ -196,7 +220,7 @@ def test_a_lost_source_is_opened_again_from_where_it_is_safe(tmp_path: Path) -> 
 
 
 def test_any_other_error_of_a_source_ends_the_process_with_what_was_read_in_the_spool(tmp_path: Path) -> None:
-    async def check(_runner: Runner, task: "asyncio.Task[None]") -> None:
+    async def check(_runner: ConnectorRunner, task: "asyncio.Task[None]") -> None:
         with pytest.raises(RuntimeError, match="a bug"):
             await task
 
@@ -209,7 +233,7 @@ def test_any_other_error_of_a_source_ends_the_process_with_what_was_read_in_the_
 def test_a_stop_keeps_what_kafka_did_not_take(tmp_path: Path) -> None:
     connector = Counter(7)
 
-    async def check(_runner: Runner, task: "asyncio.Task[None]") -> None:
+    async def check(_runner: ConnectorRunner, task: "asyncio.Task[None]") -> None:
         await until(lambda: connector.said == 7)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
