@@ -117,7 +117,9 @@ def _request(
         known_definition(plant, label)
     except LookupError as error:
         raise UserError(str(error.args[0])) from error
-    named = frozenset(classes_of(classes, COMPARED)) if classes else frozenset(COMPARED)
+    named = frozenset(classes_of(classes or COMPARED, COMPARED))
+    if strangers := sorted(named - set(COMPARED)):
+        raise UserError(f"{', '.join(strangers)}: nothing to compare; there are {', '.join(COMPARED)}")
     reader = Reader(clock.from_spec(settings.clock)(), SiteZones(plant), [places])
     start, end = reader.between(begin, until)
     horizon_h = plant.time.horizon_h if horizon is None else hours("--horizon", horizon)

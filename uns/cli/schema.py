@@ -50,10 +50,10 @@ def list_(as_json: JsonOption = False) -> None:
     with _asking() as client:
         newest = [client.get_latest_version(subject) for subject in sorted(client.get_subjects())]
     if as_json:
-        emit([{"subject": one.subject, "version": one.version, "id": one.schema_id} for one in newest])
+        emit([{"subject": each.subject, "version": each.version, "id": each.schema_id} for each in newest])
         return
-    for one in newest:
-        typer.echo(f"{one.subject:<28} version {one.version:<4} id {one.schema_id}")
+    for each in newest:
+        typer.echo(f"{each.subject:<28} version {each.version:<4} id {each.schema_id}")
 
 
 @schema.command()
@@ -66,10 +66,17 @@ def get(
     import json
 
     with _asking() as client:
-        found = client.get_latest_version(subject) if version is None else client.get_version(subject, version)
-    content: Any = json.loads(found.schema.schema_str)
+        registered = client.get_latest_version(subject) if version is None else client.get_version(subject, version)
+    content: Any = json.loads(registered.schema.schema_str)
     if as_json:
-        emit({"subject": found.subject, "version": found.version, "id": found.schema_id, "schema": content})
+        emit(
+            {
+                "subject": registered.subject,
+                "version": registered.version,
+                "id": registered.schema_id,
+                "schema": content,
+            }
+        )
     else:
         typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
@@ -95,15 +102,15 @@ def check(
     """Check that each record's schema can read everything its published versions wrote. Exit code 1 when one cannot."""
     from schemas.history import broken
 
-    found = [one for file in files for one in _check_file(file)] if files else broken()
+    problems = [problem for file in files for problem in _check_file(file)] if files else broken()
     if as_json:
-        emit([{"record": record, "problem": problem} for record, problem in found])
+        emit([{"record": record, "problem": problem} for record, problem in problems])
     else:
-        for record, problem in found:
+        for record, problem in problems:
             typer.echo(f"{record}: {problem}")
-        if not found:
+        if not problems:
             typer.echo("every schema reads what its published versions wrote")
-    if found:
+    if problems:
         raise typer.Exit(1)
 
 

@@ -115,7 +115,9 @@ def line(message: "Received", zones: "SiteZones") -> str:
     text = "  ".join(
         f"{name}={short(name, value)}" for name, value in plain.items() if name not in HIDDEN and value is not None
     )
-    return f"{message.message_class:<10} {message.path}  {text}"
+    # A class of derived records says what they are; raw holds facts of many types.
+    kind = plain["type"] if message.message_class.value == "raw" else message.message_class
+    return f"{kind:<10} {message.path}  {text}"
 
 
 def _in_quarantine(message: "Received") -> bool:

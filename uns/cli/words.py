@@ -23,12 +23,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close!r}? ({there})" if close is not None else there
 
 
-def choice(option: str, text: str, known: Mapping[str, Value]) -> Value:
-    """The value of one of the known words. Raises `UserError` that names the option."""
+def choice(option: str, text: str, known: Mapping[str, Value], offered: Iterable[str] | None = None) -> Value:
+    """The value of one of the known words. Raises `UserError` that names the option, and what is offered of them."""
     try:
         return known[text]
     except KeyError:
-        raise UserError(f"{option} {text!r}: {nearest(text, known)}") from None
+        raise UserError(f"{option} {text}: {nearest(text, known if offered is None else offered)}") from None
 
 
 def member(kind: str, name: str, known: Mapping[str, Value], where: str) -> Value:
@@ -38,12 +38,12 @@ def member(kind: str, name: str, known: Mapping[str, Value], where: str) -> Valu
     return known[name]
 
 
-def classes_of(names: Iterable[str], known: "Iterable[MessageClass] | None" = None) -> "list[MessageClass]":
-    """The message classes of `--class`. Raises `UserError`."""
+def classes_of(names: Iterable[str], offered: Iterable[str] | None = None) -> "list[MessageClass]":
+    """The message classes of `--class`. `offered`: what a hint names, of all. Raises `UserError`."""
     from topology.namespace.classes import MessageClass
 
-    among = {str(one): one for one in known or MessageClass}
-    return [choice("--class", name, among) for name in names]
+    known = {str(each): each for each in MessageClass}
+    return [choice("--class", name, known, offered) for name in names]
 
 
 def filter_of(text: str) -> "Filter":

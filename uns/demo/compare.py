@@ -6,14 +6,14 @@ from typing import Any
 
 from schemas.records import Alert, Derived, Downtime, Oee, Production, Quality, State
 from topology.namespace.classes import MessageClass
-from uns.demo.evidence import Namespace
+from uns.demo.evidence import Evidence
 from uns.demo.plant.truth import Truth
 
 SECOND_US = 1_000_000
 CLOSED = ("final", "corrected")
 
 
-def compare(namespace: Namespace, truth: Truth) -> dict[str, Any]:
+def compare(namespace: Evidence, truth: Truth) -> dict[str, Any]:
     """Every figure of the closing box; errors are absolute. Windows count once they are closed and lie inside the run."""
     oee_error, windows = _oee(namespace.of(MessageClass.OEE), truth)
     good, scrap = _counts(namespace.of(MessageClass.PRODUCTION), truth)
@@ -110,7 +110,7 @@ def _drifts(records: Iterable[Derived], truth: Truth) -> bool:
     )
 
 
-def _silences(namespace: Namespace, truth: Truth) -> bool:
+def _silences(namespace: Evidence, truth: Truth) -> bool:
     """Whether each silence is `unknown` for its whole length but for the time that tells silence from a pause, and alerted."""
     states = [
         record for record in namespace.of(MessageClass.STATE) if isinstance(record, State) and record.state == "unknown"

@@ -10,7 +10,7 @@ from uns.client.subscribe import Received
 
 
 @dataclass
-class Namespace:
+class Evidence:
     """Everything committed: derived records by id, and the keys that raw samples and records should have in a historian."""
 
     derived: dict[str, Derived] = field(default_factory=dict)
@@ -65,7 +65,7 @@ Select = Callable[[str], list[tuple[object, ...]]]
 
 
 def historian(
-    namespace: Namespace,
+    namespace: Evidence,
     classes: Iterable[MessageClass],
     rows_of: Callable[[str], Mapping[str, int]],
     samples: Iterable[tuple[str, str, int]],

@@ -97,7 +97,10 @@ class Refused(Exception):
 
 
 def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
-    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect."""
+    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect.
+
+    Long because it is the table of its routes: each is a few lines over the one store and the one chance.
+    """
     chance = Random(seed)
 
     def answer(request: Request, act: Any) -> Response:

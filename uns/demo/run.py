@@ -55,7 +55,7 @@ class Options:
 
 
 @dataclass
-class Progress:
+class RunReport:
     """What the closing box and the summary report about the run itself."""
 
     begun: float = field(default_factory=time.monotonic)
@@ -75,7 +75,7 @@ class Demo:
 
     def __init__(self, settings: Settings, options: Options, folder: Path, say: Say) -> None:
         self.options, self.folder, self.say = options, folder, say
-        self.progress = Progress()
+        self.progress = RunReport()
         self.truth, self.mes_db, self.logs = folder / "truth.jsonl", folder / "mes.sqlite", folder / "logs"
         self.page_url = ""
         self.environ: dict[str, str] = {}

@@ -18,7 +18,7 @@ from uns.client.connection import codec
 from uns.client.subscribe import Subscription
 from uns.demo import mes
 from uns.demo.compare import compare
-from uns.demo.evidence import CLASSES, Namespace, delivery, historian
+from uns.demo.evidence import CLASSES, Evidence, delivery, historian
 from uns.demo.plant.truth import Truth
 from uns.demo.run import Demo
 from uns.runners.connector.ledger import Ledger, read_ledgers
@@ -29,7 +29,7 @@ OEE_TOLERANCE = 0.005
 
 def collect(demo: Demo) -> dict[str, Any]:
     """Reads everything back, from Kafka and from each target, and compares it with the plant's truth."""
-    namespace = Namespace()
+    namespace = Evidence()
     with Subscription(
         demo.settings, codec(demo.settings), [Filter.parse("#")], CLASSES, "beginning", follow=False
     ) as messages:
@@ -74,7 +74,7 @@ def ledger(ledgers: dict[str, Ledger]) -> dict[str, Any]:
     }
 
 
-def _historian(demo: Demo, namespace: Namespace) -> dict[str, int]:
+def _historian(demo: Demo, namespace: Evidence) -> dict[str, int]:
     model = demo.plant.sinks["historian"]
     config = HistorianConfig.model_validate(model.config)
     with psycopg.connect(config.dsn.get_secret_value()) as connection:
@@ -94,7 +94,7 @@ def _historian(demo: Demo, namespace: Namespace) -> dict[str, int]:
         )
 
 
-def _expected_confirmations(namespace: Namespace) -> set[str]:
+def _expected_confirmations(namespace: Evidence) -> set[str]:
     return {
         record.natural_id
         for record in namespace.derived.values()
@@ -102,7 +102,7 @@ def _expected_confirmations(namespace: Namespace) -> set[str]:
     }
 
 
-def _expected_work_orders(namespace: Namespace) -> set[str]:
+def _expected_work_orders(namespace: Evidence) -> set[str]:
     return {
         record.natural_id
         for record in namespace.derived.values()
