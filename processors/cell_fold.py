@@ -15,6 +15,15 @@ CLOSED_BY_WATERMARK = tuple(sorted({kind for derivation in OF_CELL if derivation
 """First words of kinds whose records are closed once the watermark has passed their end."""
 
 
+def _in_stage(stage: str) -> tuple[int, ...]:
+    """Places in the list of the derivations that have something to do in a stage: most have in one or two only."""
+    default = getattr(Derivation, stage)
+    return tuple(n for n, derivation in enumerate(OF_CELL) if getattr(derivation, stage) is not default)
+
+
+DERIVE, WITHDRAW, FOLLOW, SNAPSHOT = map(_in_stage, ("derive", "withdraw", "follow", "snapshot"))
+
+
 class CellFold:
     """A cell, and what derives records of it."""
 
@@ -36,7 +45,7 @@ class CellFold:
 
         `line`: what derives records of the cell's line is told what has changed.
         """
-        cell, now, watermark = self.cell, moment.now, moment.watermark
+        cell, derivations, now, watermark = self.cell, self.derivations, moment.now, moment.watermark
         cell.listen(now)
         if not self._due(moment):
             return None
@@ -55,21 +64,21 @@ class CellFold:
                 cell.floor = moment.floor
             for start, end in cell.touched:
                 cell.windows.invalidate(start, end)
-            for derivation in self.derivations:
-                view.said += derivation.derive(cell, view)
+            for n in DERIVE:
+                view.said += derivations[n].derive(cell, view)
             if cell.rescheduled:
-                for derivation in self.derivations:
-                    view.said += derivation.withdraw(cell, view)
+                for n in WITHDRAW:
+                    view.said += derivations[n].withdraw(cell, view)
             for of_line in line:
                 of_line.touch(cell.touched)
             cell.touched.clear()
             cell.rescheduled = False
             cell.settled = now
-        for derivation in self.derivations:
-            view.said += derivation.follow(cell, view)
+        for n in FOLLOW:
+            view.said += derivations[n].follow(cell, view)
         view.said += cell.ledger.finalise(watermark, CLOSED_BY_WATERMARK)
-        for derivation in self.derivations:
-            view.said += derivation.snapshot(cell, view)
+        for n in SNAPSHOT:
+            view.said += derivations[n].snapshot(cell, view)
         cell.watermark = watermark
         cell.fresh = cell.awaited = False
         cell.ledger.rest()

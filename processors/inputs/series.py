@@ -9,7 +9,7 @@ import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import sub
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ class Block:
             end = start + 1 + n * steps.itemsize
             steps.frombytes(raw[start + 1 : end])
             if steps.typecode != "q":
-                column.extend(first + total for total in accumulate(steps))
+                column.extend(islice(accumulate(steps, initial=first), 1, None))  # the first step is 0
             else:
                 column.extend(steps)
             start = end
