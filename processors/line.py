@@ -2,7 +2,7 @@
 
 import math
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from processors.base import Input, Rejection
@@ -28,19 +28,24 @@ from processors.derive import (
 from processors.derive.bottleneck.bottleneck import Bottlenecks
 from processors.inputs.facts import EARLIEST, LATEST, Facts, fault, span
 from processors.inputs.schedule import Plan
+from processors.output.adoption import adopt
 from processors.output.identity import parse
-from processors.output.ledger import Ledger
+from processors.output.ledger import Key, Ledger
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import Names
 from processors.units import HOUR, INF
 from schemas.records import (
     Acknowledge,
+    Bottleneck,
+    Current,
     Derived,
     Downtime,
     Inputs,
     Inspection,
     Lot,
     Order,
+    Pilot,
+    Quality,
     Raw,
     Reason,
     Samples,
@@ -81,7 +86,7 @@ class LineFold:
     Samples and facts update sets; the next tick derives what changed and returns the differences to what was published.
     """
 
-    state_version = 3
+    state_version = 4
 
     def __init__(self, plant: Plant, topic: str, partition: int, end: int | None = None) -> None:
         """`end` (µs): the tick with which a history ends; it publishes all that is open, due or not."""
@@ -101,6 +106,7 @@ class LineFold:
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
         lines = dict.fromkeys(path.at(Level.LINE) for path in plant.cells())
         self._lines = {str(path): Line(path, plant) for path in lines}
+        self.dropped: dict[str, int] = {}
         self._bottlenecks = {str(path): self._bottleneck(path) for path in lines}
         self._names = Names()
         self._cells: dict[str, Cell] = {}
@@ -113,6 +119,10 @@ class LineFold:
         self._restored: dict[str, bytes] = {}
         self._asleep: dict[str, Asleep] = {}
         """Cells restored and not opened yet; their paths are in `_order`."""
+
+    @property
+    def horizon_us(self) -> int:
+        return self._horizon
 
     @property
     def watermark(self) -> int:
@@ -251,7 +261,7 @@ class LineFold:
             inputs = Inputs(item.topic, item.partition, item.offset, item.offset)
             out += current.derive(cell, view, inputs)
         cell.fresh = False
-        cell.ledger.rest()
+        cell.ledger.pack()
         return out
 
     def _judged_again(self, cell: Cell, view: View, changed: list[Derived]) -> View:
@@ -371,7 +381,7 @@ class LineFold:
     def _open(self, path: str) -> Cell:
         equipment = self._types[path]
         line = self._lines[path.rpartition("/")[0]]
-        ledger = Ledger(path, self._label, self._topic, self._partition)
+        ledger = Ledger(path, self._label, self._topic, self._partition, self.dropped)
         cell = self._cells[path] = Cell(
             path, line.path, equipment, ledger, self._names, self._elements, line.days, line.site_kpis
         )
@@ -382,7 +392,7 @@ class LineFold:
     def _bottleneck(self, path: Path) -> Bottlenecks:
         types = {cell: kind for cell, kind in self._types.items() if cell.startswith(f"{path}/") and kind.tag("state")}
         flow = {cell: kind.ideal_cycle_s for cell, kind in types.items()}
-        return Bottlenecks(flow, Ledger(str(path), self._label, self._topic, self._partition))
+        return Bottlenecks(flow, Ledger(str(path), self._label, self._topic, self._partition, self.dropped))
 
     def _unknown(self, path: str, record: Raw) -> Rejection:
         what = type(record).__name__
@@ -450,6 +460,39 @@ class LineFold:
         return store.encode(
             store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint, self._logged)
         )
+
+    def adopt(self, published: Iterable[Derived], since: int, trimmed: Collection[str]) -> list[Derived]:
+        floor = max(self._oldest, 0) // HOUR * HOUR
+        newest: dict[str, dict[Key, Derived]] = {}
+        for record in published:
+            if record.definition == self._label and self._keeps(record):
+                newest.setdefault(record.path, {})[parse(record.natural_id)] = record
+        out: list[Derived] = []
+        lasting = {
+            path
+            for path, records in newest.items()
+            if any(record.ended_at is None or record.ended_at > floor for record in records.values())
+        }
+        for path in sorted(lasting | set(self._order) | self._lines.keys()):
+            cell = self._cell(path)
+            ledger = self._bottlenecks[path].ledger if cell is None else cell.ledger
+            out += adopt(ledger, newest.get(path, {}), floor, since, trimmed)
+            if cell is not None:
+                self._changed[path] = cell
+        for bottlenecks in self._bottlenecks.values():
+            bottlenecks.cool(0)  # marked as changed
+        return out
+
+    def _keeps(self, record: Derived) -> bool:
+        """Whether a ledger has it. Others speak of our paths, too: roll-ups of lines, and pilots."""
+        if record.path in self._lines:
+            return isinstance(record, Bottleneck)
+        equipment = self._types.get(record.path)
+        if equipment is None or isinstance(record, Current | Pilot | Bottleneck):
+            return False
+        # Points of a tag are kept with its chart, which has taken them again.
+        tag = equipment.tags.get(record.characteristic) if isinstance(record, Quality) else None
+        return tag is None or tag.role != "characteristic" or parse(record.natural_id)[0].count(".") > 1
 
     def restore(self, key: str, value: bytes) -> None:
         self._restored[key] = value

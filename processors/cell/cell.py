@@ -337,7 +337,7 @@ class Cell:
             self.carry = {label: groups for label, groups in self.carry.items() if label in live}
         for series in self.series.values():
             self.gone.update(f"hour|{hour}" for hour in series.prune(before))
-        for hour in self.ledger.prune(before):
+        for hour in self.ledger.expire(before):
             self.gone.update((f"out|{hour}", f"add|{hour}"))
         self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
         self.timeline.life.prune(floor)
@@ -366,7 +366,7 @@ class Cell:
         for series in self.series.values():
             self.packed_hours.update(series.cool(before))
         self.gone.update(f"new|{number}" for number in self.journal.drop(before))
-        self.ledger.cool(before)
+        self.ledger.pack_before(before)
 
     def condense(self) -> bool:
         """Has the hours of full chunks saved packed in their place; True where there are any."""

@@ -23,6 +23,7 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.hanging import Hanging
 from uns.engine.healer import Healer
+from uns.engine.rebuild import Decode, Rebuild, Rebuilt
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
 from uns.runtime.settings import Settings
@@ -47,6 +48,8 @@ class Restored:
     """Records that retention removed before they were folded, at most: offsets between the fence and the log's start."""
     ahead: int
     """By how much the group's offset is above the fence. Not zero: someone reset the group; the fence decides."""
+    rebuilt: Rebuilt | None = None
+    """To be committed first, where the state was another release's."""
 
 
 class Restorer:
@@ -60,11 +63,19 @@ class Restorer:
         fold: Callable[[str, int], Fold],
         codec: Codec,
         places: Mapping[str, Place],
+        decode: Decode = Step.decode,
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self._fold, self._codec, self._places = fold, codec, places
+        self._decode = decode
+        self._rebuild: Rebuild | None = None
         self._healer: Healer | None = None
         self._stood: dict[TP, int] = {}
+
+    @property
+    def progress(self) -> str:
+        """What a restore that takes long is at, for a person; any thread may ask."""
+        return (self._rebuild and self._rebuild.progress) or "restoring state from the changelog"
 
     def restore(self, partitions: Collection[TP], cancelled: Callable[[], bool]) -> dict[TP, Restored]:
         """Waits until no transaction is open on the changelogs, reads them, and waits for what the fold wrote besides.
@@ -96,7 +107,12 @@ class Restorer:
             ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
             kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
             self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
-            return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
+            return {
+                tp: self._build(
+                    consumer, tp, kept[tp], group[tp], [o for o, raw in outputs.items() if raw == tp], check
+                )
+                for tp in partitions
+            }
         finally:
             consumer.close()
 
@@ -214,30 +230,33 @@ class Restorer:
         consumer.unassign()
         return kept
 
-    def _build(self, consumer: Consumer, tp: TP, kept: "Kept", group: int, check: "_Check") -> Restored:
+    def _build(
+        self, consumer: Consumer, tp: TP, kept: "Kept", group: int, outputs: Collection[TP], check: "_Check"
+    ) -> Restored:
         place = self._places[tp.topic]
         step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
         fence = kept.fence
-        if fence is not None and fence.state_version != step.fold.state_version:
-            raise Fatal(
-                Exit.RESTORE,
-                f"{place.changelog}[{tp.partition}] holds state of version {fence.state_version}, this release reads "
-                f"version {step.fold.state_version}: go back to the release before, or empty the partition: then all "
-                "that raw still holds is folded again, to the same ids",
-            )
-        keys = 0
-        for key, value in kept.values.items():
-            if (name := place.state_name(key)) is not None:
-                step.restore(name, value)
-                keys += 1
-        step.state.changed_bytes = 0
         low, high = self._watermarks(consumer, tp, check)
+        if fence is not None and fence.next_offset > high:
+            raise Fatal(Exit.TRUNCATED, truncated(tp, fence.next_offset, high))
+        rebuilt = None
+        if fence is not None and fence.state_version != step.fold.state_version:
+            lows = {o.topic: self._watermarks(consumer, o, check)[0] for o in outputs if o.topic in place.revised}
+            old = [key for key in kept.values if place.state_name(key) is not None]
+            self._rebuild = Rebuild(self._settings, place, step, fence, old, self._decode, check.wanted)
+            rebuilt = self._rebuild.run(low, lows)
+            self._rebuild = None
+        else:
+            for key, value in kept.values.items():
+                if (name := place.state_name(key)) is not None:
+                    step.restore(name, value)
+        keys = step.state.keys
+        step.state.changed_bytes = 0
         if fence is None:
             return Restored(step, low, None, keys, 0, 0)
-        if fence.next_offset > high:
-            raise Fatal(Exit.TRUNCATED, truncated(tp, fence.next_offset, high))
         start = max(fence.next_offset, low)
-        return Restored(step, start, fence, keys, start - fence.next_offset, max(0, group - fence.next_offset))
+        ahead = max(0, group - fence.next_offset)
+        return Restored(step, start, fence, keys, start - fence.next_offset, ahead, rebuilt)
 
     def _watermarks(self, consumer: Consumer, tp: TP, check: "_Check") -> tuple[int, int]:
         while True:
@@ -293,9 +312,13 @@ class _Check:
         self._cancelled, self._deadline = cancelled, deadline
         self._said: str | None = None
 
-    def __call__(self, waiting_for: str, pause: bool = True) -> None:
+    def wanted(self) -> None:
+        """Only whether it was cancelled: work that goes on may take its time."""
         if self._cancelled():
             raise Cancelled
+
+    def __call__(self, waiting_for: str, pause: bool = True) -> None:
+        self.wanted()
         if time.monotonic() > self._deadline:
             raise Fatal(Exit.RESTORE, f"{self._names}: not restored in time, waiting for {waiting_for}")
         if pause:

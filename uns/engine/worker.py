@@ -87,10 +87,10 @@ class Worker:
         self._places = {topic: Place(topic, prefix) for topic in topics}
         self._tick_s = tick_s
         self._ticker = Ticker(settings, clock, codec, self.name, shifts)
-        self._restorer = Restorer(settings, config, group, fold, codec, self._places)
         self._processor = Processor(
             Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
         )
+        self._restorer = Restorer(settings, config, group, fold, codec, self._places, self._processor.decode)
         self._transaction_thread = ThreadPoolExecutor(1, "transaction")
         self._restore_thread = ThreadPoolExecutor(1, "restore")
         self._pending: deque[Batch] = deque()
@@ -137,7 +137,7 @@ class Worker:
         """Why it does no work now."""
         if self._membership is None:
             return ["no partitions assigned yet"]
-        return ["restoring state from the changelog"] if self._restoring else []
+        return [self._restorer.progress] if self._restoring else []
 
     def _faust(self) -> faust.App:
         state = self._settings.state_dir / "faust"
@@ -288,12 +288,25 @@ class Worker:
                     partition.position = partition.next_offset
         need = membership.partitions - partitions.keys()
         if need:
-            restored = await asyncio.get_running_loop().run_in_executor(
-                self._restore_thread, self._restorer.restore, need, lambda: self._membership is not membership
+            loop = asyncio.get_running_loop()
+            restored = await loop.run_in_executor(
+                self._restore_thread,
+                self._restorer.restore,
+                need,
+                lambda: self._membership is not membership or self._stopping,
             )
-            for tp, found in restored.items():
-                self._report(tp, found)
-                partitions[tp] = Partition(found.step, found.next_offset, found.next_offset)
+            for tp, state in restored.items():
+                self._report(tp, state)
+                if state.rebuilt is not None:
+                    await loop.run_in_executor(
+                        self._transaction_thread,
+                        self._processor.commit_rebuilt,
+                        tp,
+                        state.step,
+                        state.rebuilt,
+                        membership,
+                    )
+                partitions[tp] = Partition(state.step, state.next_offset, state.next_offset)
         if self._membership is not membership:
             return
         self._partitions = partitions
@@ -323,7 +336,10 @@ class Worker:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None and not isinstance(error, Cancelled):
+        if isinstance(error, Fenced):
+            if self._restoring and not self._stopping:  # else a newer assignment has them
+                self._fenced(error)
+        elif error is not None and not isinstance(error, Cancelled):
             self._fail(error)
 
     def _report(self, tp: TP, found: Restored) -> None:

@@ -160,7 +160,7 @@ class Bottlenecks:
         self._watermark, self._touched, self._changed = watermark, [], True
         self._unsettle(range(look.floor // HOUR))
         self.past = {key: hour for key, hour in self.past.items() if key[1] * HOUR >= watermark - (LOOK + 2) * HOUR}
-        self.ledger.rest()
+        self.ledger.pack()
         return out
 
     def _forget(self, lo: int, hi: int) -> None:
@@ -229,12 +229,12 @@ class Bottlenecks:
 
     def let_go(self, before: int) -> None:
         """Forgets hours below the hour number `before`."""
-        for hour in self.ledger.prune(before):
+        for hour in self.ledger.expire(before):
             self._gone += [f"out|{hour}", f"add|{hour}"]
             self._changed = True
 
     def cool(self, before: int) -> None:
-        self.ledger.cool(before)
+        self.ledger.pack_before(before)
         self._changed = True
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
