@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from processors.output.ledger import Key, Ledger, content_of, withdrawn
+from processors.output.columns import content_of
+from processors.output.ledger import Key, Ledger, withdrawn
 from processors.output.withdrawal import emptied
 from schemas.records import Derived
 

@@ -101,3 +101,11 @@ def _values(count: int, how: int, values: Any) -> list[Any]:
 def _value(value: Any) -> Any:
     """Tuples travel as lists; each record has its own dict."""
     return tuple(value) if type(value) is list else dict(value) if type(value) is dict else value
+
+
+_BASE = ("started_at", "ended_at", "status", "revision")
+
+
+def content_of(record: Derived) -> dict[str, Any]:
+    """What a record says beside identity, interval, status and lineage."""
+    return {name: getattr(record, name) for name in FIELDS[type(record)] if name not in _BASE}

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from processors.output.columns import FIELDS, Row, unpack
+from processors.output.columns import content_of, unpack
 from processors.output.columns import pack as pack_columns
 from processors.output.identity import natural_id, revised
 from processors.units import HOUR, INF
@@ -169,9 +169,8 @@ class Ledger:
         known = self.get(kind, started_at)
         if known is None or withdrawn(known):
             return []
-        content = content_of(known) | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
-        revision = self.put(type(known), kind, started_at, started_at, True, inputs, **content)
+        revision = self.put(type(known), kind, started_at, started_at, True, inputs, **content_of(known) | nothing)
         self._unbegin(kind, started_at)
         return revision
 
@@ -182,16 +181,13 @@ class Ledger:
         for kind, started_at in sorted(due, key=lambda key: (key[1], key[0])):
             if kind.partition(".")[0] in kinds:
                 known = self._segments[started_at // HOUR].new[kind, started_at]  # what is open is never packed
-                content = content_of(known)
                 inputs = (known.inputs.first_offset, known.inputs.last_offset)
-                finals += self.put(type(known), kind, started_at, known.ended_at, True, inputs, **content)
+                finals += self.put(type(known), kind, started_at, known.ended_at, True, inputs, **content_of(known))
         return finals
 
     def starts(self, kind: str, start: int, end: int) -> list[int]:
         """Begins in [start, end) of the records of a kind that were not withdrawn."""
-        starts = self._starts.get(kind)
-        if starts is None:
-            return []
+        starts = self._starts.get(kind, ())
         return list(starts[bisect_left(starts, start) : bisect_left(starts, end)])
 
     def kinds(self) -> list[str]:
@@ -300,8 +296,7 @@ class Ledger:
         """A packed segment with what must be known of it unopened: the begins that were not withdrawn, the last ones."""
         segment = self._segments[hour]
         start, end = hour * HOUR, (hour + 1) * HOUR
-        begins = {kind: self.starts(kind, start, end) for kind in self._starts}
-        begins = {kind: [at - start for at in starts] for kind, starts in begins.items() if starts}
+        begins = {k: [at - start for at in ats] for k in self._starts if (ats := self.starts(k, start, end))}
         newest = {kind: at for kind, at in self._newest.items() if start <= at < end}
         return _encode((segment.packed, segment.count, begins, newest))
 
@@ -365,7 +360,6 @@ class Ledger:
 
     def _decode(self, data: bytes) -> dict[Key, Derived]:
         records: dict[Key, Derived] = {}
-        row: Row
         for row in unpack(data, self.dropped):
             started_at, revision = row.content["started_at"], row.content["revision"]
             records[row.kind, started_at] = row.cls(
@@ -399,14 +393,6 @@ class Ledger:
             self.lasting.pop(key, None)
         self._grown[hour] = None
         self._changed[hour] = None
-
-
-_BASE = ("started_at", "ended_at", "status", "revision")
-
-
-def content_of(record: Derived) -> dict[str, Any]:
-    """What a record says beside identity, interval, status and lineage."""
-    return {name: getattr(record, name) for name in FIELDS[type(record)] if name not in _BASE}
 
 
 def withdrawn(record: Derived) -> bool:

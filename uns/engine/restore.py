@@ -19,6 +19,7 @@ from faust.types import TP
 
 from processors.base import Fold
 from schemas.codec import Codec
+from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.hanging import Hanging
@@ -50,6 +51,32 @@ class Restored:
     """By how much the group's offset is above the fence. Not zero: someone reset the group; the fence decides."""
     rebuilt: Rebuilt | None = None
     """To be committed first, where the state was another release's."""
+
+
+def report(tp: TP, restored: Restored) -> None:
+    """Counts what a restore came to, and says what an operator should know."""
+    labels = (tp.topic, str(tp.partition))
+    metrics.restored_keys.labels(*labels).set(restored.keys)
+    metrics.fence.labels(*labels).set(restored.next_offset)
+    if restored.gap:
+        metrics.skipped.labels(*labels).inc(restored.gap)
+        log.error(
+            "retention removed records before they were folded",
+            topic=tp.topic,
+            partition=tp.partition,
+            first=restored.next_offset - restored.gap,
+            count=restored.gap,
+            do="raise the topic's retention.ms above the longest outage",
+        )
+    if restored.ahead:
+        metrics.group_ahead.labels(*labels).inc()
+        log.warning(
+            "the group's offset is above the fence; reading from the fence",
+            topic=tp.topic,
+            partition=tp.partition,
+            fence=restored.next_offset,
+            ahead=restored.ahead,
+        )
 
 
 class Restorer:
