@@ -22,7 +22,7 @@ from schemas.records import TYPES, Derived, Inputs, Sample, Samples, State, Tick
 from tests.harness.area import Area
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
-from uns.engine.replay import replay_log
+from uns.engine.expected import expected_messages
 from uns.engine.step import Place as TopicPlace
 from uns.engine.step import Step
 from uns.kafka.message import Message
@@ -161,7 +161,7 @@ class Plant(Area):
         total = 0
         for partition in range(self.partitions):
             step = Step(CountFold(), self.codec, TopicPlace(self.raw), partition)
-            expected = list(replay_log(step, self.written(MessageClass.RAW, partition)))
+            expected = list(expected_messages(step, self.written(MessageClass.RAW, partition)))
             for message_class in (MessageClass.STATE, MessageClass.QUARANTINE):
                 name = self.topic(message_class)
                 ours = [(m.key, m.value, m.headers) for m in expected if m.topic == name]

@@ -20,7 +20,7 @@ from topology.model.loader import load
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
-from uns.engine.replay import replay_log
+from uns.engine.expected import expected_messages
 from uns.engine.step import Fence, Step
 from uns.engine.step import Place as TopicPlace
 from uns.kafka.log import read
@@ -118,7 +118,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
     # Each worker tells the calendar when it takes over: two days back, today, and the days to come.
     assert len(told) % len(days) == 0
     assert 10 <= len(days) <= 12, days
-    expected = list(replay_log(Step(fold, codec, TopicPlace(raw), 0), log))
+    expected = list(expected_messages(Step(fold, codec, TopicPlace(raw), 0), log))
     total = {}
     for message_class in (*DERIVED, MessageClass.QUARANTINE):
         name = topic(area, message_class)

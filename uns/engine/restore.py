@@ -131,9 +131,11 @@ class Restorer:
             outputs = self._outputs(admin, partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
-            ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
+            ends = self._stable_ends(admin, changelogs, check, healer, lambda transaction: False)
             kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
-            self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
+            self._stable_ends(
+                admin, outputs, check, healer, lambda transaction: kept[outputs[transaction.partition]].has(transaction)
+            )
             return {
                 tp: self._build(
                     consumer, tp, kept[tp], group[tp], [o for o, raw in outputs.items() if raw == tp], check
@@ -169,7 +171,7 @@ class Restorer:
         worker that has lost them.
         """
         if self._healer is not None:
-            self._healer(standing, lambda found: found.transactional_id == worker)
+            self._healer(standing, lambda transaction: transaction.transactional_id == worker)
 
     def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
@@ -181,8 +183,8 @@ class Restorer:
         while True:
             try:
                 answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=ANSWER_S)
-                found = answer[self._group].result().topic_partitions
-                return {TP(p.topic, p.partition): p.offset for p in found}
+                offsets = answer[self._group].result().topic_partitions
+                return {TP(p.topic, p.partition): p.offset for p in offsets}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
                 admin = self._client()
@@ -222,12 +224,12 @@ class Restorer:
         while waiting := [log for log in logs if log not in stable]:
             try:
                 ends = _ends(admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
-                found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
+                offsets = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
             except KafkaException as error:
                 check(f"the log's end: {error.args[0].str()}")
                 admin = self._client()
                 continue
-            stable |= {log: offset for log, offset in found.items() if offset >= ends[log]}
+            stable |= {log: offset for log, offset in offsets.items() if offset >= ends[log]}
             if len(stable) < len(logs):
                 check("an open transaction of the worker before")
                 healer([log for log in waiting if log not in stable], committed)
@@ -318,7 +320,7 @@ class Kept:
         else:
             self.values[key] = value
 
-    def has(self, found: Hanging) -> bool:
+    def has(self, transaction: Hanging) -> bool:
         """Whether a transaction that hangs in an output is committed here.
 
         Its fence is the last record that it wrote, and no later worker has written one: it would have come by here
@@ -326,8 +328,8 @@ class Kept:
         """
         return (
             self.fence is not None
-            and self.fence.worker == found.transactional_id
-            and self._fenced_ms >= found.producer.last_timestamp_ms
+            and self.fence.worker == transaction.transactional_id
+            and self._fenced_ms >= transaction.producer.last_timestamp_ms
         )
 
 

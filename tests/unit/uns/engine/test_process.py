@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from schemas.records import Order, Sample, Samples, State, Tick, Value
 from tests.integration.engine_harness import CountFold, codec
 from uns.engine.config import EngineConfig
+from uns.engine.expected import expected_messages, expected_outputs
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
-from uns.engine.replay import replay, replay_log
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
 from uns.kafka.log import LogRecord
@@ -104,7 +104,7 @@ def test_any_grouping_and_any_crash_says_what_the_oracle_says(
             assert kafka.offsets[TP0] == partition.next_offset == end
         except Fatal:
             partition = kafka.restore()
-    assert kafka.messages == list(replay_log(Step(CountFold(), CODEC, Place(RAW), 0), log))
+    assert kafka.messages == list(expected_messages(Step(CountFold(), CODEC, Place(RAW), 0), log))
 
 
 def test_a_batch_that_went_missing_ends_the_worker() -> None:
@@ -143,7 +143,7 @@ def test_replay_gives_the_fold_s_own_words() -> None:
     inputs = [d for d in (step.decode(record(n, 0)) for n in range(3)) if isinstance(d.record, Samples)]
     from processors.base import Input
 
-    said = list(replay(CountFold(), [Input(d.path, RAW, 0, d.source.offset, d.record) for d in inputs]))  # type: ignore[arg-type]
+    said = list(expected_outputs(CountFold(), [Input(d.path, RAW, 0, d.source.offset, d.record) for d in inputs]))  # type: ignore[arg-type]
     assert [type(one) for one in said] == [State]
 
 
