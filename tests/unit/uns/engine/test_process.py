@@ -15,7 +15,8 @@ from uns.engine.config import EngineConfig
 from uns.engine.expected import expected_messages, expected_outputs
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
-from uns.engine.step import Fence, Place, Step
+from uns.engine.rebuild import Rebuilt
+from uns.engine.step import UNFINISHED, Fence, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Message
@@ -173,3 +174,29 @@ def test_budget_closes_and_opens() -> None:
 def test_a_rebalance_must_outlast_a_transaction() -> None:
     with pytest.raises(ValidationError, match="rebalance_timeout_s"):
         EngineConfig(rebalance_timeout_s=1, transaction_timeout_s=2)
+
+
+def test_a_rebuilt_state_counts_with_its_last_transaction_only() -> None:
+    place, committed = Place(RAW), list[tuple[list[Message], Mapping[TP, int]]]()
+
+    class Transactions(Log):
+        def commit(
+            self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+        ) -> None:
+            committed.append(([message for _, message in messages], offsets))
+
+    config = EngineConfig(group_mb=0.0001)
+    processor = Processor(Transactions(), config, system, "worker", (), lambda: False)
+    state = [Message(place.changelog, place.state_key(f"path/{n}"), bytes(60)) for n in range(9)]
+    gone = Message(place.changelog, place.state_key("gone"), None)
+    correction = Message("uns.acme.dallas.packaging.state", b"path", b"said")
+    rebuilt = Rebuilt([gone, *state], [correction], Fence(70, 0, state_version=9))
+    processor.commit_rebuilt(TP0, Step(CountFold(), CODEC, place, 0), rebuilt, MEMBERSHIP)
+    first, *middle, last = [messages for messages, _ in committed]
+    fences = [msgspec.msgpack.decode(group[-1].value or b"", type=Fence) for group in (first, last)]
+    assert [fence.state_version for fence in fences] == [UNFINISHED, CountFold.state_version]
+    assert [fence.next_offset for fence in fences] == [70, 70]
+    assert len(middle) > 2
+    assert [message for group in middle for message in group] == [gone, *state]
+    assert last[:-1] == [correction]
+    assert all(offsets == {TP0: 70} for _, offsets in committed)
