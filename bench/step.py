@@ -5,7 +5,7 @@ A path's last value and the offset it came with are its state. A sample with ano
 in the input's order, and every engine must write the same bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -53,6 +53,7 @@ class ChangeFold:
     """
 
     state_version = 1
+    horizon_us = 0
     watermark = 0
 
     def __init__(self, tells: bool = True) -> None:
@@ -78,3 +79,11 @@ class ChangeFold:
 
     def restore(self, key: str, value: bytes) -> None:
         self._last[key] = msgspec.msgpack.decode(value, type=Last)
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        return {}
+
+    def adopt(self, published: Iterable[Derived], since: int, trimmed: Collection[str]) -> list[Derived]:
+        """What it says depends on the log alone and is never revised."""
+        return []

@@ -1,6 +1,6 @@
 """What a fold takes and gives. The engine, the replay and `uns fold` all drive the same functions through this."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,4 +51,24 @@ class Fold(Protocol):
 
     def restore(self, key: str, value: bytes) -> None:
         """Put back one key that `changes` once gave. Keys may come in any order, before the first `step`."""
+        ...
+
+    def adopt(self, published: Iterable[Derived], since: int, trimmed: Collection[str]) -> list[Derived]:
+        """Goes on from what was published, after steps whose outputs were not; returns what is to be published.
+
+        `published`: the newest revision of each record, in any order. Where the steps gave something else, that is said
+        as a revision after the published one. What begins before `since` (event time, µs) stays as published: the log
+        does not reach back to all that it rests on. Of the message classes in `trimmed` not all that was published is
+        known.
+        """
+        ...
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Restored records of types that this release has not, by type, so far: they are left out."""
+        ...
+
+    @property
+    def horizon_us(self) -> int:
+        """How far before the newest tick an input may still change what was said, and so how much log a fold needs."""
         ...

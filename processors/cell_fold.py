@@ -81,7 +81,7 @@ class CellFold:
             view.said += derivations[n].snapshot(cell, view)
         cell.watermark = watermark
         cell.fresh = cell.awaited = False
-        cell.ledger.rest()
+        cell.ledger.pack()
         return view.said
 
     def _due(self, moment: Moment) -> bool:

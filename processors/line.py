@@ -30,7 +30,7 @@ after each derivation has noted what it must know of it. `cell.store` says how a
 """
 
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
 from processors.base import Input, Rejection
@@ -38,21 +38,26 @@ from processors.cell import store
 from processors.cell.cell import Cell
 from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
+from processors.derive.order import OF_CELL, OF_LINE
 from processors.inputs.facts import EARLIEST, LATEST, addressed, fault, unknown_alert
 from processors.inputs.line_facts import LineFacts
 from processors.line_state import LineState
-from processors.output.ledger import Ledger
+from processors.output.adoption import adopt
+from processors.output.identity import parse
+from processors.output.ledger import Key, Ledger
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import Names
 from processors.timeline.view import Moment
 from processors.units import HOUR
 from schemas.records import (
     Acknowledge,
+    Current,
     Derived,
     Inputs,
     Inspection,
     Lot,
     Order,
+    Quality,
     Raw,
     Reason,
     Samples,
@@ -70,6 +75,11 @@ SAVE = 120_000_000
 """Event time (µs) after which the running hour's samples are saved packed, so that a restart reads few one by one."""
 
 Output = Derived | Rejection
+
+CELL_RECORDS = tuple({kind for derivation in OF_CELL for kind in derivation.records} - {Current})
+"""Types of records that a cell's ledger keeps; a snapshot is never looked back on."""
+LINE_RECORDS = tuple({kind for derivation in OF_LINE for kind in derivation.records})
+"""Types of records that a line's ledger keeps."""
 
 
 class LineFold:
@@ -92,6 +102,7 @@ class LineFold:
         self._flush = round(time.provisional_s * 1_000_000)
         self._flush_kpi = round(time.kpi_s * 1_000_000)
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
+        self.dropped: dict[str, int] = {}
         self._lines: dict[str, LineState] = {}
         for path in dict.fromkeys(cell.at(Level.LINE) for cell in plant.cells()):
             line = LineFacts(path, plant)
@@ -110,6 +121,10 @@ class LineFold:
         """Whether the state restored is of a KPI definition that said something else."""
         self._dormant: dict[str, Dormant] = {}
         """Cells restored and not loaded yet; their paths are in `_order`."""
+
+    @property
+    def horizon_us(self) -> int:
+        return self._horizon
 
     @property
     def watermark(self) -> int:
@@ -259,7 +274,7 @@ class LineFold:
         return fold
 
     def _ledger(self, path: str) -> Ledger:
-        return Ledger(path, self._label, self._topic, self._partition)
+        return Ledger(path, self._label, self._topic, self._partition, self.dropped)
 
     def _evict(self, moment: Moment) -> None:
         """Forgets what no record inside the horizon can need."""
@@ -298,6 +313,38 @@ class LineFold:
         return store.encode(
             store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint, self._logged)
         )
+
+    def adopt(self, published: Iterable[Derived], since: int, trimmed: Collection[str]) -> list[Derived]:
+        floor = max(self._oldest, 0) // HOUR * HOUR
+        newest: dict[str, dict[Key, Derived]] = {}
+        for record in published:
+            if record.definition == self._label and self._keeps(record):
+                newest.setdefault(record.path, {})[parse(record.natural_id)] = record
+        out: list[Derived] = []
+        lasting = {
+            path
+            for path, records in newest.items()
+            if any(record.ended_at is None or record.ended_at > floor for record in records.values())
+        }
+        for path in sorted(lasting | set(self._order) | self._lines.keys()):
+            records = newest.get(path, {})
+            if path in self._lines:
+                out += self._lines[path].adopt(records, floor, since, trimmed)
+            elif (fold := self._cell(path)) is not None:
+                out += adopt(fold.cell.ledger, records, floor, since, trimmed)
+                self._changed[path] = fold
+        return out
+
+    def _keeps(self, record: Derived) -> bool:
+        """Whether a ledger has it. Others speak of our paths, too: roll-ups of lines, and pilots."""
+        if record.path in self._lines:
+            return isinstance(record, LINE_RECORDS)
+        equipment = self._types.get(record.path)
+        if equipment is None or not isinstance(record, CELL_RECORDS):
+            return False
+        # Points of a tag are kept with its chart, which has taken them again.
+        tag = equipment.tags.get(record.characteristic) if isinstance(record, Quality) else None
+        return tag is None or tag.role != "characteristic" or parse(record.natural_id)[0].count(".") > 1
 
     def restore(self, key: str, value: bytes) -> None:
         self._restored[key] = value

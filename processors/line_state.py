@@ -1,6 +1,6 @@
 """One line: what is told about it, its cells that have been heard of, and what derives records of the line itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from processors.cell import store
 from processors.cell_fold import CellFold
@@ -9,7 +9,8 @@ from processors.derive.order import OF_LINE
 from processors.inputs.facts import Fact, Told, ToldFacts, span
 from processors.inputs.line_facts import LineFacts
 from processors.inputs.schedule import Schedule
-from processors.output.ledger import Ledger
+from processors.output.adoption import adopt
+from processors.output.ledger import Key, Ledger
 from processors.timeline.view import Moment
 from processors.units import HOUR, INF
 from schemas.records import Derived, Order, Shift
@@ -36,7 +37,7 @@ class LineState:
         out: list[Derived] = []
         for derivation in self.derivations:
             out += derivation.derive(cells, schedule, moment)
-        self._ledger.rest()
+        self._ledger.pack()
         return out
 
     def tell(self, cell: CellFold | None, fact: Fact, before: Told | None) -> list[CellFold]:
@@ -62,13 +63,19 @@ class LineState:
             fold.cell.touch(since, until)
         return touched
 
+    def adopt(
+        self, published: Mapping[Key, Derived], floor: int, since: int, trimmed: Collection[str]
+    ) -> list[Derived]:
+        """Takes what was published of the line itself for its past, as `LineFold.adopt` does."""
+        return adopt(self._ledger, published, floor, since, trimmed)
+
     # --- memory
 
     def evict(self, floor: int) -> None:
         """Forgets what no record of the line inside the horizon can need: the time before `floor` (a full hour, µs)."""
         for derivation in self.derivations:
             derivation.expire(floor)
-        for hour in self._ledger.prune(floor // HOUR):
+        for hour in self._ledger.expire(floor // HOUR):
             self._gone.update((f"out|{hour}", f"add|{hour}"))
 
     def expire_facts(self, floor: int) -> Iterator[str]:
@@ -84,7 +91,7 @@ class LineState:
 
     def pack(self, before: int) -> None:
         """Packs published records of hours below the hour number `before`."""
-        self._ledger.cool(before)
+        self._ledger.pack_before(before)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """State keys (what follows `path|`) that changed since the last call, but for facts and cells."""

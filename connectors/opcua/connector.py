@@ -1,6 +1,7 @@
 """The OPC UA connection: one subscription for all tags, a watchdog, and history for what was missed."""
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator

@@ -319,7 +319,7 @@ class Cell:
             self.sums.carry_over(self.schedule, self._running(floor), first, before, now, watermark)
         for series in self.series.values():
             self.gone.update(f"hour|{hour}" for hour in series.evict(before))
-        for hour in self.ledger.prune(before):
+        for hour in self.ledger.expire(before):
             self.gone.update((f"out|{hour}", f"add|{hour}"))
         self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
         self.timeline.life.evict(floor)
@@ -339,7 +339,7 @@ class Cell:
         for series in self.series.values():
             self.packed_hours.update(series.pack(before))
         self.gone.update(f"new|{number}" for number in self.journal.drop(before))
-        self.ledger.cool(before)
+        self.ledger.pack_before(before)
 
     def condense(self) -> bool:
         """Has the hours of full chunks saved packed in their place; True where there are any."""

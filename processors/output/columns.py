@@ -1,4 +1,8 @@
-"""Derived records as compressed columns: what records of one kind have in common is said once, numbers by difference."""
+"""Derived records as compressed columns: what records of one kind have in common is said once, numbers by difference.
+
+What is packed names its types and their fields, so that another release can read it: a field that it lacks gets its
+default, a field or a type that is gone is left out. A field that is new and has no default needs a new `state_version`.
+"""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -8,6 +12,7 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
+from processors.output.words import DICTIONARY
 from schemas.records import DERIVED_TYPES, Derived
 
 
@@ -16,12 +21,12 @@ def _holds_records(hint: Any) -> bool:
     return bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], msgspec.Struct)
 
 
-_TYPES = list(DERIVED_TYPES)
+_TYPES: dict[str, type[Derived]] = {cls.__name__: cls for cls in DERIVED_TYPES}
 _SHARED = ("id", "path", "definition", "inputs")
-FIELDS = {cls: tuple(name for name in cls.__struct_fields__ if name not in _SHARED) for cls in _TYPES}
+FIELDS = {cls: tuple(name for name in cls.__struct_fields__ if name not in _SHARED) for cls in DERIVED_TYPES}
 """What a record says beside its identity and lineage."""
 
-_NESTED = {cls: {name: hint for name, hint in get_type_hints(cls).items() if _holds_records(hint)} for cls in _TYPES}
+_NESTED = {cls: {name: hint for name, hint in get_type_hints(cls).items() if _holds_records(hint)} for cls in FIELDS}
 """Fields that are lists of records."""
 
 SAME, CLIMBS, PLAIN = 0, 1, 2
@@ -39,31 +44,41 @@ class Row(NamedTuple):
     content: dict[str, Any]
 
 
-def encode(records: Iterable[tuple[str, Derived]]) -> bytes:
+def pack(records: Iterable[tuple[str, Derived]]) -> bytes:
     """Records with their kinds; all of one kind are of one type."""
     by_kind: dict[str, list[Derived]] = {}
     for kind, record in records:
         by_kind.setdefault(kind, []).append(record)
     groups = []
-    for kind, found in by_kind.items():
-        found.sort(key=lambda record: record.started_at)
-        cls = type(found[0])
+    fields: dict[str, tuple[str, ...]] = {}
+    for kind, same_kind in by_kind.items():
+        same_kind.sort(key=lambda record: record.started_at)
+        cls = type(same_kind[0])
+        fields[cls.__name__] = FIELDS[cls]
         columns = [
-            _column([record.inputs.first_offset for record in found]),
-            _column([record.inputs.last_offset - record.inputs.first_offset for record in found]),
-            *(_column([getattr(record, field) for record in found]) for field in FIELDS[cls]),
+            _column([record.inputs.first_offset for record in same_kind]),
+            _column([record.inputs.last_offset - record.inputs.first_offset for record in same_kind]),
+            *(_column([getattr(record, field) for record in same_kind]) for field in FIELDS[cls]),
         ]
-        groups.append((kind, _TYPES.index(cls), len(found), columns))
-    return zlib.compress(_encoder.encode(groups), 6)
+        groups.append((kind, cls.__name__, len(same_kind), columns))
+    deflate = zlib.compressobj(6, zdict=DICTIONARY)
+    return deflate.compress(_encoder.encode((fields, groups))) + deflate.flush()
 
 
-def decode(data: bytes) -> Iterator[Row]:
-    for kind, number, count, columns in _decoder.decode(zlib.decompress(data)):
-        cls = _TYPES[number]
+def unpack(data: bytes, dropped: dict[str, int]) -> Iterator[Row]:
+    """What `pack` gave, here or in another release. Records of a type that is gone are counted in `dropped`, by name."""
+    fields, groups = _decoder.decode(zlib.decompressobj(zdict=DICTIONARY).decompress(data))
+    for kind, name, count, columns in groups:
+        cls = _TYPES.get(name)
+        if cls is None:
+            dropped[name] = dropped.get(name, 0) + count
+            continue
         first, length, *rest = (_values(count, how, values) for how, values in columns)
+        known = [(field, values) for field, values in zip(fields[name], rest, strict=True) if field in FIELDS[cls]]
+        nested = [(field, inner) for field, inner in _NESTED[cls].items() if field in fields[name]]
         for n in range(count):
-            content = {field: _value(values[n]) for field, values in zip(FIELDS[cls], rest, strict=True)}
-            for field, inner in _NESTED[cls].items():
+            content = {field: _value(values[n]) for field, values in known}
+            for field, inner in nested:
                 content[field] = msgspec.convert(content[field], inner)
             yield Row(kind, cls, first[n], first[n] + length[n], content)
 
@@ -86,3 +101,11 @@ def _values(count: int, how: int, values: Any) -> list[Any]:
 def _value(value: Any) -> Any:
     """Tuples travel as lists; each record has its own dict."""
     return tuple(value) if type(value) is list else dict(value) if type(value) is dict else value
+
+
+_BASE = ("started_at", "ended_at", "status", "revision")
+
+
+def content_of(record: Derived) -> dict[str, Any]:
+    """What a record says beside identity, interval, status and lineage."""
+    return {name: getattr(record, name) for name in FIELDS[type(record)] if name not in _BASE}

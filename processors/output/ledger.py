@@ -4,7 +4,7 @@
 corrected for any change after that. A record that should never have been is withdrawn: a revision with
 `ended_at == started_at` and nothing in it.
 
-Records rest as bytes, an hour's together; only what is open or new is held as records, until there is enough to pack.
+Records are kept packed, an hour's together; only what is open or new is held as records, until there is enough to pack.
 """
 
 from array import array
@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from processors.output.columns import FIELDS, Row, decode, encode
+from processors.output.columns import content_of, unpack
+from processors.output.columns import pack as pack_columns
 from processors.output.identity import natural_id, revised
 from processors.units import HOUR, INF
 from schemas.records import Derived, Inputs
@@ -47,23 +48,28 @@ class Ledger:
     __slots__ = (
         "_changed",
         "_grown",
+        "_loaded",
         "_newest",
         "_partition",
         "_recent",
         "_repacked",
         "_segments",
         "_starts",
-        "_thawed",
         "_topic",
         "definition",
+        "dropped",
         "lasting",
         "open",
         "path",
     )
 
-    def __init__(self, path: str, definition: str, topic: str, partition: int) -> None:
+    def __init__(
+        self, path: str, definition: str, topic: str, partition: int, dropped: dict[str, int] | None = None
+    ) -> None:
+        """`dropped`: where records of a type that this release has not are counted when they are loaded, by type."""
         self.path = path
         self.definition = definition
+        self.dropped = {} if dropped is None else dropped
         self._topic = topic
         self._partition = partition
         self._segments: dict[int, Segment] = {}
@@ -72,14 +78,14 @@ class Ledger:
         """The last begin of each kind, withdrawn ones too."""
         self._recent: dict[str, Derived] = {}
         """The record of each kind last put or asked for."""
-        self._thawed: dict[int, dict[Key, Derived]] = {}
-        """Hours unpacked since the last `rest`."""
+        self._loaded: dict[int, dict[Key, Derived]] = {}
+        """Hours unpacked since the last `pack`."""
         self.open: dict[Key, int | None] = {}
         """Records still provisional → their ended_at."""
         self.lasting: dict[Key, None] = {}
         """Records without an end. This and what follows are sets; an empty dict takes a third of an empty set's memory."""
         self._grown: dict[int, None] = {}
-        """Hours with a record put since the last `rest`."""
+        """Hours with a record put since the last `pack`."""
         self._changed: dict[int, None] = {}
         """Hours whose new records differ from those saved."""
         self._repacked: dict[int, None] = {}
@@ -97,12 +103,12 @@ class Ledger:
         segment = self._segments.get(started_at // HOUR)
         if segment is None:
             return None
-        found = segment.new.get((kind, started_at))
-        if found is None and segment.packed is not None:
-            found = self._thaw(started_at // HOUR, segment).get((kind, started_at))
-        if found is not None:
-            self._recent[kind] = found
-        return found
+        record = segment.new.get((kind, started_at))
+        if record is None and segment.packed is not None:
+            record = self._load(started_at // HOUR, segment).get((kind, started_at))
+        if record is not None:
+            self._recent[kind] = record
+        return record
 
     def put(
         self,
@@ -163,32 +169,25 @@ class Ledger:
         known = self.get(kind, started_at)
         if known is None or withdrawn(known):
             return []
-        content = {name: getattr(known, name) for name in FIELDS[type(known)] if name not in _BASE} | nothing
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
-        found = self.put(type(known), kind, started_at, started_at, True, inputs, **content)
-        starts = self._starts[kind]
-        i = bisect_left(starts, started_at)
-        if i < len(starts) and starts[i] == started_at:
-            del starts[i]
-        return found
+        revision = self.put(type(known), kind, started_at, started_at, True, inputs, **content_of(known) | nothing)
+        self._unbegin(kind, started_at)
+        return revision
 
     def finalise(self, watermark: int, kinds: tuple[str, ...]) -> list[Derived]:
         """Closes the records of these kinds (first words) whose end the watermark has passed."""
         due = [key for key, end in self.open.items() if end is not None and end <= watermark]
-        found: list[Derived] = []
+        finals: list[Derived] = []
         for kind, started_at in sorted(due, key=lambda key: (key[1], key[0])):
             if kind.partition(".")[0] in kinds:
                 known = self._segments[started_at // HOUR].new[kind, started_at]  # what is open is never packed
-                content = {name: getattr(known, name) for name in FIELDS[type(known)] if name not in _BASE}
                 inputs = (known.inputs.first_offset, known.inputs.last_offset)
-                found += self.put(type(known), kind, started_at, known.ended_at, True, inputs, **content)
-        return found
+                finals += self.put(type(known), kind, started_at, known.ended_at, True, inputs, **content_of(known))
+        return finals
 
     def starts(self, kind: str, start: int, end: int) -> list[int]:
         """Begins in [start, end) of the records of a kind that were not withdrawn."""
-        starts = self._starts.get(kind)
-        if starts is None:
-            return []
+        starts = self._starts.get(kind, ())
         return list(starts[bisect_left(starts, start) : bisect_left(starts, end)])
 
     def kinds(self) -> list[str]:
@@ -207,9 +206,9 @@ class Ledger:
         i = bisect_right(starts, at) if starts else 0
         return starts[i] if starts and i < len(starts) else None
 
-    def rest(self) -> None:
+    def pack(self) -> None:
         """Packs what has piled up; once after each refresh of the cell."""
-        self._thawed.clear()
+        self._loaded.clear()
         held = self.open.keys() | self.lasting.keys()  # never packed
         for hour in self._grown:
             segment = self._segments.get(hour)
@@ -219,40 +218,69 @@ class Ledger:
                 self._pack(hour, segment)
         self._grown.clear()
 
-    def cool(self, before: int) -> None:
-        """Packs hours below the hour number `before`."""
+    def pack_before(self, before: int) -> None:
+        """Packs all hours below the hour number `before`."""
         for hour, segment in self._segments.items():
             if hour < before and segment.new:
                 self._pack(hour, segment)
-        self._thawed.clear()
+        self._loaded.clear()
 
-    def prune(self, before: int) -> list[int]:
-        """Forgets segments below the hour number `before` whose records all ended before it; returns their hours."""
+    def expire(self, before: int) -> list[int]:
+        """Drops segments below the hour number `before` whose records all ended before it; returns their hours."""
         edge = before * HOUR
         gone = []
         for hour in sorted(hour for hour in self._segments if hour < before):
             segment = self._segments[hour]
-            records = self._thaw(hour, segment) | segment.new
+            records = self._load(hour, segment) | segment.new
             if all(
                 r.ended_at is not None and r.ended_at <= edge and key not in self.open for key, r in records.items()
             ):
                 for kind, started_at in records:
-                    starts = self._starts.get(kind)
-                    if starts and (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
-                        del starts[i]
+                    self._unbegin(kind, started_at)
                     if self._newest.get(kind) == started_at:
                         del self._newest[kind]
                     recent = self._recent.get(kind)
                     if recent is not None and recent.started_at == started_at:
                         del self._recent[kind]
-                    if not starts:
+                    if not self._starts.get(kind):
                         self._starts.pop(kind, None)
                 del self._segments[hour]
                 for marks in (self._changed, self._repacked, self._grown):
                     marks.pop(hour, None)
                 gone.append(hour)
-        self._thawed.clear()
+        self._loaded.clear()
         return gone
+
+    def records(self) -> dict[Key, Derived]:
+        """Everything there is, unpacked."""
+        everything: dict[Key, Derived] = {}
+        for hour, segment in self._segments.items():
+            everything |= self._load(hour, segment) | segment.new
+        self._loaded.clear()
+        return everything
+
+    def adopt(self, kind: str, record: Derived) -> None:
+        """Takes a record that was published for the newest of its revisions, whatever is known of it."""
+        self._store(kind, record)
+        if withdrawn(record):
+            self._unbegin(kind, record.started_at)
+
+    def drop(self, kind: str, started_at: int) -> None:
+        """Removes a record as if it had never been put."""
+        key, hour = (kind, started_at), started_at // HOUR
+        segment = self._segments[hour]
+        if key not in segment.new:  # packed: its hour is unpacked, and packed again once enough has piled up
+            segment.new = self._load(hour, segment) | segment.new
+            segment.packed, segment.count = None, 0
+            self._loaded.pop(hour, None)
+            self._repacked[hour] = None
+        del segment.new[key]
+        self._unbegin(kind, started_at)
+        self._recent.pop(kind, None)
+        self.open.pop(key, None)
+        self.lasting.pop(key, None)
+        self._grown[hour] = None
+        self._changed[hour] = None
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """State keys (what follows `path|`) that differ from the last save; clears the marks."""
@@ -268,8 +296,7 @@ class Ledger:
         """A packed segment with what must be known of it unopened: the begins that were not withdrawn, the last ones."""
         segment = self._segments[hour]
         start, end = hour * HOUR, (hour + 1) * HOUR
-        begins = {kind: self.starts(kind, start, end) for kind in self._starts}
-        begins = {kind: [at - start for at in found] for kind, found in begins.items() if found}
+        begins = {k: [at - start for at in ats] for k in self._starts if (ats := self.starts(k, start, end))}
         newest = {kind: at for kind, at in self._newest.items() if start <= at < end}
         return _encode((segment.packed, segment.count, begins, newest))
 
@@ -278,8 +305,8 @@ class Ledger:
         segment = self._segments[hour] = Segment()
         if packed is not None:
             segment.packed, segment.count, begins, newest = _decode(packed)
-            for kind, found in begins.items():
-                for at in found:
+            for kind, starts in begins.items():
+                for at in starts:
                     self._begin(kind, hour * HOUR + at)
             for kind, at in newest.items():
                 self._newest[kind] = max(self._newest.get(kind, at), at)
@@ -287,9 +314,7 @@ class Ledger:
             segment.new = self._decode(new)
         for (kind, started_at), record in segment.new.items():
             if withdrawn(record):
-                starts = self._starts.get(kind, array("q"))
-                if (i := bisect_left(starts, started_at)) < len(starts) and starts[i] == started_at:
-                    del starts[i]
+                self._unbegin(kind, started_at)
             else:
                 self._begin(kind, started_at)
             self._newest[kind] = max(self._newest.get(kind, started_at), started_at)
@@ -305,12 +330,17 @@ class Ledger:
         elif starts[i := bisect_left(starts, at)] != at:
             starts.insert(i, at)
 
-    def _thaw(self, hour: int, segment: Segment) -> dict[Key, Derived]:
+    def _unbegin(self, kind: str, at: int) -> None:
+        starts = self._starts.get(kind)
+        if starts and (i := bisect_left(starts, at)) < len(starts) and starts[i] == at:
+            del starts[i]
+
+    def _load(self, hour: int, segment: Segment) -> dict[Key, Derived]:
         if segment.packed is None:
             return {}
-        if hour not in self._thawed:
-            self._thawed[hour] = self._decode(segment.packed)
-        return self._thawed[hour]
+        if hour not in self._loaded:
+            self._loaded[hour] = self._decode(segment.packed)
+        return self._loaded[hour]
 
     def _pack(self, hour: int, segment: Segment) -> None:
         """Packs what is neither open nor without an end: a corrected record may lack its end, too."""
@@ -321,26 +351,25 @@ class Ledger:
         records = (self._decode(segment.packed) if segment.packed is not None else {}) | closed
         segment.new = {key: record for key, record in segment.new.items() if key in held}
         segment.packed, segment.count = self._encode(records), len(records)
-        self._thawed.pop(hour, None)
+        self._loaded.pop(hour, None)
         self._repacked[hour] = None
         self._changed[hour] = None
 
     def _encode(self, records: dict[Key, Derived]) -> bytes:
-        return encode((kind, record) for (kind, _), record in records.items())
+        return pack_columns((kind, record) for (kind, _), record in records.items())
 
     def _decode(self, data: bytes) -> dict[Key, Derived]:
-        found: dict[Key, Derived] = {}
-        row: Row
-        for row in decode(data):
+        records: dict[Key, Derived] = {}
+        for row in unpack(data, self.dropped):
             started_at, revision = row.content["started_at"], row.content["revision"]
-            found[row.kind, started_at] = row.cls(
+            records[row.kind, started_at] = row.cls(
                 id=revised(self.natural_id(row.kind, started_at), revision),
                 path=self.path,
                 definition=self.definition,
                 inputs=Inputs(self._topic, self._partition, row.first_offset, row.last_offset),
                 **row.content,
             )
-        return found
+        return records
 
     def _store(self, kind: str, record: Derived) -> None:
         hour = record.started_at // HOUR
@@ -364,9 +393,6 @@ class Ledger:
             self.lasting.pop(key, None)
         self._grown[hour] = None
         self._changed[hour] = None
-
-
-_BASE = ("started_at", "ended_at", "status", "revision")
 
 
 def withdrawn(record: Derived) -> bool:

@@ -15,7 +15,7 @@ from tests.harness.area import Area
 from tests.torture.load import NUMBER
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
-from uns.engine.replay import replay_log
+from uns.engine.expected import expected_messages
 from uns.engine.step import Fence, Place, Step
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Headers, Message
@@ -120,7 +120,7 @@ class _Partition:
         log = [record for record in raw if record.offset < end]
         self._rest(raw[len(log) :], end)
         verdict.records += len(log)
-        expected = list(replay_log(self._step, log))
+        expected = list(expected_messages(self._step, log))
         quarantine: list[LogRecord] = []
         for message_class in (*DERIVED, MessageClass.QUARANTINE):
             name = self._area.topic(message_class)

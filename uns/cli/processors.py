@@ -31,7 +31,8 @@ def processors(
     from uns.engine.calendar import ShiftPlan
     from uns.engine.config import EngineConfig
     from uns.engine.service import serve
-    from uns.engine.worker import Worker, check_topics
+    from uns.engine.topics import check_topics
+    from uns.engine.worker import Worker
     from uns.model.plant import load_plant
     from uns.registry.client import RegistryUnavailable
     from uns.runtime.clock import from_spec

@@ -31,8 +31,8 @@ class ShiftPlan:
         lines = self._lines.get((topic, partition), [])
         # An hour short of the horizon: what the fold would find too late is not told.
         oldest = now - self._horizon + HOUR
-        found = {
+        shifts_by_calendar = {
             name: [s for s in self._calendars[name].between(oldest, now + AHEAD) if s.ended_at > oldest]
             for name in dict.fromkeys(name for _, name in lines)
         }
-        return ((line, shift) for line, name in lines for shift in found[name])
+        return ((line, shift) for line, name in lines for shift in shifts_by_calendar[name])

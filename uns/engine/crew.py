@@ -57,7 +57,9 @@ class Crew:
 
     def live(self) -> list[str]:
         """Why all of them should be started anew."""
-        return [f"{one.name} failed too often" for one in self._supervisor.status() if one.state is State.GAVE_UP]
+        return [
+            f"{status.name} failed too often" for status in self._supervisor.status() if status.state is State.GAVE_UP
+        ]
 
     def ready(self) -> list[str]:
         """Which workers do no work now, and why."""

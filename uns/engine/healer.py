@@ -51,10 +51,10 @@ class Healer:
                 **security(self._settings),
             ) as admin:
                 look = admin.look(self._partitions)
-                found = hanging(self._earlier, look, self._group) if self._earlier is not None else ()
-                for one in sorted(found, key=lambda one: self._partitions.index(one.partition)):
-                    if one.partition in waiting:
-                        self._end(admin, one, committed(one))
+                hung = hanging(self._earlier, look, self._group) if self._earlier is not None else ()
+                for transaction in sorted(hung, key=lambda transaction: self._partitions.index(transaction.partition)):
+                    if transaction.partition in waiting:
+                        self._end(admin, transaction, committed(transaction))
                 self._earlier = look
         except AuthorizationError as error:
             self._say(
@@ -66,19 +66,19 @@ class Healer:
             self._say("Kafka does not say whether a transaction hangs", error, "it is asked again")
         self._next = time.monotonic() + self._every_s
 
-    def _end(self, admin: "Admin", found: Hanging, commit: bool) -> None:
-        admin.mark(found, commit)
+    def _end(self, admin: "Admin", transaction: Hanging, commit: bool) -> None:
+        admin.mark(transaction, commit)
         outcome = "committed" if commit else "aborted"
         metrics.hanging_transactions.labels(outcome).inc()
         log.warning(
             "ended a transaction that its coordinator had forgotten",
-            topic=found.partition.topic,
-            partition=found.partition.partition,
-            start_offset=found.producer.start_offset,
+            topic=transaction.partition.topic,
+            partition=transaction.partition.partition,
+            start_offset=transaction.producer.start_offset,
             outcome=outcome,
-            transactional_id=found.transactional_id,
-            producer_id=found.producer.id,
-            producer_epoch=found.producer.epoch,
+            transactional_id=transaction.transactional_id,
+            producer_id=transaction.producer.id,
+            producer_epoch=transaction.producer.epoch,
             waited_s=round(time.monotonic() - self._began, 1),
         )
 

@@ -24,11 +24,11 @@ class Admin(KafkaAdminClient):  # type: ignore[misc]
                     p.coordinator_epoch,
                     p.current_transaction_start_offset,
                 )
-                for p in found.active_producers
+                for p in described_partition.active_producers
             ]
-            for where, found in described.items()
+            for where, described_partition in described.items()
         }
-        ids = sorted({p.id for found in producers.values() for p in found if p.start_offset >= 0})
+        ids = sorted({p.id for active in producers.values() for p in active if p.start_offset >= 0})
         if not ids:
             return Look(producers, {})
         listed = self.list_transactions(producer_id_filters=ids)
@@ -39,15 +39,17 @@ class Admin(KafkaAdminClient):  # type: ignore[misc]
         }
         return Look(producers, transactions)
 
-    def mark(self, found: Hanging, commit: bool) -> None:
+    def mark(self, transaction: Hanging, commit: bool) -> None:
         """Writes the marker that is missing: the client's own `abort_transaction`, which can commit as well."""
-        producer = found.producer
-        spec = AbortTransactionSpec(found.partition, producer.id, producer.epoch, max(0, producer.coordinator_epoch))
+        producer = transaction.producer
+        spec = AbortTransactionSpec(
+            transaction.partition, producer.id, producer.epoch, max(0, producer.coordinator_epoch)
+        )
         request = self._abort_transaction_request(spec)
         request.markers[0].transaction_result = commit
 
         async def send() -> Any:
-            leader = next(iter(await self._async_get_leader_for_partitions([found.partition])))
+            leader = next(iter(await self._async_get_leader_for_partitions([transaction.partition])))
             return await self._manager.send(request, node_id=leader)
 
         self._abort_transaction_process_response(self._manager.run(send), spec)

@@ -36,6 +36,16 @@ kept_partitions = Counter("uns_engine_kept_partitions", "partitions that went on
 generation = Gauge("uns_engine_generation", "the consumer group's generation as this worker joined it")
 partitions = Gauge("uns_engine_partitions", "partitions that this worker owns and has restored")
 restored_keys = Gauge("uns_engine_restored_keys", "state keys read at the last restore", _PARTITION)
+rebuilds = Counter("uns_engine_rebuilds", "partitions whose state was rebuilt from raw", ["topic"])
+rebuilds_cut = Counter("uns_engine_rebuilds_cut", "rebuilds for which retention had removed the log's begin", ["topic"])
+rebuild_offsets = Gauge("uns_engine_rebuild_offsets", "offsets of raw that the running rebuild goes over", _PARTITION)
+rebuild_done = Gauge("uns_engine_rebuild_done_offsets", "of these, folded so far", _PARTITION)
+rebuild_outputs = Counter("uns_engine_rebuild_outputs", "corrections that rebuilds published", ["topic"])
+dropped = Gauge(
+    "uns_engine_state_dropped_records",
+    "records in the state of a type that this release has not, left out when they were loaded",
+    (*_PARTITION, "type"),
+)
 lag = Gauge("uns_engine_lag", "offsets between the fence and the last stable offset", _PARTITION)
 fence = Gauge("uns_engine_fence_offset", "next offset to read, as committed", _PARTITION)
 watermark = Gauge("uns_engine_watermark_seconds", "event time up to which windows have closed, epoch", _PARTITION)

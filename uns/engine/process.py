@@ -1,7 +1,7 @@
 """One group of batches through decode, fold and transaction. Blocking: runs in the transaction thread."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from schemas.records import FACT_TYPES, Tick
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
-from uns.engine.step import Counts, Decoded, Fence, Step
+from uns.engine.rebuild import Rebuilt
+from uns.engine.step import UNFINISHED, Counts, Decoded, Fence, Step
 from uns.engine.transport import Batch, Membership
 from uns.kafka.message import Message, Source
 from uns.runtime.clock import Clock
@@ -70,7 +71,7 @@ class Processor:
         """
         began = time.perf_counter()
         items = [
-            (batch.tp, [self._decode(partitions[batch.tp].step, r) for r in self._fresh(batch, partitions)])
+            (batch.tp, [self.decode(partitions[batch.tp].step, r) for r in self._fresh(batch, partitions)])
             for batch in group
         ]
         decoded = time.perf_counter()
@@ -129,6 +130,24 @@ class Processor:
         for tp, count in counts.items():
             self._count(tp, count, partitions[tp])
 
+    def commit_rebuilt(self, tp: TP, step: Step, rebuilt: Rebuilt, membership: Membership) -> None:
+        """Writes a rebuilt state in place of another release's, in as many transactions as it takes.
+
+        The first marks the state as unfinished, so that no release takes a mixture for its own; the last carries the
+        corrections and the fence. Raises as `process` does.
+        """
+        position, watermark = rebuilt.fence.next_offset, step.fold.watermark
+        unfinished = Fence(position, watermark, membership.generation, self._worker, UNFINISHED)
+        whole = Fence(position, watermark, membership.generation, self._worker, step.fold.state_version)
+        groups = [[step.fence(unfinished)], *_groups(rebuilt.state, round(self._config.group_mb * 1e6))]
+        groups.append([*rebuilt.corrections, step.fence(whole)])
+        for messages in groups:
+            self.committing_since = time.monotonic()
+            try:
+                self._transactions.commit([(tp.partition, message) for message in messages], {tp: position}, membership)
+            finally:
+                self.committing_since = None
+
     def _fresh(self, batch: Batch, partitions: Mapping[TP, Partition]) -> Sequence[Source]:
         """The batch's records that are not folded yet; moves the partition's position past the batch."""
         partition = partitions[batch.tp]
@@ -156,7 +175,8 @@ class Processor:
         partition.next_offset = max(partition.next_offset, batch.next_offset)
         return fresh
 
-    def _decode(self, step: Step, source: Source) -> Decoded:
+    def decode(self, step: Step, source: Source) -> Decoded:
+        """Waits for a registry that is away. Raises `Fenced` when the worker stops meanwhile, `Fatal` when it stays away."""
         try:
             return step.decode(source)
         except self._retry_on as error:
@@ -209,9 +229,25 @@ class Processor:
         metrics.state_bytes.labels(*labels).set(state.bytes)
         metrics.changelog_bytes.labels(tp.topic).inc(state.changed_bytes)
         state.changed_bytes = 0
+        for kind, dropped in partition.step.fold.dropped.items():
+            metrics.dropped.labels(*labels, kind).set(dropped)
         if watermark := partition.step.fold.watermark:
             metrics.watermark.labels(*labels).set(watermark / 1e6)
             metrics.watermark_age.labels(*labels).set((self._clock() - watermark) / 1e6)
+
+
+def _groups(messages: Iterable[Message], size: int) -> Iterator[list[Message]]:
+    """In their order, each group of about `size` bytes."""
+    group: list[Message] = []
+    used = 0
+    for message in messages:
+        group.append(message)
+        used += len(message.key or b"") + len(message.value or b"")
+        if used >= size:
+            yield group
+            group, used = [], 0
+    if group:
+        yield group
 
 
 def _label(tp: TP) -> tuple[str, str]:

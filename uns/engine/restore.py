@@ -19,10 +19,12 @@ from faust.types import TP
 
 from processors.base import Fold
 from schemas.codec import Codec
+from uns.engine import metrics
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.engine.hanging import Hanging
 from uns.engine.healer import Healer
+from uns.engine.rebuild import Decode, Rebuild, Rebuilt
 from uns.engine.step import Fence, Place, Step
 from uns.engine.transport import truncated
 from uns.kafka import clients
@@ -48,6 +50,34 @@ class Restored:
     """Records that retention removed before they were folded, at most: offsets between the fence and the log's start."""
     ahead: int
     """By how much the group's offset is above the fence. Not zero: someone reset the group; the fence decides."""
+    rebuilt: Rebuilt | None = None
+    """To be committed first, where the state was another release's."""
+
+
+def report(tp: TP, restored: Restored) -> None:
+    """Counts what a restore came to, and says what an operator should know."""
+    labels = (tp.topic, str(tp.partition))
+    metrics.restored_keys.labels(*labels).set(restored.keys)
+    metrics.fence.labels(*labels).set(restored.next_offset)
+    if restored.gap:
+        metrics.skipped.labels(*labels).inc(restored.gap)
+        log.error(
+            "retention removed records before they were folded",
+            topic=tp.topic,
+            partition=tp.partition,
+            first=restored.next_offset - restored.gap,
+            count=restored.gap,
+            do="raise the topic's retention.ms above the longest outage",
+        )
+    if restored.ahead:
+        metrics.group_ahead.labels(*labels).inc()
+        log.warning(
+            "the group's offset is above the fence; reading from the fence",
+            topic=tp.topic,
+            partition=tp.partition,
+            fence=restored.next_offset,
+            ahead=restored.ahead,
+        )
 
 
 class Restorer:
@@ -61,11 +91,19 @@ class Restorer:
         fold: Callable[[str, int], Fold],
         codec: Codec,
         places: Mapping[str, Place],
+        decode: Decode = Step.decode,
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self._fold, self._codec, self._places = fold, codec, places
+        self._decode = decode
+        self._rebuild: Rebuild | None = None
         self._healer: Healer | None = None
         self._stood: dict[TP, int] = {}
+
+    @property
+    def progress(self) -> str:
+        """What a restore that takes long is at, for a person; any thread may ask."""
+        return (self._rebuild and self._rebuild.progress) or "restoring state from the changelog"
 
     def restore(self, partitions: Collection[TP], cancelled: Callable[[], bool]) -> dict[TP, Restored]:
         """Waits until no transaction is open on the changelogs, reads them, and waits for what the fold wrote besides.
@@ -86,10 +124,17 @@ class Restorer:
             outputs = self._outputs(admin, partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
-            ends = self._stable_ends(admin, changelogs, check, healer, lambda found: False)
+            ends = self._stable_ends(admin, changelogs, check, healer, lambda transaction: False)
             kept = self._read(consumer, {tp: ends[where] for where, tp in changelogs.items()}, check)
-            self._stable_ends(admin, outputs, check, healer, lambda found: kept[outputs[found.partition]].has(found))
-            return {tp: self._build(consumer, tp, kept[tp], group[tp], check) for tp in partitions}
+            self._stable_ends(
+                admin, outputs, check, healer, lambda transaction: kept[outputs[transaction.partition]].has(transaction)
+            )
+            return {
+                tp: self._build(
+                    consumer, tp, kept[tp], group[tp], [o for o, raw in outputs.items() if raw == tp], check
+                )
+                for tp in partitions
+            }
         finally:
             consumer.close()
 
@@ -119,7 +164,7 @@ class Restorer:
         worker that has lost them.
         """
         if self._healer is not None:
-            self._healer(standing, lambda found: found.transactional_id == worker)
+            self._healer(standing, lambda transaction: transaction.transactional_id == worker)
 
     def _group_offsets(self, admin: AdminClient, partitions: Collection[TP], check: "_Check") -> dict[TP, int]:
         """The group's offsets as they are. They only tell whether somebody has reset the group.
@@ -131,8 +176,8 @@ class Restorer:
         while True:
             try:
                 answer = admin.list_consumer_group_offsets([wanted], require_stable=False, request_timeout=ANSWER_S)
-                found = answer[self._group].result().topic_partitions
-                return {TP(p.topic, p.partition): p.offset for p in found}
+                offsets = answer[self._group].result().topic_partitions
+                return {TP(p.topic, p.partition): p.offset for p in offsets}
             except KafkaException as error:
                 check(f"the group's offsets: {error.args[0].str()}")
                 admin = self._client()
@@ -172,12 +217,12 @@ class Restorer:
         while waiting := [log for log in logs if log not in stable]:
             try:
                 ends = _ends(admin, waiting, IsolationLevel.READ_UNCOMMITTED) | ends
-                found = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
+                offsets = _ends(admin, waiting, IsolationLevel.READ_COMMITTED)
             except KafkaException as error:
                 check(f"the log's end: {error.args[0].str()}")
                 admin = self._client()
                 continue
-            stable |= {log: offset for log, offset in found.items() if offset >= ends[log]}
+            stable |= {log: offset for log, offset in offsets.items() if offset >= ends[log]}
             if len(stable) < len(logs):
                 check("an open transaction of the worker before")
                 healer([log for log in waiting if log not in stable], committed)
@@ -207,30 +252,33 @@ class Restorer:
         consumer.unassign()
         return kept
 
-    def _build(self, consumer: Consumer, tp: TP, kept: "Kept", group: int, check: "_Check") -> Restored:
+    def _build(
+        self, consumer: Consumer, tp: TP, kept: "Kept", group: int, outputs: Collection[TP], check: "_Check"
+    ) -> Restored:
         place = self._places[tp.topic]
         step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
         fence = kept.fence
-        if fence is not None and fence.state_version != step.fold.state_version:
-            raise Fatal(
-                Exit.RESTORE,
-                f"{place.changelog}[{tp.partition}] holds state of version {fence.state_version}, this release reads "
-                f"version {step.fold.state_version}: go back to the release before, or empty the partition: then all "
-                "that raw still holds is folded again, to the same ids",
-            )
-        keys = 0
-        for key, value in kept.values.items():
-            if (name := place.state_name(key)) is not None:
-                step.restore(name, value)
-                keys += 1
-        step.state.changed_bytes = 0
         low, high = self._watermarks(consumer, tp, check)
+        if fence is not None and fence.next_offset > high:
+            raise Fatal(Exit.TRUNCATED, truncated(tp, fence.next_offset, high))
+        rebuilt = None
+        if fence is not None and fence.state_version != step.fold.state_version:
+            lows = {o.topic: self._watermarks(consumer, o, check)[0] for o in outputs if o.topic in place.revised}
+            old = [key for key in kept.values if place.state_name(key) is not None]
+            self._rebuild = Rebuild(self._settings, place, step, fence, old, self._decode, check.wanted)
+            rebuilt = self._rebuild.run(low, lows)
+            self._rebuild = None
+        else:
+            for key, value in kept.values.items():
+                if (name := place.state_name(key)) is not None:
+                    step.restore(name, value)
+        keys = step.state.keys
+        step.state.changed_bytes = 0
         if fence is None:
             return Restored(step, low, None, keys, 0, 0)
-        if fence.next_offset > high:
-            raise Fatal(Exit.TRUNCATED, truncated(tp, fence.next_offset, high))
         start = max(fence.next_offset, low)
-        return Restored(step, start, fence, keys, start - fence.next_offset, max(0, group - fence.next_offset))
+        ahead = max(0, group - fence.next_offset)
+        return Restored(step, start, fence, keys, start - fence.next_offset, ahead, rebuilt)
 
     def _watermarks(self, consumer: Consumer, tp: TP, check: "_Check") -> tuple[int, int]:
         while True:
@@ -265,7 +313,7 @@ class Kept:
         else:
             self.values[key] = value
 
-    def has(self, found: Hanging) -> bool:
+    def has(self, transaction: Hanging) -> bool:
         """Whether a transaction that hangs in an output is committed here.
 
         Its fence is the last record that it wrote, and no later worker has written one: it would have come by here
@@ -273,8 +321,8 @@ class Kept:
         """
         return (
             self.fence is not None
-            and self.fence.worker == found.transactional_id
-            and self._fenced_ms >= found.producer.last_timestamp_ms
+            and self.fence.worker == transaction.transactional_id
+            and self._fenced_ms >= transaction.producer.last_timestamp_ms
         )
 
 
@@ -286,9 +334,13 @@ class _Check:
         self._cancelled, self._deadline = cancelled, deadline
         self._said: str | None = None
 
-    def __call__(self, waiting_for: str, pause: bool = True) -> None:
+    def wanted(self) -> None:
+        """Only whether it was cancelled: work that goes on may take its time."""
         if self._cancelled():
             raise Cancelled
+
+    def __call__(self, waiting_for: str, pause: bool = True) -> None:
+        self.wanted()
         if time.monotonic() > self._deadline:
             raise Fatal(Exit.RESTORE, f"{self._names}: not restored in time, waiting for {waiting_for}")
         if pause:

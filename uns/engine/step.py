@@ -18,6 +18,8 @@ from topology.namespace.topics import PREFIX, parse_topic, topic
 from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event, error_headers, identified
 
 CONNECTOR = "uns-processors"
+UNFINISHED = 0
+"""The `state_version` of a state that is being rebuilt: no release's."""
 
 
 class Refused(NamedTuple):
@@ -56,6 +58,8 @@ class Place:
         self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
         self.outputs = (self.quarantine, *(topic(self.area, derived, prefix) for derived in DERIVED))
         """Where its records end, but for the changelog; a derived class that no fold writes has no topic."""
+        self.revised = frozenset(self.outputs) - {self.quarantine, topic(self.area, MessageClass.CURRENT, prefix)}
+        """Where records have revisions; a snapshot has none."""
         self.prefix = prefix
         # The class leads the key: a later fold over another class of the area shares the changelog topic.
         self.fence_key = f"{message_class}/fence".encode()
@@ -132,31 +136,49 @@ class Step:
 
     def step(self, item: Decoded, counts: Counts) -> list[Message]:
         """Outputs and quarantine records of one input, in order. Whatever the fold raises comes through."""
-        source, path, record = item
+        source, _, record = item
         counts.records += 1
         if isinstance(record, Refused):
             return [self._quarantine(source, record, counts)]
         if type(record) is Samples:
             counts.samples += len(record.samples)
-        results = self.fold.step(
-            Input(path, source.topic, source.partition, source.offset, record, source.timestamp * 1000)
-        )
+        results = self.apply(item)
         if not results:
             return []
         trace: Headers = ((CAUSE, str(source.offset).encode()),)
         if source.headers:
             trace += tuple(header for header in source.headers if header[0] == "traceparent")
-        found = []
+        messages = []
         for result in results:
             if isinstance(result, Rejection):
                 refusal = Refused(
                     result.reason, "TRANSFORMATION", "processors.base.Rejection", result.message, result.tag
                 )
-                found.append(self._quarantine(source, refusal, counts))
+                messages.append(self._quarantine(source, refusal, counts))
             else:
                 counts.outputs[result.message_class] = counts.outputs.get(result.message_class, 0) + 1
-                found.append(self._output(result, trace))
-        return found
+                messages.append(self._output(result, trace))
+        return messages
+
+    def apply(self, item: Decoded) -> list[Derived | Rejection]:
+        """What the fold says of one input that is no `Refused`. Whatever it raises comes through."""
+        source, path, record = item
+        assert not isinstance(record, Refused)
+        return self.fold.step(
+            Input(path, source.topic, source.partition, source.offset, record, source.timestamp * 1000)
+        )
+
+    def published(self, value: bytes | None) -> Derived | None:
+        """A derived record as it was committed; None where this release cannot read it, or it is none."""
+        try:
+            record = self._codec.decode(value)
+        except Undecodable:
+            return None
+        return record if isinstance(record, Derived) else None
+
+    def output(self, record: Derived, offset: int) -> Message:
+        """A derived record that the fold says at a raw offset."""
+        return self._output(record, ((CAUSE, str(offset).encode()),))
 
     def changes(self) -> Iterator[Message]:
         """State changed since the last call, for the changelog; a null value is a tombstone."""

@@ -189,7 +189,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if self.membership is not membership:
             return []
         # No await from here on: records, positions and membership belong together.
-        found = []
+        batches = []
         for tp, expected in self._expected.items():
             state = assignment.state_value(TopicPartition(*tp))
             batch = records.get(tp) or []
@@ -198,8 +198,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             self._expected[tp] = state.position
             size = sum(len(r.key or b"") + len(r.value or b"") for r in batch)
             end = state.lso if state.lso is not None and state.lso >= 0 else state.position
-            found.append(Batch(membership, tp, expected, state.position, batch, size, end))
-        return found
+            batches.append(Batch(membership, tp, expected, state.position, batch, size, end))
+        return batches
 
     async def _skip(self, consumer: Any, membership: Membership, where: TopicPartition) -> Batch:
         """Goes on after what retention has removed, and says how much. Raises `Fatal` when the log lost its tail."""
@@ -302,17 +302,17 @@ def truncated(tp: TP, fence: int, end: int) -> str:
 
 def security(settings: Settings) -> dict[str, Any]:
     """aiokafka's arguments for what `Settings.kafka` says to librdkafka."""
-    found: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
     if settings.security_protocol.startswith("SASL"):
-        found |= {
+        options |= {
             "sasl_mechanism": settings.sasl_mechanism,
             "sasl_plain_username": settings.sasl_username,
             "sasl_plain_password": settings.password,
         }
     if settings.security_protocol.endswith("SSL"):
-        found["ssl_context"] = create_ssl_context(
+        options["ssl_context"] = create_ssl_context(
             cafile=settings.ssl_ca and str(settings.ssl_ca),
             certfile=settings.ssl_certificate and str(settings.ssl_certificate),
             keyfile=settings.ssl_key and str(settings.ssl_key),
         )
-    return found
+    return options

@@ -11,24 +11,21 @@ from typing import Any
 import faust
 import structlog
 from aiokafka.errors import KafkaConnectionError
-from confluent_kafka import KafkaException
-from faust.app.base import BootStrategy
-from faust.tables.manager import TableManager
 from faust.types import TP
 
 from processors.base import Fold
 from schemas.codec import Codec
 from topology.namespace.topics import PREFIX
 from uns.engine import metrics
+from uns.engine.app import make_app
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
-from uns.engine.restore import Cancelled, Restored, Restorer
+from uns.engine.restore import Cancelled, Restorer, report
 from uns.engine.step import Place
 from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
-from uns.engine.transport import Batch, BatchTransport, Membership
-from uns.kafka import clients
+from uns.engine.transport import Batch, Membership
 from uns.runtime.clock import Clock, system
 from uns.runtime.settings import Settings
 
@@ -39,24 +36,6 @@ BEAT_S = 0.5
 LIVE_S = 30.0
 COMMIT_STEPS = 6
 """Timeouts that a commit may take one after another, and one to spare."""
-
-
-class _Boot(BootStrategy):  # type: ignore[misc]
-    enable_kafka_producer = False  # what Faust would produce is ours to produce, in transactions
-    enable_web = False
-
-
-class _Tables(TableManager):  # type: ignore[misc]
-    """Holds no table; Faust resumes the streams from here after each rebalance."""
-
-    async def on_start(self) -> None:
-        # Without Faust's sleep of a second: it waits for tables that agents declare, and there are none.
-        await self._update_channels()
-        await self.recovery.start()
-
-
-class _App(faust.App):  # type: ignore[misc]
-    BootStrategy = _Boot
 
 
 class Worker:
@@ -87,10 +66,10 @@ class Worker:
         self._places = {topic: Place(topic, prefix) for topic in topics}
         self._tick_s = tick_s
         self._ticker = Ticker(settings, clock, codec, self.name, shifts)
-        self._restorer = Restorer(settings, config, group, fold, codec, self._places)
         self._processor = Processor(
             Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
         )
+        self._restorer = Restorer(settings, config, group, fold, codec, self._places, self._processor.decode)
         self._transaction_thread = ThreadPoolExecutor(1, "transaction")
         self._restore_thread = ThreadPoolExecutor(1, "restore")
         self._pending: deque[Batch] = deque()
@@ -137,28 +116,10 @@ class Worker:
         """Why it does no work now."""
         if self._membership is None:
             return ["no partitions assigned yet"]
-        return ["restoring state from the changelog"] if self._restoring else []
+        return [self._restorer.progress] if self._restoring else []
 
     def _faust(self) -> faust.App:
-        state = self._settings.state_dir / "faust"
-        state.mkdir(parents=True, exist_ok=True)
-        app = _App(
-            self._group,
-            broker=f"kafka://{self._settings.bootstrap}",
-            store="memory://",
-            datadir=state / self.name,
-            web_enabled=False,
-            topic_disable_leader=True,
-            topic_allow_declare=False,
-            TableManager=_Tables,
-            value_serializer="raw",
-            broker_session_timeout=self._config.session_timeout_s,
-            broker_request_timeout=max(90.0, self._config.session_timeout_s),
-            # Events are batches, and `Budget` bounds their bytes: the buffer never fills first.
-            stream_buffer_maxsize=65_536,
-        )
-        app.transport = BatchTransport(app, self._settings, self._config, self.name, self._fail)
-        self._transport = app.transport
+        app, self._transport = make_app(self._settings, self._config, self._group, self.name, self._fail)
         metrics.in_flight_limit.set(self._transport.budget.limit)
         raw = app.topic(*self._places, key_type=None, value_type=None, value_serializer="raw", acks=False)
 
@@ -288,12 +249,25 @@ class Worker:
                     partition.position = partition.next_offset
         need = membership.partitions - partitions.keys()
         if need:
-            restored = await asyncio.get_running_loop().run_in_executor(
-                self._restore_thread, self._restorer.restore, need, lambda: self._membership is not membership
+            loop = asyncio.get_running_loop()
+            restored = await loop.run_in_executor(
+                self._restore_thread,
+                self._restorer.restore,
+                need,
+                lambda: self._membership is not membership or self._stopping,
             )
-            for tp, found in restored.items():
-                self._report(tp, found)
-                partitions[tp] = Partition(found.step, found.next_offset, found.next_offset)
+            for tp, state in restored.items():
+                report(tp, state)
+                if state.rebuilt is not None:
+                    await loop.run_in_executor(
+                        self._transaction_thread,
+                        self._processor.commit_rebuilt,
+                        tp,
+                        state.step,
+                        state.rebuilt,
+                        membership,
+                    )
+                partitions[tp] = Partition(state.step, state.next_offset, state.next_offset)
         if self._membership is not membership:
             return
         self._partitions = partitions
@@ -323,32 +297,11 @@ class Worker:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None and not isinstance(error, Cancelled):
+        if isinstance(error, Fenced):
+            if self._restoring and not self._stopping:  # else a newer assignment has them
+                self._fenced(error)
+        elif error is not None and not isinstance(error, Cancelled):
             self._fail(error)
-
-    def _report(self, tp: TP, found: Restored) -> None:
-        labels = (tp.topic, str(tp.partition))
-        metrics.restored_keys.labels(*labels).set(found.keys)
-        metrics.fence.labels(*labels).set(found.next_offset)
-        if found.gap:
-            metrics.skipped.labels(*labels).inc(found.gap)
-            log.error(
-                "retention removed records before they were folded",
-                topic=tp.topic,
-                partition=tp.partition,
-                first=found.next_offset - found.gap,
-                count=found.gap,
-                do="raise the topic's retention.ms above the longest outage",
-            )
-        if found.ahead:
-            metrics.group_ahead.labels(*labels).inc()
-            log.warning(
-                "the group's offset is above the fence; reading from the fence",
-                topic=tp.topic,
-                partition=tp.partition,
-                fence=found.next_offset,
-                ahead=found.ahead,
-            )
 
     async def _ticks(self) -> None:
         if self._tick_s <= 0:
@@ -399,26 +352,6 @@ class Worker:
         except Exception as error:
             log.warning("left without saying so, the session ends by itself", error=repr(error))
         self._ticker.close()
-
-
-def check_topics(settings: Settings, topics: Sequence[str], prefix: str = PREFIX) -> list[str]:
-    """What is wrong with the topics the engine needs, one line each: missing, or not co-partitioned."""
-    try:
-        known = clients.admin(settings).list_topics(timeout=10).topics
-    except KafkaException as error:
-        return [f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}"]
-    problems = []
-    for place in (Place(topic, prefix) for topic in topics):
-        if place.topic not in known:
-            problems.append(f"topic {place.topic} is missing: run `uns apply`")
-            continue
-        partitions = len(known[place.topic].partitions)
-        for other in (place.changelog, place.quarantine):
-            if other not in known:
-                problems.append(f"topic {other} is missing: run `uns apply`")
-            elif (n := len(known[other].partitions)) != partitions:
-                problems.append(f"topic {other} has {n} partitions, {place.topic} has {partitions}: they must be equal")
-    return problems
 
 
 def use_uvloop() -> None:

@@ -18,7 +18,7 @@ from tests.harness.engine_process import CountFold, Plant, Process
 from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
-from uns.engine.step import Fence, Place
+from uns.engine.step import UNFINISHED, Fence, Place
 
 
 @pytest.fixture
@@ -178,16 +178,60 @@ def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path)
     assert plant.written(MessageClass.STATE, 0) == []
 
 
-def test_state_of_another_release_is_not_taken_for_ours(plant: Plant, tmp_path: Path) -> None:
+def older(plant: Plant) -> list[str]:
+    """Makes the state in the changelog another release's, with keys that this one has not; returns these."""
+    names, last = Place(plant.raw), fences(plant)[-1]
     producer = Producer(plant.settings.kafka())
-    fence = Place(plant.raw)
-    other = Fence(10, 0, state_version=CountFold.state_version + 1)
-    producer.produce(fence.changelog, msgspec.msgpack.encode(other), fence.fence_key, 0)
-    producer.flush(10)
-    plant.load(20)
+    gone = [names.state_key("path/gone"), names.state_key("another")]
+    for key in gone:
+        producer.produce(names.changelog, b"of another release", key, 0)
+    other = msgspec.structs.replace(last, state_version=CountFold.state_version + 1)
+    producer.produce(names.changelog, msgspec.msgpack.encode(other), names.fence_key, 0)
+    assert producer.flush(10) == 0
+    return [key.decode() for key in gone]
+
+
+def test_state_of_another_release_is_rebuilt_and_consumers_see_nothing_of_it(plant: Plant, tmp_path: Path) -> None:
+    plant.load(3_000)
     with Process(plant, tmp_path) as worker:
-        assert worker.ended() == Exit.RESTORE
-        assert "holds state of version 2, this release reads version 1" in worker.text()
+        plant.processed()
+        worker.send(signal.SIGTERM)
+        worker.ended()
+    gone = older(plant)
+    plant.load(500, seed=2)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        rebuilt = next(line for line in worker.log() if line["event"] == "state rebuilt")
+        assert rebuilt["corrections"] == 0
+        said = httpx2.get(worker.log()[0]["metrics"]).text
+        assert f'uns_engine_rebuilds_total{{topic="{plant.raw}"}} 1.0' in said
+        assert f'uns_engine_rebuild_offsets{{partition="0",topic="{plant.raw}"}} 3000.0' in said
+    assert plant.same_as_oracle() > 3_000
+    assert fences(plant)[-1].state_version == CountFold.state_version
+    last = {r.key.decode(): r.value for r in plant.written(MessageClass.CHANGELOG, 0) if r.key is not None}
+    assert [last[key] for key in gone] == [None, None]
+
+
+def test_a_rebuild_killed_half_way_begins_anew(plant: Plant, tmp_path: Path) -> None:
+    plant.load(2_000, paths=300)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        worker.send(signal.SIGTERM)
+        worker.ended()
+    gone = older(plant)
+    # many transactions, so that it is killed between them
+    with Process(plant, tmp_path, group_mb=0.0005) as worker:
+        until(lambda: fences(plant)[-1].state_version == UNFINISHED, why=worker.text)
+        worker.kill()
+    assert fences(plant)[-1].state_version == UNFINISHED, "it was done before it could be killed"
+    plant.load(500, paths=300, seed=2)
+    with Process(plant, tmp_path) as worker:
+        plant.processed()
+        assert any(line["event"] == "state rebuilt" for line in worker.log())
+    assert plant.same_as_oracle() > 2_000
+    assert fences(plant)[-1].state_version == CountFold.state_version
+    last = {r.key.decode(): r.value for r in plant.written(MessageClass.CHANGELOG, 0) if r.key is not None}
+    assert [last[key] for key in gone] == [None, None]
 
 
 def test_aborted_records_are_never_seen_and_lag_is_zero_when_idle(plant: Plant, tmp_path: Path) -> None:

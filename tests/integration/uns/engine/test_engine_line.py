@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -18,9 +20,9 @@ from topology.model.loader import load
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
-from uns.engine.replay import replay_log
+from uns.engine.expected import expected_messages
+from uns.engine.step import Fence, Step
 from uns.engine.step import Place as TopicPlace
-from uns.engine.step import Step
 from uns.kafka.log import read
 from uns.registry.client import Registry
 from uns.runtime.settings import Settings
@@ -40,7 +42,10 @@ time: {{tick_s: 0.1, production_s: 10, provisional_s: 30, lateness_s: 1}}
 ROOT = Path(__file__).parents[4]
 
 
-def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("older", [False, True], ids=["", "state of another release is rebuilt"])
+def test_the_line_fold_survives_kills_byte_for_byte(
+    kafka: str, registry: str, enterprise: str, tmp_path: Path, older: bool
+) -> None:
     folder = tmp_path / "plant"
     folder.mkdir()
     (folder / "plant.yaml").write_text(PLANT.format(enterprise=enterprise), encoding="utf-8")
@@ -94,6 +99,8 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
     for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
         load_records(1000)
         end = group.get_watermark_offsets(TopicPartition(raw, 0), 10)[1]
+        if older:
+            age(settings, TopicPlace(raw))
         running = worker()
         try:
             goal = end if number == signal.SIGTERM else end - chance.randrange(900)
@@ -103,6 +110,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
             code = running.wait(30)
         assert code == (0 if number == signal.SIGTERM else -number)
     group.close()
+    assert said().count("state rebuilt") == (2 if older else 0)
     fold = LineFold(load(folder, {}), raw, 0)
     log = list(read(settings, raw, 0, end=committed_end(settings, raw, enterprise)))
     told = [shift for shift in map(codec.decode, (record.value for record in log)) if isinstance(shift, Shift)]
@@ -110,7 +118,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
     # Each worker tells the calendar when it takes over: two days back, today, and the days to come.
     assert len(told) % len(days) == 0
     assert 10 <= len(days) <= 12, days
-    expected = list(replay_log(Step(fold, codec, TopicPlace(raw), 0), log))
+    expected = list(expected_messages(Step(fold, codec, TopicPlace(raw), 0), log))
     total = {}
     for message_class in (*DERIVED, MessageClass.QUARANTINE):
         name = topic(area, message_class)
@@ -121,6 +129,21 @@ def test_the_line_fold_survives_kills_byte_for_byte(kafka: str, registry: str, e
     assert min(total[c] for c in (MessageClass.STATE, MessageClass.PRODUCTION, MessageClass.QUARANTINE)) > 0, total
     oee = [codec.decode(m.value) for m in expected if m.topic == topic(area, MessageClass.OEE)]
     assert {record.window_name for record in oee if isinstance(record, Oee) and record.window == "shift"} & days
+
+
+def age(settings: Settings, names: TopicPlace) -> None:
+    """Makes the state in the changelog another release's, unreadable for this one."""
+    last = {record.key: record.value for record in read(settings, names.changelog, 0)}
+    if names.fence_key not in last:
+        return
+    producer = Producer(settings.kafka())
+    for key in last:
+        if key != names.fence_key:
+            producer.produce(names.changelog, b"unreadable", key, 0)
+    fence = msgspec.msgpack.decode(last[names.fence_key] or b"", type=Fence)
+    other = msgspec.structs.replace(fence, state_version=3)
+    producer.produce(names.changelog, msgspec.msgpack.encode(other), names.fence_key, 0)
+    assert producer.flush(10) == 0
 
 
 def committed_end(settings: Settings, raw: str, enterprise: str) -> int:

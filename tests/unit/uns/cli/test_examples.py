@@ -101,9 +101,9 @@ def _definition_kpi(text: str) -> None:
 
 
 def _audited(text: str) -> None:
-    from uns.history.audit.subject import check_kind
+    from uns.history.audit.subject import kind_of
 
-    check_kind(text)
+    kind_of(text)
 
 
 def _subject(text: str) -> None:

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from schemas.records import Order, Sample, Samples, State, Tick, Value
 from tests.harness.engine_process import CountFold, codec
 from uns.engine.config import EngineConfig
+from uns.engine.expected import expected_messages, expected_outputs
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
-from uns.engine.replay import replay, replay_log
-from uns.engine.step import Fence, Place, Step
+from uns.engine.rebuild import Rebuilt
+from uns.engine.step import UNFINISHED, Fence, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Message
@@ -104,7 +105,7 @@ def test_any_grouping_and_any_crash_says_what_the_oracle_says(
             assert kafka.offsets[TP0] == partition.next_offset == end
         except Fatal:
             partition = kafka.restore()
-    assert kafka.messages == list(replay_log(Step(CountFold(), CODEC, Place(RAW), 0), log))
+    assert kafka.messages == list(expected_messages(Step(CountFold(), CODEC, Place(RAW), 0), log))
 
 
 def test_a_batch_that_went_missing_ends_the_worker() -> None:
@@ -143,7 +144,7 @@ def test_replay_gives_the_fold_s_own_words() -> None:
     inputs = [d for d in (step.decode(record(n, 0)) for n in range(3)) if isinstance(d.record, Samples)]
     from processors.base import Input
 
-    said = list(replay(CountFold(), [Input(d.path, RAW, 0, d.source.offset, d.record) for d in inputs]))  # type: ignore[arg-type]
+    said = list(expected_outputs(CountFold(), [Input(d.path, RAW, 0, d.source.offset, d.record) for d in inputs]))  # type: ignore[arg-type]
     assert [type(one) for one in said] == [State]
 
 
@@ -173,3 +174,29 @@ def test_budget_closes_and_opens() -> None:
 def test_a_rebalance_must_outlast_a_transaction() -> None:
     with pytest.raises(ValidationError, match="rebalance_timeout_s"):
         EngineConfig(rebalance_timeout_s=1, transaction_timeout_s=2)
+
+
+def test_a_rebuilt_state_counts_with_its_last_transaction_only() -> None:
+    place, committed = Place(RAW), list[tuple[list[Message], Mapping[TP, int]]]()
+
+    class Transactions(Log):
+        def commit(
+            self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+        ) -> None:
+            committed.append(([message for _, message in messages], offsets))
+
+    config = EngineConfig(group_mb=0.0001)
+    processor = Processor(Transactions(), config, system, "worker", (), lambda: False)
+    state = [Message(place.changelog, place.state_key(f"path/{n}"), bytes(60)) for n in range(9)]
+    gone = Message(place.changelog, place.state_key("gone"), None)
+    correction = Message("uns.acme.dallas.packaging.state", b"path", b"said")
+    rebuilt = Rebuilt([gone, *state], [correction], Fence(70, 0, state_version=9))
+    processor.commit_rebuilt(TP0, Step(CountFold(), CODEC, place, 0), rebuilt, MEMBERSHIP)
+    first, *middle, last = [messages for messages, _ in committed]
+    fences = [msgspec.msgpack.decode(group[-1].value or b"", type=Fence) for group in (first, last)]
+    assert [fence.state_version for fence in fences] == [UNFINISHED, CountFold.state_version]
+    assert [fence.next_offset for fence in fences] == [70, 70]
+    assert len(middle) > 2
+    assert [message for group in middle for message in group] == [gone, *state]
+    assert last[:-1] == [correction]
+    assert all(offsets == {TP0: 70} for _, offsets in committed)

@@ -1,4 +1,4 @@
-"""The same fold over a log, offline: the oracle of the engine's tests and the way to recompute history."""
+"""What the engine has to commit over a log, worked out without Kafka: the oracle of its tests."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,13 +8,13 @@ from uns.engine.step import Counts, Step
 from uns.kafka.message import Message, Source
 
 
-def replay(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
+def expected_outputs(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
     """Everything the fold says over the inputs, in order. Inputs of one partition, in offset order."""
     for item in inputs:
         yield from fold.step(item)
 
 
-def replay_log(step: Step, log: Iterable[Source]) -> Iterator[Message]:
+def expected_messages(step: Step, log: Iterable[Source]) -> Iterator[Message]:
     """The very records the engine would have committed over the log of one partition, quarantine included."""
     counts = Counts()
     for source in log:
