@@ -15,7 +15,10 @@ WIDTH = 120
 @app.command()
 def fold(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="raw records, one JSON object a line; - for standard input")
+        str,
+        typer.Argument(
+            metavar="FILE", help="raw records, one JSON object a line, plain, gzip or zstd; - for standard input"
+        ),
     ],
     plant: Annotated[Path | None, typer.Option(help="folder of the plant model (default: UNS_PLANT)")] = None,
     until: Annotated[
@@ -31,20 +34,22 @@ def fold(
     from schemas.text import micros
     from uns.history.file.fold import fold as folded
     from uns.history.file.read import read
+    from uns.history.file.source import UNREADABLE, lines
     from uns.model.plant import load_plant
     from uns.runtime.settings import settings
 
     try:
         model = load_plant(plant or settings().plant)
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         end = None if until is None else micros(until)
-    except OSError as error:
-        _unusable(f"{file} cannot be read: {error.strerror}")
     except ValueError as error:
         _unusable(f"--until: {error}")
     except UserError as error:
         _unusable(str(error))
-    found = folded(model, read(data), end, every)
+    try:
+        with lines(file) as data:
+            found = folded(model, read(data), end, every)
+    except UNREADABLE as error:
+        _unusable(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
     if as_json:
         from uns.history.file.documents import documents
 
@@ -58,6 +63,9 @@ def fold(
         show(found, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     for one in found.refused:
         typer.echo(f"uns: line {one.line}: {one.reason}: {one.message}", err=True)
+    for words in found.resemblances(model):
+        typer.echo(f"uns: {words}", err=True)
+    typer.echo(f"uns: {found.summary}", err=True)
     if found.refused:
         raise typer.Exit(FAILED)
 
