@@ -25,7 +25,7 @@ from uns.history.file.read import SOURCE, Refusal, Told, resembling
 HORIZON_H = 96.0
 """What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
 MINUTE, DENSE = 60_000_000, 50
-"""After so many records of a machine a tick comes with the minute: what is at hand costs less than to unpack an hour."""
+"""After so many records a tick comes with the minute: to derive from what is at hand costs less than to unpack an hour."""
 SAVED = 24
 """Every so many ticks the fold lets go of what it would have saved."""
 OF_MACHINES = Samples | Inspection | Acknowledge
@@ -109,7 +109,6 @@ class LineLog:
         self._area, self._topic = str(area), topic(area, MessageClass.RAW)
         self._partition = partition(self._path, plant.areas()[area])
         self._now = self._ticks = self._fed = 0
-        self._dense = DENSE
         self._said: list[Derived] = []
         """Every revision, where they are wanted."""
         self._last: dict[str, Derived] = {}
@@ -135,7 +134,6 @@ class LineLog:
         told = [*(Told(NO_LINE, str(self._path), shift) for shift in shifts if shift.started_at < last), *told]
         model = self._plant.model_copy(update={"time": _punctual(self._plant.time)})
         self._fold = LineFold(model, self._topic, self._partition, last)
-        self._dense = DENSE * max(1, len({item.path for item in told} & types.keys()))
         ordered = units(told, patience)
         ordered.reverse()
         while ordered:  # what has been told is let go
@@ -157,7 +155,7 @@ class LineLog:
             self._now = (at - 1) // TICK * TICK
         while (following := (self._now // TICK + 1) * TICK) < at:
             self._tick(following)
-        if self._fed >= self._dense:
+        if self._fed >= DENSE:
             self._tick((at - 1) // MINUTE * MINUTE)
 
     def _tick(self, at: int) -> None:
