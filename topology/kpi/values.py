@@ -119,12 +119,8 @@ def values(
     if strangers := sorted(facts.element_us.keys() - definition.elements.keys()):
         raise ValueError(f"{', '.join(strangers)}: no element of {definition.label}")
     kpis = {**definition.kpis, **(extra or {})}
-    known: dict[str, Fraction | None] = {name: Fraction(us) for name, us in CONSTANTS.items()}
-    known |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
-    known |= _times(definition, facts)
-    known |= {name: Fraction(quantity) for name, quantity in facts.quantities.items() if name in QUANTITIES}
-    products = tuple(_product(one, definition.options.rework == "good") for one in facts.pieces)
-    known |= {name: sum((product[name] for product in products), Fraction(0)) for name in COUNTS}
+    products = per_product(definition, facts.pieces)
+    known = given(definition, facts, products)
 
     def resolve(name: str) -> Fraction | None:
         if name not in known:
@@ -134,6 +130,23 @@ def values(
 
     found = {name: resolve(name) for name in (kpis if only is None else kpis.keys() & set(only))}
     return {name: None if value is None else _rounded(value) for name, value in found.items()}
+
+
+def given(
+    definition: Definition, facts: Facts, products: Iterable[Mapping[str, Fraction]]
+) -> dict[str, Fraction | None]:
+    """Name → value of all that formulas start from: constants, elements, times (µs), quantities, counts of pieces."""
+    start: dict[str, Fraction | None] = {name: Fraction(us) for name, us in CONSTANTS.items()}
+    start |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
+    start |= _times(definition, facts)
+    start |= {name: Fraction(quantity) for name, quantity in facts.quantities.items() if name in QUANTITIES}
+    summed = tuple(products)
+    return start | {name: sum((product[name] for product in summed), Fraction(0)) for name in COUNTS}
+
+
+def per_product(definition: Definition, pieces: Iterable[Pieces]) -> tuple[dict[str, Fraction], ...]:
+    """What `sum(…)` goes over: for each product the names of `PER_PRODUCT`."""
+    return tuple(_product(part, definition.options.rework == "good") for part in pieces)
 
 
 def losses(definition: Definition, facts: Facts) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """`uns fold`: the line fold offline over a file, without Kafka or network."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,7 +15,10 @@ WIDTH = 120
 @app.command()
 def fold(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="raw records, one JSON object a line; - for standard input")
+        str,
+        typer.Argument(
+            metavar="FILE", help="raw records, one JSON object a line, plain, gzip or zstd; - for standard input"
+        ),
     ],
     plant: PlantOption = None,
     until: Annotated[
@@ -33,19 +35,21 @@ def fold(
     from schemas.text import micros
     from uns.history.file.fold import fold as folded
     from uns.history.file.read import read
+    from uns.history.file.source import UNREADABLE, lines
     from uns.model.plant import load_plant
 
     try:
         model = load_plant(which_plant(plant))
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         end = None if until is None else micros(until)
-    except OSError as error:
-        _unusable(f"{file} cannot be read: {error.strerror}")
     except ValueError as error:
         _unusable(f"--until: {error}")
     except UserError as error:
         _unusable(str(error))
-    result = folded(model, read(data), end, every)
+    try:
+        with lines(file) as data:
+            result = folded(model, read(data), end, every)
+    except UNREADABLE as error:
+        _unusable(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
     if as_json:
         from uns.history.file.documents import documents
 
@@ -59,6 +63,9 @@ def fold(
         show(result, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH))
     for refused in result.refused:
         typer.echo(f"uns: line {refused.line}: {refused.reason}: {refused.message}", err=True)
+    for words in result.resemblances(model):
+        typer.echo(f"uns: {words}", err=True)
+    typer.echo(f"uns: {result.summary}", err=True)
     if result.refused:
         raise typer.Exit(FAILED)
 

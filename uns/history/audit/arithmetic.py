@@ -9,7 +9,7 @@ from fractions import Fraction
 from schemas.records import Derived, Kpi, KpiPieces, Oee
 from topology.kpi.definition import Definition, KpiFormula
 from topology.kpi.formula import Formula, parse
-from topology.kpi.values import CONSTANTS, COUNTS, PER_PRODUCT, QUANTITIES, TIMES, Facts, Pieces
+from topology.kpi.values import CONSTANTS, PER_PRODUCT, QUANTITIES, TIMES, Facts, Pieces, given, per_product
 
 RATIOS = ("availability", "performance", "quality", "oee")
 SHOWN_PRODUCTS = 4
@@ -55,15 +55,7 @@ class Numbers:
     _known: dict[str, Fraction | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        elements, us = self.definition.elements, self.facts.element_us
-        known: dict[str, Fraction | None] = {name: Fraction(length) for name, length in CONSTANTS.items()}
-        known |= {name: Fraction(us.get(name, 0)) for name in elements}
-        left_out = {"window": (), "base": ("outside",), "operating": ("outside", "availability")}
-        for name, classes in left_out.items():
-            known[name] = Fraction(sum(us.get(one, 0) for one in elements if elements[one].loss not in classes))
-        known |= {name: Fraction(one) for name, one in self.facts.quantities.items() if name in QUANTITIES}
-        known |= {name: sum((product[name] for product in self.products or ()), Fraction(0)) for name in COUNTS}
-        self._known = known
+        self._known = given(self.definition, self.facts, self.products or ())
 
     def put(self, counts: Mapping[str, Fraction]) -> None:
         """What is known of the pieces without their products."""
@@ -107,20 +99,20 @@ def worked(
 
     `made`: the pieces by product behind an Oee record, where its Kpi record is at hand: it has their sums only.
     """
+    if isinstance(record, Kpi | Oee) and record.element_us.keys() - definition.elements.keys():
+        return []  # another content under the same label: nothing would add up
     if isinstance(record, Kpi):
         facts = Facts(record.element_us, _pieces(record.pieces), record.quantities)
-        numbers = Numbers(definition, facts, _products(facts.pieces, definition), extra or {})
+        numbers = Numbers(definition, facts, per_product(definition, facts.pieces), extra or {})
         said: Mapping[str, float | None] = record.values
     elif isinstance(record, Oee):
-        products = _products(_pieces(made), definition) if made is not None else _from_sums(record)
+        products = per_product(definition, _pieces(made)) if made is not None else _from_sums(record)
         numbers = Numbers(definition, Facts(record.element_us), products, extra or {})
         if products is None:
             numbers.put(_counts(record, definition))
         said = {name: getattr(record, name) for name in RATIOS}
     else:
         return []
-    if record.element_us.keys() - definition.elements.keys():
-        return []  # another content under the same label: nothing would add up
     found: list[Worked] = []
     shown: set[str] = set()
     for name in said:
@@ -265,21 +257,6 @@ def _pieces(made: Iterable[KpiPieces]) -> tuple[Pieces, ...]:
     return tuple(Pieces.of(one) for one in made)
 
 
-def _products(pieces: Iterable[Pieces], definition: Definition) -> tuple[Product, ...]:
-    rework_is_good = definition.options.rework == "good"
-    return tuple(
-        {
-            "PRI": Fraction(one.ideal_cycle_us),
-            "PQ": Fraction(one.good + one.scrap + one.rework),
-            "GQ": Fraction(one.good + one.rework if rework_is_good else one.good),
-            "SQ": Fraction(one.scrap),
-            "RQ": Fraction(one.rework),
-            "SUQ": Fraction(one.start_up),
-        }
-        for one in pieces
-    )
-
-
 def _from_sums(record: Oee) -> tuple[Product, ...] | None:
     """Good pieces and scrap, each at its mean ideal cycle: Σ PRI·PQ and Σ PRI·GQ come out as the record has them.
 
@@ -300,7 +277,6 @@ def _from_sums(record: Oee) -> tuple[Product, ...] | None:
 
 
 def _counts(record: Oee, definition: Definition) -> dict[str, Fraction]:
-    good = record.good + (record.rework if definition.options.rework == "good" else 0)
-    made = record.good + record.scrap + record.rework
-    found = {"PQ": made, "GQ": good, "SQ": record.scrap, "RQ": record.rework}
-    return {name: Fraction(count) for name, count in found.items()}
+    """All pieces as if of one product; what an Oee record does not say is left out."""
+    (counts,) = per_product(definition, [Pieces(0, record.good, record.scrap, record.rework)])
+    return {name: counts[name] for name in ("PQ", "GQ", "SQ", "RQ")}

@@ -11,11 +11,11 @@ from uns.history.file.fold import Folded
 _encode = msgspec.json.Encoder().encode
 
 
-def documents(found: Folded) -> Iterator[bytes]:
+def documents(folded: Folded) -> Iterator[bytes]:
     """Lines: derived records, then what was refused."""
-    for record in found.records:
+    for record in folded.records:
         plain: dict[str, Any] = {"class": record.message_class, **to_plain(record)}
         del plain["type"]
         yield _encode(plain) + b"\n"
-    for one in found.refused:
-        yield _encode({"class": "quarantine", **one._asdict()}) + b"\n"
+    for refusal in folded.refused:
+        yield _encode({"class": "quarantine", **refusal._asdict()}) + b"\n"

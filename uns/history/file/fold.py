@@ -5,7 +5,7 @@ data, so history of any age is folded. At the end of the file what is still open
 the time after.
 """
 
-import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
 from topology.namespace.topics import partition, topic
 from uns.history.file.order import ANSWER, FIRST, TICK, cut, end, seen, span, units
-from uns.history.file.read import SOURCE, Refusal, Told
+from uns.history.file.read import SOURCE, Refusal, Told, resembling
 
 HORIZON_H = 96.0
 """What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
@@ -42,6 +42,30 @@ class Folded:
     """By path, class and begin the last revision of each; or every revision, as they came."""
     refused: list[Refusal] = field(default_factory=list)
     """In order of lines."""
+    taken: int = 0
+    """Raw records that went into the fold, ticks too; of some of them samples may be among the refused."""
+    samples: int = 0
+    """Samples in them."""
+    unread: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(path, tag) → samples of a tag that the machine's type does not name."""
+
+    @property
+    def summary(self) -> str:
+        """`1,000 records with 3,000 samples folded, 2 refused; 900 records derived`."""
+        return (
+            f"{self.taken:,} records with {self.samples:,} samples folded, {len(self.refused):,} refused; "
+            f"{len(self.records):,} records derived"
+        )
+
+    def resemblances(self, plant: Plant) -> list[str]:
+        """What to say of tags that the type does not name, but whose names resemble one that it does."""
+        known = {str(path): equipment.tags for path, equipment in plant.cells().items()}
+        said = []
+        for (path, tag), samples in sorted(self.unread.items()):
+            nearest = resembling(tag, known[path])
+            if nearest is not None:
+                said.append(f"{path}: tag {tag!r} is not read ({samples:,} samples); did you mean {nearest!r}?")
+        return said
 
 
 def fold(plant: Plant, told: Iterable[Told | Refusal], until: int | None = None, every: bool = False) -> Folded:
@@ -50,15 +74,21 @@ def fold(plant: Plant, told: Iterable[Told | Refusal], until: int | None = None,
     homes = {str(path): str(path.at(Level.LINE)) for path in plant.cells()}
     homes |= {line: line for line in homes.values()}
     logs: dict[str, list[Told]] = {}
+    tags = {str(path): equipment.tags for path, equipment in plant.cells().items()}
     now = 0
     for item in told:
         if isinstance(item, Refusal):
             out.refused.append(item)
         elif isinstance(item.record, Tick):  # time went on for all
-            now = max(now, item.record.at)
+            now, out.taken = max(now, item.record.at), out.taken + 1
         elif item.path in homes and (item.path != homes[item.path] or not isinstance(item.record, OF_MACHINES)):
             logs.setdefault(homes[item.path], []).append(item)
-            now = max(now, seen(item.record))
+            now, out.taken = max(now, seen(item.record)), out.taken + 1
+            if isinstance(item.record, Samples):
+                out.samples += len(item.record.samples)
+                for sample in item.record.samples:
+                    if sample.tag not in tags[item.path]:
+                        out.unread[item.path, sample.tag] += 1
         else:
             out.refused.append(_unknown(item, homes))
     for line in sorted(logs):
@@ -90,19 +120,24 @@ class LineLog:
             told = cut(told, until)
         if not told:
             return
-        types = {str(path): one for path, one in self._plant.cells().items() if self._path.contains(path)}
+        types = {str(path): equipment for path, equipment in self._plant.cells().items() if self._path.contains(path)}
         begin, last = min(span(item.record)[0] for item in told), end(told, now) if until is None else until
         calendar = self._plant.calendars.get(self._path)
         shifts = self._plant.shifts[calendar].between(begin, last) if calendar is not None else []
         patience = {
-            path: round(one.silent_after_s * 1_000_000) for path, one in types.items() if one.silent_after_s is not None
+            path: round(equipment.silent_after_s * 1_000_000)
+            for path, equipment in types.items()
+            if equipment.silent_after_s is not None
         }
         if until is None and len(patience) < len(types):  # the last state holds on
             last = max([last, *(shift.ended_at for shift in shifts if shift.started_at < now)])
         told = [*(Told(NO_LINE, str(self._path), shift) for shift in shifts if shift.started_at < last), *told]
         model = self._plant.model_copy(update={"time": _punctual(self._plant.time)})
         self._fold = LineFold(model, self._topic, self._partition, last)
-        for at, rank, line, _, path, record in units(told, patience):
+        ordered = units(told, patience)
+        ordered.reverse()
+        while ordered:  # what has been told is let go
+            at, rank, line, _, path, record = ordered.pop()
             if rank != FIRST:
                 self._tick_before(min(at, last))
                 self._fed += 1
@@ -203,8 +238,8 @@ def _unknown(item: Told, known: Mapping[str, str]) -> Refusal:
         return Refusal(item.line, item.path, None, "unknown_path", message)
     try:
         Path.parse(item.path)
-        near = difflib.get_close_matches(item.path, list(known), 1)
-        said = f"; did you mean {near[0]!r}?" if near else "; add it to the plant model, or mend the path"
+        near = resembling(item.path, known)
+        said = "; add it to the plant model, or mend the path" if near is None else f"; did you mean {near!r}?"
         message = f"{type(item.record).__name__} for {item.path}: the plant model has no such machine or line{said}"
     except BadPath as error:
         message = str(error)

@@ -5,9 +5,12 @@ CRLF are fine.
 """
 
 import difflib
+import io
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from sys import intern
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -16,6 +19,7 @@ from processors.inputs.facts import EARLIEST, LATEST
 from schemas.records import RAW_TYPES, Break, Raw, Sample, Samples, Value
 from schemas.text import iso, micros
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SOURCE = "file"
 """Who says what says not who says it."""
 TYPES: dict[str, type[Raw]] = {cls.__name__: cls for cls in RAW_TYPES}
@@ -73,39 +77,45 @@ class _PlainSamples(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"
 _decode = msgspec.json.Decoder(_PlainSamples).decode
 
 
-def read(data: bytes) -> Iterator[Told | Refusal]:
-    """Every record of a file's bytes, in order, or why it is none."""
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if data.lstrip()[:1] == b"[":
-        yield from _array(data)
+def read(data: bytes | Iterable[bytes]) -> Iterator[Told | Refusal]:
+    """Every record of a file's bytes or of its lines, in order, or why it is none."""
+    lines = iter(io.BytesIO(data) if isinstance(data, bytes) else data)
+    number = 0
+    for line in lines:
+        line, number = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line, number + 1
+        stripped = line.strip()
+        if stripped:
+            break
+    else:
         return
-    begin, number = 0, 0
-    while begin < len(data):
-        end = data.find(b"\n", begin)
-        end = len(data) if end < 0 else end
-        line, begin, number = data[begin:end].strip(), end + 1, number + 1
-        if line and not line.startswith(b"#"):
-            told = _usual(number, line)
+    if stripped.startswith(b"["):
+        yield from _array(b"\n" * (number - 1) + line + b"".join(lines))
+        return
+    for number, line in enumerate(chain([line], lines), number):  # noqa: B020 (goes on from where the loop above came)
+        stripped = line.strip()
+        if stripped and not stripped.startswith(b"#"):
+            told = _usual(number, stripped)
             if told is not None:
                 yield told
             else:
-                yield from _line(number, line)
+                yield from _line(number, stripped)
 
 
 def _usual(number: int, line: bytes) -> Told | None:
     """The fast way for samples as they mostly are; None for everything else, faults too."""
     try:
-        found = _decode(line)
-        samples = tuple([Sample(one.tag, micros(one.at), one.value, one.quality) for one in found.samples])
+        plain = _decode(line)
+        # Names come again on every line: each is kept once.
+        samples = tuple([Sample(intern(part.tag), micros(part.at), part.value, part.quality) for part in plain.samples])
     except (msgspec.MsgspecError, ValueError):
         return None
-    if not -_LONG <= found.sequence < _LONG:
+    if not -_LONG <= plain.sequence < _LONG:
         return None
-    for one in samples:
-        long = type(one.value) is int and not -_LONG <= one.value < _LONG
-        if long or not EARLIEST <= one.at <= LATEST or not 0 <= one.quality <= QUALITY_MAX:
+    for sample in samples:
+        long = type(sample.value) is int and not -_LONG <= sample.value < _LONG
+        if long or not EARLIEST <= sample.at <= LATEST or not 0 <= sample.quality <= QUALITY_MAX:
             return None
-    return Told(number, found.path, Samples(found.source, found.sequence, samples))
+    return Told(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
 
 
 def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
@@ -172,7 +182,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
             raise _Fault("unknown_type", f"{said}; {_nearest(name, tuple(TYPES))}")
         plain = {**DEFAULTS.get(cls.__name__, {}), **plain}
         if cls is not Samples:
-            found: Raw = msgspec.convert(_fields(cls, plain, cls.__name__, _TOP), cls)
+            record: Raw = msgspec.convert(_fields(cls, plain, cls.__name__, _TOP), cls)
         else:
             parts = plain.get("samples")
             fields = _fields(Samples, {**plain, "samples": []} if "samples" in plain else plain, "Samples", _TOP)
@@ -186,7 +196,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
                     yield Refusal(number, path, _text_or_none(part, "tag"), fault.reason, str(fault))
             if parts and not good:
                 return
-            found = msgspec.convert({**fields, "samples": good}, Samples)
+            record = msgspec.convert({**fields, "samples": good}, Samples)
         if not isinstance(plain["path"], str):
             raise _Fault("wrong_type", f"path: text is expected, not {_short(plain['path'])}")
     except _Fault as fault:
@@ -196,7 +206,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
     except RecursionError:
         yield Refusal(number, path, None, "wrong_type", "this is nested too deep")
     else:
-        yield Told(number, plain["path"], found)
+        yield Told(number, plain["path"], record)
 
 
 def _sample(plain: Any, where: str) -> Sample:
@@ -229,7 +239,7 @@ def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = (
     for key in (*beside, *(field.name for field in known if field.required)):
         if key not in plain:
             raise _Fault("missing_key", f"{where}: {key} is missing")
-    found = {}
+    fields = {}
     for key, value in plain.items():
         if key in beside:
             continue
@@ -241,8 +251,8 @@ def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = (
             _check_text(f"{where}: {key}", value)
         elif key == "breaks" and isinstance(value, list):
             value = [_fields(Break, part, f"{where}: breaks[{n}]") for n, part in enumerate(value)]
-        found[key] = value
-    return found
+        fields[key] = value
+    return fields
 
 
 def _check_text(where: str, value: Any) -> None:
@@ -286,9 +296,15 @@ def _time(value: Any, where: str) -> int:
 
 
 def _nearest(name: Any, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(str(name).lower(), [one.lower() for one in known], 1)
-    found = [one for one in known if near and one.lower() == near[0]]
-    return f"did you mean {found[0]!r}?" if found else f"there are {', '.join(known)}"
+    nearest = resembling(str(name), known)
+    return f"there are {', '.join(known)}" if nearest is None else f"did you mean {nearest!r}?"
+
+
+def resembling(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a mistyped one resembles most, upper and lower case alike; None: none does."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), list(by_lower), 1)
+    return by_lower[near[0]] if near else None
 
 
 def _short(value: Any) -> str:

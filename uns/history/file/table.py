@@ -16,9 +16,9 @@ MOST = 50
 """Rows of a table; --json has them all."""
 
 
-def show(found: Folded, console: Console) -> None:
-    """`found` holds the last revision of each record."""
-    for path, records in groupby(sorted(found.records, key=lambda r: r.path), key=lambda r: r.path):
+def show(folded: Folded, console: Console) -> None:
+    """`folded` holds the last revision of each record."""
+    for path, records in groupby(sorted(folded.records, key=lambda r: r.path), key=lambda r: r.path):
         of_path = list(records)
         console.print(path, style="bold")
         for table in (_states(of_path), _stops(of_path), _windows(of_path)):
@@ -28,7 +28,7 @@ def show(found: Folded, console: Console) -> None:
         good, scrap = sum(r.good for r in pieces), sum(r.scrap for r in pieces)
         console.print(f"{good} good, {scrap} scrap, {sum(r.resets for r in pieces)} counter resets")
         console.print()
-    if not found.records:
+    if not folded.records:
         console.print("nothing follows from this file: it has no samples of a machine of the plant")
 
 
@@ -56,11 +56,11 @@ def _stops(records: Iterable[Derived]) -> Table:
 def _windows(records: Iterable[Derived]) -> Table:
     table = _table("window", "from", "time", "A %", "P %", "Q %", "OEE %", "good", "scrap", "unknown")
     order = ("shift", "order", "hour")
-    found = sorted(
+    windows = sorted(
         (r for r in records if isinstance(r, Oee)),
         key=lambda r: (order.index(r.window) if r.window in order else len(order), r.started_at),
     )
-    for record in _first(table, found):
+    for record in _first(table, windows):
         name = record.window if record.window_name is None else f"{record.window} {record.window_name}"
         ratios = (record.availability, record.performance, record.quality, record.oee)
         table.add_row(

@@ -1,11 +1,13 @@
 """`uns fold` at the boundary: what a file may look like, what is refused, how it is said, and the exit code."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
@@ -38,6 +40,13 @@ def documents(result: Result) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
+def said(result: Result) -> list[str]:
+    """Lines on standard error but the last, which sums up."""
+    *lines, summary = result.stderr.splitlines()
+    assert " folded, " in summary
+    return lines
+
+
 def text(*records: dict[str, Any]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
@@ -58,7 +67,7 @@ def pieces(found: list[dict[str, Any]]) -> int:
 @pytest.mark.parametrize("empty", ["", "\n\n", "# nothing\n", "\ufeff", "[]", " \r\n"])
 def test_an_empty_file_gives_nothing(folder: Path, empty: str) -> None:
     result = run(folder, empty, "--json")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+    assert (result.exit_code, result.stdout, said(result)) == (0, "", [])
     assert "nothing follows from this file" in run(folder, empty).stdout
 
 
@@ -77,7 +86,7 @@ def test_an_empty_file_gives_nothing(folder: Path, empty: str) -> None:
 )
 def test_the_form_of_a_file_does_not_matter(folder: Path, form: Any) -> None:
     result = run(folder, form(text(*GOOD)), "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, said(result)) == (0, [])
     left_out = {"inputs"}  # numbers of lines
     usual = [
         {k: v for k, v in one.items() if k not in left_out} for one in documents(run(folder, text(*GOOD), "--json"))
@@ -205,9 +214,9 @@ def test_a_fault_is_named_with_its_line_and_the_rest_is_folded(folder: Path, fau
     first, last = (text(record).encode() for record in GOOD)
     result = run(folder, first + (line if isinstance(line, bytes) else line.encode()) + b"\n" + last, "--json")
     assert result.exit_code == 1, result.exception
-    (said,) = result.stderr.splitlines()
-    assert said.startswith(f"uns: line 2: {reason}: ")
-    assert message in said
+    (words,) = said(result)
+    assert words.startswith(f"uns: line 2: {reason}: ")
+    assert message in words
     found = documents(result)
     (refused,) = [r for r in found if r["class"] == "quarantine"]
     assert (refused["line"], refused["reason"]) == (2, reason)
@@ -301,3 +310,49 @@ def test_nothing_ends_with_a_traceback(told: list[Any]) -> None:
     data = "\n".join(json.dumps(one) for one in [GOOD[0], *told, GOOD[1]]).encode()
     found = fold(plant(), read(data))
     assert all(json.loads(line)["class"] for line in written(found))
+
+
+# --- packed files, mistyped tags, the last line
+
+
+PACKED = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_packed_file_says_what_the_plain_one_says(folder: Path, kind: str) -> None:
+    data = text(*GOOD, one(value="many", tag="State")).encode()
+    plain = run(folder, data, "--json")
+    assert pieces(documents(plain)) == 100
+    parts = data.splitlines(keepends=True)
+    several = PACKED[kind](parts[0]) + PACKED[kind](b"".join(parts[1:]))  # as after `cat a.gz b.gz`
+    for packed in (PACKED[kind](data), several):
+        result = run(folder, packed, "--json")
+        assert (result.exit_code, result.stdout, result.stderr) == (1, plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_damaged_packed_file_cannot_be_read(folder: Path, kind: str, damage: str) -> None:
+    packed = PACKED[kind](text(*GOOD).encode())
+    middle = len(packed) // 2
+    broken = packed[:middle] if damage == "cut" else packed[:12] + b"\xff" * 12 + packed[24:]
+    result = run(folder, broken, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "history.jsonl cannot be read: " in result.stderr
+
+
+def test_a_tag_that_resembles_one_of_the_type_is_said_once(folder: Path) -> None:
+    told = [samples("06:00", Stat="RUN", Good=0), samples("07:00", Stat="STOP", good=5, Weather="fine")]
+    result = run(folder, text(*told), "--json")
+    assert result.exit_code == 0
+    assert said(result) == [
+        f"uns: {CELL}: tag 'Stat' is not read (2 samples); did you mean 'State'?",
+        f"uns: {CELL}: tag 'good' is not read (1 samples); did you mean 'Good'?",
+    ]
+
+
+def test_the_last_line_sums_up(folder: Path) -> None:
+    result = run(folder, text(*GOOD, one(at="yesterday"), one(at=EIGHT)) + "not json\n", "--json")
+    count = sum(document["class"] != "quarantine" for document in documents(result))
+    *_, summary = result.stderr.splitlines()
+    assert summary == f"uns: 3 records with 5 samples folded, 2 refused; {count} records derived"
