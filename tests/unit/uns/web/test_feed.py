@@ -1,0 +1,19 @@
+"""The feed gives each record to every receiver."""
+
+from schemas.records import Derived
+from tests.unit.uns.web.test_board import T0, state
+from uns.web.feed import Feed
+from uns.web.namespace import Namespace
+
+
+def test_a_receiver_that_fails_on_a_record_harms_itself_alone() -> None:
+    def broken(record: Derived) -> None:
+        raise ValueError(record.id)
+
+    def never() -> None:
+        raise AssertionError
+
+    namespace = Namespace()
+    Feed([broken, namespace.apply], never, 1.0).take(state(T0, None))  # type: ignore[arg-type]
+    assert namespace.applied == 1
+    assert list(namespace.snapshots) == [state(T0, None).path]
