@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.base import Rejection
-from processors.inputs.counters import difference
+from processors.inputs.counters import roll_over_or_reset
 from schemas.codec import Codec
 from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, plant, samples, tick, ticks
@@ -182,7 +182,7 @@ def test_production_sums_to_what_the_counters_made(chance: random.Random) -> Non
             counts = [(s.at, whole(s)) for s in all_samples(scene, path, tag) if s.quality == 0]
             for (before, previous), (after, value) in pairwise(counts):
                 name = "good" if tag == "Good" else "scrap"
-                made[name] += difference(previous, value, modulus, after - before, 6 * S)[0]
+                made[name] += roll_over_or_reset(previous, value, modulus, after - before, 6 * S)[0]
         records: list[Production] = run.newest("production", path)
         assert {"good": sum(r.good for r in records), "scrap": sum(r.scrap for r in records)} == made
         spans = [(r.started_at, r.ended_at) for r in records]
