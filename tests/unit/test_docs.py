@@ -42,12 +42,41 @@ def test_settings_on_the_operations_page_exist() -> None:
         assert name in known or name in compose or name == "UNS_ENGINE_", name
 
 
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
 def test_paths_on_the_architecture_page_exist() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    paths = re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/]+)`", text)
-    assert len(set(paths)) > 3
+    paths = re.findall(r"`((?:connectors|processors|sinks|topology|schemas|uns)/[\w/.]+)`", ARCHITECTURE)
+    assert len(set(paths)) > 40
     for path in paths:
         assert (ROOT / path).exists(), path
+
+
+def test_a_file_on_the_architecture_page_is_in_the_folder_of_its_step() -> None:
+    bare = 0
+    for folder, text in re.findall(r"^\| \d+ \| `([\w/]+)`.*? \| (.*) \|$", ARCHITECTURE, re.MULTILINE):
+        for file in re.findall(r"`(\w+\.py)`", text):
+            assert (ROOT / folder / file).exists(), f"{folder}/{file}"
+            bare += 1
+    assert bare > 5
+
+
+def test_every_folder_has_a_place_on_the_architecture_page() -> None:
+    folders = [
+        file.parent.relative_to(ROOT)
+        for package in ("connectors", "processors", "sinks", "topology", "schemas", "uns")
+        for file in (ROOT / package).glob("*/__init__.py")
+    ]
+    assert len(folders) > 20
+    assert {str(folder) for folder in folders if f"`{folder}" not in ARCHITECTURE} == set()
+
+
+def test_what_is_decided_where_is_there() -> None:
+    rows = re.findall(r"^\| .* \| `(\w+)` in `([\w/.]+)` \|$", ARCHITECTURE, re.MULTILINE)
+    assert len(rows) >= 10
+    for name, file in rows:
+        defined = re.search(rf"^ *(?:class|def) {name}\b", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert defined, f"{name} in {file}"
 
 
 def test_the_guarantees_page_names_every_torture_case() -> None:
