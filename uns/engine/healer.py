@@ -68,7 +68,7 @@ class Healer:
 
     def _end(self, admin: "Admin", transaction: Hanging, commit: bool) -> None:
         admin.mark(transaction, commit)
-        outcome = "committed" if commit else "aborted"
+        outcome = metrics.COMMITTED if commit else metrics.ABORTED
         metrics.hanging_transactions.labels(outcome).inc()
         log.warning(
             "ended a transaction that its coordinator had forgotten",

@@ -20,7 +20,7 @@ from uns.runtime.clock import Clock
 
 log = structlog.get_logger()
 BACKOFF_S = (0.2, 5.0)
-_STAGES: dict[type, str] = {Tick: "fold.tick", **dict.fromkeys(FACT_TYPES, "fold.fact")}
+_STAGES: dict[type, str] = {Tick: metrics.TICK, **dict.fromkeys(FACT_TYPES, metrics.FACT)}
 """Records whose fold is timed one by one; samples are too many, they are the rest."""
 
 
@@ -77,7 +77,7 @@ class Processor:
         decoded = time.perf_counter()
         counts = {batch.tp: Counts() for batch in group}
         messages: list[tuple[int, Message]] = []
-        stages = dict.fromkeys(("fold.tick", "fold.fact"), 0.0)
+        stages = dict.fromkeys((metrics.TICK, metrics.FACT), 0.0)
         for tp, decoded_records in items:
             step, count = partitions[tp].step, counts[tp]
             for item in decoded_records:
@@ -99,27 +99,16 @@ class Processor:
             messages.append((tp.partition, partition.step.fence(fence)))
         folded = time.perf_counter()
         offsets = {tp: partitions[tp].next_offset for tp in (counts or partitions)}
-        self.committing_since = time.monotonic()
-        try:
-            self._transactions.commit(messages, offsets, membership)
-        except Fenced:
-            metrics.transactions.labels("fenced").inc()
-            raise
-        except Fatal:
-            metrics.transactions.labels("failed").inc()
-            raise
-        finally:
-            self.committing_since = None
-        metrics.transactions.labels("committed").inc()
+        self._commit(messages, offsets, membership)
         metrics.transaction_seconds.observe(time.perf_counter() - folded)
         metrics.decode_seconds.observe(decoded - began)
         metrics.fold_seconds.observe(folded - decoded)
         metrics.group_records.observe(sum(c.records for c in counts.values()))
         stages |= {
-            "decode": decoded - began,
-            "fold.samples": stepped - decoded - sum(stages.values()),
-            "state": folded - stepped,
-            "commit": time.perf_counter() - folded,
+            metrics.DECODE: decoded - began,
+            metrics.SAMPLES: stepped - decoded - sum(stages.values()),
+            metrics.STATE: folded - stepped,
+            metrics.COMMIT: time.perf_counter() - folded,
         }
         for stage, seconds in stages.items():
             metrics.stage_seconds.labels(stage).inc(seconds)
@@ -142,11 +131,22 @@ class Processor:
         groups = [[step.fence(unfinished)], *_groups(rebuilt.state, round(self._config.group_mb * 1e6))]
         groups.append([*rebuilt.corrections, step.fence(whole)])
         for messages in groups:
-            self.committing_since = time.monotonic()
-            try:
-                self._transactions.commit([(tp.partition, message) for message in messages], {tp: position}, membership)
-            finally:
-                self.committing_since = None
+            self._commit([(tp.partition, message) for message in messages], {tp: position}, membership)
+
+    def _commit(self, messages: list[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership) -> None:
+        """One transaction, counted by its outcome."""
+        self.committing_since = time.monotonic()
+        try:
+            self._transactions.commit(messages, offsets, membership)
+        except Fenced:
+            metrics.transactions.labels(metrics.FENCED).inc()
+            raise
+        except Fatal:
+            metrics.transactions.labels(metrics.FAILED).inc()
+            raise
+        finally:
+            self.committing_since = None
+        metrics.transactions.labels(metrics.COMMITTED).inc()
 
     def _fresh(self, batch: Batch, partitions: Mapping[TP, Partition]) -> Sequence[Source]:
         """The batch's records that are not folded yet; moves the partition's position past the batch."""

@@ -59,8 +59,9 @@ def report(tp: TP, restored: Restored) -> None:
     labels = (tp.topic, str(tp.partition))
     metrics.restored_keys.labels(*labels).set(restored.keys)
     metrics.fence.labels(*labels).set(restored.next_offset)
+    metrics.skipped.labels(*labels).inc(restored.gap)
+    metrics.group_ahead.labels(*labels).inc(restored.ahead > 0)
     if restored.gap:
-        metrics.skipped.labels(*labels).inc(restored.gap)
         log.error(
             "retention removed records before they were folded",
             topic=tp.topic,
@@ -70,7 +71,6 @@ def report(tp: TP, restored: Restored) -> None:
             do="raise the topic's retention.ms above the longest outage",
         )
     if restored.ahead:
-        metrics.group_ahead.labels(*labels).inc()
         log.warning(
             "the group's offset is above the fence; reading from the fence",
             topic=tp.topic,

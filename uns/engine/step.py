@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.base import REASONS as FOLD_REASONS
 from processors.base import Fold, Input, Rejection
+from schemas.codec import REASONS as CODEC_REASONS
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Samples
 from topology.namespace.classes import DERIVED, MessageClass
@@ -20,6 +22,11 @@ from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event, erro
 CONNECTOR = "uns-processors"
 UNFINISHED = 0
 """The `state_version` of a state that is being rebuilt: no release's."""
+
+
+BAD_KEY, FOREIGN_PATH, NOT_RAW = "bad_key", "foreign_path", "not_raw"
+REASONS = (BAD_KEY, FOREIGN_PATH, NOT_RAW, *CODEC_REASONS, *FOLD_REASONS)
+"""Why a raw record goes to quarantine, every one there is: its key, its bytes, or what the fold says of it."""
 
 
 class Refused(NamedTuple):
@@ -131,7 +138,7 @@ class Step:
         if not isinstance(record, RAW_TYPES):
             name = type(record).__name__
             message = f"{name} is a derived record; raw carries {', '.join(t.__name__ for t in RAW_TYPES)}"
-            return Decoded(source, path, Refused("not_raw", "VALUE_CONVERTER", "", message))
+            return Decoded(source, path, Refused(NOT_RAW, "VALUE_CONVERTER", "", message))
         return Decoded(source, path, record)
 
     def step(self, item: Decoded, counts: Counts) -> list[Message]:
@@ -199,9 +206,9 @@ class Step:
             text = (key or b"").decode()
             path = Path.parse(text)
         except (BadPath, UnicodeDecodeError) as error:
-            return Refused("bad_key", "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
+            return Refused(BAD_KEY, "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
         if not self.place.area.contains(path):
-            return Refused("foreign_path", "KEY_CONVERTER", "", f"{path} is not in {self.place.area}: wrong topic")
+            return Refused(FOREIGN_PATH, "KEY_CONVERTER", "", f"{path} is not in {self.place.area}: wrong topic")
         return text
 
     def _output(self, record: Derived, trace: Headers) -> Message:

@@ -64,6 +64,7 @@ class Worker:
         self._settings, self._config, self._group = settings, config, group
         self.name = f"{group}-{slot}"
         self._places = {topic: Place(topic, prefix) for topic in topics}
+        metrics.start(self._places)
         self._tick_s = tick_s
         self._ticker = Ticker(settings, clock, codec, self.name, shifts)
         self._processor = Processor(
