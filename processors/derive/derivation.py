@@ -55,6 +55,7 @@ class Stateful(Protocol):
     def load(self, saved: Saved, redefined: bool) -> None:
         """Puts back what `dump` gave, before anything is derived. `redefined`: the KPI definition says something else
         since then, so that what rests on it must be derived again."""
+        return
 
 
 class Derivation(Stateful, Protocol):
@@ -71,7 +72,8 @@ class Derivation(Stateful, Protocol):
     closes: ClassVar[bool] = False
     """Whether its records are closed once the watermark has passed their end, without being derived again."""
 
-    def __init__(self, cell: Cell) -> None: ...
+    def __init__(self, cell: Cell) -> None:
+        return
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """First stage: what time makes of the inputs. Not before the first sign of life."""
@@ -96,6 +98,7 @@ class Derivation(Stateful, Protocol):
     def expire(self, cell: Cell, floor: int) -> None:
         """Notes what it must know of the time before `floor` (a full hour, µs): samples and facts from there are evicted
         next."""
+        return
 
 
 class LineDerivation(Stateful, Protocol):
@@ -105,9 +108,11 @@ class LineDerivation(Stateful, Protocol):
 
     def __init__(self, types: Mapping[str, EquipmentType], ledger: Ledger) -> None:
         """`types`: path of each cell of the line → its type, in the order of the flow."""
+        return
 
     def touch(self, spans: Sequence[tuple[int, int]]) -> None:
         """Notes stretches of a cell's event time that changed."""
+        return
 
     def derive(self, cells: Mapping[str, Cell], schedule: Schedule, moment: Moment) -> list[Derived]:
         """The differences to what was published, each `kpi_s`. `schedule`: the line's shifts."""
@@ -115,6 +120,7 @@ class LineDerivation(Stateful, Protocol):
 
     def expire(self, floor: int) -> None:
         """Forgets what no record inside the horizon can need: the time before `floor` (a full hour, µs)."""
+        return
 
 
 _encode = msgspec.msgpack.Encoder().encode

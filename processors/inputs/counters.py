@@ -46,8 +46,10 @@ class Increment(NamedTuple):
     offset: int
 
 
-def difference(previous: int, current: int, modulus: int | None, elapsed_us: int, cycle_us: int) -> tuple[int, int]:
-    """(pieces made, 1 if the counter was reset)."""
+def roll_over_or_reset(
+    previous: int, current: int, modulus: int | None, elapsed_us: int, cycle_us: int
+) -> tuple[int, int]:
+    """(pieces made, 1 if the counter was reset). Here is decided whether a fall is a roll-over or a reset."""
     if current >= previous:
         return current - previous, 0
     if modulus is not None and 4 * previous >= 3 * modulus and 4 * current < modulus:
@@ -68,6 +70,6 @@ def increments(counter: Counter, start: int, end: int) -> Iterator[Increment]:
     previous_at, previous = (0, None) if before is None else (before.at, before.value)
     for at, value, offset in counter.series.between(start, end):
         if previous is not None and value != previous:
-            pieces, reset = difference(previous, value, counter.modulus, at - previous_at, counter.cycle_us)
+            pieces, reset = roll_over_or_reset(previous, value, counter.modulus, at - previous_at, counter.cycle_us)
             yield Increment(at, pieces, reset, offset)
         previous_at, previous = at, value

@@ -1,9 +1,9 @@
 """Bottleneck records of a line, per hour (UTC) and shift: who held it up, by active periods and by turning points.
 
-Sole and shifting time by Roser's method (processors.derive.bottleneck.active_period), over whole periods: what of a period lies outside the
-window counts towards its length, up to LOOK before and after. Periods end at time that is not planned or not known. The
-chain of bottlenecks begins WARM_UP before the hour, so that it does not begin at its edge. Blocked and starved time by
-what the neighbours do (processors.derive.bottleneck.activity); the turning point from these is a second opinion.
+Sole and shifting time by Roser's method (`active_period`), over whole periods: what of a period lies outside the window
+counts towards its length, up to LOOK before and after. Periods end at time that is not planned or not known. The chain of
+bottlenecks begins WARM_UP before the hour, so that it does not begin at its edge. Blocked and starved time by what the
+neighbours do (`activity`); the turning point from these is a second opinion.
 
 Provisional every kpi_s from what has gone by; final once the watermark has passed the end and no period that still lasts
 can change it (LOOK after the end at the latest); corrected when something late does.

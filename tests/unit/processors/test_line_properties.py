@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.base import Rejection
-from processors.inputs.counters import difference
+from processors.inputs.counters import roll_over_or_reset
 from schemas.codec import Codec
 from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, plant, samples, tick, ticks
@@ -40,9 +40,11 @@ def whole(sample: Sample) -> int:
 @given(seeds)
 def test_elements_of_every_window_sum_to_its_length(chance: random.Random) -> None:
     run = Run().feed(scenario(chance).punctual())
-    for record in run.records:
-        if isinstance(record, Oee) and record.ended_at is not None and record.ended_at != record.started_at:
-            assert sum(record.element_us.values()) == record.ended_at - record.started_at
+    closed = [r for r in run.records if isinstance(r, Oee) and r.ended_at is not None and r.ended_at != r.started_at]
+    assert closed
+    for record in closed:
+        assert record.ended_at is not None
+        assert sum(record.element_us.values()) == record.ended_at - record.started_at
     hours = [r for r in run.newest("oee") if r.window == "hour" and r.ended_at is not None]
     assert hours
     assert all(r.status != "provisional" for r in hours)
@@ -53,10 +55,15 @@ def test_elements_of_every_window_sum_to_its_length(chance: random.Random) -> No
 def test_oee_is_the_product_of_its_factors(chance: random.Random) -> None:
     scene = scenario(chance)
     scene.told = [told for told in scene.told if not isinstance(told[1], Order)]  # one ideal cycle in every window
-    for record in Run().feed(scene.punctual()).records:
-        if isinstance(record, Oee) and None not in (record.availability, record.performance, record.quality):
-            product = record.availability * record.performance * record.quality  # type: ignore[operator]
-            assert record.oee == pytest.approx(product, rel=1e-12, abs=1e-12)
+    whole = [
+        r
+        for r in Run().feed(scene.punctual()).records
+        if isinstance(r, Oee) and None not in (r.availability, r.performance, r.quality)
+    ]
+    assert whole
+    for record in whole:
+        product = record.availability * record.performance * record.quality  # type: ignore[operator]
+        assert record.oee == pytest.approx(product, rel=1e-12, abs=1e-12)
 
 
 @some
@@ -175,7 +182,7 @@ def test_production_sums_to_what_the_counters_made(chance: random.Random) -> Non
             counts = [(s.at, whole(s)) for s in all_samples(scene, path, tag) if s.quality == 0]
             for (before, previous), (after, value) in pairwise(counts):
                 name = "good" if tag == "Good" else "scrap"
-                made[name] += difference(previous, value, modulus, after - before, 6 * S)[0]
+                made[name] += roll_over_or_reset(previous, value, modulus, after - before, 6 * S)[0]
         records: list[Production] = run.newest("production", path)
         assert {"good": sum(r.good for r in records), "scrap": sum(r.scrap for r in records)} == made
         spans = [(r.started_at, r.ended_at) for r in records]
@@ -251,5 +258,7 @@ def test_bad_samples_of_every_kind_never_raise_and_all_outputs_have_bytes() -> N
 @given(seeds)
 def test_every_record_survives_avro(chance: random.Random) -> None:
     codec = Codec({name: n for n, name in enumerate(TYPES, start=1)})
-    for record in Run().feed(scenario(chance).punctual()).records:
+    records = Run().feed(scenario(chance).punctual()).records
+    assert records
+    for record in records:
         assert codec.decode(codec.encode(record)) == record

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from processors.derive import alert
+from processors.cell.cell import Cell
 from processors.derive.alert import Acknowledgements, SilenceAlerts
 from processors.derive.derivation import load_sections, sections
 from schemas.records import Acknowledge, Alert
@@ -28,7 +28,7 @@ def test_a_silence_longer_than_the_type_allows_alerts_until_the_next_sign() -> N
     assert withdrawn.ended_at == withdrawn.started_at
 
 
-def acknowledged() -> tuple[alert.Cell, Acknowledgements, Acknowledge]:
+def acknowledged() -> tuple[Cell, Acknowledgements, Acknowledge]:
     cell = make_cell()
     hear(cell, T0, State=EXECUTE)
     (raised,) = SilenceAlerts(cell).follow(cell, look(cell, T0 + 2 * MINUTE))

@@ -6,7 +6,7 @@ from processors.derive.downtime import DowntimeRecords, Stop, category_of, parts
 from schemas.records import Alert, Break, Downtime, Order, Reason, Shift
 from tests.harness.cells import hear, look, make_cell, tell
 from tests.harness.line_logs import ABORTED, EXECUTE, HELD, MINUTE, STOPPED, SUSPENDED, T0, S
-from topology.model.plant import Reason as ReasonCode
+from topology.model.plant import StopReason as ReasonCode
 
 END = T0 + 10 * MINUTE
 

@@ -332,7 +332,9 @@ def test_the_order_of_arrival_does_not_matter(history: list[list[Kpi]], chance: 
 def test_a_whole_is_the_sum_of_its_parts(history: list[list[Kpi]]) -> None:
     run = Run().feed(*(record for revisions in history for record in revisions))
     standing = run.standing()
-    parts = {**standing, **{r[-1].natural_id: r[-1] for r in history if r[-1].ended_at != r[-1].started_at}}
+    told = {r[-1].natural_id: r[-1] for r in history if r[-1].ended_at != r[-1].started_at}
+    parts = {**standing, **told}
+    assert bool(standing) == bool(told)
     for whole in standing.values():
         assert whole.parts
         of = [

@@ -1,5 +1,6 @@
 """A line's rule: additive over time, and consistent with itself."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from tests.harness.kpi_records import DEFINITION, LINE_1, plant
 from topology.kpi.values import Facts, Pieces, losses, total, values
 from topology.namespace.path import Path
 
+HOUR_US = 3_600_000_000
 NAMES = ("filler", "capper", "robot")
 CYCLES = st.sampled_from([4_000_000, 6_000_000, 2_500_000])
 
@@ -19,7 +21,7 @@ def hours(draw: st.DrawFn) -> dict[str, Facts]:
     """One hour of each machine of the line."""
     found = {}
     for name in NAMES:
-        run_us = draw(st.integers(0, 3_600_000_000))
+        run_us = draw(st.integers(0, HOUR_US))
         pieces = [
             Pieces(cycle, draw(st.integers(0, 900)), draw(st.integers(0, 90)), draw(st.integers(0, 9)), product)
             for cycle, product in draw(
@@ -32,7 +34,7 @@ def hours(draw: st.DrawFn) -> dict[str, Facts]:
             "GP": sum(one.good for one in made),
             "TBF": draw(st.integers(0, 10**9)),
         }
-        elements = {"APT": run_us, "ADET": 3_600_000_000 - run_us}
+        elements = {"APT": run_us, "ADET": HOUR_US - run_us}
         found[f"{LINE_1}/{name}"] = Facts(elements, made, counts)
     return found
 
@@ -62,12 +64,22 @@ def test_a_lines_day_is_the_sum_of_its_hours(rule: WorkCenter, of: list[dict[str
 @given(rules, hours())
 def test_oee_is_availability_times_performance_times_quality(rule: WorkCenter, hour: dict[str, Facts]) -> None:
     facts = rule.facts(hour).facts
-    found = values(DEFINITION, facts)
-    ratios = [found[name] for name in ("availability", "performance", "quality", "oee")]
     base = sum(us for name, us in facts.element_us.items() if DEFINITION.elements[name].loss != "outside")
     assert sum(losses(DEFINITION, facts).values()) == base
-    if len({one.ideal_cycle_us for one in facts.pieces}) == 1 and None not in ratios:
-        availability, performance, quality, oee = (ratio or 0.0 for ratio in ratios)
+    of_one_cycle = replace(facts, pieces=tuple(replace(made, ideal_cycle_us=4_000_000) for made in facts.pieces))
+    by_name = values(DEFINITION, of_one_cycle)
+    availability, performance, quality, oee = (
+        by_name[name] for name in ("availability", "performance", "quality", "oee")
+    )
+    pieces = sum(made.good + made.scrap + made.rework for made in facts.pieces)
+    assert base == HOUR_US
+    assert (availability is None, performance is None, quality is None, oee is None) == (
+        False,
+        facts.element_us["APT"] == 0,
+        pieces == 0,
+        False,
+    )
+    if availability is not None and performance is not None and quality is not None and oee is not None:
         assert abs(availability * performance * quality - oee) <= 1e-12 * max(1.0, oee)
 
 

@@ -98,12 +98,9 @@ def test_ticks_say_nothing(seed: int, definition: str, tick: int, dense: int) ->
 @given(seed=seeds, definition=definitions)
 def test_the_elements_of_every_window_sum_to_its_length(seed: int, definition: str) -> None:
     scene: Scenario = scenario(random.Random(seed))
-    windows = [
-        record
-        for record in folded(lines(scene.told), definition).records
-        if isinstance(record, Oee | Kpi) and record.window != "product"  # a product's is a part of its day
-    ]
-    assert windows
+    found = folded(lines(scene.told), definition)
+    windows = [r for r in found.records if isinstance(r, Oee | Kpi) and r.window != "product"]  # a part of its day
+    assert {type(record) for record in windows} == {Oee, Kpi}
     for record in windows:
         assert record.ended_at is not None
         assert sum(record.element_us.values()) == record.ended_at - record.started_at, record.id
