@@ -7,7 +7,6 @@ import pytest
 from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from schemas.records import Order, Sample, Samples, State, Tick, Value
 from tests.harness.engine_process import CountFold, codec
@@ -18,6 +17,7 @@ from uns.engine.process import Partition, Processor
 from uns.engine.rebuild import Rebuilt
 from uns.engine.step import UNFINISHED, Fence, Place, Step
 from uns.engine.transport import Batch, Budget, Membership
+from uns.errors import UserError
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Message
 from uns.runtime.clock import system
@@ -172,7 +172,7 @@ def test_budget_closes_and_opens() -> None:
 
 
 def test_a_rebalance_must_outlast_a_transaction() -> None:
-    with pytest.raises(ValidationError, match="rebalance_timeout_s"):
+    with pytest.raises(UserError, match=r"^UNS_ENGINE_REBALANCE_TIMEOUT_S must not be below UNS_ENGINE_TRANS"):
         EngineConfig(rebalance_timeout_s=1, transaction_timeout_s=2)
 
 
