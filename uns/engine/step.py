@@ -55,11 +55,12 @@ class Fence(msgspec.Struct, frozen=True):
     state_version: int = 1
 
 
-class Place:
-    """The names that go with one raw topic: its area, its changelog, its quarantine, its changelog keys."""
+class AreaTopics:
+    """The topics that go with one raw topic, and the keys of its fold in the changelog, which other folds share."""
 
     def __init__(self, name: str, prefix: str = PREFIX) -> None:
         self.topic = name
+        """The raw topic."""
         self.area, message_class = parse_topic(name, prefix)
         self.changelog = topic(self.area, MessageClass.CHANGELOG, prefix)
         self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
@@ -116,9 +117,9 @@ class StateSize:
 class Step:
     """The fold of one raw partition with its codec. Not thread-safe: one thread at a time."""
 
-    def __init__(self, fold: Fold, codec: Codec, place: Place, partition: int) -> None:
+    def __init__(self, fold: Fold, codec: Codec, topics: AreaTopics, partition: int) -> None:
         self.fold = fold
-        self.place = place
+        self.topics = topics
         self.partition = partition
         self.state = StateSize()
         self._codec = codec
@@ -191,7 +192,7 @@ class Step:
         """State changed since the last call, for the changelog; a null value is a tombstone."""
         for key, value in self.fold.changes().items():
             self.state.put(key, value)
-            yield Message(self.place.changelog, self.place.state_key(key), value)
+            yield Message(self.topics.changelog, self.topics.state_key(key), value)
 
     def restore(self, key: str, value: bytes) -> None:
         """Puts back one key of the fold's state; before the first step."""
@@ -199,7 +200,7 @@ class Step:
         self.fold.restore(key, value)
 
     def fence(self, fence: Fence) -> Message:
-        return Message(self.place.changelog, self.place.fence_key, msgspec.msgpack.encode(fence))
+        return Message(self.topics.changelog, self.topics.fence_key, msgspec.msgpack.encode(fence))
 
     def _check_path(self, key: bytes | None) -> str | Refused:
         try:
@@ -207,8 +208,8 @@ class Step:
             path = Path.parse(text)
         except (BadPath, UnicodeDecodeError) as error:
             return Refused(BAD_KEY, "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
-        if not self.place.area.contains(path):
-            return Refused(FOREIGN_PATH, "KEY_CONVERTER", "", f"{path} is not in {self.place.area}: wrong topic")
+        if not self.topics.area.contains(path):
+            return Refused(FOREIGN_PATH, "KEY_CONVERTER", "", f"{path} is not in {self.topics.area}: wrong topic")
         return text
 
     def _output(self, record: Derived, trace: Headers) -> Message:
@@ -217,7 +218,7 @@ class Step:
 
     def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
         """Topic, key, and the headers that all records of one kind and path share."""
-        name = topic(Path.parse(path), MessageClass(kind.message_class), self.place.prefix)
+        name = topic(Path.parse(path), MessageClass(kind.message_class), self.topics.prefix)
         return name, path.encode(), cloud_event(path, kind)
 
     def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
@@ -234,7 +235,7 @@ class Step:
             exception=refusal.exception,
             tag=refusal.tag,
         )
-        return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
+        return Message(self.topics.quarantine, source.key, source.value, (*source.headers, *ours))
 
 
 def _name(error: BaseException) -> str:

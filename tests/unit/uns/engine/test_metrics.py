@@ -18,7 +18,7 @@ from uns.engine import step as steps
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
-from uns.engine.step import REASONS, Place, Step
+from uns.engine.step import REASONS, AreaTopics, Step
 from uns.engine.transport import Batch, Membership
 from uns.kafka.log import LogRecord
 from uns.runtime.clock import system
@@ -66,7 +66,7 @@ class Transactions:
 
 
 def _state(value: bytes) -> State:
-    step = Step(CountFold(), CODEC, Place(RAW), 0)
+    step = Step(CountFold(), CODEC, AreaTopics(RAW), 0)
     (state,) = (o for o in step.apply(step.decode(LogRecord(RAW, 0, 0, PATH, value))) if isinstance(o, State))
     return state
 
@@ -88,7 +88,7 @@ def test_work_and_losses_grow_no_other_label_set(started: Mapping[LabelSet, floa
     kafka = Transactions()
     processor = Processor(kafka, EngineConfig(), system, "w", (), lambda: False)
     for kafka.refusal in (None, Fenced("another's"), Fatal(Exit.TRANSACTION, "gone")):
-        partition = Partition(Step(CountFold(), CODEC, Place(RAW), 0), 0, 0)
+        partition = Partition(Step(CountFold(), CODEC, AreaTopics(RAW), 0), 0, 0)
         batch = Batch(MEMBERSHIP, TP0, 0, len(log), log, 0, len(log))
         with pytest.raises((Fenced, Fatal)) if kafka.refusal else nullcontext():
             processor.process([batch], {TP0: partition}, MEMBERSHIP)
