@@ -14,8 +14,8 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.rebuild import Rebuilt
 from uns.engine.step import UNFINISHED, Counts, Decoded, Fence, Step
-from uns.engine.transport import Batch, Membership
-from uns.kafka.message import Message, Source
+from uns.engine.transport import FetchedBatch, Membership
+from uns.kafka.message import ConsumedRecord, Message
 from uns.runtime.clock import Clock
 
 log = structlog.get_logger()
@@ -64,7 +64,9 @@ class Processor:
     def open(self) -> None:
         self._transactions.open()
 
-    def process(self, group: Sequence[Batch], partitions: Mapping[TP, Partition], membership: Membership) -> None:
+    def process(
+        self, group: Sequence[FetchedBatch], partitions: Mapping[TP, Partition], membership: Membership
+    ) -> None:
         """Commits the effects of all batches at once. No batches: only proves to the group that we still own.
 
         Raises `Fenced` when the partitions are another worker's, `Fatal` for everything else.
@@ -148,7 +150,7 @@ class Processor:
             self.committing_since = None
         metrics.transactions.labels(metrics.COMMITTED).inc()
 
-    def _fresh(self, batch: Batch, partitions: Mapping[TP, Partition]) -> Sequence[Source]:
+    def _fresh(self, batch: FetchedBatch, partitions: Mapping[TP, Partition]) -> Sequence[ConsumedRecord]:
         """The batch's records that are not folded yet; moves the partition's position past the batch."""
         partition = partitions[batch.tp]
         if batch.position > partition.position:
@@ -167,7 +169,7 @@ class Processor:
                 count=batch.skipped,
                 do="raise the topic's retention.ms, or add workers",
             )
-        fresh: Sequence[Source] = batch.records
+        fresh: Sequence[ConsumedRecord] = batch.records
         if fresh and fresh[0].offset < partition.next_offset:
             fresh = [record for record in fresh if record.offset >= partition.next_offset]
             metrics.redelivered.labels(batch.tp.topic).inc(len(batch.records) - len(fresh))
@@ -175,14 +177,14 @@ class Processor:
         partition.next_offset = max(partition.next_offset, batch.next_offset)
         return fresh
 
-    def decode(self, step: Step, source: Source) -> Decoded:
+    def decode(self, step: Step, source: ConsumedRecord) -> Decoded:
         """Waits for a registry that is away. Raises `Fenced` when the worker stops meanwhile, `Fatal` when it stays away."""
         try:
             return step.decode(source)
         except self._retry_on as error:
             return self._decode_again(step, source, error)
 
-    def _decode_again(self, step: Step, source: Source, error: Exception) -> Decoded:
+    def _decode_again(self, step: Step, source: ConsumedRecord, error: Exception) -> Decoded:
         deadline = time.monotonic() + self._config.registry_retry_s
         pause, ceiling = BACKOFF_S
         log.warning("registry is away, an unknown schema id waits for it", error=str(error), offset=source.offset)

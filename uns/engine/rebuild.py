@@ -22,7 +22,7 @@ from uns.engine import metrics
 from uns.engine.failure import Exit, Fatal
 from uns.engine.step import AreaTopics, Decoded, Fence, Refused, Step
 from uns.kafka.log import read
-from uns.kafka.message import Message, Source
+from uns.kafka.message import ConsumedRecord, Message
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ SAVE_RECORDS = 20_000
 """The fold gives up what it would have saved at least so often, so that memory stays bounded."""
 ALWAYS, NEVER = -(1 << 62), 1 << 62
 
-Decode = Callable[[Step, Source], Decoded]
+Decode = Callable[[Step, ConsumedRecord], Decoded]
 """Waits for a registry that is away."""
 
 
@@ -172,7 +172,7 @@ class Rebuild:
         if unread:
             log.warning("published records of another release cannot be read", count=unread, topic=self._tp.topic)
 
-    def _told(self, what: str, name: str, low: int | None, end: int | None) -> Iterator[Source]:
+    def _told(self, what: str, name: str, low: int | None, end: int | None) -> Iterator[ConsumedRecord]:
         """The records of a topic; says how far it is."""
         labels = (self._tp.topic, str(self._step.partition))
         if end is not None:

@@ -228,8 +228,8 @@ class Restorer:
                 healer([log for log in waiting if log not in stable], committed)
         return stable
 
-    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "Kept"]:
-        kept = {tp: Kept(self._areas[tp.topic].fence_key) for tp in ends}
+    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "ChangelogContent"]:
+        kept = {tp: ChangelogContent(self._areas[tp.topic].fence_key) for tp in ends}
         source = {TP(self._areas[tp.topic].changelog, tp.partition): tp for tp in ends}
         open_ = {where for where, tp in source.items() if ends[tp] > 0}
         if not open_:
@@ -253,7 +253,7 @@ class Restorer:
         return kept
 
     def _build(
-        self, consumer: Consumer, tp: TP, kept: "Kept", group: int, outputs: Collection[TP], check: "_Check"
+        self, consumer: Consumer, tp: TP, kept: "ChangelogContent", group: int, outputs: Collection[TP], check: "_Check"
     ) -> Restored:
         topics = self._areas[tp.topic]
         step = Step(self._fold(tp.topic, tp.partition), self._codec, topics, tp.partition)
@@ -297,7 +297,7 @@ def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> di
     }
 
 
-class Kept:
+class ChangelogContent:
     """What a changelog partition says after its last transaction."""
 
     def __init__(self, fence_key: bytes) -> None:

@@ -17,7 +17,7 @@ from schemas.records import RAW_TYPES, Derived, Raw, Samples
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import PREFIX, parse_topic, topic
-from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event, error_headers, identified
+from uns.kafka.message import CAUSE, ConsumedRecord, Headers, Message, cloud_event, error_headers, identified
 
 CONNECTOR = "uns-processors"
 UNFINISHED = 0
@@ -40,7 +40,7 @@ class Refused(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    source: Source
+    source: ConsumedRecord
     path: str
     record: Raw | Refused
 
@@ -127,7 +127,7 @@ class Step:
         self._fold_name = f"{type(fold).__module__}.{type(fold).__qualname__}"
         self._path = lru_cache(maxsize=65_536)(self._check_path)
 
-    def decode(self, source: Source) -> Decoded:
+    def decode(self, source: ConsumedRecord) -> Decoded:
         """Raises whatever a registry client raises when it cannot be asked; bad bytes are a `Refused`."""
         path = self._path(source.key)
         if isinstance(path, Refused):
@@ -221,7 +221,7 @@ class Step:
         name = topic(Path.parse(path), MessageClass(kind.message_class), self.topics.prefix)
         return name, path.encode(), cloud_event(path, kind)
 
-    def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
+    def _quarantine(self, source: ConsumedRecord, refusal: Refused, counts: Counts) -> Message:
         counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1
         ours = error_headers(
             connector=CONNECTOR,

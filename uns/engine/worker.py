@@ -25,7 +25,7 @@ from uns.engine.restore import Cancelled, Restorer, report
 from uns.engine.step import AreaTopics
 from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
-from uns.engine.transport import Batch, Membership
+from uns.engine.transport import FetchedBatch, Membership
 from uns.runtime.clock import Clock, system
 from uns.runtime.settings import Settings
 
@@ -73,7 +73,7 @@ class Worker:
         self._restorer = Restorer(settings, config, group, fold, codec, self._areas, self._processor.decode)
         self._transaction_thread = ThreadPoolExecutor(1, "transaction")
         self._restore_thread = ThreadPoolExecutor(1, "restore")
-        self._pending: deque[Batch] = deque()
+        self._pending: deque[FetchedBatch] = deque()
         self._partitions: dict[TP, Partition] = {}
         self._membership: Membership | None = None
         self._kept: tuple[Membership, dict[TP, Partition]] | None = None
@@ -189,7 +189,7 @@ class Worker:
             or sum(batch.size for batch in self._pending) >= self._config.group_mb * 1e6
         )
 
-    def _group_of(self, membership: Membership | None) -> list[Batch]:
+    def _group_of(self, membership: Membership | None) -> list[FetchedBatch]:
         group, records, size = [], 0, 0
         while self._pending and records < self._config.group_records and size < self._config.group_mb * 1e6:
             batch = self._pending.popleft()

@@ -23,7 +23,7 @@ from topology.namespace.topics import topic
 from uns.engine.expected import expected_messages
 from uns.engine.step import AreaTopics, Fence, Step
 from uns.kafka.log import read
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings
 
 PLANT = """\
@@ -58,7 +58,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
     }
     uns = [sys.executable, "-m", "uns"]
     settings = Settings(bootstrap=kafka, registry=registry)
-    codec = Registry(registry, tmp_path / "cache").codec()
+    codec = RegistryClient(registry, tmp_path / "cache").codec()
     area = Place.parse(f"{enterprise}/dallas/packaging")
     raw = topic(area, MessageClass.RAW)
     admin = AdminClient(settings.kafka())

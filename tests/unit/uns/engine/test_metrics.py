@@ -19,7 +19,7 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
 from uns.engine.step import REASONS, AreaTopics, Step
-from uns.engine.transport import Batch, Membership
+from uns.engine.transport import FetchedBatch, Membership
 from uns.kafka.log import LogRecord
 from uns.runtime.clock import system
 
@@ -89,7 +89,7 @@ def test_work_and_losses_grow_no_other_label_set(started: Mapping[LabelSet, floa
     processor = Processor(kafka, EngineConfig(), system, "w", (), lambda: False)
     for kafka.refusal in (None, Fenced("another's"), Fatal(Exit.TRANSACTION, "gone")):
         partition = Partition(Step(CountFold(), CODEC, AreaTopics(RAW), 0), 0, 0)
-        batch = Batch(MEMBERSHIP, TP0, 0, len(log), log, 0, len(log))
+        batch = FetchedBatch(MEMBERSHIP, TP0, 0, len(log), log, 0, len(log))
         with pytest.raises((Fenced, Fatal)) if kafka.refusal else nullcontext():
             processor.process([batch], {TP0: partition}, MEMBERSHIP)
     after = stand()

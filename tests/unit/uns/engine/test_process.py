@@ -16,7 +16,7 @@ from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
 from uns.engine.rebuild import Rebuilt
 from uns.engine.step import UNFINISHED, AreaTopics, Fence, Step
-from uns.engine.transport import Batch, Budget, Membership
+from uns.engine.transport import Budget, FetchedBatch, Membership
 from uns.errors import UserError
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Message
@@ -98,7 +98,7 @@ def test_any_grouping_and_any_crash_says_what_the_oracle_says(
         redelivered = data.draw(st.integers(0, 3))
         batch_start = max(0, start - redelivered)
         records = [r for r in log if batch_start <= r.offset < end]
-        batch = Batch(MEMBERSHIP, TP0, min(start, batch_start), end, records, 0, offset)
+        batch = FetchedBatch(MEMBERSHIP, TP0, min(start, batch_start), end, records, 0, offset)
         kafka.crash = data.draw(st.booleans()) and data.draw(st.booleans())
         try:
             processor.process([batch], {TP0: partition}, MEMBERSHIP)
@@ -110,7 +110,7 @@ def test_any_grouping_and_any_crash_says_what_the_oracle_says(
 
 def test_a_batch_that_went_missing_ends_the_worker() -> None:
     processor = Processor(Log(), EngineConfig(), system, "w", (), lambda: False)
-    late = Batch(MEMBERSHIP, TP0, 5, 6, [record(5, 0)], 0, 6)
+    late = FetchedBatch(MEMBERSHIP, TP0, 5, 6, [record(5, 0)], 0, 6)
     with pytest.raises(Fatal, match="never folded") as raised:
         processor.process([late], {TP0: Log().restore()}, MEMBERSHIP)
     assert raised.value.code is Exit.LOST_BATCH
@@ -133,7 +133,7 @@ def test_a_registry_that_stays_away_ends_the_worker_and_quarantines_nothing(monk
     config = EngineConfig(registry_retry_s=0.3)
     processor = Processor(kafka, config, system, "w", (Away,), lambda: False)
     with pytest.raises(Fatal, match="registry stays away") as raised:
-        processor.process([Batch(MEMBERSHIP, TP0, 0, 1, [record(0, 0)], 0, 1)], {TP0: partition}, MEMBERSHIP)
+        processor.process([FetchedBatch(MEMBERSHIP, TP0, 0, 1, [record(0, 0)], 0, 1)], {TP0: partition}, MEMBERSHIP)
     assert raised.value.code is Exit.REGISTRY
     assert len(asked) >= 2
     assert kafka.messages == []
