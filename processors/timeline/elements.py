@@ -57,14 +57,14 @@ class Elements:
     def index(self, state: str, mode: str, order: bool, status: Planned, context: Context = PLAIN) -> int:
         """Index into `names`; `status` as in processors.inputs.schedule."""
         key = (state, mode, order, status, context)
-        found = self._indices.get(key)
-        if found is None:
+        number = self._indices.get(key)
+        if number is None:
             if context.micro and self._micro is not None:
-                found = self._micro
+                number = self._micro
             else:
-                found = self._numbers[self.definition.element(state, mode, order, status, context.category)]
-            self._indices[key] = found
-        return found
+                number = self._numbers[self.definition.element(state, mode, order, status, context.category)]
+            self._indices[key] = number
+        return number
 
     def runs(self, state: str, mode: str) -> bool:
         """Whether the machine produces."""
