@@ -21,12 +21,28 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     """When Kafka took it (µs): where no worker ran to write ticks, it says how far time had gone on."""
 
 
+REASONS = (
+    "bad_interval",
+    "future",
+    "late",
+    "not_finite",
+    "out_of_range",
+    "too_many_facts",
+    "too_many_tags",
+    "unknown_alert",
+    "unknown_path",
+    "unmapped_state",
+    "wrong_type",
+)
+"""Of a `Rejection`, every one that our folds give: their counts stand at 0 from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """All or part of an input that breaks its contract. The raw record goes to quarantine as it is, once a rejection."""
 
     reason: str
-    """A bounded label for metrics: unknown_path, wrong_type, not_finite, future, late, overlap, …"""
+    """A bounded label for metrics: one of `REASONS`."""
     message: str
     """What is wrong, with which path and tag, and what to do."""
     tag: str | None = None

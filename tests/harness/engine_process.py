@@ -23,8 +23,7 @@ from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from uns.engine.expected import expected_messages
-from uns.engine.step import Place as TopicPlace
-from uns.engine.step import Step
+from uns.engine.step import AreaTopics, Step
 from uns.kafka.message import Message
 from uns.runtime.settings import Settings
 from uns.testing.patience import patient
@@ -161,7 +160,7 @@ class Plant(Area):
         """Asserts that derived and quarantined records equal the oracle's, byte for byte and in order; returns how many."""
         total = 0
         for partition in range(self.partitions):
-            step = Step(CountFold(), self.codec, TopicPlace(self.raw), partition)
+            step = Step(CountFold(), self.codec, AreaTopics(self.raw), partition)
             expected = list(expected_messages(step, self.written(MessageClass.RAW, partition)))
             for message_class in (MessageClass.STATE, MessageClass.QUARANTINE):
                 name = self.topic(message_class)

@@ -13,7 +13,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.kafka import clients
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings
 
 
@@ -23,7 +23,7 @@ class OwnArea:
     def __init__(self, kafka: str, registry: str, enterprise: str, folder: Path) -> None:
         self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder / "writer")
         self.enterprise = enterprise
-        self.codec = Registry(registry, folder / "writer" / "schemas").codec()
+        self.codec = RegistryClient(registry, folder / "writer" / "schemas").codec()
         self.admin = clients.admin(self.settings)
         self._producer = clients.producer(self.settings)
         self.create(MessageClass)

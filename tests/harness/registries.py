@@ -12,7 +12,7 @@ import httpx2
 
 from schemas.catalog import sources
 from tests.harness.waiting import eventually
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.ports import free_port
 
 _SERVE = """
@@ -76,7 +76,7 @@ class OwnRegistry:
 
 def register_all(url: str, cache: Path) -> None:
     """Every record's schema, as `uns apply` registers them."""
-    registry = Registry(url, cache)
+    registry = RegistryClient(url, cache)
     for subject in sources():
         registry.id_to_write(subject.rpartition(".")[2])
 

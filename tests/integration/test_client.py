@@ -36,7 +36,7 @@ from uns.client import (
     subscribe,
 )
 from uns.client.frame import table, to_pandas
-from uns.registry.client import Registry, RegistryUnavailable
+from uns.registry.client import RegistryClient, RegistryUnavailable
 from uns.runtime.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +84,7 @@ def test_a_poisoned_record_is_told_and_ends_nothing(area: OwnArea) -> None:
 
 
 def test_a_registry_that_is_away_costs_no_record(area: OwnArea, registry: str, tmp_path: Path) -> None:
-    answers, asked = Registry(registry, tmp_path / "answers"), 0
+    answers, asked = RegistryClient(registry, tmp_path / "answers"), 0
 
     def schema(id_: int) -> str:
         nonlocal asked

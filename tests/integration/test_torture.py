@@ -14,7 +14,7 @@ from tests.torture.load import NUMBER
 from tests.torture.oracle import Verdict, fences
 from tests.torture.room import Room, Services
 from topology.namespace.classes import MessageClass
-from uns.engine.step import Place
+from uns.engine.step import AreaTopics
 
 ALL = os.environ.get("UNS_TORTURE") == "all"
 
@@ -65,13 +65,13 @@ def test_the_judge_sees_what_is_wrong(room: Room) -> None:
     unread = forged(room, room.area.raw, value, room.machines.cells[0].encode(), headers=[(NUMBER, b"1")])
     assert unread.lost == 1, "a raw record that nobody folded"
     fence = fences(room.area, 0)[-1]
-    place = Place(room.area.raw)
+    topics = AreaTopics(room.area.raw)
     jumped = msgspec.structs.replace(fence, next_offset=fence.next_offset + 5)
-    over = forged(room, place.changelog, msgspec.msgpack.encode(jumped), place.fence_key)
+    over = forged(room, topics.changelog, msgspec.msgpack.encode(jumped), topics.fence_key)
     assert any("state" in difference or "watermark" in difference for difference in over.differences), (
         "a fence above a record that had no effect"
     )
-    back = forged(room, place.changelog, msgspec.msgpack.encode(fence), place.fence_key)
+    back = forged(room, topics.changelog, msgspec.msgpack.encode(fence), topics.fence_key)
     assert any("went back" in difference for difference in back.differences)
 
 
@@ -80,8 +80,8 @@ def test_the_judge_compares_the_state_that_is_left_behind(services: Services) ->
         room.worker()
         room.say(*(room.machines.next(room.clock()) for _ in range(50)))
         room.exact()
-        place = Place(room.area.raw)
+        topics = AreaTopics(room.area.raw)
         keys = {record.key or b"" for record in room.area.written(MessageClass.CHANGELOG, 0)}
-        lost = forged(room, place.changelog, None, *(k for k in keys if place.state_name(k) and b"filler" in k))
+        lost = forged(room, topics.changelog, None, *(k for k in keys if topics.state_name(k) and b"filler" in k))
         assert (lost.lost, lost.duplicate, lost.byte_equal) == (0, 0, False)
         assert "restored state" in lost.differences[0]

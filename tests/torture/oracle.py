@@ -16,7 +16,7 @@ from tests.torture.load import NUMBER
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
 from uns.engine.expected import expected_messages
-from uns.engine.step import Fence, Place, Step
+from uns.engine.step import AreaTopics, Fence, Step
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Headers, Message
 
@@ -64,11 +64,11 @@ Written = Mapping[tuple[str, int], list[LogRecord]]
 
 def fences(area: Area, partition: int) -> list[Fence]:
     """Every fence that was committed and is still on the log, in order."""
-    return _fences(Place(area.raw), area.written(MessageClass.CHANGELOG, partition))
+    return _fences(AreaTopics(area.raw), area.written(MessageClass.CHANGELOG, partition))
 
 
-def _fences(place: Place, changelog: Iterable[LogRecord]) -> list[Fence]:
-    return [msgspec.msgpack.decode(r.value or b"", type=Fence) for r in changelog if r.key == place.fence_key]
+def _fences(topics: AreaTopics, changelog: Iterable[LogRecord]) -> list[Fence]:
+    return [msgspec.msgpack.decode(r.value or b"", type=Fence) for r in changelog if r.key == topics.fence_key]
 
 
 def judge(area: Area, plant: Plant, codec: Codec, said: int | None = None, logs: Logs | None = None) -> Verdict:
@@ -103,17 +103,17 @@ class _Partition:
     def __init__(self, area: Area, plant: Plant, codec: Codec, number: int, verdict: Verdict, written: Written) -> None:
         self._area, self._plant, self._codec, self._number, self._verdict = area, plant, codec, number, verdict
         self._written = written
-        self._place = Place(area.raw)
+        self._topics = AreaTopics(area.raw)
         self._step = self._fresh()
 
     def _fresh(self) -> Step:
-        return Step(LineFold(self._plant, self._area.raw, self._number), self._codec, self._place, self._number)
+        return Step(LineFold(self._plant, self._area.raw, self._number), self._codec, self._topics, self._number)
 
     def judge(self) -> None:
         where, verdict = f"{self._area.raw}[{self._number}]", self._verdict
         raw = self._written[self._area.raw, self._number]
-        changelog = self._written[self._place.changelog, self._number]
-        marks = _fences(self._place, changelog)
+        changelog = self._written[self._topics.changelog, self._number]
+        marks = _fences(self._topics, changelog)
         end = marks[-1].next_offset if marks else 0
         if [f.next_offset for f in marks] != sorted(f.next_offset for f in marks):
             verdict.differs(f"{where}: a fence went back: {[f.next_offset for f in marks]}")
@@ -201,7 +201,7 @@ class _Partition:
         """A fold restored from the changelog says the same as the oracle's from here on: no effect is missing in it."""
         kept: dict[str, bytes] = {}
         for record in changelog:
-            name = self._place.state_name(record.key or b"")
+            name = self._topics.state_name(record.key or b"")
             if name is not None and record.value is not None:
                 kept[name] = record.value
             elif name is not None:
@@ -210,13 +210,13 @@ class _Partition:
         for name, value in kept.items():
             restored.fold.restore(name, value)
         if restored.fold.watermark != self._step.fold.watermark:
-            self._verdict.differs(f"{self._place.changelog}[{self._number}]: another watermark than the oracle's")
+            self._verdict.differs(f"{self._topics.changelog}[{self._number}]: another watermark than the oracle's")
         suffix = list(self._suffix(log))
         ours, theirs = list(_say(self._step, suffix)), list(_say(restored, suffix))
         if ours != theirs:
             index = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
             self._verdict.differs(
-                f"{self._place.changelog}[{self._number}]: what follows from the restored state differs, "
+                f"{self._topics.changelog}[{self._number}]: what follows from the restored state differs, "
                 f"(restored, oracle): {_difference(theirs[index], ours[index])}"
             )
 

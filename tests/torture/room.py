@@ -26,7 +26,7 @@ from uns.engine.failure import Exit
 from uns.local.kafka import Kafka
 from uns.local.registry import Registry as RegistryService
 from uns.model.apply import apply_plant
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.clock import from_spec
 from uns.runtime.settings import Settings
 
@@ -156,7 +156,7 @@ class Room:
         self.model = loader.load(self.folder / "plant", {})
         apply_plant(self.model, self.settings)
         self.admin = AdminClient(self.settings.kafka(log_level=0))
-        self.codec = Registry(self.registry, self.folder / "state" / "schemas").codec()
+        self.codec = RegistryClient(self.registry, self.folder / "state" / "schemas").codec()
         self.clock_spec = f"{time.time()},{PLANT_BEGIN_S},{self.rate}"
         self.clock = from_spec(self.clock_spec)
         classes = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)

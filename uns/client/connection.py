@@ -5,7 +5,7 @@ from collections.abc import Collection
 from schemas.codec import Codec
 from schemas.records import Record
 from uns.errors import UserError
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.running import effective_settings
 from uns.runtime.settings import Settings
 
@@ -26,4 +26,4 @@ def codec(settings: Settings, expected: Collection[type[Record]] = ()) -> Codec:
     """
     if settings.registry is None:
         raise UserError("no schema registry: set UNS_REGISTRY")
-    return Registry(settings.registry, settings.state_dir / "schemas").codec(expected)
+    return RegistryClient(settings.registry, settings.state_dir / "schemas").codec(expected)

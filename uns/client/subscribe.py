@@ -36,7 +36,7 @@ COMMIT_S = 1.0
 
 Begin = int | str
 """`now`, `beginning`, or an ingest time in milliseconds."""
-Place = tuple[str, int]
+TopicAndPartition = tuple[str, int]
 
 
 class NothingMatches(LookupError):
@@ -145,12 +145,12 @@ class Subscription:
                 "max.poll.interval.ms": 1_800_000,  # a batch may be worked on so long before the group takes it away
             },
         )
-        self._assigned: set[Place] = set()
-        self._unread: set[Place] = set()
+        self._assigned: set[TopicAndPartition] = set()
+        self._unread: set[TopicAndPartition] = set()
         """Partitions that have not been read to their end yet."""
-        self._handled: dict[Place, int] = {}
+        self._handled: dict[TopicAndPartition, int] = {}
         """With a group: where to go on, not yet committed."""
-        self._polled: dict[Place, int] = {}
+        self._polled: dict[TopicAndPartition, int] = {}
         self._committed_at = self._refreshed_at = time.monotonic()
         self.topics: list[str] = []
         try:
@@ -192,7 +192,7 @@ class Subscription:
         return received
 
     def _seek_back(self, messages: Sequence[Message]) -> None:
-        first: dict[Place, int] = {}
+        first: dict[TopicAndPartition, int] = {}
         for message in messages:
             place = message.topic(), message.partition()
             if message.error() is None:

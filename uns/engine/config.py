@@ -1,13 +1,15 @@
 """The engine's own settings: `UNS_ENGINE_*`, every bound and every timeout with its default."""
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from uns.runtime.settings import Environment
 
 
-class EngineConfig(BaseSettings):
+class EngineConfig(Environment):
     """Timeouts and bounds of one worker. The defaults suit a plant; tests shorten the session."""
 
-    model_config = SettingsConfigDict(env_prefix="UNS_ENGINE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="UNS_ENGINE_")
 
     group: str | None = Field(
         None, description="consumer group; none: uns-processors-<enterprise>", examples=["uns-processors-acme"]
@@ -50,5 +52,6 @@ class EngineConfig(BaseSettings):
     @model_validator(mode="after")
     def _rebalance_covers_transaction(self) -> "EngineConfig":
         if self.rebalance_timeout_s < self.transaction_timeout_s:
-            raise ValueError("rebalance_timeout_s must not be below transaction_timeout_s: a move waits for a commit")
+            rebalance, transaction = map(self.variable, ("rebalance_timeout_s", "transaction_timeout_s"))
+            raise ValueError(f"{rebalance} must not be below {transaction}: a move waits for a commit")
         return self

@@ -11,7 +11,7 @@ from uns.engine.failure import Exit
 from uns.runtime import telemetry
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
-from uns.runtime.supervisor import State, Status, Supervisor
+from uns.runtime.supervisor import PartState, Status, Supervisor
 from uns.watch.scrape import Gathered, reasons
 
 log = structlog.get_logger()
@@ -52,13 +52,15 @@ class Crew:
             return Exit.STOPPED
         finally:
             self._supervisor.stop(STOP_S)
-        codes = [status.exit_code or 1 for status in self._supervisor.status() if status.state is State.GAVE_UP]
+        codes = [status.exit_code or 1 for status in self._supervisor.status() if status.state is PartState.GAVE_UP]
         return next((code for code in codes if code > 0), 1)
 
     def live(self) -> list[str]:
         """Why all of them should be started anew."""
         return [
-            f"{status.name} failed too often" for status in self._supervisor.status() if status.state is State.GAVE_UP
+            f"{status.name} failed too often"
+            for status in self._supervisor.status()
+            if status.state is PartState.GAVE_UP
         ]
 
     def ready(self) -> list[str]:
@@ -67,5 +69,5 @@ class Crew:
 
     def _ended(self, status: Status, tail: list[str]) -> None:
         log.error("worker ended", worker=status.name, exit_code=status.exit_code, state=status.state, said=tail[-3:])
-        if status.state is State.GAVE_UP:
+        if status.state is PartState.GAVE_UP:
             self._given_up.set()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from processors.base import Fold, Input, Rejection
 from schemas.records import Derived
 from uns.engine.step import Counts, Step
-from uns.kafka.message import Message, Source
+from uns.kafka.message import ConsumedRecord, Message
 
 
 def expected_outputs(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | Rejection]:
@@ -14,7 +14,7 @@ def expected_outputs(fold: Fold, inputs: Iterable[Input]) -> Iterator[Derived | 
         yield from fold.step(item)
 
 
-def expected_messages(step: Step, log: Iterable[Source]) -> Iterator[Message]:
+def expected_messages(step: Step, log: Iterable[ConsumedRecord]) -> Iterator[Message]:
     """The very records the engine would have committed over the log of one partition, quarantine included."""
     counts = Counts()
     for source in log:

@@ -36,7 +36,7 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """What leaders say, and then what coordinators say."""
 
     producers: Mapping[TP, Sequence[Producer]]
@@ -52,7 +52,7 @@ class Hanging:
     producer: Producer
 
 
-def hanging(earlier: Look, later: Look, group: str) -> Iterator[Hanging]:
+def hanging(earlier: Observation, later: Observation, group: str) -> Iterator[Hanging]:
     """Transactions of the group's own workers that hang, by two looks. The partitions are this worker's.
 
     Why ending them harms no live transaction:
@@ -74,7 +74,7 @@ def hanging(earlier: Look, later: Look, group: str) -> Iterator[Hanging]:
                 yield Hanging(partition, name, producer)
 
 
-def _forgotten_by(look: Look, partition: TP, producer: Producer) -> str | None:
+def _forgotten_by(look: Observation, partition: TP, producer: Producer) -> str | None:
     for name, known in look.transactions.items():
         if known.producer_id == producer.id:
             forgotten = known.producer_epoch >= producer.epoch and partition not in known.partitions

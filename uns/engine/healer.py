@@ -9,7 +9,7 @@ from faust.types import TP
 
 from uns.engine import metrics
 from uns.engine.config import EngineConfig
-from uns.engine.hanging import Hanging, Look, hanging
+from uns.engine.hanging import Hanging, Observation, hanging
 from uns.engine.transport import security
 from uns.runtime.settings import Settings
 
@@ -32,7 +32,7 @@ class Healer:
         self._every_s = config.transaction_timeout_s
         self._began = time.monotonic()
         self._next = self._began + self._every_s
-        self._earlier: Look | None = None
+        self._earlier: Observation | None = None
         self._said: str | None = None
 
     def __call__(self, waiting: Collection[TP], committed: Callable[[Hanging], bool]) -> None:
@@ -68,7 +68,7 @@ class Healer:
 
     def _end(self, admin: "Admin", transaction: Hanging, commit: bool) -> None:
         admin.mark(transaction, commit)
-        outcome = "committed" if commit else "aborted"
+        outcome = metrics.COMMITTED if commit else metrics.ABORTED
         metrics.hanging_transactions.labels(outcome).inc()
         log.warning(
             "ended a transaction that its coordinator had forgotten",

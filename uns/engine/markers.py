@@ -6,13 +6,13 @@ from typing import Any
 from faust.types import TP
 from kafka.admin import AbortTransactionSpec, KafkaAdminClient
 
-from uns.engine.hanging import Hanging, Look, Producer, Transaction
+from uns.engine.hanging import Hanging, Observation, Producer, Transaction
 
 
 class Admin(KafkaAdminClient):  # type: ignore[misc]
     """Ends transactions as `kafka-transactions.sh` does, and can commit as well as abort. Raises kafka-python's errors."""
 
-    def look(self, partitions: Collection[TP]) -> Look:
+    def look(self, partitions: Collection[TP]) -> Observation:
         described = self.describe_producers(partitions)
         producers = {
             TP(*where): [
@@ -30,14 +30,14 @@ class Admin(KafkaAdminClient):  # type: ignore[misc]
         }
         ids = sorted({p.id for active in producers.values() for p in active if p.start_offset >= 0})
         if not ids:
-            return Look(producers, {})
+            return Observation(producers, {})
         listed = self.list_transactions(producer_id_filters=ids)
         names = {listing.transactional_id for listings in listed.values() for listing in listings}
         transactions = {
             name: Transaction(t.producer_id, t.producer_epoch, frozenset(TP(*where) for where in t.topic_partitions))
             for name, t in self.describe_transactions(names).items()
         }
-        return Look(producers, transactions)
+        return Observation(producers, transactions)
 
     def mark(self, transaction: Hanging, commit: bool) -> None:
         """Writes the marker that is missing: the client's own `abort_transaction`, which can commit as well."""

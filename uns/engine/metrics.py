@@ -1,6 +1,27 @@
-"""What the engine counts, as Prometheus metrics. Labels are bounded: topics, partitions, classes, reasons."""
+"""What the engine counts, as Prometheus metrics. Labels are bounded: topics, partitions, classes, reasons.
+
+A counter stands at 0 for each of its label sets from the start: the first loss must be an increase.
+"""
+
+from collections.abc import Collection, Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from topology.namespace.classes import DERIVED
+from uns.engine.step import REASONS
+
+COMMITTED, FENCED, FAILED = "committed", "fenced", "failed"
+"""Outcomes of a transaction; one that hung is `committed` or `ABORTED`."""
+ABORTED = "aborted"
+DECODE, SAMPLES, TICK, FACT, STATE, COMMIT = STAGES = (
+    "decode",
+    "fold.samples",
+    "fold.tick",
+    "fold.fact",
+    "state",
+    "commit",
+)
+"""Where the time of a group goes; all that is derived is derived at a tick."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _PARTITION = ("topic", "partition")
@@ -23,7 +44,7 @@ decode_seconds = Histogram("uns_engine_decode_seconds", "decoding one group of b
 fold_seconds = Histogram("uns_engine_fold_seconds", "folding one group of batches", buckets=_SECONDS)
 stage_seconds = Counter(
     "uns_engine_stage_seconds",
-    "time by stage: decode, fold.samples, fold.tick (all that is derived), fold.fact, state, commit",
+    f"time by stage: {', '.join(STAGES)}",
     ["stage"],
 )
 group_records = Histogram(
@@ -62,7 +83,25 @@ in_flight_limit = Gauge("uns_engine_in_flight_limit_bytes", "fetching pauses abo
 registry_retries = Counter("uns_engine_registry_retries", "waits for an absent registry")
 ticks = Counter("uns_engine_ticks", "ticks written")
 ticks_lost = Counter("uns_engine_ticks_lost", "ticks that could not be written")
+PER_TOPIC = (records, samples, redelivered, rebuilds, rebuilds_cut, rebuild_outputs, changelog_bytes)
 PER_PARTITION = (restored_keys, lag, fence, watermark, watermark_age, committed_at, delay, state_keys, state_bytes)
+
+
+def start(topics: Iterable[str]) -> None:
+    """Puts every counter of a worker over these raw topics to 0; those by partition follow with the partition."""
+    for topic in topics:
+        for counter in PER_TOPIC:
+            counter.labels(topic)
+    known: dict[Counter, Collection[str]] = {
+        outputs: DERIVED,
+        quarantined: REASONS,
+        transactions: (COMMITTED, FENCED, FAILED),
+        hanging_transactions: (COMMITTED, ABORTED),
+        stage_seconds: STAGES,
+    }
+    for counter, labels in known.items():
+        for label in labels:
+            counter.labels(label)
 
 
 def forget(topic: str, partition: int) -> None:

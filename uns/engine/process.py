@@ -14,13 +14,13 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.rebuild import Rebuilt
 from uns.engine.step import UNFINISHED, Counts, Decoded, Fence, Step
-from uns.engine.transport import Batch, Membership
-from uns.kafka.message import Message, Source
+from uns.engine.transport import FetchedBatch, Membership
+from uns.kafka.message import ConsumedRecord, Message
 from uns.runtime.clock import Clock
 
 log = structlog.get_logger()
 BACKOFF_S = (0.2, 5.0)
-_STAGES: dict[type, str] = {Tick: "fold.tick", **dict.fromkeys(FACT_TYPES, "fold.fact")}
+_STAGES: dict[type, str] = {Tick: metrics.TICK, **dict.fromkeys(FACT_TYPES, metrics.FACT)}
 """Records whose fold is timed one by one; samples are too many, they are the rest."""
 
 
@@ -64,7 +64,9 @@ class Processor:
     def open(self) -> None:
         self._transactions.open()
 
-    def process(self, group: Sequence[Batch], partitions: Mapping[TP, Partition], membership: Membership) -> None:
+    def process(
+        self, group: Sequence[FetchedBatch], partitions: Mapping[TP, Partition], membership: Membership
+    ) -> None:
         """Commits the effects of all batches at once. No batches: only proves to the group that we still own.
 
         Raises `Fenced` when the partitions are another worker's, `Fatal` for everything else.
@@ -77,7 +79,7 @@ class Processor:
         decoded = time.perf_counter()
         counts = {batch.tp: Counts() for batch in group}
         messages: list[tuple[int, Message]] = []
-        stages = dict.fromkeys(("fold.tick", "fold.fact"), 0.0)
+        stages = dict.fromkeys((metrics.TICK, metrics.FACT), 0.0)
         for tp, decoded_records in items:
             step, count = partitions[tp].step, counts[tp]
             for item in decoded_records:
@@ -99,27 +101,16 @@ class Processor:
             messages.append((tp.partition, partition.step.fence(fence)))
         folded = time.perf_counter()
         offsets = {tp: partitions[tp].next_offset for tp in (counts or partitions)}
-        self.committing_since = time.monotonic()
-        try:
-            self._transactions.commit(messages, offsets, membership)
-        except Fenced:
-            metrics.transactions.labels("fenced").inc()
-            raise
-        except Fatal:
-            metrics.transactions.labels("failed").inc()
-            raise
-        finally:
-            self.committing_since = None
-        metrics.transactions.labels("committed").inc()
+        self._commit(messages, offsets, membership)
         metrics.transaction_seconds.observe(time.perf_counter() - folded)
         metrics.decode_seconds.observe(decoded - began)
         metrics.fold_seconds.observe(folded - decoded)
         metrics.group_records.observe(sum(c.records for c in counts.values()))
         stages |= {
-            "decode": decoded - began,
-            "fold.samples": stepped - decoded - sum(stages.values()),
-            "state": folded - stepped,
-            "commit": time.perf_counter() - folded,
+            metrics.DECODE: decoded - began,
+            metrics.SAMPLES: stepped - decoded - sum(stages.values()),
+            metrics.STATE: folded - stepped,
+            metrics.COMMIT: time.perf_counter() - folded,
         }
         for stage, seconds in stages.items():
             metrics.stage_seconds.labels(stage).inc(seconds)
@@ -142,13 +133,24 @@ class Processor:
         groups = [[step.fence(unfinished)], *_groups(rebuilt.state, round(self._config.group_mb * 1e6))]
         groups.append([*rebuilt.corrections, step.fence(whole)])
         for messages in groups:
-            self.committing_since = time.monotonic()
-            try:
-                self._transactions.commit([(tp.partition, message) for message in messages], {tp: position}, membership)
-            finally:
-                self.committing_since = None
+            self._commit([(tp.partition, message) for message in messages], {tp: position}, membership)
 
-    def _fresh(self, batch: Batch, partitions: Mapping[TP, Partition]) -> Sequence[Source]:
+    def _commit(self, messages: list[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership) -> None:
+        """One transaction, counted by its outcome."""
+        self.committing_since = time.monotonic()
+        try:
+            self._transactions.commit(messages, offsets, membership)
+        except Fenced:
+            metrics.transactions.labels(metrics.FENCED).inc()
+            raise
+        except Fatal:
+            metrics.transactions.labels(metrics.FAILED).inc()
+            raise
+        finally:
+            self.committing_since = None
+        metrics.transactions.labels(metrics.COMMITTED).inc()
+
+    def _fresh(self, batch: FetchedBatch, partitions: Mapping[TP, Partition]) -> Sequence[ConsumedRecord]:
         """The batch's records that are not folded yet; moves the partition's position past the batch."""
         partition = partitions[batch.tp]
         if batch.position > partition.position:
@@ -167,7 +169,7 @@ class Processor:
                 count=batch.skipped,
                 do="raise the topic's retention.ms, or add workers",
             )
-        fresh: Sequence[Source] = batch.records
+        fresh: Sequence[ConsumedRecord] = batch.records
         if fresh and fresh[0].offset < partition.next_offset:
             fresh = [record for record in fresh if record.offset >= partition.next_offset]
             metrics.redelivered.labels(batch.tp.topic).inc(len(batch.records) - len(fresh))
@@ -175,14 +177,14 @@ class Processor:
         partition.next_offset = max(partition.next_offset, batch.next_offset)
         return fresh
 
-    def decode(self, step: Step, source: Source) -> Decoded:
+    def decode(self, step: Step, source: ConsumedRecord) -> Decoded:
         """Waits for a registry that is away. Raises `Fenced` when the worker stops meanwhile, `Fatal` when it stays away."""
         try:
             return step.decode(source)
         except self._retry_on as error:
             return self._decode_again(step, source, error)
 
-    def _decode_again(self, step: Step, source: Source, error: Exception) -> Decoded:
+    def _decode_again(self, step: Step, source: ConsumedRecord, error: Exception) -> Decoded:
         deadline = time.monotonic() + self._config.registry_retry_s
         pause, ceiling = BACKOFF_S
         log.warning("registry is away, an unknown schema id waits for it", error=str(error), offset=source.offset)

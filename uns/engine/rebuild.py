@@ -20,9 +20,9 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.topics import topic
 from uns.engine import metrics
 from uns.engine.failure import Exit, Fatal
-from uns.engine.step import Decoded, Fence, Place, Refused, Step
+from uns.engine.step import AreaTopics, Decoded, Fence, Refused, Step
 from uns.kafka.log import read
-from uns.kafka.message import Message, Source
+from uns.kafka.message import ConsumedRecord, Message
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ SAVE_RECORDS = 20_000
 """The fold gives up what it would have saved at least so often, so that memory stays bounded."""
 ALWAYS, NEVER = -(1 << 62), 1 << 62
 
-Decode = Callable[[Step, Source], Decoded]
+Decode = Callable[[Step, ConsumedRecord], Decoded]
 """Waits for a registry that is away."""
 
 
@@ -54,7 +54,7 @@ class Rebuild:
     def __init__(
         self,
         settings: Settings,
-        place: Place,
+        topics: AreaTopics,
         step: Step,
         fence: Fence,
         old: Collection[bytes],
@@ -62,9 +62,9 @@ class Rebuild:
         check: Callable[[], None],
     ) -> None:
         """`check` raises when the partition is no longer wanted."""
-        self._settings, self._place, self._step, self._fence, self._old = settings, place, step, fence, old
+        self._settings, self._topics, self._step, self._fence, self._old = settings, topics, step, fence, old
         self._decode, self._check = decode, check
-        self._tp = TP(place.topic, step.partition)
+        self._tp = TP(topics.topic, step.partition)
         self._state: dict[bytes, Message] = {}
         self._first_tick: int | None = None
         self.progress = ""
@@ -75,7 +75,7 @@ class Rebuild:
         end = self._fence.next_offset
         log.warning(
             "state of another release is rebuilt from raw",
-            topic=self._place.topic,
+            topic=self._tp.topic,
             partition=self._step.partition,
             state_version=self._fence.state_version,
             ours=self._step.fold.state_version,
@@ -89,15 +89,15 @@ class Rebuild:
             trimmed = frozenset(str(name) for name in self._trimmed(outputs))
             differences = self._step.fold.adopt(self._published(outputs), since, trimmed)
         except (KafkaException, RuntimeError, TimeoutError) as error:
-            raise Fatal(Exit.RESTORE, f"{self._place.topic}[{self._step.partition}]: rebuild: {error}") from error
+            raise Fatal(Exit.RESTORE, f"{self._tp.topic}[{self._step.partition}]: rebuild: {error}") from error
         self._save()
-        gone = [Message(self._place.changelog, key, None) for key in self._old if key not in self._state]
+        gone = [Message(self._topics.changelog, key, None) for key in self._old if key not in self._state]
         corrections = [self._step.output(record, max(0, end - 1)) for record in differences]
-        metrics.rebuilds.labels(self._place.topic).inc()
-        metrics.rebuild_outputs.labels(self._place.topic).inc(len(corrections))
+        metrics.rebuilds.labels(self._tp.topic).inc()
+        metrics.rebuild_outputs.labels(self._tp.topic).inc(len(corrections))
         log.info(
             "state rebuilt",
-            topic=self._place.topic,
+            topic=self._tp.topic,
             partition=self._step.partition,
             keys=self._step.state.keys,
             corrections=len(corrections),
@@ -106,7 +106,7 @@ class Rebuild:
         return Rebuilt([*gone, *self._state.values()], corrections, self._fence)
 
     def _fold(self, low: int, end: int) -> None:
-        for count, source in enumerate(self._told("raw", self._place.topic, low, end), start=1):
+        for count, source in enumerate(self._told("raw", self._tp.topic, low, end), start=1):
             item = self._decode(self._step, source)
             if isinstance(item.record, Refused):
                 continue
@@ -138,10 +138,10 @@ class Rebuild:
             return ALWAYS
         horizon_us = self._step.fold.horizon_us
         since = NEVER if self._first_tick is None else self._first_tick + horizon_us
-        metrics.rebuilds_cut.labels(self._place.topic).inc()
+        metrics.rebuilds_cut.labels(self._tp.topic).inc()
         log.warning(
             "retention has removed the begin of raw: what began earlier stays as published",
-            topic=self._place.topic,
+            topic=self._tp.topic,
             partition=self._step.partition,
             first=low,
             since=None if since == NEVER else since,
@@ -151,7 +151,7 @@ class Rebuild:
         return since
 
     def _trimmed(self, outputs: Mapping[str, int]) -> Iterator[MessageClass]:
-        names = {topic(self._place.area, name, self._place.prefix): name for name in MessageClass}
+        names = {topic(self._topics.area, name, self._topics.prefix): name for name in MessageClass}
         return (names[name] for name, low in outputs.items() if low > 0)
 
     def _published(self, outputs: Mapping[str, int]) -> Iterator[Derived]:
@@ -170,11 +170,11 @@ class Rebuild:
                     newest[record.natural_id] = record
             yield from newest.values()
         if unread:
-            log.warning("published records of another release cannot be read", count=unread, topic=self._place.topic)
+            log.warning("published records of another release cannot be read", count=unread, topic=self._tp.topic)
 
-    def _told(self, what: str, name: str, low: int | None, end: int | None) -> Iterator[Source]:
+    def _told(self, what: str, name: str, low: int | None, end: int | None) -> Iterator[ConsumedRecord]:
         """The records of a topic; says how far it is."""
-        labels = (self._place.topic, str(self._step.partition))
+        labels = (self._tp.topic, str(self._step.partition))
         if end is not None:
             metrics.rebuild_offsets.labels(*labels).set(end - (low or 0))
         began = said = time.monotonic()

@@ -25,7 +25,7 @@ from uns.engine.failure import Exit, Fatal
 from uns.engine.hanging import Hanging
 from uns.engine.healer import Healer
 from uns.engine.rebuild import Decode, Rebuild, Rebuilt
-from uns.engine.step import Fence, Place, Step
+from uns.engine.step import AreaTopics, Fence, Step
 from uns.engine.transport import truncated
 from uns.kafka import clients
 from uns.runtime.settings import Settings
@@ -59,8 +59,9 @@ def report(tp: TP, restored: Restored) -> None:
     labels = (tp.topic, str(tp.partition))
     metrics.restored_keys.labels(*labels).set(restored.keys)
     metrics.fence.labels(*labels).set(restored.next_offset)
+    metrics.skipped.labels(*labels).inc(restored.gap)
+    metrics.group_ahead.labels(*labels).inc(restored.ahead > 0)
     if restored.gap:
-        metrics.skipped.labels(*labels).inc(restored.gap)
         log.error(
             "retention removed records before they were folded",
             topic=tp.topic,
@@ -70,7 +71,6 @@ def report(tp: TP, restored: Restored) -> None:
             do="raise the topic's retention.ms above the longest outage",
         )
     if restored.ahead:
-        metrics.group_ahead.labels(*labels).inc()
         log.warning(
             "the group's offset is above the fence; reading from the fence",
             topic=tp.topic,
@@ -90,11 +90,11 @@ class Restorer:
         group: str,
         fold: Callable[[str, int], Fold],
         codec: Codec,
-        places: Mapping[str, Place],
+        areas: Mapping[str, AreaTopics],
         decode: Decode = Step.decode,
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
-        self._fold, self._codec, self._places = fold, codec, places
+        self._fold, self._codec, self._areas = fold, codec, areas
         self._decode = decode
         self._rebuild: Rebuild | None = None
         self._healer: Healer | None = None
@@ -120,7 +120,7 @@ class Restorer:
         try:
             check = _Check(partitions, cancelled, deadline)
             group = self._group_offsets(admin, partitions, check)
-            changelogs = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in partitions}
+            changelogs = {TP(self._areas[tp.topic].changelog, tp.partition): tp for tp in partitions}
             outputs = self._outputs(admin, partitions, check)
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
@@ -146,7 +146,7 @@ class Restorer:
         """Logs of partitions at work where the same transaction is open as at the last call; none when Kafka is away."""
         admin = self._client()
         try:
-            logs = [TP(self._places[tp.topic].changelog, tp.partition) for tp in partitions]
+            logs = [TP(self._areas[tp.topic].changelog, tp.partition) for tp in partitions]
             logs += self._known(admin, partitions)
             stable = _ends(admin, logs, IsolationLevel.READ_COMMITTED)
             ends = _ends(admin, logs, IsolationLevel.READ_UNCOMMITTED)
@@ -196,7 +196,7 @@ class Restorer:
         return {
             TP(name, tp.partition): tp
             for tp in partitions
-            for name in self._places[tp.topic].outputs
+            for name in self._areas[tp.topic].outputs
             if name in known and tp.partition in known[name].partitions
         }
 
@@ -228,9 +228,9 @@ class Restorer:
                 healer([log for log in waiting if log not in stable], committed)
         return stable
 
-    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "Kept"]:
-        kept = {tp: Kept(self._places[tp.topic].fence_key) for tp in ends}
-        source = {TP(self._places[tp.topic].changelog, tp.partition): tp for tp in ends}
+    def _read(self, consumer: Consumer, ends: Mapping[TP, int], check: "_Check") -> dict[TP, "ChangelogContent"]:
+        kept = {tp: ChangelogContent(self._areas[tp.topic].fence_key) for tp in ends}
+        source = {TP(self._areas[tp.topic].changelog, tp.partition): tp for tp in ends}
         open_ = {where for where, tp in source.items() if ends[tp] > 0}
         if not open_:
             return kept
@@ -253,24 +253,24 @@ class Restorer:
         return kept
 
     def _build(
-        self, consumer: Consumer, tp: TP, kept: "Kept", group: int, outputs: Collection[TP], check: "_Check"
+        self, consumer: Consumer, tp: TP, kept: "ChangelogContent", group: int, outputs: Collection[TP], check: "_Check"
     ) -> Restored:
-        place = self._places[tp.topic]
-        step = Step(self._fold(tp.topic, tp.partition), self._codec, place, tp.partition)
+        topics = self._areas[tp.topic]
+        step = Step(self._fold(tp.topic, tp.partition), self._codec, topics, tp.partition)
         fence = kept.fence
         low, high = self._watermarks(consumer, tp, check)
         if fence is not None and fence.next_offset > high:
             raise Fatal(Exit.TRUNCATED, truncated(tp, fence.next_offset, high))
         rebuilt = None
         if fence is not None and fence.state_version != step.fold.state_version:
-            lows = {o.topic: self._watermarks(consumer, o, check)[0] for o in outputs if o.topic in place.revised}
-            old = [key for key in kept.values if place.state_name(key) is not None]
-            self._rebuild = Rebuild(self._settings, place, step, fence, old, self._decode, check.wanted)
+            lows = {o.topic: self._watermarks(consumer, o, check)[0] for o in outputs if o.topic in topics.revised}
+            old = [key for key in kept.values if topics.state_name(key) is not None]
+            self._rebuild = Rebuild(self._settings, topics, step, fence, old, self._decode, check.wanted)
             rebuilt = self._rebuild.run(low, lows)
             self._rebuild = None
         else:
             for key, value in kept.values.items():
-                if (name := place.state_name(key)) is not None:
+                if (name := topics.state_name(key)) is not None:
                     step.restore(name, value)
         keys = step.state.keys
         step.state.changed_bytes = 0
@@ -297,7 +297,7 @@ def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> di
     }
 
 
-class Kept:
+class ChangelogContent:
     """What a changelog partition says after its last transaction."""
 
     def __init__(self, fence_key: bytes) -> None:

@@ -9,17 +9,24 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.base import REASONS as FOLD_REASONS
 from processors.base import Fold, Input, Rejection
+from schemas.codec import REASONS as CODEC_REASONS
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Samples
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import PREFIX, parse_topic, topic
-from uns.kafka.message import CAUSE, Headers, Message, Source, cloud_event, error_headers, identified
+from uns.kafka.message import CAUSE, ConsumedRecord, Headers, Message, cloud_event, error_headers, identified
 
 CONNECTOR = "uns-processors"
 UNFINISHED = 0
 """The `state_version` of a state that is being rebuilt: no release's."""
+
+
+BAD_KEY, FOREIGN_PATH, NOT_RAW = "bad_key", "foreign_path", "not_raw"
+REASONS = (BAD_KEY, FOREIGN_PATH, NOT_RAW, *CODEC_REASONS, *FOLD_REASONS)
+"""Why a raw record goes to quarantine, every one there is: its key, its bytes, or what the fold says of it."""
 
 
 class Refused(NamedTuple):
@@ -33,7 +40,7 @@ class Refused(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    source: Source
+    source: ConsumedRecord
     path: str
     record: Raw | Refused
 
@@ -48,11 +55,12 @@ class Fence(msgspec.Struct, frozen=True):
     state_version: int = 1
 
 
-class Place:
-    """The names that go with one raw topic: its area, its changelog, its quarantine, its changelog keys."""
+class AreaTopics:
+    """The topics that go with one raw topic, and the keys of its fold in the changelog, which other folds share."""
 
     def __init__(self, name: str, prefix: str = PREFIX) -> None:
         self.topic = name
+        """The raw topic."""
         self.area, message_class = parse_topic(name, prefix)
         self.changelog = topic(self.area, MessageClass.CHANGELOG, prefix)
         self.quarantine = topic(self.area, MessageClass.QUARANTINE, prefix)
@@ -109,9 +117,9 @@ class StateSize:
 class Step:
     """The fold of one raw partition with its codec. Not thread-safe: one thread at a time."""
 
-    def __init__(self, fold: Fold, codec: Codec, place: Place, partition: int) -> None:
+    def __init__(self, fold: Fold, codec: Codec, topics: AreaTopics, partition: int) -> None:
         self.fold = fold
-        self.place = place
+        self.topics = topics
         self.partition = partition
         self.state = StateSize()
         self._codec = codec
@@ -119,7 +127,7 @@ class Step:
         self._fold_name = f"{type(fold).__module__}.{type(fold).__qualname__}"
         self._path = lru_cache(maxsize=65_536)(self._check_path)
 
-    def decode(self, source: Source) -> Decoded:
+    def decode(self, source: ConsumedRecord) -> Decoded:
         """Raises whatever a registry client raises when it cannot be asked; bad bytes are a `Refused`."""
         path = self._path(source.key)
         if isinstance(path, Refused):
@@ -131,7 +139,7 @@ class Step:
         if not isinstance(record, RAW_TYPES):
             name = type(record).__name__
             message = f"{name} is a derived record; raw carries {', '.join(t.__name__ for t in RAW_TYPES)}"
-            return Decoded(source, path, Refused("not_raw", "VALUE_CONVERTER", "", message))
+            return Decoded(source, path, Refused(NOT_RAW, "VALUE_CONVERTER", "", message))
         return Decoded(source, path, record)
 
     def step(self, item: Decoded, counts: Counts) -> list[Message]:
@@ -184,7 +192,7 @@ class Step:
         """State changed since the last call, for the changelog; a null value is a tombstone."""
         for key, value in self.fold.changes().items():
             self.state.put(key, value)
-            yield Message(self.place.changelog, self.place.state_key(key), value)
+            yield Message(self.topics.changelog, self.topics.state_key(key), value)
 
     def restore(self, key: str, value: bytes) -> None:
         """Puts back one key of the fold's state; before the first step."""
@@ -192,16 +200,16 @@ class Step:
         self.fold.restore(key, value)
 
     def fence(self, fence: Fence) -> Message:
-        return Message(self.place.changelog, self.place.fence_key, msgspec.msgpack.encode(fence))
+        return Message(self.topics.changelog, self.topics.fence_key, msgspec.msgpack.encode(fence))
 
     def _check_path(self, key: bytes | None) -> str | Refused:
         try:
             text = (key or b"").decode()
             path = Path.parse(text)
         except (BadPath, UnicodeDecodeError) as error:
-            return Refused("bad_key", "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
-        if not self.place.area.contains(path):
-            return Refused("foreign_path", "KEY_CONVERTER", "", f"{path} is not in {self.place.area}: wrong topic")
+            return Refused(BAD_KEY, "KEY_CONVERTER", _name(error), f"the key is no path: {error}")
+        if not self.topics.area.contains(path):
+            return Refused(FOREIGN_PATH, "KEY_CONVERTER", "", f"{path} is not in {self.topics.area}: wrong topic")
         return text
 
     def _output(self, record: Derived, trace: Headers) -> Message:
@@ -210,10 +218,10 @@ class Step:
 
     def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
         """Topic, key, and the headers that all records of one kind and path share."""
-        name = topic(Path.parse(path), MessageClass(kind.message_class), self.place.prefix)
+        name = topic(Path.parse(path), MessageClass(kind.message_class), self.topics.prefix)
         return name, path.encode(), cloud_event(path, kind)
 
-    def _quarantine(self, source: Source, refusal: Refused, counts: Counts) -> Message:
+    def _quarantine(self, source: ConsumedRecord, refusal: Refused, counts: Counts) -> Message:
         counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1
         ours = error_headers(
             connector=CONNECTOR,
@@ -227,7 +235,7 @@ class Step:
             exception=refusal.exception,
             tag=refusal.tag,
         )
-        return Message(self.place.quarantine, source.key, source.value, (*source.headers, *ours))
+        return Message(self.topics.quarantine, source.key, source.value, (*source.headers, *ours))
 
 
 def _name(error: BaseException) -> str:

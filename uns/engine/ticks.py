@@ -10,7 +10,7 @@ from faust.types import TP
 from schemas.codec import Codec
 from schemas.records import Shift, Tick
 from uns.engine import metrics
-from uns.engine.step import Place
+from uns.engine.step import AreaTopics
 from uns.kafka import clients
 from uns.kafka.message import cloud_event, identified
 from uns.runtime.clock import Clock
@@ -48,13 +48,13 @@ class Ticker:
             },
         )
 
-    def tick(self, owned: Collection[tuple[TP, Place]]) -> None:
+    def tick(self, owned: Collection[tuple[TP, AreaTopics]]) -> None:
         """Writes one tick to each partition; never blocks. A tick that cannot be written is counted."""
         at = self._clock()
         self._tell(at, {tp for tp, _ in owned})
-        for tp, place in owned:
+        for tp, topics in owned:
             record = Tick(at=at, worker=self._worker)
-            path = str(place.area)
+            path = str(topics.area)
             try:
                 self._producer.produce(
                     tp.topic,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaException
 
 from topology.namespace.topics import PREFIX
-from uns.engine.step import Place
+from uns.engine.step import AreaTopics
 from uns.kafka import clients
 from uns.runtime.settings import Settings
 
@@ -17,14 +17,15 @@ def check_topics(settings: Settings, topics: Sequence[str], prefix: str = PREFIX
     except KafkaException as error:
         return [f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}"]
     problems = []
-    for place in (Place(topic, prefix) for topic in topics):
-        if place.topic not in known:
-            problems.append(f"topic {place.topic} is missing: run `uns apply`")
+    for raw in topics:
+        area = AreaTopics(raw, prefix)
+        if raw not in known:
+            problems.append(f"topic {raw} is missing: run `uns apply`")
             continue
-        partitions = len(known[place.topic].partitions)
-        for other in (place.changelog, place.quarantine):
+        partitions = len(known[raw].partitions)
+        for other in (area.changelog, area.quarantine):
             if other not in known:
                 problems.append(f"topic {other} is missing: run `uns apply`")
             elif (n := len(known[other].partitions)) != partitions:
-                problems.append(f"topic {other} has {n} partitions, {place.topic} has {partitions}: they must be equal")
+                problems.append(f"topic {other} has {n} partitions, {raw} has {partitions}: they must be equal")
     return problems

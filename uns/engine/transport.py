@@ -41,7 +41,7 @@ class Membership:
 
 
 @dataclass(slots=True, eq=False)
-class Batch:
+class FetchedBatch:
     """Records of one partition from one fetch. No records: the position moved past control or aborted records."""
 
     membership: Membership
@@ -161,7 +161,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self._opened.set()
         return True
 
-    async def batches(self, timeout_s: float) -> list[Batch]:
+    async def batches(self, timeout_s: float) -> list[FetchedBatch]:
         """At most one batch a partition, from what was fetched; waits up to `timeout_s` for the first."""
         async with self._reading:
             if not self._expected:
@@ -171,7 +171,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
                     return []
             return await self._read(timeout_s)
 
-    async def _read(self, timeout_s: float) -> list[Batch]:
+    async def _read(self, timeout_s: float) -> list[FetchedBatch]:
         membership, consumer = self.membership, self._ensure_consumer()
         if membership is None or not self._expected:
             return []
@@ -198,10 +198,10 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             self._expected[tp] = state.position
             size = sum(len(r.key or b"") + len(r.value or b"") for r in batch)
             end = state.lso if state.lso is not None and state.lso >= 0 else state.position
-            batches.append(Batch(membership, tp, expected, state.position, batch, size, end))
+            batches.append(FetchedBatch(membership, tp, expected, state.position, batch, size, end))
         return batches
 
-    async def _skip(self, consumer: Any, membership: Membership, where: TopicPartition) -> Batch:
+    async def _skip(self, consumer: Any, membership: Membership, where: TopicPartition) -> FetchedBatch:
         """Goes on after what retention has removed, and says how much. Raises `Fatal` when the log lost its tail."""
         tp = TP(*where)
         expected = self._expected[tp]
@@ -211,7 +211,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if self.membership is membership:
             consumer.seek(where, first)
             self._expected[tp] = first
-        return Batch(membership, tp, expected, first, [], 0, first, skipped=first - expected)
+        return FetchedBatch(membership, tp, expected, first, [], 0, first, skipped=first - expected)
 
     async def leave(self) -> None:
         """Gives the partitions back at once; aiokafka keeps a static member's place until its session ends."""

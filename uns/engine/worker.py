@@ -22,10 +22,10 @@ from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal, Fenced
 from uns.engine.process import Partition, Processor
 from uns.engine.restore import Cancelled, Restorer, report
-from uns.engine.step import Place
+from uns.engine.step import AreaTopics
 from uns.engine.ticks import Shifts, Ticker, no_shifts
 from uns.engine.transaction import Transactions
-from uns.engine.transport import Batch, Membership
+from uns.engine.transport import FetchedBatch, Membership
 from uns.runtime.clock import Clock, system
 from uns.runtime.settings import Settings
 
@@ -63,16 +63,17 @@ class Worker:
     ) -> None:
         self._settings, self._config, self._group = settings, config, group
         self.name = f"{group}-{slot}"
-        self._places = {topic: Place(topic, prefix) for topic in topics}
+        self._areas = {topic: AreaTopics(topic, prefix) for topic in topics}
+        metrics.start(self._areas)
         self._tick_s = tick_s
         self._ticker = Ticker(settings, clock, codec, self.name, shifts)
         self._processor = Processor(
             Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
         )
-        self._restorer = Restorer(settings, config, group, fold, codec, self._places, self._processor.decode)
+        self._restorer = Restorer(settings, config, group, fold, codec, self._areas, self._processor.decode)
         self._transaction_thread = ThreadPoolExecutor(1, "transaction")
         self._restore_thread = ThreadPoolExecutor(1, "restore")
-        self._pending: deque[Batch] = deque()
+        self._pending: deque[FetchedBatch] = deque()
         self._partitions: dict[TP, Partition] = {}
         self._membership: Membership | None = None
         self._kept: tuple[Membership, dict[TP, Partition]] | None = None
@@ -121,7 +122,7 @@ class Worker:
     def _faust(self) -> faust.App:
         app, self._transport = make_app(self._settings, self._config, self._group, self.name, self._fail)
         metrics.in_flight_limit.set(self._transport.budget.limit)
-        raw = app.topic(*self._places, key_type=None, value_type=None, value_serializer="raw", acks=False)
+        raw = app.topic(*self._areas, key_type=None, value_type=None, value_serializer="raw", acks=False)
 
         @app.agent(raw, name="raw", concurrency=1)  # type: ignore[untyped-decorator]
         async def take(stream: Any) -> None:
@@ -188,7 +189,7 @@ class Worker:
             or sum(batch.size for batch in self._pending) >= self._config.group_mb * 1e6
         )
 
-    def _group_of(self, membership: Membership | None) -> list[Batch]:
+    def _group_of(self, membership: Membership | None) -> list[FetchedBatch]:
         group, records, size = [], 0, 0
         while self._pending and records < self._config.group_records and size < self._config.group_mb * 1e6:
             batch = self._pending.popleft()
@@ -309,7 +310,7 @@ class Worker:
         while True:
             if self._partitions and not self._restoring and not self._stopping:
                 if time.monotonic() - self._confirmed_at < self._config.session_timeout_s:
-                    self._ticker.tick([(tp, self._places[tp.topic]) for tp in self._partitions])
+                    self._ticker.tick([(tp, self._areas[tp.topic]) for tp in self._partitions])
                 else:
                     # Stood still for a session: whether the partitions are still ours, a transaction says.
                     self._probe = True

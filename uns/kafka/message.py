@@ -29,7 +29,7 @@ QUARANTINED_MAX_BYTES = 2_000_000
 """Of a quarantined value: no quarantine topic takes a longer one whole."""
 
 
-class Source(Protocol):
+class ConsumedRecord(Protocol):
     """A consumed record, as aiokafka gives it and as the replay rebuilds it."""
 
     @property

@@ -16,14 +16,14 @@ from starlette.routing import Route
 
 from schemas.compatibility import InvalidSchema, Level, check, problems
 from uns.registry.log import NotWritten, SchemaLog
-from uns.registry.store import Store, Version, config_record, delete_record, removal_records, schema_record
+from uns.registry.store import SchemaStore, Version, config_record, delete_record, removal_records, schema_record
 
 logger = structlog.get_logger()
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 
 
-class Answer(JSONResponse):
+class RegistryResponse(JSONResponse):
     media_type = MEDIA_TYPE
 
     def render(self, content: Any) -> bytes:
@@ -37,7 +37,7 @@ class Text(PlainTextResponse):
     media_type = MEDIA_TYPE
 
 
-class Refused(Exception):
+class ErrorAnswer(Exception):
     """An error answer: HTTP status, Confluent's code, words."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -55,7 +55,7 @@ class Operations:
         self.log = log
 
     @property
-    def store(self) -> Store:
+    def store(self) -> SchemaStore:
         return self.log.store
 
     # -- subjects ----------------------------------------------------------------------------------------------
@@ -69,17 +69,21 @@ class Operations:
         self._subject(subject, _deleted(request))
         version = self.store.find(subject, schema, _deleted(request))
         if version is None:
-            raise Refused(404, 40403, "Schema not found")
+            raise ErrorAnswer(404, 40403, "Schema not found")
         return _version(version)
 
     def delete_subject(self, request: Request, body: dict[str, Any]) -> Any:
         subject, permanent = request.path_params["subject"], request.query_params.get("permanent") == "true"
         versions = self._subject(subject, True)
         if not permanent and not (versions := self.store.versions(subject)):
-            raise Refused(404, 40404, f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently")
+            raise ErrorAnswer(
+                404, 40404, f"Subject '{subject}' was soft deleted. Set permanent=true to delete permanently"
+            )
         if permanent:
             if any(not version.deleted for version in versions):
-                raise Refused(404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted")
+                raise ErrorAnswer(
+                    404, 40405, f"Subject '{subject}' was not deleted first before being permanently deleted"
+                )
             self.log.write(removal_records(versions, self.store.highest_id))
         else:
             self.log.write([delete_record(subject, versions[-1].version)])
@@ -106,7 +110,7 @@ class Operations:
             return {"id": known.id}
         earlier = {version.version: version.schema for version in self.store.versions(subject)}
         if conflicts := problems(schema, earlier, self.store.level_of(subject)):
-            raise Refused(
+            raise ErrorAnswer(
                 409,
                 409,
                 f"Schema being registered is incompatible with an earlier schema for subject {subject!r}: {'; '.join(conflicts)}",
@@ -120,13 +124,13 @@ class Operations:
         numbered = request.path_params["version"].isdecimal()
         version = self._version(request, deleted=permanent or numbered)
         if version.deleted and not permanent:
-            raise Refused(
+            raise ErrorAnswer(
                 404,
                 40406,
                 f"Subject '{version.subject}' Version {version.version} was soft deleted. Set permanent=true to delete permanently",
             )
         if permanent and not version.deleted:
-            raise Refused(
+            raise ErrorAnswer(
                 404,
                 40407,
                 f"Subject '{version.subject}' Version {version.version} was not deleted first before being permanently deleted",
@@ -180,14 +184,14 @@ class Operations:
             return {"compatibilityLevel": self.store.level}
         level = self.store.levels.get(subject)
         if level is None and request.query_params.get("defaultToGlobal") != "true":
-            raise Refused(404, 40408, f"Subject '{subject}' does not have subject-level compatibility configured")
+            raise ErrorAnswer(404, 40408, f"Subject '{subject}' does not have subject-level compatibility configured")
         return {"compatibilityLevel": level or self.store.level}
 
     def set_config(self, request: Request, body: dict[str, Any]) -> Any:
         try:
             level = Level(str(body.get("compatibility")).upper())
         except ValueError:
-            raise Refused(422, 42203, f"Invalid compatibility level. Valid values are {', '.join(Level)}") from None
+            raise ErrorAnswer(422, 42203, f"Invalid compatibility level. Valid values are {', '.join(Level)}") from None
         self.log.write([config_record(request.path_params.get("subject"), level)])
         return {"compatibility": level}
 
@@ -208,7 +212,7 @@ class Operations:
     def _subject(self, subject: str, deleted: bool) -> list[Version]:
         versions = self.store.versions(subject, deleted)
         if not versions:
-            raise Refused(404, 40401, f"Subject '{subject}' not found.")
+            raise ErrorAnswer(404, 40401, f"Subject '{subject}' not found.")
         return versions
 
     def _version(self, request: Request, deleted: bool | None = None) -> Version:
@@ -217,7 +221,7 @@ class Operations:
         if wanted in ("latest", "-1"):
             return versions[-1]
         if not wanted.isdecimal() or int(wanted) < 1:
-            raise Refused(
+            raise ErrorAnswer(
                 422,
                 42202,
                 f"The specified version '{wanted}' is not a valid version id. Allowed are numbers from 1 and 'latest'",
@@ -225,12 +229,12 @@ class Operations:
         for version in versions:
             if version.version == int(wanted):
                 return version
-        raise Refused(404, 40402, f"Version {wanted} not found.")
+        raise ErrorAnswer(404, 40402, f"Version {wanted} not found.")
 
     def _with_id(self, request: Request) -> list[Version]:
         versions = self.store.with_id(request.path_params["id"])
         if not versions:
-            raise Refused(404, 40403, f"Schema {request.path_params['id']} not found")
+            raise ErrorAnswer(404, 40403, f"Schema {request.path_params['id']} not found")
         return versions
 
 
@@ -241,21 +245,23 @@ def _deleted(request: Request) -> bool:
 def _schema(body: dict[str, Any]) -> str:
     kind = body.get("schemaType") or "AVRO"
     if kind != "AVRO":
-        raise Refused(422, 42201, f"Invalid schema type {kind}: this registry keeps AVRO")
+        raise ErrorAnswer(422, 42201, f"Invalid schema type {kind}: this registry keeps AVRO")
     if body.get("references"):
-        raise Refused(422, 42201, "Invalid schema: references are not supported; put the named types inside the schema")
+        raise ErrorAnswer(
+            422, 42201, "Invalid schema: references are not supported; put the named types inside the schema"
+        )
     text = body.get("schema")
     if not isinstance(text, str):
-        raise Refused(422, 42201, "Invalid schema: the body has no text in 'schema'")
+        raise ErrorAnswer(422, 42201, "Invalid schema: the body has no text in 'schema'")
     try:
         text.encode()
         check(text)
     except UnicodeEncodeError:
-        raise Refused(422, 42201, "Invalid schema: text that is no Unicode (half of a surrogate pair)") from None
+        raise ErrorAnswer(422, 42201, "Invalid schema: text that is no Unicode (half of a surrogate pair)") from None
     except InvalidSchema as error:
-        raise Refused(422, 42201, f"Invalid schema: {error}") from error
+        raise ErrorAnswer(422, 42201, f"Invalid schema: {error}") from error
     except RecursionError:
-        raise Refused(422, 42201, "Invalid schema: nested too deep") from None
+        raise ErrorAnswer(422, 42201, "Invalid schema: nested too deep") from None
     return text
 
 
@@ -325,12 +331,14 @@ def create(log: SchemaLog) -> Starlette:
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     words = f"HTTP {status}: {request.method} {request.url.path}"
-    return Answer({"error_code": status, "message": words}, status_code=status)
+    return RegistryResponse({"error_code": status, "message": words}, status_code=status)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     logger.error("request failed", method=request.method, path=request.url.path, exc_info=error)
-    return Answer({"error_code": 50001, "message": f"Error in the registry: {type(error).__name__}"}, status_code=500)
+    return RegistryResponse(
+        {"error_code": 50001, "message": f"Error in the registry: {type(error).__name__}"}, status_code=500
+    )
 
 
 async def _answer(log: SchemaLog, handler: Handler, operations: Operations, request: Request) -> Response:
@@ -340,7 +348,7 @@ async def _answer(log: SchemaLog, handler: Handler, operations: Operations, requ
         if not isinstance(body, dict):
             raise ValueError("an object is expected")
     except (ValueError, RecursionError) as error:
-        return Answer({"error_code": 400, "message": f"the body is not JSON: {error}"}, status_code=400)
+        return RegistryResponse({"error_code": 400, "message": f"the body is not JSON: {error}"}, status_code=400)
 
     def call() -> Any:
         # One request that writes at a time, from its first look at the store until its records are read back: `lock`
@@ -350,8 +358,8 @@ async def _answer(log: SchemaLog, handler: Handler, operations: Operations, requ
 
     try:
         result = await run_in_threadpool(call)
-        return result if isinstance(result, Response) else Answer(result)
-    except Refused as refused:
-        return Answer({"error_code": refused.code, "message": str(refused)}, status_code=refused.status)
+        return result if isinstance(result, Response) else RegistryResponse(result)
+    except ErrorAnswer as refused:
+        return RegistryResponse({"error_code": refused.code, "message": str(refused)}, status_code=refused.status)
     except NotWritten as error:
-        return Answer({"error_code": 50001, "message": str(error)}, status_code=500)
+        return RegistryResponse({"error_code": 50001, "message": str(error)}, status_code=500)

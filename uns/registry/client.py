@@ -46,7 +46,7 @@ class RegistryRefused(UserError):
     """The registry answers and will not take a schema of ours; says why."""
 
 
-class Registry:
+class RegistryClient:
     """One registry, one cache folder. What was learnt once is known without the registry, over restarts too.
 
     Raises `UserError` for an address that is none. Any thread may call. A call takes at most some seconds, also when nobody answers.

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from uns.errors import UserError
 from uns.kafka import clients
-from uns.registry.store import Store
+from uns.registry.store import SchemaStore
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ class SchemaLog:
     """
 
     def __init__(self, settings: Settings, topic: str = TOPIC) -> None:
-        self.store = Store()
+        self.store = SchemaStore()
         self.lock = threading.RLock()
         self.writing = threading.Lock()
         self.fenced = False

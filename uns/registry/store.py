@@ -33,7 +33,7 @@ class Version:
 
 
 @dataclass
-class Store:
+class SchemaStore:
     """`apply` takes one record of the topic. Ids are global: one schema text, one id, in every subject."""
 
     subjects: dict[str, dict[int, Version]] = field(default_factory=dict)

@@ -5,9 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from topology.endpoint import BadSecret, SecretText, secret
 from uns.errors import UserError
 
 
@@ -19,10 +21,37 @@ def _upper(word: object) -> object:
     return word.upper() if isinstance(word, str) else word
 
 
-class Settings(BaseSettings):
+class Environment(BaseSettings):
+    """Settings whose fields are variables of the environment, named with the class's prefix.
+
+    A wrong value is a `UserError` that names the variable and what is expected, never the value.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise UserError("; ".join(map(self._in_words, error.errors()))) from None
+
+    @classmethod
+    def _in_words(cls, details: ErrorDetails) -> str:
+        from topology.model.explain import in_words
+
+        variables = [cls.variable(str(field)) for field in details["loc"][:1]]
+        return ": ".join([*variables, in_words(details)])
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return f"{cls.model_config['env_prefix']}{field}".upper()
+
+
+class Settings(Environment):
     """Where the services are and how to reach them. Passwords may come by file so that they never show in a process list."""
 
-    model_config = SettingsConfigDict(env_prefix="UNS_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="UNS_")
 
     plant: Path = Field(Path("plant"), description="folder of the plant model")
     bootstrap: str | None = Field(
@@ -65,7 +94,7 @@ class Settings(BaseSettings):
     )
     sasl_mechanism: str = Field("SCRAM-SHA-512", description="SASL mechanism")
     sasl_username: str | None = Field(None, description="SASL user", examples=["uns"])
-    sasl_password: SecretStr | None = Field(None, description="SASL password; prefer the file", examples=["…"])
+    sasl_password: SecretText | None = Field(None, description="SASL password; prefer the file", examples=["…"])
     sasl_password_file: Path | None = Field(
         None, description="file with the SASL password", examples=["/run/secrets/kafka"]
     )
@@ -77,9 +106,11 @@ class Settings(BaseSettings):
 
     @property
     def password(self) -> str | None:
-        if self.sasl_password_file is not None:
-            return self.sasl_password_file.read_text(encoding="utf-8").strip()
-        return self.sasl_password.get_secret_value() if self.sasl_password else None
+        """The SASL password, the file's before the given one. Raises `UserError` when the file holds none."""
+        try:
+            return secret(self.sasl_password, self.sasl_password_file)
+        except (OSError, BadSecret) as error:
+            raise UserError(f"{self.variable('sasl_password_file')}: {error}") from error
 
     def kafka(self, **more: Any) -> dict[str, Any]:
         """Configuration for any confluent-kafka client. Needs `bootstrap`."""
@@ -109,21 +140,13 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """This process's settings, read once. Raises `UserError` that names each wrong variable, never its value."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        from topology.model.explain import in_words
-
-        prefix = str(Settings.model_config["env_prefix"])
-        wrong = [f"{prefix}{str(details['loc'][0]).upper()}: {in_words(details)}" for details in error.errors()]
-        raise UserError("; ".join(wrong)) from None
+    """This process's settings, read once. Raises `UserError`."""
+    return Settings()
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Settings as a process with that environment would read them."""
-    prefix = str(Settings.model_config["env_prefix"])
-    named = {name.upper(): value for name, value in environ.items()}
+    named: dict[str, Any] = {name.upper(): value for name, value in environ.items()}
     return Settings(
-        **{field: named[key] for field in Settings.model_fields if (key := f"{prefix}{field}".upper()) in named}  # type: ignore[arg-type]
+        **{field: named[key] for field in Settings.model_fields if (key := Settings.variable(field)) in named}
     )

@@ -24,7 +24,7 @@ CEILING = (8, 120.0)
 for some seconds each time, and is not given up."""
 
 
-class State(StrEnum):
+class PartState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     """It ended; a restart is due."""
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 class Status(NamedTuple):
     name: str
-    state: State
+    state: PartState
     pid: int | None
     restarts: int
     uptime_s: float
@@ -50,7 +50,7 @@ class _Part:
     environ: Mapping[str, str]
     log: Path
     child: Child | None = None
-    state: State = State.WAITING
+    state: PartState = PartState.WAITING
     exit_code: int | None = None
     restarts: int = 0
     due: float = 0.0
@@ -105,7 +105,7 @@ class Supervisor:
         """SIGTERM to one child, SIGKILL after the deadline; it stays stopped. KeyError for a name that was never added."""
         with self._lock:
             part = self._parts[name]
-            part.state = State.STOPPED
+            part.state = PartState.STOPPED
         if part.child is not None:
             part.exit_code = part.child.stop(deadline_s)
 
@@ -129,8 +129,8 @@ class Supervisor:
         for part in self._parts.values():
             if part.child is not None:
                 part.exit_code = part.child.stop(max(0.0, deadline - time.monotonic()))
-            if part.state is not State.GAVE_UP:
-                part.state = State.STOPPED
+            if part.state is not PartState.GAVE_UP:
+                part.state = PartState.STOPPED
 
     def __enter__(self) -> "Supervisor":
         self.start()
@@ -140,7 +140,7 @@ class Supervisor:
         self.stop()
 
     def _status(self, part: _Part) -> Status:
-        running = part.state is State.RUNNING and part.child is not None
+        running = part.state is PartState.RUNNING and part.child is not None
         return Status(
             part.name,
             part.state,
@@ -163,10 +163,10 @@ class Supervisor:
             with self._lock:
                 if self._stopping:
                     return
-                if part.state is State.RUNNING and part.child is not None and not part.child.alive:
+                if part.state is PartState.RUNNING and part.child is not None and not part.child.alive:
                     self._ended(part, part.child)
                     ended = self._status(part), self.tail(part.name)
-                elif part.state is State.WAITING and time.monotonic() >= part.due:
+                elif part.state is PartState.WAITING and time.monotonic() >= part.due:
                     self._launch(part)
             if ended is not None:
                 self._on_end(*ended)
@@ -176,7 +176,7 @@ class Supervisor:
             part.restarts += 1
             part.recent.append(time.monotonic())
         part.child = Child(part.command, part.log, part.environ)
-        part.state = State.RUNNING
+        part.state = PartState.RUNNING
         log.debug("child started", child=part.name, pid=part.child.pid, restarts=part.restarts)
 
     def _ended(self, part: _Part, child: Child) -> None:
@@ -188,11 +188,11 @@ class Supervisor:
         while part.recent and now - part.recent[0] > within_s:
             part.recent.popleft()
         if len(part.recent) >= most:
-            part.state = State.GAVE_UP
+            part.state = PartState.GAVE_UP
             log.error(
                 "child gave up", child=part.name, exit_code=part.exit_code, restarts=part.restarts, log=str(part.log)
             )
             return
-        part.state, part.due = State.WAITING, now + part.wait_s
+        part.state, part.due = PartState.WAITING, now + part.wait_s
         log.warning("child ended", child=part.name, exit_code=part.exit_code, restart_in_s=part.wait_s)
         part.wait_s = min(2 * part.wait_s, BACKOFF_S[1])

@@ -8,7 +8,7 @@ from processors.line import LineFold
 from schemas.codec import Codec
 from schemas.records import Derived
 from topology.model.plant import Plant
-from uns.engine.step import Place, Refused, Step
+from uns.engine.step import AreaTopics, Refused, Step
 from uns.history.evidence import Revision, changes
 from uns.history.logs import Logs
 from uns.history.replay.offline import SAVE_RECORDS, Progress
@@ -32,7 +32,7 @@ def verify(
     end = min(high, max(told) + 1) if len(told) == len(revisions) else high
     natural = revisions[0].published.record.natural_id
     fold = LineFold(plant, place, number)
-    step = Step(fold, codec, Place(place), number)
+    step = Step(fold, codec, AreaTopics(place), number)
     said: dict[str, tuple[bytes, int]] = {}
     records: dict[str, Derived] = {}
     with closing(read(settings, place, number, end=end)) as log:

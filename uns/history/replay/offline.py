@@ -18,7 +18,7 @@ from schemas.codec import Codec, Undecodable
 from schemas.records import Derived, Oee, Tick
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
-from uns.engine.step import Place, Refused, Step
+from uns.engine.step import AreaTopics, Refused, Step
 from uns.history.replay.diff import Doubt, Versions, fact
 from uns.history.replay.retention import INF, Kept
 from uns.kafka import clients
@@ -92,7 +92,7 @@ class Compared:
     trimmed: frozenset[MessageClass] = frozenset()
 
 
-def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: float = TIMEOUT_S) -> Cut:
+def cut(settings: Settings, group: str, raw: AreaTopics, partition: int, timeout_s: float = TIMEOUT_S) -> Cut:
     """Raises `NotFolded`, `TimeoutError`, and `KafkaException` where a topic is missing or no broker answers."""
     # The group only to read its offsets: this consumer never joins. The first to ask Kafka: that it is away is said
     # once, by us.
@@ -114,7 +114,7 @@ def cut(settings: Settings, group: str, raw: Place, partition: int, timeout_s: f
         consumer.close()
 
 
-def _first(settings: Settings, raw: Place, partition: int) -> int:
+def _first(settings: Settings, raw: AreaTopics, partition: int) -> int:
     """The first raw record that retention has kept."""
     consumer = clients.consumer(settings, "uns-replay")
     try:
@@ -139,7 +139,7 @@ def _committed(consumer: Consumer, where: TopicPartition, deadline: float) -> in
 
 
 def _ends(
-    settings: Settings, raw: Place, partition: int, deadline: float
+    settings: Settings, raw: AreaTopics, partition: int, deadline: float
 ) -> tuple[dict[MessageClass, int], dict[MessageClass, int]]:
     """(ends, first offsets kept) of the derived topics; each end once no transaction is open below it."""
     admin = clients.admin(settings)
@@ -172,7 +172,7 @@ def compared(
     settings: Settings,
     codec: Codec,
     fold: Fold,
-    raw: Place,
+    raw: AreaTopics,
     partition: int,
     at: Cut,
     scope: Scope,
@@ -235,7 +235,7 @@ def compared(
 
 
 def _published(
-    settings: Settings, codec: Codec, raw: Place, partition: int, at: Cut, scope: Scope
+    settings: Settings, codec: Codec, raw: AreaTopics, partition: int, at: Cut, scope: Scope
 ) -> tuple[dict[str, dict[str, Derived]], dict[MessageClass, int], list[Oee]]:
     """(fact → definition → newest revision, class → ingest time of the first record kept (ms), shifts and orders)."""
     found: dict[str, dict[str, Derived]] = {}

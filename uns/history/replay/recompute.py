@@ -13,7 +13,7 @@ from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.topics import partition, topic
-from uns.engine.step import Place
+from uns.engine.step import AreaTopics
 from uns.history.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction
 from uns.history.replay.offline import Compared, NotFolded, Scope, compared, cut
 from uns.history.replay.publish import Correction
@@ -50,7 +50,7 @@ class Request:
 class Part:
     """One raw partition and the machines on it that are asked for."""
 
-    raw: Place
+    raw: AreaTopics
     partition: int
     paths: frozenset[str]
 
@@ -90,7 +90,7 @@ def parts(plant: Plant, wanted: Filter) -> list[Part]:
         if wanted.matches(path):
             area = next(area for area in counts if area.contains(path))
             found.setdefault((topic(area, MessageClass.RAW), partition(path, counts[area])), set()).add(str(path))
-    return [Part(Place(name), number, frozenset(paths)) for (name, number), paths in sorted(found.items())]
+    return [Part(AreaTopics(name), number, frozenset(paths)) for (name, number), paths in sorted(found.items())]
 
 
 def recompute(settings: Settings, codec: Codec, request: Request, progress: Progress) -> Found:

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from uns.kafka import clients
-from uns.runners.connector.spool import Row, Spool
+from uns.runners.connector.spool import Spool, SpoolRow
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class Outlet:
             if len(rows) < CHUNK:
                 return
 
-    def _produce(self, row: Row) -> bool:
+    def _produce(self, row: SpoolRow) -> bool:
         entry = row.entry
 
         def delivered(

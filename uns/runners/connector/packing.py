@@ -14,7 +14,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
 from uns.kafka.message import cloud_event, error_headers, fitted, identified
-from uns.runners.connector.spool import PLACES_MAX, Entry
+from uns.runners.connector.spool import PLACES_MAX, SpoolEntry
 
 SAMPLES_MAX = 500
 """Samples in one record."""
@@ -27,10 +27,10 @@ UNKNOWN_PATH, BAD_VALUE, BAD_FACT = "unknown_path", "bad_value", "bad_fact"
 
 
 @dataclass
-class Packed:
+class PackedRecords:
     """One or more batches as the spool takes them."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[SpoolEntry] = field(default_factory=list)
     read: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
     newest: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class Packer:
         self._places: dict[Path, tuple[str, int, bytes]] = {}
         self._last: dict[tuple[Path, str], tuple[Value, int]] = {}
 
-    def pack(self, batches: Iterable[Batch]) -> Packed:
+    def pack(self, batches: Iterable[Batch]) -> PackedRecords:
         """Every unit of the batches ends as an entry or as suppressed."""
-        packed = Packed()
+        packed = PackedRecords()
         by_path: dict[Path, list[Sample]] = {}
         for batch in batches:
             packed.read += len(batch)
@@ -73,7 +73,7 @@ class Packer:
             self._samples(packed, path, samples)
         return packed
 
-    def _mark(self, packed: Packed, reading: Reading) -> None:
+    def _mark(self, packed: PackedRecords, reading: Reading) -> None:
         place = (str(reading.path), reading.sample.tag)
         packed.newest[place] = max(packed.newest.get(place, -1), reading.sample.at)
 
@@ -94,15 +94,15 @@ class Packer:
         self._last[place] = (sample.value, sample.quality)
         return None
 
-    def _samples(self, packed: Packed, path: Path, samples: list[Sample]) -> None:
+    def _samples(self, packed: PackedRecords, path: Path, samples: list[Sample]) -> None:
         name, number, bytes_key = self._place(path)
         for part in _bounded(samples):
             sequence = self._next(str(path))
             value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
             headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
-            packed.entries.append(Entry(name, number, bytes_key, value, headers, len(part)))
+            packed.entries.append(SpoolEntry(name, number, bytes_key, value, headers, len(part)))
 
-    def _fact(self, reading: FactReading) -> Entry:
+    def _fact(self, reading: FactReading) -> SpoolEntry:
         if reading.path not in self._known:
             return self._quarantine(
                 None,
@@ -121,12 +121,12 @@ class Packer:
                 raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
         except ValueError as error:
             return self._quarantine(reading.path, _shown(reading.fact), BAD_FACT, str(error), str(reading.path))
-        return Entry(name, number, bytes_key, value, headers, 1)
+        return SpoolEntry(name, number, bytes_key, value, headers, 1)
 
-    def _malformed(self, item: Malformed) -> Entry:
+    def _malformed(self, item: Malformed) -> SpoolEntry:
         return self._quarantine(item.path, item.payload, item.reason, item.message, item.origin)
 
-    def _refused(self, reading: Reading, reason: str, message: str) -> Entry:
+    def _refused(self, reading: Reading, reason: str, message: str) -> SpoolEntry:
         sample = reading.sample
         document = {"path": str(reading.path)} | {
             name: _writable(getattr(sample, name)) for name in ("tag", "at", "value", "quality")
@@ -136,7 +136,7 @@ class Packer:
             reading.path if reading.path in self._known else None, payload, reason, message, str(reading.path)
         )
 
-    def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> Entry:
+    def _quarantine(self, path: Path | None, payload: bytes, reason: str, message: str, origin: str) -> SpoolEntry:
         value, cut_bytes = fitted(payload)
         headers = error_headers(
             connector=self._source,
@@ -149,8 +149,8 @@ class Packer:
         )
         if path is not None and path in self._known:
             _, number, bytes_key = self._place(path)
-            return Entry(topic(path, MessageClass.QUARANTINE), number, bytes_key, value or b"", headers, 1, reason)
-        return Entry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, value or b"", headers, 1, reason)
+            return SpoolEntry(topic(path, MessageClass.QUARANTINE), number, bytes_key, value or b"", headers, 1, reason)
+        return SpoolEntry(topic(self._enterprise, MessageClass.QUARANTINE), 0, None, value or b"", headers, 1, reason)
 
     def _place(self, path: Path) -> tuple[str, int, bytes]:
         place = self._places.get(path)

@@ -39,7 +39,7 @@ class SpoolError(RuntimeError):
     """The spool cannot be used: which file, why, and what to do. The process ends: nothing may be read without it."""
 
 
-class Entry(NamedTuple):
+class SpoolEntry(NamedTuple):
     """One Kafka record to be. `quarantine`: the reason when it goes there, else empty."""
 
     topic: str
@@ -51,9 +51,9 @@ class Entry(NamedTuple):
     quarantine: str = ""
 
 
-class Row(NamedTuple):
+class SpoolRow(NamedTuple):
     id: int
-    entry: Entry
+    entry: SpoolEntry
 
 
 class Spool:
@@ -99,7 +99,7 @@ class Spool:
 
     def append(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[SpoolEntry],
         read: int,
         suppressed: Mapping[str, int],
         newest: Mapping[tuple[str, str], int],
@@ -140,16 +140,18 @@ class Spool:
         )
         return ids
 
-    def read(self, after: int, limit: int) -> list[Row]:
+    def read(self, after: int, limit: int) -> list[SpoolRow]:
         """Entries in the order they came, from after an id."""
         try:
             rows = self._db.execute("SELECT * FROM outbox WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
         return [
-            Row(
+            SpoolRow(
                 id_,
-                Entry(topic, partition, key, value, msgspec.msgpack.decode(headers, type=Headers), units, quarantine),
+                SpoolEntry(
+                    topic, partition, key, value, msgspec.msgpack.decode(headers, type=Headers), units, quarantine
+                ),
             )
             for id_, topic, partition, key, value, headers, units, quarantine in rows
         ]

@@ -39,7 +39,7 @@ OUTCOMES = (*Taken, UNREADABLE, NO_KPI, BEFORE_RETENTION, BAD_TIME, UNFOLDABLE, 
 """What may become of a record. `unwritable` is one of ours that no schema holds."""
 
 
-class Sums:
+class RollupSums:
     """Since the process began; the metrics read them."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class RollupRunner:
         self, settings: Settings, config: EngineConfig, plant: Plant, codec: Codec, horizon_us: int | None = None
     ) -> None:
         """`horizon_us`: other than the plant's. Then all that the topics keep is read again at the start."""
-        self.sums, self.turned = Sums(), time.monotonic()
+        self.sums, self.turned = RollupSums(), time.monotonic()
         self._plant, self._codec, self._all = plant, codec, horizon_us is not None
         self.fold = Rollup(plant, horizon_us)
         name = group(plant)

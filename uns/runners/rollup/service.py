@@ -24,7 +24,8 @@ LIVE_S = 120.0
 
 
 def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None = None) -> int:
-    """Rolls up until SIGTERM or SIGINT, or until it ends itself; returns an `Exit`."""
+    """Rolls up until SIGTERM or SIGINT, or until it ends itself; returns an `Exit`. Raises `UserError`."""
+    config = EngineConfig()
     telemetry.configure_logs(settings)
     stopping = False
 
@@ -35,7 +36,7 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        runner = RollupRunner(settings, EngineConfig(), plant, codec, horizon_us)
+        runner = RollupRunner(settings, config, plant, codec, horizon_us)
         REGISTRY.register(RollupMetrics(runner))
         address = telemetry.serve(
             settings.bind,

@@ -27,7 +27,7 @@ SINK_ERROR = "sink_error"
 T = TypeVar("T")
 
 
-class Sums:
+class SinkSums:
     """Since the process began; the metrics read them."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class SinkRunner:
     """`run` until it is cancelled. The consumer lives in one thread of its own, so that polling never stops the loop."""
 
     def __init__(self, name: str, sink: Sink, source: SinkSource) -> None:
-        self.name, self.sums = name, Sums()
+        self.name, self.sums = name, SinkSums()
         self.problem: str | None = "not opened yet"
         self.turned = time.monotonic()
         self._sink, self._source = sink, source

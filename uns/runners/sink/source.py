@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
 BAD_KEY = "bad_key"
-Place = tuple[str, int]
+TopicAndPartition = tuple[str, int]
 
 
 class SourceLost(RuntimeError):
@@ -36,7 +36,7 @@ class Fetched:
     deliveries: list[Delivery] = field(default_factory=list)
     unreadable: list[tuple[Message, Undecodable]] = field(default_factory=list)
     messages: dict[tuple[str, int, int], Message] = field(default_factory=dict)
-    positions: dict[Place, int] = field(default_factory=dict)
+    positions: dict[TopicAndPartition, int] = field(default_factory=dict)
 
 
 class SinkSource:
@@ -49,8 +49,8 @@ class SinkSource:
         self._filter = Filter.parse(subscribe.filter)
         self.topics = topics([self._filter], subscribe.classes, plant.places())
         self._area_partitions = plant.areas()
-        self._own: dict[Place, int] | None = None
-        self.assigned: set[Place] = set()
+        self._own: dict[TopicAndPartition, int] | None = None
+        self.assigned: set[TopicAndPartition] = set()
         self._consumer = clients.consumer(
             settings,
             group,
@@ -135,7 +135,7 @@ class SinkSource:
         except KafkaException as error:
             log.warning("commit failed", sink=self._name, error=error.args[0].str())
 
-    def idle_positions(self) -> dict[Place, int]:
+    def idle_positions(self) -> dict[TopicAndPartition, int]:
         """Where the consumer stands, past transaction markers: committed when idle, so that lag reads 0."""
         positions = self._consumer.position([TopicPartition(*place) for place in self.assigned])
         return {(part.topic, part.partition): part.offset for part in positions if part.offset >= 0}

@@ -18,7 +18,7 @@ from tests.harness.engine_process import CountFold, Plant, Process
 from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
-from uns.engine.step import UNFINISHED, Fence, Place
+from uns.engine.step import UNFINISHED, AreaTopics, Fence
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def plant(kafka: str) -> Plant:
 
 
 def fences(plant: Plant, partition: int = 0) -> list[Fence]:
-    key = Place(plant.raw).fence_key
+    key = AreaTopics(plant.raw).fence_key
     log = plant.written(MessageClass.CHANGELOG, partition)
     return [msgspec.msgpack.decode(r.value or b"", type=Fence) for r in log if r.key == key]
 
@@ -42,6 +42,8 @@ def test_outputs_equal_the_oracle_and_sigterm_ends_at_once(plant: Plant, tmp_pat
         assert httpx2.get(metrics.replace("/metrics", "/health/ready")).status_code == 200
         said = httpx2.get(metrics).text
         assert f'uns_engine_records_total{{topic="{plant.raw}"}} 700.0' in said
+        assert 'uns_engine_quarantined_total{reason="late"} 0.0' in said
+        assert f'uns_engine_gap_offsets_total{{partition="0",topic="{plant.raw}"}} 0.0' in said
         assert f'uns_engine_fence_offset{{partition="0",topic="{plant.raw}"}} 700.0' in said
         worker.send(signal.SIGTERM)
         assert worker.ended() == Exit.STOPPED
@@ -168,7 +170,7 @@ def test_a_rebalance_restores_only_what_moves(kafka: str, tmp_path: Path) -> Non
 
 def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path) -> None:
     producer = Producer(plant.settings.kafka())
-    fence = Place(plant.raw)
+    fence = AreaTopics(plant.raw)
     producer.produce(fence.changelog, msgspec.msgpack.encode(Fence(1_000, 0)), fence.fence_key, 0)
     producer.flush(10)
     plant.load(10)
@@ -180,7 +182,7 @@ def test_a_log_that_lost_its_tail_stops_the_worker(plant: Plant, tmp_path: Path)
 
 def older(plant: Plant) -> list[str]:
     """Makes the state in the changelog another release's, with keys that this one has not; returns these."""
-    names, last = Place(plant.raw), fences(plant)[-1]
+    names, last = AreaTopics(plant.raw), fences(plant)[-1]
     producer = Producer(plant.settings.kafka())
     gone = [names.state_key("path/gone"), names.state_key("another")]
     for key in gone:
@@ -315,13 +317,13 @@ def test_a_bug_in_the_fold_ends_the_process_and_commits_nothing_of_it(plant: Pla
 
 
 def test_a_takeover_waits_for_the_open_transaction(plant: Plant, tmp_path: Path) -> None:
-    place = Place(plant.raw)
+    topics = AreaTopics(plant.raw)
     other = Producer(
         plant.settings.kafka(**{"transactional.id": plant.group + "-other", "transaction.timeout.ms": 60000})
     )
     other.init_transactions(10)
     other.begin_transaction()
-    other.produce(place.changelog, msgspec.msgpack.encode(Fence(30, 0)), place.fence_key, 0)
+    other.produce(topics.changelog, msgspec.msgpack.encode(Fence(30, 0)), topics.fence_key, 0)
     other.flush(10)
     plant.load(50)
     with Process(plant, tmp_path) as worker:

@@ -21,10 +21,9 @@ from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.engine.expected import expected_messages
-from uns.engine.step import Fence, Step
-from uns.engine.step import Place as TopicPlace
+from uns.engine.step import AreaTopics, Fence, Step
 from uns.kafka.log import read
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings
 
 PLANT = """\
@@ -59,7 +58,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
     }
     uns = [sys.executable, "-m", "uns"]
     settings = Settings(bootstrap=kafka, registry=registry)
-    codec = Registry(registry, tmp_path / "cache").codec()
+    codec = RegistryClient(registry, tmp_path / "cache").codec()
     area = Place.parse(f"{enterprise}/dallas/packaging")
     raw = topic(area, MessageClass.RAW)
     admin = AdminClient(settings.kafka())
@@ -100,7 +99,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
         load_records(1000)
         end = group.get_watermark_offsets(TopicPartition(raw, 0), 10)[1]
         if older:
-            age(settings, TopicPlace(raw))
+            age(settings, AreaTopics(raw))
         running = worker()
         try:
             goal = end if number == signal.SIGTERM else end - chance.randrange(900)
@@ -118,7 +117,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
     # Each worker tells the calendar when it takes over: two days back, today, and the days to come.
     assert len(told) % len(days) == 0
     assert 10 <= len(days) <= 12, days
-    expected = list(expected_messages(Step(fold, codec, TopicPlace(raw), 0), log))
+    expected = list(expected_messages(Step(fold, codec, AreaTopics(raw), 0), log))
     total = {}
     for message_class in (*DERIVED, MessageClass.QUARANTINE):
         name = topic(area, message_class)
@@ -131,7 +130,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
     assert {record.window_name for record in oee if isinstance(record, Oee) and record.window == "shift"} & days
 
 
-def age(settings: Settings, names: TopicPlace) -> None:
+def age(settings: Settings, names: AreaTopics) -> None:
     """Makes the state in the changelog another release's, unreadable for this one."""
     last = {record.key: record.value for record in read(settings, names.changelog, 0)}
     if names.fence_key not in last:

@@ -19,7 +19,7 @@ from tests.harness.engine_process import Plant, Process
 from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
-from uns.engine.step import Fence, Place
+from uns.engine.step import AreaTopics, Fence
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def hang(plant: Plant, topic: str, key: bytes, value: bytes, at_ms: int) -> None
 
 def test_the_next_worker_ends_what_hangs_and_nothing_else(kafka: str, tmp_path: Path) -> None:
     plant, before_ms = Plant(kafka), int(time.time() * 1000)
-    place, alerts = Place(plant.raw), plant.topic(MessageClass.ALERT)
+    topics, alerts = AreaTopics(plant.raw), plant.topic(MessageClass.ALERT)
     plant.admin.create_topics([NewTopic(alerts, 1, 1)])[alerts].result()
     plant.load(200)
     with Process(plant, tmp_path) as worker:
@@ -92,7 +92,7 @@ def test_the_next_worker_ends_what_hangs_and_nothing_else(kafka: str, tmp_path: 
     with unverified(plant):
         now_ms = int(time.time() * 1000)
         fence = msgspec.msgpack.encode(Fence(10, 0, worker=f"{plant.group}-0"))
-        hang(plant, place.changelog, place.fence_key, fence, now_ms)
+        hang(plant, topics.changelog, topics.fence_key, fence, now_ms)
         hang(plant, plant.topic(MessageClass.STATE), b"key", b"of no transaction that the fence has", now_ms)
         hang(plant, alerts, b"key", b"of one that it has", before_ms)
     plant.load(100, seed=2)

@@ -20,7 +20,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.path import Level
 from topology.namespace.topics import partition, topic
 from uns.model.apply import apply_plant
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 from uns.watch.scrape import families, reasons
@@ -80,7 +80,7 @@ def test_two_workers_under_one_parent(kafka: str, registry: str, enterprise: str
     with running(environ, log, "--workers", "2") as parent:
         eventually(lambda: reasons(address, "ready") == [], timeout_s=60, what="both ready")
         eventually(lambda: owned() == [1, 1], timeout_s=60, what="a partition each")
-        codec = Registry(registry, tmp_path / "cache").codec()
+        codec = RegistryClient(registry, tmp_path / "cache").codec()
         producer = Producer(settings.kafka())
         for number, path in enumerate(map(str, plant.cells()), 1):
             line = next(cell for cell in plant.cells() if str(cell) == path).at(Level.LINE)

@@ -14,7 +14,7 @@ from schemas.catalog import source
 from schemas.records import GOOD, Sample, Samples
 from tests.harness.records import EXAMPLES
 from tests.harness.registries import register_all
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 
 OLD = json.dumps({"type": "record", "name": "Thing", "namespace": "test", "fields": [{"name": "a", "type": "int"}]})
 NEW = json.dumps(
@@ -43,7 +43,7 @@ def client(registry: str) -> SchemaRegistryClient:
 def test_confluents_deserializer_reads_every_record(
     registry: str, client: SchemaRegistryClient, tmp_path: Path
 ) -> None:
-    codec = Registry(registry, tmp_path).codec()
+    codec = RegistryClient(registry, tmp_path).codec()
     read = AvroDeserializer(client)
     for record in EXAMPLES:
         value = read(codec.encode(record), SerializationContext("any", MessageField.VALUE))
@@ -54,7 +54,7 @@ def test_confluents_deserializer_reads_every_record(
 def test_our_codec_reads_what_confluents_serializer_wrote(
     registry: str, client: SchemaRegistryClient, tmp_path: Path
 ) -> None:
-    codec = Registry(registry, tmp_path).codec()
+    codec = RegistryClient(registry, tmp_path).codec()
     write = AvroSerializer(client, source("Samples"), conf={"subject.name.strategy": lambda context, name: name})
     value = {"source": "s", "sequence": 1, "samples": [{"tag": "State", "at": 5, "value": 6, "quality": GOOD}]}
     data = write(value, SerializationContext("any", MessageField.VALUE))

@@ -20,7 +20,7 @@ from schemas.records import DERIVED_TYPES, TYPES, Order, Tick
 from tests.harness.records import EXAMPLES
 from tests.harness.registries import OwnRegistry, ReadOnly
 from uns.errors import UserError
-from uns.registry.client import Registry, RegistryRefused, RegistryUnavailable
+from uns.registry.client import RegistryClient, RegistryRefused, RegistryUnavailable
 from uns.registry.log import NotWritten, SchemaLog
 from uns.registry.store import Version, schema_record
 from uns.runtime.settings import Settings
@@ -135,13 +135,13 @@ def _ids(codec: Codec) -> dict[str, int]:
 def test_an_outage_stops_nobody_who_has_asked_once(own: OwnRegistry, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     foreign = _register(own.url, "uns.Tick", json.dumps(json.loads(source("Tick")) | {"doc": "another writer's"}))
-    before = Registry(own.url, cache).codec()
+    before = RegistryClient(own.url, cache).codec()
     ids = _ids(before)
     data = b"\0" + foreign.to_bytes(4, "big") + before.encode(Tick(at=1, worker="w"))[5:]
     assert before.decode(data) == Tick(at=1, worker="w")
     own.stop()
     with capture_logs() as logs:
-        registry = Registry(own.url, cache)
+        registry = RegistryClient(own.url, cache)
         after = registry.codec()
         registry.codec()
     assert _ids(after) == ids
@@ -151,13 +151,13 @@ def test_an_outage_stops_nobody_who_has_asked_once(own: OwnRegistry, tmp_path: P
         after.decode(b"\0\0\x06\x79\x32" + data[5:])
     for writes in ((), (Tick,)):
         with pytest.raises(RegistryUnavailable, match="does not answer"):
-            Registry(own.url, tmp_path / "empty").codec(writes)
+            RegistryClient(own.url, tmp_path / "empty").codec(writes)
 
 
 def test_who_runs_for_long_knows_all_versions_before_the_registry_goes(own: OwnRegistry, tmp_path: Path) -> None:
     older = _register(own.url, "uns.Tick", json.dumps(json.loads(source("Tick")) | {"doc": "an older writer's"}))
     newest = _register(own.url, "uns.Tick", source("Tick"))
-    codec = Registry(own.url, tmp_path).codec(TYPES.values())
+    codec = RegistryClient(own.url, tmp_path).codec(TYPES.values())
     own.stop()
     for id_ in (older, newest):
         assert codec.decode(b"\0" + id_.to_bytes(4, "big") + b"\2\2w") == Tick(at=1, worker="w")
@@ -167,19 +167,19 @@ def test_who_runs_for_long_knows_all_versions_before_the_registry_goes(own: OwnR
 def test_a_registry_that_began_anew_is_believed_over_the_cache(own: OwnRegistry, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     _register(own.url, "earlier", _schema("Earlier"))
-    before = _ids(Registry(own.url, cache).codec())
+    before = _ids(RegistryClient(own.url, cache).codec())
     own.stop()
     own.topic += "-anew"
     own.start()
-    codec = Registry(own.url, cache).codec()
+    codec = RegistryClient(own.url, cache).codec()
     assert _ids(codec) == {name: id_ - 1 for name, id_ in before.items()}
     for name, id_ in _ids(codec).items():
         assert httpx2.get(f"{own.url}/schemas/ids/{id_}").json()["schema"] == source(name)
-        assert Registry(own.url, cache).schema(id_) == source(name), "the texts of before are forgotten too"
+        assert RegistryClient(own.url, cache).schema(id_) == source(name), "the texts of before are forgotten too"
 
 
 def test_an_unknown_id_is_not_asked_for_again_at_once(own: OwnRegistry, tmp_path: Path) -> None:
-    registry = Registry(own.url, tmp_path)
+    registry = RegistryClient(own.url, tmp_path)
     with pytest.raises(LookupError, match="424242"):
         registry.schema(424242)
     own.stop()
@@ -191,7 +191,7 @@ def test_a_page_not_found_of_something_else_is_no_verdict(tmp_path: Path) -> Non
     """A proxy in front of a registry that is away says 404 too."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as beside:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        asked = beside.submit(Registry(url, tmp_path).schema, 5)
+        asked = beside.submit(RegistryClient(url, tmp_path).schema, 5)
         connection, _ = listener.accept()
         with connection:
             connection.recv(65536)
@@ -201,13 +201,13 @@ def test_a_page_not_found_of_something_else_is_no_verdict(tmp_path: Path) -> Non
 
 
 def test_a_schema_is_registered_by_the_first_write_of_its_record(own: OwnRegistry, tmp_path: Path) -> None:
-    codec = Registry(own.url, tmp_path / "a").codec([Tick, *DERIVED_TYPES])
+    codec = RegistryClient(own.url, tmp_path / "a").codec([Tick, *DERIVED_TYPES])
     assert httpx2.get(f"{own.url}/subjects").json() == []
     codec.encode(Tick(at=1, worker="w"))
     assert httpx2.get(f"{own.url}/subjects").json() == ["uns.Tick"]
     ids = _ids(codec)
     assert set(ids) == set(TYPES)
-    assert _ids(Registry(own.url, tmp_path / "b").codec(TYPES.values())) == ids
+    assert _ids(RegistryClient(own.url, tmp_path / "b").codec(TYPES.values())) == ids
 
 
 def test_who_writes_what_is_registered_needs_no_right_to_register(own: OwnRegistry, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_who_writes_what_is_registered_needs_no_right_to_register(own: OwnRegist
     _register(own.url, "uns.Tick", source("Tick"))
     _register(own.url, "uns.Order", json.dumps(older))
     with ReadOnly(own.url) as guard:
-        codec = Registry(guard.url, tmp_path).codec([Tick, Order])
+        codec = RegistryClient(guard.url, tmp_path).codec([Tick, Order])
         codec.encode(Tick(at=1, worker="w"))
         assert guard.refused == []
         with pytest.raises(RegistryRefused, match=r"refuses uns\.Order: .*read-only.*`uns apply`"):

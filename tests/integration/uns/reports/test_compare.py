@@ -23,7 +23,7 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import UserError, app
 from uns.model.apply import apply_plant
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings, settings
 
 assert uns.cli.compare
@@ -47,7 +47,7 @@ class Site:
         self.model.write_text(PLANT.format(enterprise=enterprise))
         self.settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder / "state", plant=self.folder)
         apply_plant(load(self.folder, {}), self.settings)
-        self.codec: Codec = Registry(registry, folder / "schemas").codec()
+        self.codec: Codec = RegistryClient(registry, folder / "schemas").codec()
         self.producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
         self.line = f"{enterprise}/dallas/packaging/line-1"
 

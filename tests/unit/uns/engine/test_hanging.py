@@ -8,8 +8,8 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uns.engine.hanging import Hanging, Look, Producer, Transaction, hanging
-from uns.engine.restore import Kept
+from uns.engine.hanging import Hanging, Observation, Producer, Transaction, hanging
+from uns.engine.restore import ChangelogContent
 from uns.engine.step import Fence
 
 GROUP = "uns-processors-acme"
@@ -18,8 +18,8 @@ OPEN = Producer(id=7, epoch=3, last_sequence=9, last_timestamp_ms=1_000, coordin
 DONE = Transaction(7, 3, frozenset())
 
 
-def look(producer: Producer = OPEN, transaction: Transaction = DONE, name: str = f"{GROUP}-1") -> Look:
-    return Look({STATE: [producer]}, {name: transaction})
+def look(producer: Producer = OPEN, transaction: Transaction = DONE, name: str = f"{GROUP}-1") -> Observation:
+    return Observation({STATE: [producer]}, {name: transaction})
 
 
 def test_open_at_its_partition_and_not_at_its_coordinator_hangs() -> None:
@@ -38,13 +38,13 @@ def test_open_at_its_partition_and_not_at_its_coordinator_hangs() -> None:
         look(replace(OPEN, start_offset=-1)),  # over
         look(transaction=Transaction(7, 2, frozenset())),  # the coordinator is behind the partition: it cannot be
         look(transaction=Transaction(8, 3, frozenset())),  # another producer's
-        Look({STATE: [OPEN]}, {}),  # the coordinator is away, or may not tell us
-        Look({}, {f"{GROUP}-1": DONE}),  # the leader is
+        Observation({STATE: [OPEN]}, {}),  # the coordinator is away, or may not tell us
+        Observation({}, {f"{GROUP}-1": DONE}),  # the leader is
         look(name=f"{GROUP}-berlin-1"),  # another group's worker
         look(name="uns-replay-acme"),
     ],
 )
-def test_one_look_that_says_less_is_no_proof(other: Look) -> None:
+def test_one_look_that_says_less_is_no_proof(other: Observation) -> None:
     assert not list(hanging(other, look(), GROUP))
     assert not list(hanging(look(), other, GROUP))
 
@@ -59,7 +59,7 @@ def test_one_look_that_says_less_is_no_proof(other: Look) -> None:
     ],
 )
 def test_the_fence_says_whether_the_state_has_a_transaction(worker: str, fenced_ms: int, has: bool) -> None:
-    kept = Kept(b"raw/fence")
+    kept = ChangelogContent(b"raw/fence")
     assert not kept.has(Hanging(STATE, f"{GROUP}-1", OPEN))
     kept.put(b"raw/fence", msgspec.msgpack.encode(Fence(30, 0, worker=worker)), fenced_ms)
     kept.put(b"raw/state/x", b"newer than the fence", 9_000)
@@ -129,10 +129,10 @@ def act(cluster: Cluster, steps: list[str]) -> None:
             getattr(cluster, step)()
 
 
-def looked(cluster: Cluster, between: list[str]) -> Look:
+def looked(cluster: Cluster, between: list[str]) -> Observation:
     producers = cluster.leaders()
     act(cluster, between)
-    return Look(producers, cluster.coordinators())
+    return Observation(producers, cluster.coordinators())
 
 
 @given(STEPS, STEPS, STEPS, STEPS)

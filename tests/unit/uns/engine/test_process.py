@@ -7,7 +7,6 @@ import pytest
 from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from schemas.records import Order, Sample, Samples, State, Tick, Value
 from tests.harness.engine_process import CountFold, codec
@@ -16,8 +15,9 @@ from uns.engine.expected import expected_messages, expected_outputs
 from uns.engine.failure import Exit, Fatal
 from uns.engine.process import Partition, Processor
 from uns.engine.rebuild import Rebuilt
-from uns.engine.step import UNFINISHED, Fence, Place, Step
-from uns.engine.transport import Batch, Budget, Membership
+from uns.engine.step import UNFINISHED, AreaTopics, Fence, Step
+from uns.engine.transport import Budget, FetchedBatch, Membership
+from uns.errors import UserError
 from uns.kafka.log import LogRecord
 from uns.kafka.message import Message
 from uns.runtime.clock import system
@@ -44,9 +44,9 @@ class Log:
     ) -> None:
         if self.crash:
             raise Fatal(Exit.TRANSACTION, "planned")
-        place = Place(RAW)
+        topics = AreaTopics(RAW)
         for _, message in messages:
-            if message.topic != place.changelog:
+            if message.topic != topics.changelog:
                 self.messages.append(message)
             elif message.value is None:
                 self.changelog.pop(message.key or b"")
@@ -55,12 +55,12 @@ class Log:
         self.offsets |= offsets
 
     def restore(self) -> Partition:
-        place = Place(RAW)
-        step = Step(CountFold(), CODEC, place, 0)
+        topics = AreaTopics(RAW)
+        step = Step(CountFold(), CODEC, topics, 0)
         for key, value in self.changelog.items():
-            if (name := place.state_name(key)) is not None:
+            if (name := topics.state_name(key)) is not None:
                 step.fold.restore(name, value)
-        mark = self.changelog.get(place.fence_key)
+        mark = self.changelog.get(topics.fence_key)
         start = msgspec.msgpack.decode(mark, type=Fence).next_offset if mark else 0
         return Partition(step, start, start)
 
@@ -98,19 +98,19 @@ def test_any_grouping_and_any_crash_says_what_the_oracle_says(
         redelivered = data.draw(st.integers(0, 3))
         batch_start = max(0, start - redelivered)
         records = [r for r in log if batch_start <= r.offset < end]
-        batch = Batch(MEMBERSHIP, TP0, min(start, batch_start), end, records, 0, offset)
+        batch = FetchedBatch(MEMBERSHIP, TP0, min(start, batch_start), end, records, 0, offset)
         kafka.crash = data.draw(st.booleans()) and data.draw(st.booleans())
         try:
             processor.process([batch], {TP0: partition}, MEMBERSHIP)
             assert kafka.offsets[TP0] == partition.next_offset == end
         except Fatal:
             partition = kafka.restore()
-    assert kafka.messages == list(expected_messages(Step(CountFold(), CODEC, Place(RAW), 0), log))
+    assert kafka.messages == list(expected_messages(Step(CountFold(), CODEC, AreaTopics(RAW), 0), log))
 
 
 def test_a_batch_that_went_missing_ends_the_worker() -> None:
     processor = Processor(Log(), EngineConfig(), system, "w", (), lambda: False)
-    late = Batch(MEMBERSHIP, TP0, 5, 6, [record(5, 0)], 0, 6)
+    late = FetchedBatch(MEMBERSHIP, TP0, 5, 6, [record(5, 0)], 0, 6)
     with pytest.raises(Fatal, match="never folded") as raised:
         processor.process([late], {TP0: Log().restore()}, MEMBERSHIP)
     assert raised.value.code is Exit.LOST_BATCH
@@ -133,14 +133,14 @@ def test_a_registry_that_stays_away_ends_the_worker_and_quarantines_nothing(monk
     config = EngineConfig(registry_retry_s=0.3)
     processor = Processor(kafka, config, system, "w", (Away,), lambda: False)
     with pytest.raises(Fatal, match="registry stays away") as raised:
-        processor.process([Batch(MEMBERSHIP, TP0, 0, 1, [record(0, 0)], 0, 1)], {TP0: partition}, MEMBERSHIP)
+        processor.process([FetchedBatch(MEMBERSHIP, TP0, 0, 1, [record(0, 0)], 0, 1)], {TP0: partition}, MEMBERSHIP)
     assert raised.value.code is Exit.REGISTRY
     assert len(asked) >= 2
     assert kafka.messages == []
 
 
 def test_replay_gives_the_fold_s_own_words() -> None:
-    step = Step(CountFold(), CODEC, Place(RAW), 0)
+    step = Step(CountFold(), CODEC, AreaTopics(RAW), 0)
     inputs = [d for d in (step.decode(record(n, 0)) for n in range(3)) if isinstance(d.record, Samples)]
     from processors.base import Input
 
@@ -152,13 +152,13 @@ def test_membership_is_what_librdkafka_reads() -> None:
     assert MEMBERSHIP.metadata == b"CGMDv2:\x07\x00\x00\x00group\x00member\x00\x01"
 
 
-def test_places_of_an_area() -> None:
-    place = Place(RAW)
-    assert place.changelog == "uns-internal.acme.dallas.packaging.changelog"
-    assert place.quarantine == "uns-internal.acme.dallas.packaging.quarantine"
-    assert place.state_name(place.state_key("a/b")) == "a/b"
-    assert place.state_name(place.fence_key) is None
-    assert place.state_name(b"oee/state/a/b") is None
+def test_topics_of_an_area() -> None:
+    topics = AreaTopics(RAW)
+    assert topics.changelog == "uns-internal.acme.dallas.packaging.changelog"
+    assert topics.quarantine == "uns-internal.acme.dallas.packaging.quarantine"
+    assert topics.state_name(topics.state_key("a/b")) == "a/b"
+    assert topics.state_name(topics.fence_key) is None
+    assert topics.state_name(b"oee/state/a/b") is None
 
 
 def test_budget_closes_and_opens() -> None:
@@ -172,12 +172,12 @@ def test_budget_closes_and_opens() -> None:
 
 
 def test_a_rebalance_must_outlast_a_transaction() -> None:
-    with pytest.raises(ValidationError, match="rebalance_timeout_s"):
+    with pytest.raises(UserError, match=r"^UNS_ENGINE_REBALANCE_TIMEOUT_S must not be below UNS_ENGINE_TRANS"):
         EngineConfig(rebalance_timeout_s=1, transaction_timeout_s=2)
 
 
 def test_a_rebuilt_state_counts_with_its_last_transaction_only() -> None:
-    place, committed = Place(RAW), list[tuple[list[Message], Mapping[TP, int]]]()
+    topics, committed = AreaTopics(RAW), list[tuple[list[Message], Mapping[TP, int]]]()
 
     class Transactions(Log):
         def commit(
@@ -187,11 +187,11 @@ def test_a_rebuilt_state_counts_with_its_last_transaction_only() -> None:
 
     config = EngineConfig(group_mb=0.0001)
     processor = Processor(Transactions(), config, system, "worker", (), lambda: False)
-    state = [Message(place.changelog, place.state_key(f"path/{n}"), bytes(60)) for n in range(9)]
-    gone = Message(place.changelog, place.state_key("gone"), None)
+    state = [Message(topics.changelog, topics.state_key(f"path/{n}"), bytes(60)) for n in range(9)]
+    gone = Message(topics.changelog, topics.state_key("gone"), None)
     correction = Message("uns.acme.dallas.packaging.state", b"path", b"said")
     rebuilt = Rebuilt([gone, *state], [correction], Fence(70, 0, state_version=9))
-    processor.commit_rebuilt(TP0, Step(CountFold(), CODEC, place, 0), rebuilt, MEMBERSHIP)
+    processor.commit_rebuilt(TP0, Step(CountFold(), CODEC, topics, 0), rebuilt, MEMBERSHIP)
     first, *middle, last = [messages for messages, _ in committed]
     fences = [msgspec.msgpack.decode(group[-1].value or b"", type=Fence) for group in (first, last)]
     assert [fence.state_version for fence in fences] == [UNFINISHED, CountFold.state_version]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from schemas.compatibility import Level
-from uns.registry.store import Store, Version, config_record, delete_record, removal_records, schema_record
+from uns.registry.store import SchemaStore, Version, config_record, delete_record, removal_records, schema_record
 
 Log = list[tuple[bytes, bytes | None]]
 
@@ -18,8 +18,8 @@ def _schema(name: str) -> str:
     return json.dumps({"type": "record", "name": name, "fields": []})
 
 
-def _fold(log: Log) -> Store:
-    store = Store()
+def _fold(log: Log) -> SchemaStore:
+    store = SchemaStore()
     for key, value in log:
         store.apply(key, value)
     return store
@@ -78,7 +78,7 @@ def test_the_same_text_has_the_same_id_in_every_subject_whatever_its_spaces() ->
 @given(st.lists(st.tuples(st.none() | st.binary(), st.none() | st.binary())))
 def test_noise_on_the_topic_changes_nothing(log: Log) -> None:
     store = _fold(log)
-    assert store == Store(unreadable=store.unreadable)
+    assert store == SchemaStore(unreadable=store.unreadable)
 
 
 class Registered(RuleBasedStateMachine):
@@ -89,7 +89,7 @@ class Registered(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.log: Log = []
-        self.store = Store()
+        self.store = SchemaStore()
         self.meaning: dict[int, str] = {}
 
     def write(self, records: Log) -> None:

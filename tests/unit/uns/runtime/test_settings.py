@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from uns.engine.config import EngineConfig
 from uns.errors import UserError
-from uns.runtime.settings import Settings, settings
+from uns.runtime.settings import Environment, Settings, from_environment, settings
 
 
 def test_nothing_secret_is_sent_in_the_clear_by_default() -> None:
@@ -36,6 +37,30 @@ def test_each_protocol_gets_what_it_needs(protocol: str, tmp_path: Path) -> None
 
 def test_a_password_never_shows() -> None:
     assert "hunter2" not in repr(Settings(sasl_password="hunter2"))
+    with pytest.raises(UserError, match=r"^UNS_SASL_PASSWORD: .*line break") as refused:
+        Settings(sasl_password="hun\nter2")
+    assert "hun" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), (b"hun\xffter2", "is not UTF-8"), (b"hun\nter2", "line break"), (b"hun\x00", "control")],
+)
+def test_a_password_file_that_holds_none_is_said_with_its_variable(
+    content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    given = Settings(bootstrap="h:9092", security_protocol="SASL_SSL", sasl_password_file=file)
+    with pytest.raises(UserError, match=f"^UNS_SASL_PASSWORD_FILE: .*{words}") as refused:
+        given.kafka()
+    assert str(file) in str(refused.value)
+    assert "hun" not in str(refused.value)
+
+
+def test_white_space_around_a_password_is_none_of_it() -> None:
+    assert Settings(sasl_password=" hunter2\n").password == "hunter2"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +84,22 @@ def test_a_wrong_setting_is_named_with_what_is_expected(
         settings.cache_clear()
     assert str(refused.value).startswith(words)
     assert value not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["UNS_METRICS_PORT", "UNS_ENGINE_GROUP_RECORDS"])
+def test_every_class_of_settings_says_so(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    classes = Environment.__subclasses__()
+    assert {Settings, EngineConfig} <= set(classes)
+    monkeypatch.setenv(name, "hunter2")
+    (reads,) = (c for c in classes if name in map(c.variable, c.model_fields))
+    with pytest.raises(UserError) as refused:
+        reads()
+    assert str(refused.value) == f"{name}: a whole number is expected"
+
+
+def test_what_runs_here_with_a_wrong_setting_is_said_too() -> None:
+    with pytest.raises(UserError, match=r"^UNS_METRICS_PORT: a whole number is expected$"):
+        from_environment({"UNS_METRICS_PORT": "hunter2"})
 
 
 def test_case_does_not_matter_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

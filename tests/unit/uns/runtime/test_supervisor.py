@@ -14,7 +14,7 @@ import pytest
 from tests.harness import eventually
 from uns.runtime import supervisor
 from uns.runtime.child import Child
-from uns.runtime.supervisor import State, Status, Supervisor
+from uns.runtime.supervisor import PartState, Status, Supervisor
 
 FOREVER = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -46,16 +46,16 @@ def test_a_killed_child_is_started_again(watched: Supervisor, ends: list[tuple[S
     watched.start()
     eventually(lambda: watched.tail("connector") == ["connector | up"])
     before = one(watched)
-    assert before.state is State.RUNNING
+    assert before.state is PartState.RUNNING
     assert before.pid is not None
     assert watched.kill("connector") == before.pid
     after = eventually(lambda: one(watched) if one(watched).restarts == 1 else None)
     assert after is not None
-    assert (after.state, after.exit_code) == (State.RUNNING, -signal.SIGKILL)
+    assert (after.state, after.exit_code) == (PartState.RUNNING, -signal.SIGKILL)
     assert after.pid not in (None, before.pid)
     assert not psutil.pid_exists(before.pid)
     (status, tail) = ends[0]
-    assert (status.state, tail) == (State.WAITING, ["connector | up"])
+    assert (status.state, tail) == (PartState.WAITING, ["connector | up"])
 
 
 def test_restarts_have_a_ceiling(
@@ -66,10 +66,10 @@ def test_restarts_have_a_ceiling(
     watched.add("sick", python("import sys; print('no route to the PLC'); sys.exit(3)"))
     watched.add("well", python(FOREVER))
     watched.start()
-    eventually(lambda: watched.status()[0].state is State.GAVE_UP)
+    eventually(lambda: watched.status()[0].state is PartState.GAVE_UP)
     sick, well = watched.status()
     assert (sick.restarts, sick.exit_code, sick.pid) == (3, 3, None)
-    assert well.state is State.RUNNING  # the rest goes on
+    assert well.state is PartState.RUNNING  # the rest goes on
     assert eventually(lambda: len(ends) == 4)  # the first run and three restarts
     assert ends[-1][1] == ["sick | no route to the PLC"]
     assert sick.log.read_text() == "no route to the PLC\n" * 4
@@ -91,7 +91,7 @@ def test_stop_ends_the_deaf_and_their_children(watched: Supervisor, tmp_path: Pa
     eventually(lambda: watched.tail("deaf") and watched.tail("well"))
     pids = [status.pid for status in watched.status()] + [int(pid_file.read_text())]
     watched.stop(deadline_s=0.2)
-    assert [status.state for status in watched.status()] == [State.STOPPED, State.STOPPED]
+    assert [status.state for status in watched.status()] == [PartState.STOPPED, PartState.STOPPED]
     assert [status.exit_code for status in watched.status()] == [-signal.SIGKILL, -signal.SIGTERM]
     eventually(lambda: not any(_runs(pid) for pid in pids if pid))
     watched.stop()
@@ -108,7 +108,7 @@ def test_stop_may_be_called_from_the_callback(tmp_path: Path) -> None:
     made.add("short", python("pass"))
     made.start()
     assert done.wait(20)
-    assert one(made).state is State.STOPPED
+    assert one(made).state is PartState.STOPPED
 
 
 def test_children_die_with_their_parent(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.kafka.log import read
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings, settings
 from uns.testing.patience import patient
 
@@ -140,7 +140,7 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         "UNS_ENGINE_SESSION_TIMEOUT_S": "6",
     }
     found = History(
-        enterprise, Settings(bootstrap=kafka), Registry(registry, folder / "cache").codec(), environ, folder
+        enterprise, Settings(bootstrap=kafka), RegistryClient(registry, folder / "cache").codec(), environ, folder
     )
     admin = AdminClient(found.settings.kafka())
     for future in admin.create_topics(

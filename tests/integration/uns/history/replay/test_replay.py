@@ -40,7 +40,7 @@ from uns.history.replay.publish import publish
 from uns.history.replay.recompute import parts
 from uns.kafka.log import read
 from uns.kafka.publish import NotPublished
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings, settings
 from uns.testing.patience import patient
 
@@ -162,7 +162,7 @@ def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory)
         "UNS_ENGINE_SESSION_TIMEOUT_S": "6",
     }
     found = History(
-        enterprise, Settings(bootstrap=kafka), Registry(registry, folder / "cache").codec(), environ, folder
+        enterprise, Settings(bootstrap=kafka), RegistryClient(registry, folder / "cache").codec(), environ, folder
     )
     admin = AdminClient(found.settings.kafka())
     made = admin.create_topics([NewTopic(topic(found.area, name), 1, 1) for name in MessageClass])

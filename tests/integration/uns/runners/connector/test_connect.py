@@ -31,7 +31,7 @@ from topology.namespace.topics import topic
 from uns.local.kafka import Kafka
 from uns.model.apply import apply_plant
 from uns.model.plant import load_plant
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runners.connector.ledger import Ledger, read_ledgers
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -67,7 +67,7 @@ class World:
         (folder / "plant" / "plant.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
         settings = Settings(bootstrap=kafka, registry=registry, state_dir=folder / "state", plant=folder / "plant")
         apply_plant(load_plant(settings.plant), settings)
-        return cls(settings, folder, cell, Registry(registry, folder / "schemas").codec())
+        return cls(settings, folder, cell, RegistryClient(registry, folder / "schemas").codec())
 
     def process(self) -> "Process":
         return Process(self)

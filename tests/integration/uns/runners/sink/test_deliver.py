@@ -27,7 +27,7 @@ from topology.namespace.path import Path as Place
 from topology.namespace.topics import partition, topic
 from uns.kafka import lag
 from uns.model.apply import apply_plant
-from uns.registry.client import Registry
+from uns.registry.client import RegistryClient
 from uns.runners.sink.service import group
 from uns.runtime.child import Child
 from uns.runtime.ports import free_port
@@ -59,7 +59,7 @@ class Site:
         (folder / "plant" / "plant.yaml").write_text(yaml.safe_dump(model), encoding="utf-8")
         self.plant = load(folder / "plant", {})
         apply_plant(self.plant, self.settings)
-        self.codec: Codec = Registry(registry, folder / "schemas").codec()
+        self.codec: Codec = RegistryClient(registry, folder / "schemas").codec()
         self.producer = Producer({"bootstrap.servers": kafka, "linger.ms": 5})
         self.group = group(self.plant, kind)
         self.log = folder / "sink.log"

@@ -23,10 +23,10 @@ from uns.runners.connector.packing import (
     RECORD_MAX_BYTES,
     SAMPLES_MAX,
     UNCHANGED,
-    Packed,
+    PackedRecords,
     Packer,
 )
-from uns.runners.connector.spool import Entry
+from uns.runners.connector.spool import SpoolEntry
 
 PLANT = plant()
 CODEC = Codec({name: number for number, name in enumerate(TYPES, 1)})
@@ -55,24 +55,24 @@ def readings(*found: Reading) -> list[Batch]:
     return [Batch(readings=found)]
 
 
-def published(packed: Packed) -> list[Samples]:
+def published(packed: PackedRecords) -> list[Samples]:
     records = [CODEC.decode(entry.value) for entry in packed.entries if entry.topic == RAW]
     return [record for record in records if isinstance(record, Samples)]
 
 
-def values(packed: Packed) -> list[Value]:
+def values(packed: PackedRecords) -> list[Value]:
     return [sample.value for record in published(packed) for sample in record.samples]
 
 
-def headers(entry: Entry) -> dict[str, bytes]:
+def headers(entry: SpoolEntry) -> dict[str, bytes]:
     return dict(entry.headers)
 
 
-def balanced(packed: Packed) -> bool:
+def balanced(packed: PackedRecords) -> bool:
     return packed.read == sum(entry.units for entry in packed.entries) + packed.suppressed.total()
 
 
-def quarantined(packed: Packed) -> list[Entry]:
+def quarantined(packed: PackedRecords) -> list[SpoolEntry]:
     return [entry for entry in packed.entries if entry.quarantine]
 
 

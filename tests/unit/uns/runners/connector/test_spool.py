@@ -19,17 +19,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from topology.namespace.path import Path as PlantPath
 from uns.errors import ServiceError
 from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
-from uns.runners.connector.spool import ROW_BYTES, Entry, Spool, SpoolError
+from uns.runners.connector.spool import ROW_BYTES, Spool, SpoolEntry, SpoolError
 
 A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
 
 
-def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> Entry:
+def entry(value: bytes = b"x", units: int = 1, path: str | None = A, quarantine: str = "") -> SpoolEntry:
     key = path.encode() if path else None
-    return Entry("raw", 0, key, value, (("name", b"\x00\xff"),), units, quarantine)
+    return SpoolEntry("raw", 0, key, value, (("name", b"\x00\xff"),), units, quarantine)
 
 
-def size(*entries: Entry) -> int:
+def size(*entries: SpoolEntry) -> int:
     """What the spool counts: values, headers, and a bit for the rest of the row."""
     return sum(len(one.value) + len(msgspec.msgpack.encode(one.headers)) + ROW_BYTES for one in entries)
 
@@ -216,7 +216,7 @@ class Life(RuleBasedStateMachine):
         self.generation = 0
         self.spool = Spool(self.root / "0", 500)
         self.kept: dict[str, int] = {}
-        self.expected: list[tuple[int, Entry]] = []
+        self.expected: list[tuple[int, SpoolEntry]] = []
         self.read = self.gone = 0
 
     @rule(
