@@ -8,7 +8,8 @@ from schemas.records import Derived
 from schemas.text import iso
 from topology.namespace.path import Path
 from topology.namespace.topics import partition, topic
-from uns.history.audit.subject import Subject, audited, is_of, nearest, subject
+from topology.nearest import hint
+from uns.history.audit.subject import Subject, audited, is_of, subject
 from uns.history.evidence import FOREVER, Published
 from uns.history.logs import Logs
 from uns.history.segments import span
@@ -30,7 +31,9 @@ def where(logs: Logs, path: Path, kind: str) -> tuple[str, int]:
     name = topic(path, audited(kind))
     count = logs.partitions(name)
     if not count:
-        raise NotFound(f"there is no topic {name}; {nearest(name, (t for t in logs.topics if t.startswith('uns.')))}")
+        raise NotFound(
+            f"there is no topic {name}; {hint(name, sorted(t for t in logs.topics if t.startswith('uns.')))}"
+        )
     return name, partition(path, count)
 
 
@@ -96,7 +99,7 @@ def _why(logs: Logs, name: str, number: int, wanted: Subject) -> str:
     words = f"{wanted.natural} was never published to {name}[{number}], as far as it is kept"
     words += _retention(logs, name, number)
     if path not in keys:
-        return f"{words}; nothing of {path} is there: {nearest(path, keys)}"
+        return f"{words}; nothing of {path} is there: {hint(path, sorted(keys))}"
     same = [natural for natural in near if parse(natural)[0] == wanted.kind] or list(near)
     closest = sorted(same, key=lambda natural: (abs(near[natural] - wanted.started_at), natural))[:LISTED]
     return f"{words}; nearest: {', '.join(closest)}" if closest else words

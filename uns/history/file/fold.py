@@ -19,8 +19,9 @@ from topology.model.plant import Plant, Time
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
 from topology.namespace.topics import partition, topic
+from topology.nearest import nearest
 from uns.history.file.order import ANSWER, FIRST, TICK, cut, end, seen, span, units
-from uns.history.file.read import SOURCE, Refusal, Told, resembling
+from uns.history.file.read import SOURCE, Refusal, Told
 
 HORIZON_H = 96.0
 """What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
@@ -62,9 +63,9 @@ class Folded:
         known = {str(path): equipment.tags for path, equipment in plant.cells().items()}
         said = []
         for (path, tag), samples in sorted(self.unread.items()):
-            nearest = resembling(tag, known[path])
-            if nearest is not None:
-                said.append(f"{path}: tag {tag!r} is not read ({samples:,} samples); did you mean {nearest!r}?")
+            close = nearest(tag, known[path])
+            if close is not None:
+                said.append(f"{path}: tag {tag!r} is not read ({samples:,} samples); did you mean {close!r}?")
         return said
 
 
@@ -238,8 +239,8 @@ def _unknown(item: Told, known: Mapping[str, str]) -> Refusal:
         return Refusal(item.line, item.path, None, "unknown_path", message)
     try:
         Path.parse(item.path)
-        near = resembling(item.path, known)
-        said = "; add it to the plant model, or mend the path" if near is None else f"; did you mean {near!r}?"
+        close = nearest(item.path, known)
+        said = "; add it to the plant model, or mend the path" if close is None else f"; did you mean {close!r}?"
         message = f"{type(item.record).__name__} for {item.path}: the plant model has no such machine or line{said}"
     except BadPath as error:
         message = str(error)
