@@ -41,7 +41,6 @@ LONG_FILES: set[str] = {
     "tests/unit/processors/rollup/test_fold.py",
     "tests/unit/uns/history/file/test_examples.py",
     "uns/engine/worker.py",
-    "uns/history/audit/report.py",
 }
 LONG_FUNCTIONS: set[str] = {
     "uns.cli.replay:replay",

@@ -22,7 +22,7 @@ RecordT = TypeVar("RecordT", bound=Derived)
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TimeSegment:
     """[start, end) µs in which nothing changes."""
 
     start: int
@@ -46,7 +46,7 @@ class Segment:
 
 def segments(
     elements: Elements, states: Iterable[State], stops: Iterable[Downtime], plan: Schedule, start: int, end: int
-) -> list[Segment]:
+) -> list[TimeSegment]:
     """All of [start, end), in order, without a gap. `states` and `stops`: newest revisions of one machine.
 
     A noise floor looks around each instant by `elements.margin_us`: give states so far around.
@@ -67,7 +67,7 @@ def segments(
                 interval.state, interval.mode, piece.order is not None, piece.status, *context
             )
             pieces.append(
-                Segment(
+                TimeSegment(
                     piece.start,
                     piece.end,
                     interval.state,
@@ -98,7 +98,7 @@ def _context(elements: Elements, stop: Downtime) -> Context:
     return Context(stop.category if stop.reason is not None else None, micro)
 
 
-def element_us(pieces: Iterable[Segment]) -> dict[str, int]:
+def element_us(pieces: Iterable[TimeSegment]) -> dict[str, int]:
     """Element → µs; elements without time are left out."""
     sums: dict[str, int] = {}
     for segment in pieces:

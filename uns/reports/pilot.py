@@ -33,7 +33,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Found:
+class PilotReport:
     """A report and what it was made from."""
 
     name: str
@@ -47,7 +47,7 @@ class Found:
     now: int
 
 
-def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int, day: int | None = None) -> Found:
+def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int, day: int | None = None) -> PilotReport:
     """Reads what the pilot needs and reports as of `now`, or of the end of the day that holds `day` (µs UTC).
 
     Raises `Incomparable`, and as `reading.kpis` does. `known` has a plant that has the pilot.
@@ -92,7 +92,7 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
     found = Report(found.outcomes, warnings)
     paths = len({one.path for one in windows})
     inputs = _inputs([one for one in windows if one.started_at >= pilot.begin] or windows)
-    return Found(name, pilot, found, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now)
+    return PilotReport(name, pilot, found, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now)
 
 
 def _forgotten(kept_h: float | None, start: int, now: int) -> Iterator[str]:
@@ -134,7 +134,7 @@ def _inputs(windows: Sequence[Kpi]) -> Inputs:
     return Inputs(last.topic, last.partition, first, max(one.last_offset for one in same))
 
 
-def record(found: Found, revision: int = 0) -> PilotRecord:
+def record(found: PilotReport, revision: int = 0) -> PilotRecord:
     """The report as a derived record: its id says the pilot and the day."""
     path, (begin, end) = str(found.pilot.path), found.day
     status = "provisional" if found.now < end else "corrected" if revision else "final"
@@ -179,7 +179,7 @@ def _estimate(one: Estimate) -> PilotEstimate:
     return PilotEstimate(value=one.value, low=one.low, high=one.high, windows=one.windows)
 
 
-def publish(settings: Settings, codec: Codec, found: Found) -> PilotRecord | None:
+def publish(settings: Settings, codec: Codec, found: PilotReport) -> PilotRecord | None:
     """Writes the report where it says something new: other numbers or words, or the day is over. None: it is there already.
 
     Raises `NotPublished`, and as `reading.kpis` does.
@@ -202,12 +202,12 @@ def _content(one: PilotRecord) -> PilotRecord:
     return msgspec.structs.replace(one, id="", revision=0, status="", until=0)
 
 
-def document(found: Found) -> dict[str, Any]:
+def document(found: PilotReport) -> dict[str, Any]:
     """The record, with what it was measured by."""
     return {**to_plain(record(found)), "window": found.pilot.window, "level": found.level, "method": METHOD}
 
 
-def page(found: Found) -> str:
+def page(found: PilotReport) -> str:
     """The report to read."""
     pilot = found.pilot
     (start, end), zone = pilot.before, ZoneInfo(pilot.zone)

@@ -36,7 +36,7 @@ _TOP = ("type", "path")
 RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 
-class Told(NamedTuple):
+class FileRecord(NamedTuple):
     """A record and the line it stands on, from 1."""
 
     line: int
@@ -77,7 +77,7 @@ class _PlainSamples(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"
 _decode = msgspec.json.Decoder(_PlainSamples).decode
 
 
-def read(data: bytes | Iterable[bytes]) -> Iterator[Told | Refusal]:
+def read(data: bytes | Iterable[bytes]) -> Iterator[FileRecord | Refusal]:
     """Every record of a file's bytes or of its lines, in order, or why it is none."""
     lines = iter(io.BytesIO(data) if isinstance(data, bytes) else data)
     number = 0
@@ -101,7 +101,7 @@ def read(data: bytes | Iterable[bytes]) -> Iterator[Told | Refusal]:
                 yield from _line(number, stripped)
 
 
-def _usual(number: int, line: bytes) -> Told | None:
+def _usual(number: int, line: bytes) -> FileRecord | None:
     """The fast way for samples as they mostly are; None for everything else, faults too."""
     try:
         plain = _decode(line)
@@ -115,10 +115,10 @@ def _usual(number: int, line: bytes) -> Told | None:
         long = type(sample.value) is int and not -_LONG <= sample.value < _LONG
         if long or not EARLIEST <= sample.at <= LATEST or not 0 <= sample.quality <= QUALITY_MAX:
             return None
-    return Told(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
+    return FileRecord(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
 
 
-def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
+def _line(number: int, line: bytes) -> Iterator[FileRecord | Refusal]:
     try:
         plain = json.loads(line.decode("utf-8"))  # takes NaN and Infinity, so that they are refused as what they are
     except UnicodeDecodeError:
@@ -130,7 +130,7 @@ def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
         yield from records(number, plain)
 
 
-def _array(data: bytes) -> Iterator[Told | Refusal]:
+def _array(data: bytes) -> Iterator[FileRecord | Refusal]:
     """The records of a JSON array, each at the line where it begins."""
     decoder = json.JSONDecoder()
     at = counted = 0
@@ -168,7 +168,7 @@ def _skipped(text: str, at: int) -> int:
     return at
 
 
-def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
+def records(number: int, plain: Any) -> Iterator[FileRecord | Refusal]:
     """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one."""
     path = _text_or_none(plain, "path")
     try:
@@ -206,7 +206,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
     except RecursionError:
         yield Refusal(number, path, None, "wrong_type", "this is nested too deep")
     else:
-        yield Told(number, plain["path"], record)
+        yield FileRecord(number, plain["path"], record)
 
 
 def _sample(plain: Any, where: str) -> Sample:

@@ -15,7 +15,7 @@ from processors.units import INF
 from schemas.records import Derived, Downtime, Kpi, State
 from topology.kpi.definition import Definition, KpiFormula, Loss
 from topology.kpi.values import Facts, Pieces, total, values
-from uns.history.segments import Segment, segments
+from uns.history.segments import TimeSegment, segments
 
 WindowName = Literal["hour", "shift", "day"]
 WINDOWS: tuple[WindowName, ...] = get_args(WindowName)
@@ -35,7 +35,7 @@ class Side:
     """Path → the KPIs that its site adds."""
 
 
-class Cause(NamedTuple):
+class LossCause(NamedTuple):
     """What time that moved was: a stop, or why it was none."""
 
     started_at: int | None
@@ -51,7 +51,7 @@ class Moved(NamedTuple):
     """Time that counts as one loss class under A and as another under B."""
 
     path: str
-    cause: Cause
+    cause: LossCause
     us: int
     element_a: str
     element_b: str
@@ -69,7 +69,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedWindows:
     """One machine and one window, or all its windows together."""
 
     path: str
@@ -120,12 +120,12 @@ def net(moved: Iterable[Moved]) -> dict[Loss, int]:
 
 def compare(
     a: Side, b: Side, plans: Mapping[str, Schedule], start: int, end: int, window: WindowName | None = None
-) -> list[Row]:
+) -> list[ComparedWindows]:
     """A row for each machine and window that begins in [start, end); None: a row a machine, its shifts (without any its
     hours) together. `plans`: path → what was planned. Windows that only one side has are left out.
     """
     ours, theirs = (_by_path(side) for side in (a, b))
-    rows: list[Row] = []
+    rows: list[ComparedWindows] = []
     for path in sorted(ours.keys() & theirs.keys()):
         windows = _shared(ours[path], theirs[path], window, start, end)
         if not windows:
@@ -136,7 +136,7 @@ def compare(
     return rows
 
 
-def together(rows: Sequence[Row]) -> dict[str, dict[Loss, int]]:
+def together(rows: Sequence[ComparedWindows]) -> dict[str, dict[Loss, int]]:
     """Minutes add up over machines (KPIs do not): a, b, difference, stops, others, rest by loss class, in µs."""
     found = {name: dict.fromkeys(CLASSES, 0) for name in ("a", "b", "difference", "stops", "others", "rest")}
     for row in rows:
@@ -182,9 +182,9 @@ class _Machine:
     own: tuple[_Own, _Own]
     plan: Schedule
 
-    def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> Row:
+    def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> ComparedWindows:
         numbers = [_numbers(side, self.path, [pair[n] for pair in windows]) for n, side in enumerate(self.sides)]
-        sums: dict[tuple[Cause, str, str], int] = {}
+        sums: dict[tuple[LossCause, str, str], int] = {}
         for pair in windows:
             for one, other, us in self._moved(*_reach(pair)):
                 key = _cause(one, other), one.element, other.element
@@ -195,7 +195,7 @@ class _Machine:
         ]
         moved.sort(key=lambda one: (-one.us, one.cause.started_at or 0, one.cause.what, sorted(one[3:5])))
         first, last = windows[0][0], windows[-1][0]
-        return Row(
+        return ComparedWindows(
             self.path,
             first.window,
             first.window_name if len(windows) == 1 else None,
@@ -212,7 +212,7 @@ class _Machine:
     def _class(self, n: int, element: str) -> Loss:
         return self.sides[n].definition.elements[element].loss
 
-    def _moved(self, start: int, end: int) -> Iterator[tuple[Segment, Segment, int]]:
+    def _moved(self, start: int, end: int) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
         """Where the loss class changes."""
         one, other = (
             segments(Elements(side.definition), own.states, own.stops, self.plan, start, end)
@@ -223,7 +223,9 @@ class _Machine:
                 yield mine, theirs, us
 
 
-def overlaid(one: Sequence[Segment], other: Sequence[Segment]) -> Iterator[tuple[Segment, Segment, int]]:
+def overlaid(
+    one: Sequence[TimeSegment], other: Sequence[TimeSegment]
+) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
     """Two sequences of pieces of the same time, cut where either is: (piece, piece, µs they share)."""
     i = j = 0
     while i < len(one) and j < len(other):
@@ -236,18 +238,18 @@ def overlaid(one: Sequence[Segment], other: Sequence[Segment]) -> Iterator[tuple
             j += 1
 
 
-def _cause(one: Segment, other: Segment) -> Cause:
+def _cause(one: TimeSegment, other: TimeSegment) -> LossCause:
     """Does not depend on which definition comes first."""
     stops = [stop for stop in (one.stop, other.stop) if stop is not None]
     if not stops:
         if one.planned != "busy":
-            return Cause(None, one.planned)
+            return LossCause(None, one.planned)
         words = sorted({f"{part.state} in mode {part.mode}" for part in (one, other)})
         order = "" if one.order is not None else ", no order"
-        return Cause(None, f"{' or '.join(words)}{order}")
+        return LossCause(None, f"{' or '.join(words)}{order}")
     stop = min(stops, key=lambda stop: (stop.started_at, stop.ended_at or INF, stop.kind))
     what = stop.reason or (f"{stop.category}, no reason given" if stop.category else "no reason given")
-    return Cause(stop.started_at, what, stop.category, stop.reason_code, stop.state)
+    return LossCause(stop.started_at, what, stop.category, stop.reason_code, stop.state)
 
 
 def _by_path(side: Side) -> dict[str, _Own]:

@@ -8,13 +8,18 @@ from rich.table import Table
 
 from schemas.text import iso
 from topology.kpi.definition import Definition, Loss
-from uns.history.kpi.diff import CLASSES, RATIOS, Moved, Row, by_reason, together
+from uns.history.kpi.diff import CLASSES, RATIOS, ComparedWindows, Moved, by_reason, together
 
 MINUTE = 60_000_000
 
 
 def document(
-    rows: Sequence[Row], a: Definition, b: Definition, raw_records: int, refused: dict[str, int], notes: list[str]
+    rows: Sequence[ComparedWindows],
+    a: Definition,
+    b: Definition,
+    raw_records: int,
+    refused: dict[str, int],
+    notes: list[str],
 ) -> dict[str, Any]:
     """Everything: times in µs, differences B − A, ratios' differences in percentage points."""
     return {
@@ -38,7 +43,7 @@ def ratios(a: Definition, b: Definition) -> list[str]:
     return [*RATIOS, *(name for name in shared if name not in RATIOS)]
 
 
-def _row(row: Row, a: Definition, b: Definition) -> dict[str, Any]:
+def _row(row: ComparedWindows, a: Definition, b: Definition) -> dict[str, Any]:
     return {
         "path": row.path,
         "window": row.window,
@@ -78,7 +83,7 @@ def _moved(one: Moved) -> dict[str, Any]:
 
 
 def show(
-    rows: Sequence[Row],
+    rows: Sequence[ComparedWindows],
     a: Definition,
     b: Definition,
     refused: dict[str, int],
@@ -118,14 +123,14 @@ def _notes(refused: dict[str, int], notes: list[str]) -> Iterator[str]:
         yield f"in no number: raw records, or parts of them, refused as {words}"
 
 
-def _title(row: Row) -> str:
+def _title(row: ComparedWindows) -> str:
     name = f" {row.name}" if row.name else ""
     windows = f"{row.windows} × {row.window}" if row.windows > 1 else f"{row.window}{name}"
     windows += f" ({row.open} not over, as told last)" if row.open else ""
     return f"{row.path}  {windows}  {iso(row.start)[:16]}Z to {iso(row.end)[:16]}Z"
 
 
-def _kpis(row: Row, a: Definition, b: Definition) -> Table:
+def _kpis(row: ComparedWindows, a: Definition, b: Definition) -> Table:
     table = Table("KPI", a.label, b.label, "points", box=None, pad_edge=False)
     for name in RATIOS:
         one, other, points = row.a.values.get(name), row.b.values.get(name), row.points(name)
@@ -133,7 +138,7 @@ def _kpis(row: Row, a: Definition, b: Definition) -> Table:
     return table
 
 
-def _elements(row: Row, a: Definition, b: Definition) -> Table:
+def _elements(row: ComparedWindows, a: Definition, b: Definition) -> Table:
     """Elements of both; those of one name side by side."""
     table = Table("element (min)", a.label, "", b.label, "", "difference", box=None, pad_edge=False)
     for name in dict.fromkeys((*row.a.element_us, *row.b.element_us)):
@@ -151,7 +156,7 @@ def _elements(row: Row, a: Definition, b: Definition) -> Table:
     return table
 
 
-def _classes(row: Row) -> Table:
+def _classes(row: ComparedWindows) -> Table:
     table = Table(
         "loss class (min)", "A", "B", "difference", "by stops", "by other time", "rest", box=None, pad_edge=False
     )

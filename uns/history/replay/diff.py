@@ -18,7 +18,7 @@ from schemas.records import Alert, Derived
 _APART = ("id", "path", "definition", "revision", "status", "inputs")
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     SAME = "same"
     CHANGED = "changed"
     MISSING = "missing"
@@ -31,11 +31,11 @@ class Kind(StrEnum):
     """Different, but retention removed records that one of the two rests on."""
 
 
-DIFFERENCES = (Kind.CHANGED, Kind.MISSING, Kind.EXTRA)
+DIFFERENCES = (VerdictKind.CHANGED, VerdictKind.MISSING, VerdictKind.EXTRA)
 
 
 class Verdict(NamedTuple):
-    kind: Kind
+    kind: VerdictKind
     published: Derived | None
     """The newest revision; of another definition where nothing was published under the replay's."""
     replayed: Derived | None
@@ -114,14 +114,18 @@ def compare(
         versions = replayed.get(name, (None,))
         old, new = _there(base), _there(versions[-1])
         if new is not None and new.status == "provisional" and definition != running:
-            yield Verdict(Kind.OPEN, base, new)
+            yield Verdict(VerdictKind.OPEN, base, new)
         elif any(_same(old, _there(version)) for version in versions):
             if base is not None:
-                yield Verdict(Kind.SAME, base, new)
+                yield Verdict(VerdictKind.SAME, base, new)
         elif (why := doubt(old, new)) is not None:
-            yield Verdict(Kind.NOT_REPRODUCIBLE, base, new, why)
+            yield Verdict(VerdictKind.NOT_REPRODUCIBLE, base, new, why)
         else:
-            yield Verdict(Kind.MISSING if old is None else Kind.EXTRA if new is None else Kind.CHANGED, base, new)
+            yield Verdict(
+                VerdictKind.MISSING if old is None else VerdictKind.EXTRA if new is None else VerdictKind.CHANGED,
+                base,
+                new,
+            )
 
 
 def correction(verdict: Verdict, definition: str, running: str, floor: int) -> Derived | Skip | None:
@@ -132,11 +136,11 @@ def correction(verdict: Verdict, definition: str, running: str, floor: int) -> D
     """
     base, new = verdict.published, verdict.replayed
     own = base if base is not None and base.definition == definition else None
-    if verdict.kind is Kind.OPEN:
+    if verdict.kind is VerdictKind.OPEN:
         return Skip.OPEN
-    if verdict.kind is Kind.NOT_REPRODUCIBLE:
+    if verdict.kind is VerdictKind.NOT_REPRODUCIBLE:
         return Skip.NOT_REPRODUCIBLE
-    if verdict.kind is Kind.SAME and (own is not None or new is None):
+    if verdict.kind is VerdictKind.SAME and (own is not None or new is None):
         return None
     if new is None and own is None:
         return Skip.OTHER_DEFINITION

@@ -20,7 +20,7 @@ from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
 from uns.engine.step import Place, Refused, Step
 from uns.history.replay.diff import Doubt, Versions, fact
-from uns.history.replay.retention import INF, Kept
+from uns.history.replay.retention import INF, KeptLog
 from uns.kafka import clients
 from uns.kafka.log import read
 from uns.runtime.settings import Settings
@@ -82,7 +82,7 @@ class Compared:
     replayed: dict[str, Versions]
     published: dict[str, dict[str, Derived]]
     doubt: Doubt
-    kept: Kept
+    kept: KeptLog
     floor: int
     """Event time before which the running processors change nothing any more."""
     records: int
@@ -185,7 +185,7 @@ def compared(
     answering.
     """
     published, since, windows = _published(settings, codec, raw, partition, at, scope)
-    kept = Kept(at.first, horizon_us)
+    kept = KeptLog(at.first, horizon_us)
     step = Step(fold, codec, raw, partition)
     replayed: dict[str, Versions] = {}
     emitted: dict[str, int] = {}
