@@ -46,7 +46,6 @@ LONG_FUNCTIONS: set[str] = {
     "uns.cli.replay:replay",
     "uns.demo.mes:application",
     "uns.engine.process:process",
-    "uns.history.replay.offline:compared",
     "uns.web.line.charts:control_chart",
     "uns.web.page:build",
 }

@@ -99,7 +99,7 @@ def _fold(
     told: "Plans",
     history: TwoHistories,
 ) -> None:
-    folds = [LineFold(under(plant, one), part.raw.topic, part.partition) for one in definitions]
+    folds = [LineFold(under(plant, definition), part.raw.topic, part.partition) for definition in definitions]
     step = Step(folds[0], codec, part.raw, part.partition)
     last = end + LONGEST_US + round(plant.time.horizon_h * 3_600_000_000)
     count, now = 0, 0
@@ -147,17 +147,18 @@ def from_file(
     windows: list[Kpi] = []
     refused: set[int] = set()
     for definition in definitions:
-        found = fold(under(plant, definition), told)
+        derived = fold(under(plant, definition), told)
         kept: dict[str, Derived] = {}
-        for record in found.records:
+        for record in derived.records:
             if record.path in paths:
                 keep(kept, record, start, end)
         windows += [record for record in kept.values() if isinstance(record, Kpi)]
         history.sides.append(Side(definition, [*kept.values()], added(plant, definition)))
-        history.refused = dict(Counter(one.reason for one in found.refused))
-        refused |= {one.line for one in found.refused}
+        history.refused = dict(Counter(refusal.reason for refusal in derived.refused))
+        refused |= {refusal.line for refusal in derived.refused}
     if windows:  # what the plant's calendars say of that time, before what the file says
-        first, last = min(one.started_at for one in windows), max(one.started_at for one in windows) + LONGEST_US
+        begins = [window.started_at for window in windows]
+        first, last = min(begins), max(begins) + LONGEST_US
         for line, calendar in plant.calendars.items():
             for shift in plant.shifts[calendar].between(first, last):
                 facts.saw(str(line), shift, 0)
@@ -197,16 +198,19 @@ class Plans:
 
     def plans(self) -> dict[str, Schedule]:
         """Path of each machine → its plan."""
-        found = {}
+        plans = {}
         for cell in self._cells:
             line = str(Path.parse(cell).at(Level.LINE))
             facts = in_force([*self._told.get(line, ()), *self._told.get(cell, ())])
             near = [
-                one for path, told in self._told.items() if path == line or path.startswith(f"{line}/") for one in told
+                fact
+                for path, told in self._told.items()
+                if path == line or path.startswith(f"{line}/")
+                for fact in told
             ]
-            found[cell] = plan(
+            plans[cell] = plan(
                 facts,
-                any(isinstance(one.fact, Shift) for one in near),
-                any(isinstance(one.fact, Order) for one in near),
+                any(isinstance(fact.fact, Shift) for fact in near),
+                any(isinstance(fact.fact, Order) for fact in near),
             )
-        return found
+        return plans

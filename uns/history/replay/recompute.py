@@ -84,13 +84,13 @@ class Recomputed:
 
 def raw_partitions(plant: Plant, wanted: Filter) -> list[RawPartition]:
     """The raw partitions that hold machines of the filter."""
-    found: dict[tuple[str, int], set[str]] = {}
+    machines: dict[tuple[str, int], set[str]] = {}
     counts = plant.areas()
     for path in plant.cells():
         if wanted.matches(path):
             area = next(area for area in counts if area.contains(path))
-            found.setdefault((topic(area, MessageClass.RAW), partition(path, counts[area])), set()).add(str(path))
-    return [RawPartition(Place(name), number, frozenset(paths)) for (name, number), paths in sorted(found.items())]
+            machines.setdefault((topic(area, MessageClass.RAW), partition(path, counts[area])), set()).add(str(path))
+    return [RawPartition(Place(name), number, frozenset(paths)) for (name, number), paths in sorted(machines.items())]
 
 
 def recompute(settings: Settings, codec: Codec, request: Request, progress: Progress) -> Recomputed:
@@ -98,13 +98,13 @@ def recompute(settings: Settings, codec: Codec, request: Request, progress: Prog
 
     Raises what `uns.history.replay.offline` raises, but for partitions never folded: those are notes.
     """
-    found, plant = Recomputed(), request.folded
+    outcome, plant = Recomputed(), request.folded
     horizon_us = round(request.plant.time.horizon_h * 3_600_000_000)
     for part in raw_partitions(plant, request.wanted):
         try:
             at = cut(settings, request.group, part.raw, part.partition)
         except NotFolded as error:
-            found.notes.append(f"{error}: nothing to compare with")
+            outcome.notes.append(f"{error}: nothing to compare with")
             continue
         scope = Scope(part.paths, request.classes, request.start, request.end)
         fold = LineFold(plant, part.raw.topic, part.partition)
@@ -113,25 +113,25 @@ def recompute(settings: Settings, codec: Codec, request: Request, progress: Prog
             progress(name, done, total)
 
         result = compared(settings, codec, fold, part.raw, part.partition, at, scope, horizon_us, passed)
-        _judge(found, part, request, result)
-    found.corrections.sort(key=lambda pair: (pair[1].started_at, pair[1].path, pair[1].id))
-    return found
+        _judge(outcome, part, request, result)
+    outcome.corrections.sort(key=lambda pair: (pair[1].started_at, pair[1].path, pair[1].id))
+    return outcome
 
 
-def _judge(found: Recomputed, part: RawPartition, request: Request, result: Compared) -> None:
+def _judge(made: Recomputed, part: RawPartition, request: Request, result: Compared) -> None:
     running = request.plant.kpi.definition
-    found.records += result.records
-    found.compared += 1
-    found.notes += _notes(part, result)
+    made.records += result.records
+    made.compared += 1
+    made.notes += _notes(part, result)
     for verdict in compare(result.replayed, result.published, request.definition, running, result.doubt):
-        found.counts.setdefault(verdict.record.message_class, Counter())[verdict.kind] += 1
+        made.counts.setdefault(verdict.record.message_class, Counter())[verdict.kind] += 1
         outcome = correction(verdict, request.definition, running, result.floor)
         if isinstance(outcome, Skip):
-            found.skipped[outcome] += 1
+            made.skipped[outcome] += 1
         elif outcome is not None:
-            found.corrections.append((part.partition, outcome))
+            made.corrections.append((part.partition, outcome))
         if verdict.kind not in (VerdictKind.SAME, VerdictKind.OPEN) and outcome is not None:
-            found.differences.append((verdict, outcome))
+            made.differences.append((verdict, outcome))
 
 
 def _notes(part: RawPartition, result: Compared) -> Iterator[str]:
