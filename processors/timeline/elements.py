@@ -32,9 +32,9 @@ class Elements:
         self._numbers = {name: n for n, name in enumerate(self.names)}
         self._indices: dict[tuple[str, str, bool, Planned, Context], int] = {}
         self._running = frozenset(definition.running)
-        micro = definition.options.micro_stop
-        self._micro = None if micro is None else self._numbers[micro.element]
-        self.contextual = micro is not None or any(rule.when.reason is not None for rule in definition.time_model)
+        self.contextual = definition.options.micro_stop is not None or any(
+            rule.when.reason is not None for rule in definition.time_model
+        )
         """Whether the element of an instant depends on the stop it is part of."""
         self.iso22400 = definition.name == "iso22400" and definition.label in shipped()
         self.outside = tuple(n for n, part in enumerate(definition.elements.values()) if part.loss == "outside")
@@ -57,14 +57,11 @@ class Elements:
     def index(self, state: str, mode: str, order: bool, status: Planned, context: Context = PLAIN) -> int:
         """Index into `names`; `status` as in processors.inputs.schedule."""
         key = (state, mode, order, status, context)
-        number = self._indices.get(key)
-        if number is None:
-            if context.micro and self._micro is not None:
-                number = self._micro
-            else:
-                number = self._numbers[self.definition.element(state, mode, order, status, context.category)]
-            self._indices[key] = number
-        return number
+        index = self._indices.get(key)
+        if index is None:
+            decision = self.definition.rule(state, mode, order, status, context.category, context.micro)
+            index = self._indices[key] = self._numbers[decision.element]
+        return index
 
     def runs(self, state: str, mode: str) -> bool:
         """Whether the machine produces."""

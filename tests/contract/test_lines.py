@@ -10,7 +10,7 @@ from schemas.records import RAW_TYPES
 from tests.harness.fold_files import CELL, plant
 from uns.history.file.documents import documents
 from uns.history.file.fold import fold
-from uns.history.file.read import Refusal, Told, read
+from uns.history.file.read import FileRecord, Refusal, read
 from uns.testing.text import NUMBERS, TEXTS, check_sendable, json_documents
 
 KEYS = tuple(sorted({"type", "path", "samples", "tag", "at", "value", "quality", *(name for kind in RAW_TYPES for name in kind.__struct_fields__)}))  # fmt: skip
@@ -54,7 +54,7 @@ def test_whatever_a_file_holds_each_line_is_a_record_or_a_refusal(data: bytes) -
     read_lines = list(read(data))
     for item in read_lines:
         match item:
-            case Told(path=path, record=record):
+            case FileRecord(path=path, record=record):
                 check_sendable(path, "path")
                 msgspec.json.encode(record)
             case Refusal():

@@ -33,12 +33,10 @@ LONG_FILES: set[str] = {
     "tests/integration/uns/history/replay/test_replay.py",
     "tests/unit/processors/rollup/test_fold.py",
     "tests/unit/uns/history/file/test_examples.py",
-    "uns/history/audit/report.py",
 }
 LONG_FUNCTIONS: set[str] = {
     "uns.cli.replay:replay",
     "uns.demo.mes:application",
-    "uns.history.replay.offline:compared",
     "uns.web.line.charts:control_chart",
     "uns.web.page:build",
 }

@@ -5,7 +5,7 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import yaml
 from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
@@ -163,6 +163,14 @@ ISO_ELEMENTS = {
 }
 
 
+class Decision(NamedTuple):
+    """What an instant counts as, and what decided it."""
+
+    element: str
+    by: When | MicroStop | Planned
+    """The condition of a rule of the time model, the option micro_stop, or the shift plan where no rule asks for it."""
+
+
 class Definition(FrozenModel):
     """One version of a definition. A changed rule is a new version, so that last month's numbers keep their meaning."""
 
@@ -190,7 +198,7 @@ class Definition(FrozenModel):
         examples=["0123456789abcdef"],
     )
 
-    _elements: dict[tuple[str, str, bool, Planned, str | None], str] = PrivateAttr(default_factory=dict)
+    _decisions: dict[tuple[str, str, bool, Planned, str | None], Decision] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _complete(self) -> "Definition":
@@ -222,13 +230,28 @@ class Definition(FrozenModel):
 
     def element(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> str:
         """What time counts as in this state and mode, with or without an order, by plan and by reason category."""
+        return self.rule(state, mode, order, planned, reason).element
+
+    def rule(
+        self,
+        state: str,
+        mode: str,
+        order: bool,
+        planned: Planned = "busy",
+        reason: str | None = None,
+        micro: bool = False,
+    ) -> Decision:
+        """The same with what decided it. `micro`: the time is part of a stop for which the option micro_stop holds."""
+        if micro and self.options.micro_stop is not None:
+            return Decision(self.options.micro_stop.element, self.options.micro_stop)
         key = state, mode, order, planned, reason
-        if key not in self._elements:
+        if key not in self._decisions:
             if not self.plans and planned != "busy":
-                self._elements[key] = "PDOT" if planned == "break" else "unplanned"
+                self._decisions[key] = Decision("PDOT" if planned == "break" else "unplanned", planned)
             else:
-                self._elements[key] = next(rule.element for rule in self.time_model if rule.when.holds(*key))
-        return self._elements[key]
+                rule = next(rule for rule in self.time_model if rule.when.holds(*key))
+                self._decisions[key] = Decision(rule.element, rule.when)
+        return self._decisions[key]
 
 
 @functools.cache

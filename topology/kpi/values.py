@@ -49,6 +49,10 @@ QUANTITIES = {
 """What a window may know beside times and pieces; what it does not know makes a KPI null."""
 
 
+Product = Mapping[str, Fraction]
+"""What a window made of one product, by the names of `PER_PRODUCT`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pieces:
     """What a window made of one product at one ideal cycle."""
@@ -119,32 +123,69 @@ def values(
     if strangers := sorted(facts.element_us.keys() - definition.elements.keys()):
         raise ValueError(f"{', '.join(strangers)}: no element of {definition.label}")
     kpis = {**definition.kpis, **(extra or {})}
-    products = per_product(definition, facts.pieces)
-    known = given(definition, facts, products)
-
-    def resolve(name: str) -> Fraction | None:
-        if name not in known:
-            text = definition.totals.get(name) or (kpis[name].formula if name in kpis else None)
-            known[name] = parse(text).value(resolve, products) if text is not None else None
-        return known[name]
-
-    found = {name: resolve(name) for name in (kpis if only is None else kpis.keys() & set(only))}
-    return {name: None if value is None else _rounded(value) for name, value in found.items()}
+    evaluation = Evaluation(definition, facts, per_product(definition, facts.pieces), kpis)
+    wanted = kpis if only is None else kpis.keys() & set(only)
+    exact = {name: evaluation.value(name) for name in wanted}
+    return {name: None if value is None else _rounded(value) for name, value in exact.items()}
 
 
-def given(
-    definition: Definition, facts: Facts, products: Iterable[Mapping[str, Fraction]]
-) -> dict[str, Fraction | None]:
+class Evaluation:
+    """The names of a definition's formulas and what each comes to, exactly; each is computed once."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        facts: Facts,
+        products: tuple[Product, ...] | None,
+        kpis: Mapping[str, KpiFormula],
+    ) -> None:
+        """`products`: what `sum(…)` goes over; None: not known, and what sums over them has no value here.
+
+        `kpis`: the definition's and a site's own.
+        """
+        self.definition = definition
+        self.products = products
+        self.kpis = kpis
+        self._known = _given(definition, facts, products or ())
+
+    def put(self, counts: Mapping[str, Fraction]) -> None:
+        """What is known of all pieces together, where their products are not known."""
+        self._known |= counts
+
+    def formula(self, name: str) -> str | None:
+        """The text behind a total or a KPI; None for all else."""
+        text = self.definition.totals.get(name)
+        return self.kpis[name].formula if text is None and name in self.kpis else text
+
+    def value(self, name: str) -> Fraction | None:
+        """None where a denominator is zero or a quantity is not known."""
+        if name not in self._known:
+            text = self.formula(name)
+            if text is None or self.open(name):
+                self._known[name] = None
+            else:
+                self._known[name] = parse(text).value(self.value, self.products or ())
+        return self._known[name]
+
+    def open(self, name: str) -> bool:
+        """Whether it rests on products that are not known."""
+        text = None if self.products is not None else self.formula(name)
+        if text is None:
+            return False
+        formula = parse(text)
+        return bool(formula.summed) or any(self.open(used) for used in formula.names)
+
+
+def _given(definition: Definition, facts: Facts, products: tuple[Product, ...]) -> dict[str, Fraction | None]:
     """Name → value of all that formulas start from: constants, elements, times (µs), quantities, counts of pieces."""
     start: dict[str, Fraction | None] = {name: Fraction(us) for name, us in CONSTANTS.items()}
     start |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
     start |= _times(definition, facts)
     start |= {name: Fraction(quantity) for name, quantity in facts.quantities.items() if name in QUANTITIES}
-    summed = tuple(products)
-    return start | {name: sum((product[name] for product in summed), Fraction(0)) for name in COUNTS}
+    return start | {name: sum((product[name] for product in products), Fraction(0)) for name in COUNTS}
 
 
-def per_product(definition: Definition, pieces: Iterable[Pieces]) -> tuple[dict[str, Fraction], ...]:
+def per_product(definition: Definition, pieces: Iterable[Pieces]) -> tuple[Product, ...]:
     """What `sum(…)` goes over: for each product the names of `PER_PRODUCT`."""
     return tuple(_product(part, definition.options.rework == "good") for part in pieces)
 

@@ -10,8 +10,8 @@ from uns.cli.options import JsonOption, PlantOption
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
-    from uns.history.audit.found import Audit
-    from uns.history.audit.gathering import Model
+    from uns.history.audit.gathering import PlantRules
+    from uns.history.audit.result import Audit
     from uns.history.audit.subject import Subject
     from uns.history.audit.trail import Progress
     from uns.history.logs import Logs
@@ -53,9 +53,10 @@ def audit(
     from uns.cli.replay import progress_bar
     from uns.cli.times import span_s
     from uns.client.connection import codec, connection
+    from uns.history.audit.document import document
     from uns.history.audit.finding import NotFound
     from uns.history.audit.gathering import Asked, Auditor
-    from uns.history.audit.report import document, page
+    from uns.history.audit.page import page
     from uns.history.logs import Logs
 
     settings = connection()
@@ -78,7 +79,7 @@ def audit(
 
 
 def _subject(
-    logs: "Logs", codec: "Codec", model: "Model", text: str, message_class: str | None, moment: str | None
+    logs: "Logs", codec: "Codec", model: "PlantRules", text: str, message_class: str | None, moment: str | None
 ) -> "Subject":
     """Raises `UserError` and `NotFound`."""
     from topology.namespace.filters import Filter
@@ -102,9 +103,9 @@ def _subject(
     return at(logs, codec, place, kind, reader.moment("TIME", moment))
 
 
-def _model(folder: Path, needed: bool) -> "Model":
+def _model(folder: Path, needed: bool) -> "PlantRules":
     """The plant's definitions; only the shipped ones where there is no plant here. Raises `UserError`."""
-    from uns.history.audit.gathering import Model
+    from uns.history.audit.gathering import PlantRules
     from uns.model.kpi import known
     from uns.model.plant import load_plant
     from uns.runtime.running import environment
@@ -115,13 +116,13 @@ def _model(folder: Path, needed: bool) -> "Model":
             raise UserError(
                 f"--verify needs the plant model that the processors run: no {folder}; --plant or UNS_PLANT"
             )
-        return Model(definitions)
+        return PlantRules(definitions)
     plant = load_plant(folder)
-    return Model(definitions, plant, round(plant.time.lateness_s * 1_000_000))
+    return PlantRules(definitions, plant, round(plant.time.lateness_s * 1_000_000))
 
 
 def _verify(
-    settings: "Settings", logs: "Logs", codec: "Codec", model: "Model", found: "Audit", progress: "Progress"
+    settings: "Settings", logs: "Logs", codec: "Codec", model: "PlantRules", found: "Audit", progress: "Progress"
 ) -> bool:
     from topology.namespace.classes import MessageClass
     from topology.namespace.path import Level

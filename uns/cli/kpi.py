@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from topology.model.plant import Plant
     from topology.namespace.filters import Filter
     from uns.cli.times import Reader
-    from uns.history.kpi.sides import History
+    from uns.history.kpi.sides import TwoHistories
 
 kpi = group(
     "KPI definitions: shared, versioned, readable.",
@@ -163,15 +163,15 @@ def _history(
     start: int,
     end: int,
     file: Path | None,
-) -> "History":
+) -> "TwoHistories":
     """Raises `UserError`."""
     from uns.cli.failures import failures_told
     from uns.cli.replay import progress_bar
     from uns.client.connection import codec, connection
     from uns.history.kpi.sides import folded, from_file
-    from uns.history.replay.recompute import parts
+    from uns.history.replay.recompute import raw_partitions
 
-    there = parts(plant, places)
+    there = raw_partitions(plant, places)
     if not there:
         raise UserError(f"{places}: no machine of the plant model; `uns lint` checks it")
     if file is not None:

@@ -13,7 +13,7 @@ from uns.cli.options import TIMES, FilterArgument, PlantOption, YesOption, from_
 
 if TYPE_CHECKING:
     from schemas.codec import Codec
-    from uns.history.replay.recompute import Found, Progress, Request
+    from uns.history.replay.recompute import Progress, Recomputed, Request
     from uns.runtime.settings import Settings
 
 DIFFERENT, TROUBLE = 1, 2
@@ -82,7 +82,7 @@ def replay(
         raise typer.Exit(DIFFERENT)
 
 
-def _left(comparison: "Found") -> bool:
+def _left(comparison: "Recomputed") -> bool:
     """Whether differences remain once every correction is out."""
     from uns.history.replay.diff import DIFFERENCES, Skip
 
@@ -105,7 +105,7 @@ def _request(
     from uns.cli.words import classes_of, filter_of
     from uns.engine.config import EngineConfig
     from uns.history.replay.offline import COMPARED
-    from uns.history.replay.recompute import Request, parts
+    from uns.history.replay.recompute import Request, raw_partitions
     from uns.model.plant import load_plant
     from uns.model.zones import SiteZones
     from uns.runtime import clock
@@ -125,13 +125,13 @@ def _request(
     horizon_h = plant.time.horizon_h if horizon is None else hours("--horizon", horizon)
     if horizon_h < plant.time.horizon_h:
         raise UserError(f"--horizon {horizon} is below the plant's correction horizon of {plant.time.horizon_h:g} h")
-    if not parts(plant, places):
+    if not raw_partitions(plant, places):
         raise UserError(f"{wanted}: no machine of the plant model in {folder}; `uns lint` checks it")
     group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
     return Request(plant, group, places, named, start, end, label, horizon_h)
 
 
-def _publish(settings: "Settings", records: "Codec", request: "Request", comparison: "Found", yes: bool) -> int:
+def _publish(settings: "Settings", records: "Codec", request: "Request", comparison: "Recomputed", yes: bool) -> int:
     """How many corrections went out."""
     from uns.history.replay.publish import publish
 

@@ -26,14 +26,14 @@ from schemas.records import (
 )
 from topology.kpi.definition import Definition
 from topology.namespace.path import Level, Path
-from uns.history.segments import Segment, element_us, segments, span
+from uns.history.segments import TimeSegment, element_us, segments, span
 
 _APART = ("id", "path", "definition", "revision")
 FOREVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedRecord:
     """A derived record as it lies in its topic."""
 
     record: Derived
@@ -48,7 +48,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldFact:
     """A fact as it lies in the raw log."""
 
     path: str
@@ -58,7 +58,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class RawRecord:
+class ListedRecord:
     """A raw record that touches the window, to be listed."""
 
     path: str
@@ -84,7 +84,7 @@ class Cause:
     last: int | None = None
     late_first: int | None = None
     late_last: int | None = None
-    facts: list[Told] = field(default_factory=list)
+    facts: list[ToldFact] = field(default_factory=list)
 
     def saw(self, offset: int, samples: int, late: int) -> None:
         self.samples += samples
@@ -101,7 +101,7 @@ class Cause:
 class Revision:
     """One revision and its way from the one before."""
 
-    published: Published
+    published: PublishedRecord
     changed: dict[str, tuple[Any, Any]]
     """Field → (before, after); maps by their keys."""
     cause: Cause | None = None
@@ -110,7 +110,7 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class AuditWindow:
     """What a record is about, and how far around it a fact or a sample may matter."""
 
     path: Path
@@ -149,16 +149,16 @@ class Window:
         return sum(self.heard[0] <= sample.at < min(self.heard[1], before) for sample in record.samples)
 
 
-def revisions(found: Iterable[Published]) -> list[Revision]:
+def revisions(records: Iterable[PublishedRecord]) -> list[Revision]:
     """In order of revision; one written twice counts once, the first time."""
-    by_number: dict[int, Published] = {}
-    for one in found:
-        by_number.setdefault(one.record.revision, one)
+    by_number: dict[int, PublishedRecord] = {}
+    for published in records:
+        by_number.setdefault(published.record.revision, published)
     made: list[Revision] = []
     for number in sorted(by_number):
-        one = by_number[number]
+        published = by_number[number]
         before = made[-1].published.record if made else None
-        made.append(Revision(one, {} if before is None else changes(before, one.record)))
+        made.append(Revision(published, {} if before is None else changes(before, published.record)))
     return made
 
 
@@ -188,36 +188,36 @@ def _leaves(above: str, value: Any) -> Iterator[tuple[str, Any]]:
 _KEYS = ("product", "ideal_cycle_us", "reason_code", "reason", "category")
 
 
-def causes(found: Sequence[Revision], offset_at: Mapping[int, int]) -> None:
+def causes(chain: Sequence[Revision], offset_at: Mapping[int, int]) -> None:
     """Gives each revision its stretch of the raw log. `offset_at`: Kafka time (ms) → raw offset, where no cause is told."""
     before = -1
-    for one in found:
-        published = one.published
+    for revision in chain:
+        published = revision.published
         exact = published.cause is not None
         upto = published.cause if published.cause is not None else offset_at.get(published.ingested_ms, FOREVER) - 1
-        one.cause = Cause(before, max(before, upto), exact)
+        revision.cause = Cause(before, max(before, upto), exact)
         before = max(before, upto)
 
 
-def distinct(told: Iterable[Told]) -> list[Told]:
+def distinct(facts: Iterable[ToldFact]) -> list[ToldFact]:
     """In order of offset, without what only says again what was said: a calendar is told every day."""
-    found: list[Told] = []
+    kept: list[ToldFact] = []
     known: dict[tuple[str, str, str], Fact] = {}
-    for one in sorted(told, key=lambda one: one.offset):
-        if isinstance(one.fact, Acknowledge):
-            found.append(one)
-        elif known.get(key := (one.path, type(one.fact).__name__, one.fact.id)) != one.fact:
-            known[key] = one.fact
-            found.append(one)
-    return found
+    for told in sorted(facts, key=lambda told: told.offset):
+        if isinstance(told.fact, Acknowledge):
+            kept.append(told)
+        elif known.get(key := (told.path, type(told.fact).__name__, told.fact.id)) != told.fact:
+            known[key] = told.fact
+            kept.append(told)
+    return kept
 
 
-def attribute(told: Iterable[Told], found: Sequence[Revision]) -> None:
+def attribute(facts: Iterable[ToldFact], chain: Sequence[Revision]) -> None:
     """Names facts at the revisions that came after them."""
-    for one in told:
-        for revision in found:
-            if (cause := revision.cause) is not None and cause.after < one.offset <= cause.upto:
-                cause.facts.append(one)
+    for told in facts:
+        for revision in chain:
+            if (cause := revision.cause) is not None and cause.after < told.offset <= cause.upto:
+                cause.facts.append(told)
 
 
 def named(records: Iterable[Derived]) -> set[str]:
@@ -225,26 +225,26 @@ def named(records: Iterable[Derived]) -> set[str]:
     return {order for record in records if (order := getattr(record, "order", None)) is not None}
 
 
-def in_force(told: Iterable[Told], upto: int = FOREVER) -> list[Told]:
+def in_force(facts: Iterable[ToldFact], upto: int = FOREVER) -> list[ToldFact]:
     """The newest of each fact up to a raw offset; a cell's own order or shift goes before its line's of the same id."""
-    newest: dict[tuple[str, str, str], Told] = {}
-    for one in told:
-        if one.offset <= upto and not isinstance(one.fact, Acknowledge):
-            newest[one.path, type(one.fact).__name__, one.fact.id] = one
-    found: dict[tuple[str, str], Told] = {}
-    for (path, kind, name), one in sorted(newest.items(), key=lambda item: item[0][0].count("/")):
-        found[kind, name if kind in ("Order", "Shift") else f"{path} {name}"] = one
-    return sorted(found.values(), key=lambda one: (type(one.fact).__name__, _begin(one.fact), one.offset))
+    newest: dict[tuple[str, str, str], ToldFact] = {}
+    for told in facts:
+        if told.offset <= upto and not isinstance(told.fact, Acknowledge):
+            newest[told.path, type(told.fact).__name__, told.fact.id] = told
+    winning: dict[tuple[str, str], ToldFact] = {}
+    for (path, kind, name), told in sorted(newest.items(), key=lambda item: item[0][0].count("/")):
+        winning[kind, name if kind in ("Order", "Shift") else f"{path} {name}"] = told
+    return sorted(winning.values(), key=lambda told: (type(told.fact).__name__, _begin(told.fact), told.offset))
 
 
-def plan(facts: Iterable[Told], shifts_told: bool, orders_told: bool) -> Schedule:
+def plan(facts: Iterable[ToldFact], shifts_told: bool, orders_told: bool) -> Schedule:
     """The plan that the facts in force make."""
 
     def key(pair: tuple[Order | Shift, int]) -> tuple[int, str]:
         return pair[0].started_at, pair[0].id
 
-    orders = [(one.fact, one.offset) for one in facts if isinstance(one.fact, Order)]
-    shifts = [(one.fact, one.offset) for one in facts if isinstance(one.fact, Shift)]
+    orders = [(told.fact, told.offset) for told in facts if isinstance(told.fact, Order)]
+    shifts = [(told.fact, told.offset) for told in facts if isinstance(told.fact, Shift)]
     return Schedule(sorted(orders, key=key), sorted(shifts, key=key), shifts_told, orders_told)
 
 
@@ -253,16 +253,16 @@ def _begin(fact: Fact) -> int:
 
 
 @dataclass(slots=True)
-class Inputs:
+class Evidence:
     """What a record was computed from."""
 
-    segments: list[Segment]
-    states: list[Published]
-    stops: list[Published]
-    production: list[Published]
-    facts: list[Told]
+    segments: list[TimeSegment]
+    states: list[PublishedRecord]
+    stops: list[PublishedRecord]
+    production: list[PublishedRecord]
+    facts: list[ToldFact]
     """In force."""
-    replaced: list[Told]
+    replaced: list[ToldFact]
     """Told, and replaced by a later one."""
     uncovered: list[tuple[int, int]]
     """Stretches that no state record is known for."""
@@ -271,29 +271,29 @@ class Inputs:
 
     @property
     def good(self) -> int:
-        return sum(one.record.good for one in self.production if isinstance(one.record, Production))
+        return sum(published.record.good for published in self.production if isinstance(published.record, Production))
 
     @property
     def scrap(self) -> int:
-        return sum(one.record.scrap for one in self.production if isinstance(one.record, Production))
+        return sum(published.record.scrap for published in self.production if isinstance(published.record, Production))
 
 
-def newest(found: Iterable[Published], start: int, end: int, definition: str) -> list[Published]:
+def newest(published: Iterable[PublishedRecord], start: int, end: int, definition: str) -> list[PublishedRecord]:
     """The last revision of each record that overlaps [start, end) and was not withdrawn, in order of begin."""
-    kept: dict[str, Published] = {}
-    for one in found:
-        if one.record.definition != definition:
+    kept: dict[str, PublishedRecord] = {}
+    for candidate in published:
+        if candidate.record.definition != definition:
             continue
-        known = kept.get(one.record.natural_id)
-        if known is None or one.record.revision >= known.record.revision:
-            kept[one.record.natural_id] = one
+        known = kept.get(candidate.record.natural_id)
+        if known is None or candidate.record.revision >= known.record.revision:
+            kept[candidate.record.natural_id] = candidate
     return sorted(
         (
-            one
-            for one in kept.values()
-            if one.record.ended_at != one.record.started_at and _overlaps(one.record, start, end)
+            candidate
+            for candidate in kept.values()
+            if candidate.record.ended_at != candidate.record.started_at and _overlaps(candidate.record, start, end)
         ),
-        key=lambda one: one.record.started_at,
+        key=lambda candidate: candidate.record.started_at,
     )
 
 
@@ -302,52 +302,54 @@ def _overlaps(record: Derived, start: int, end: int) -> bool:
     return since < end and until > start
 
 
-def gaps(states: Sequence[Published], start: int, end: int) -> list[tuple[int, int]]:
+def gaps(states: Sequence[PublishedRecord], start: int, end: int) -> list[tuple[int, int]]:
     """Stretches of [start, end) without a state record."""
-    found, at = [], start
-    for one in states:
-        since, until = span(one.record, end)
+    uncovered, at = [], start
+    for state in states:
+        since, until = span(state.record, end)
         if since > at:
-            found.append((at, min(since, end)))
+            uncovered.append((at, min(since, end)))
         at = max(at, until)
     if at < end:
-        found.append((at, end))
-    return found
+        uncovered.append((at, end))
+    return uncovered
 
 
-def window_segments(record: Derived, found: list[Segment], facts: Sequence[Told]) -> list[Segment]:
+def window_segments(record: Derived, pieces: list[TimeSegment], facts: Sequence[ToldFact]) -> list[TimeSegment]:
     """Of a product's window only the time in which its orders ran."""
     if isinstance(record, Kpi) and record.window == "product":
-        orders = {one.fact.id for one in facts if isinstance(one.fact, Order) and one.fact.product == record.product}
-        return [segment for segment in found if segment.order in orders]
-    return found
+        orders = {
+            told.fact.id for told in facts if isinstance(told.fact, Order) and told.fact.product == record.product
+        }
+        return [segment for segment in pieces if segment.order in orders]
+    return pieces
 
 
-def unaccounted(record: Derived, found: Iterable[Segment]) -> dict[str, int]:
+def unaccounted(record: Derived, pieces: Iterable[TimeSegment]) -> dict[str, int]:
     """Element → µs that the record has and the pieces have not."""
     if not isinstance(record, Oee | Kpi):
         return {}
-    here = element_us(found)
+    here = element_us(pieces)
     names = {**record.element_us, **here}
     return {name: us for name in names if (us := record.element_us.get(name, 0) - here.get(name, 0))}
 
 
 def cut(
     record: Derived,
-    window: Window,
+    window: AuditWindow,
     definition: Definition,
-    states: Sequence[Published],
-    stops: Sequence[Published],
-    facts: Sequence[Told],
-) -> list[Segment]:
+    states: Sequence[PublishedRecord],
+    stops: Sequence[PublishedRecord],
+    facts: Sequence[ToldFact],
+) -> list[TimeSegment]:
     """The pieces of a record's time."""
     unplanned = isinstance(record, Oee | Kpi) and record.element_us.get("unplanned", 0) > 0
-    found = segments(
+    pieces = segments(
         Elements(definition),
-        (one.record for one in states if isinstance(one.record, State)),
-        (one.record for one in stops if isinstance(one.record, Downtime)),
+        (published.record for published in states if isinstance(published.record, State)),
+        (published.record for published in stops if isinstance(published.record, Downtime)),
         plan(facts, unplanned, False),
         window.start,
         window.end,
     )
-    return window_segments(record, found, facts)
+    return window_segments(record, pieces, facts)

@@ -25,7 +25,7 @@ class Logs:
         """How many partitions a topic has; 0: there is no such topic."""
         if self._partitions is None:
             topics = self._consumer.list_topics(timeout=TIMEOUT_S).topics
-            self._partitions = {name: len(one.partitions) for name, one in topics.items()}
+            self._partitions = {name: len(metadata.partitions) for name, metadata in topics.items()}
         return self._partitions.get(topic, 0)
 
     @property
@@ -35,21 +35,21 @@ class Logs:
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
         """(first offset that retention has kept, end), as of the first question: later records are not looked at."""
-        found = self._bounds.get((topic, partition))
-        if found is None:
+        bounds = self._bounds.get((topic, partition))
+        if bounds is None:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), TIMEOUT_S)
-            found = self._bounds[topic, partition] = int(low), int(high)
-        return found
+            bounds = self._bounds[topic, partition] = int(low), int(high)
+        return bounds
 
     def offset_at(self, topic: str, partition: int, time_ms: int) -> int:
         """The first offset with a Kafka time of at least so much; the end where there is none."""
         low, high = self.bounds(topic, partition)
         if time_ms <= 0:
             return low
-        found = self._consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=TIMEOUT_S)[0]
-        if found.error is not None:
-            raise KafkaException(found.error)
-        return high if found.offset < 0 else min(max(low, int(found.offset)), high)
+        answer = self._consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=TIMEOUT_S)[0]
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+        return high if answer.offset < 0 else min(max(low, int(answer.offset)), high)
 
     def kept_since_ms(self, topic: str, partition: int) -> int | None:
         """Kafka's time of the first record kept."""

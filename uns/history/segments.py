@@ -12,17 +12,17 @@ from typing import Generic, TypeVar
 
 from processors.inputs.schedule import Schedule
 from processors.timeline import noise
-from processors.timeline.elements import Elements
+from processors.timeline.elements import PLAIN, Context, Elements
 from processors.timeline.timeline import NO_OFFSET, UNKNOWN, Interval
 from schemas.records import Derived, Downtime, State
-from topology.kpi.definition import Definition, Planned
-from uns.model.kpi import condition
+from topology.kpi.definition import Planned
+from uns.model.kpi import decided_by
 
 RecordT = TypeVar("RecordT", bound=Derived)
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TimeSegment:
     """[start, end) µs in which nothing changes."""
 
     start: int
@@ -46,7 +46,7 @@ class Segment:
 
 def segments(
     elements: Elements, states: Iterable[State], stops: Iterable[Downtime], plan: Schedule, start: int, end: int
-) -> list[Segment]:
+) -> list[TimeSegment]:
     """All of [start, end), in order, without a gap. `states` and `stops`: newest revisions of one machine.
 
     A noise floor looks around each instant by `elements.margin_us`: give states so far around.
@@ -57,16 +57,17 @@ def segments(
     begins = [interval.start for interval in believed]
     edges = {start, end, *(at for at in begins if start < at < end)}
     edges |= {*timeline.edges(start, end), *stopped.edges(start, end)}
-    found = []
+    pieces = []
     for since, until in pairwise(sorted(edges)):
         interval = believed[bisect_right(begins, since) - 1]
         stop = stopped.at(since)
         for piece in plan.slices(since, until):
-            element, because = decided(
-                elements.definition, interval.state, interval.mode, piece.order is not None, piece.status, stop
+            context = PLAIN if stop is None else _context(elements, stop)
+            decision = elements.definition.rule(
+                interval.state, interval.mode, piece.order is not None, piece.status, *context
             )
-            found.append(
-                Segment(
+            pieces.append(
+                TimeSegment(
                     piece.start,
                     piece.end,
                     interval.state,
@@ -74,13 +75,13 @@ def segments(
                     piece.status,
                     piece.order,
                     piece.shift,
-                    element,
-                    because,
+                    decision.element,
+                    decided_by(decision),
                     timeline.at(since),
                     stop,
                 )
             )
-    return found
+    return pieces
 
 
 def _intervals(timeline: "_Track[State]", start: int, end: int) -> Iterator[Interval]:
@@ -91,35 +92,16 @@ def _intervals(timeline: "_Track[State]", start: int, end: int) -> Iterator[Inte
         yield Interval(since, until, state, mode, NO_OFFSET, NO_OFFSET)
 
 
-def decided(
-    definition: Definition, state: str, mode: str, order: bool, planned: Planned, stop: Downtime | None
-) -> tuple[str, str]:
-    """(element, the rule that decided, in words)."""
-    micro = definition.options.micro_stop
-    if (
-        micro is not None
-        and stop is not None
-        and stop.kind == "micro_stop"
-        and not (micro.only_without_reason and stop.reason_code is not None)
-    ):
-        sign = "≤" if micro.inclusive else "<"
-        return micro.element, f"micro stop: {sign} {micro.below_s:g} s" + (
-            ", without reason" if micro.only_without_reason else ""
-        )
-    if not definition.plans and planned != "busy":
-        return ("PDOT" if planned == "break" else "unplanned"), f"planned: {planned}"
-    # What the state alone says is no reason that somebody gave.
-    reason = stop.category if stop is not None and stop.reason is not None else None
-    for rule in definition.time_model:
-        if rule.when.holds(state, mode, order, planned, reason):
-            return rule.element, condition(rule.when)
-    raise AssertionError("the last rule of a definition holds always")
+def _context(elements: Elements, stop: Downtime) -> Context:
+    """What the stop says of the time in it. What the state alone says is no reason that somebody gave."""
+    micro = stop.kind == "micro_stop" and elements.micro(stop.reason_code is not None)
+    return Context(stop.category if stop.reason is not None else None, micro)
 
 
-def element_us(found: Iterable[Segment]) -> dict[str, int]:
+def element_us(pieces: Iterable[TimeSegment]) -> dict[str, int]:
     """Element → µs; elements without time are left out."""
     sums: dict[str, int] = {}
-    for segment in found:
+    for segment in pieces:
         sums[segment.element] = sums.get(segment.element, 0) + segment.length_us
     return sums
 
@@ -142,8 +124,8 @@ class _Track(Generic[RecordT]):
         n = bisect_right(self._starts, instant) - 1
         if n < 0:
             return None
-        found = self._records[n]
-        return found if found.ended_at is None or instant < found.ended_at else None
+        record = self._records[n]
+        return record if record.ended_at is None or instant < record.ended_at else None
 
     def edges(self, start: int, end: int) -> Iterator[int]:
         for record in self._records:

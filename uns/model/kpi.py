@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from topology.document import Problem, read
-from topology.kpi.definition import Definition, KpiFormula, When, shipped
+from topology.kpi.definition import Decision, Definition, KpiFormula, MicroStop, When, shipped
 from topology.model.loader import PlantError, build_definition, load_definitions
 from topology.nearest import hint
 from uns.errors import UserError
@@ -131,6 +131,19 @@ def condition(when: When) -> str:
         if value is not None
     ]
     return "; ".join(parts) or "else"
+
+
+def decided_by(decision: Decision) -> str:
+    """What decided that time counts as an element, in words."""
+    match decision.by:
+        case MicroStop() as micro:
+            sign = "≤" if micro.inclusive else "<"
+            which = ", without reason" if micro.only_without_reason else ""
+            return f"micro stop: {sign} {micro.below_s:g} s{which}"
+        case When() as when:
+            return condition(when)
+        case planned:
+            return f"planned: {planned}"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -67,15 +67,15 @@ def answer(
     given = question.window if question.by not in (By.PRODUCT, By.SHIFT) else None
     kinds = usual if given is None else [given]
     told = kpis(settings, codec, question.wanted, kinds, question.start, question.end)
-    window, found = of_window(closed(told, question.start, question.end), kinds)
+    window, windows = of_window(closed(told, question.start, question.end), kinds)
     level = {By.LINE: Level.LINE, By.CELL: Level.CELL}.get(question.by, question.level)
-    found = at_level(found, level, Level.SITE if question.by is By.SITE else Level.ENTERPRISE)
-    label, found = of_definition(found, preferred, question.definition, str(question.wanted))
-    one = measure(look_up(definitions, label), question.kpi, more=more)
-    fitting(found, one.definition)
-    samples = grouped(found, question.by)
-    name = f"{len({record.path for record in found})} × {_level(found[0].path)}"
-    return Answer(question, one, window, name, compare(samples, one), tuple(_notes(samples, question.by)))
+    windows = at_level(windows, level, Level.SITE if question.by is By.SITE else Level.ENTERPRISE)
+    label, windows = of_definition(windows, preferred, question.definition, str(question.wanted))
+    measured = measure(look_up(definitions, label), question.kpi, more=more)
+    fitting(windows, measured.definition)
+    samples = grouped(windows, question.by)
+    name = f"{len({record.path for record in windows})} × {_level(windows[0].path)}"
+    return Answer(question, measured, window, name, compare(samples, measured), tuple(_notes(samples, question.by)))
 
 
 def _of_suppliers(
@@ -86,8 +86,8 @@ def _of_suppliers(
     preferred: str | None,
     more: Mapping[str, KpiFormula],
 ) -> Answer:
-    one = measure(look_up(definitions, question.definition or preferred or "iso22400@2"), question.kpi, more=more)
-    refuse_time(one)
+    measured = measure(look_up(definitions, question.definition or preferred or "iso22400@2"), question.kpi, more=more)
+    refuse_time(measured)
     told = lots(settings, codec, question.wanted, question.start, question.end)
     made = productions(settings, codec, question.wanted, question.start, question.end)
     joined = by_supplier(made, told, question.material)
@@ -99,7 +99,7 @@ def _of_suppliers(
     paths = {record.path for record in made}
     if len(paths) > 1:
         notes.append(f"a piece counts at each of {len(paths)} machines that it passes; narrow FILTER for one of them")
-    return Answer(question, one, "lot", f"{len(paths)} × cell", compare(joined.samples, one), tuple(notes))
+    return Answer(question, measured, "lot", f"{len(paths)} × cell", compare(joined.samples, measured), tuple(notes))
 
 
 def _level(path: str) -> str:
@@ -113,29 +113,29 @@ def _notes(samples: Samples, by: By) -> Iterator[str]:
         yield "every shift has a name of its own: ids that end or begin with a date (2026-11-23-early) are grouped by the rest"
 
 
-def document(one: Answer) -> dict[str, Any]:
+def document(answer: Answer) -> dict[str, Any]:
     """All of it, values in the KPI's unit; points are hundredths of a ratio."""
     return {
-        "kpi": one.question.kpi,
-        "by": str(one.question.by),
-        "filter": str(one.question.wanted),
-        "from": iso(one.question.start),
-        "to": iso(one.question.end),
-        "window": one.window,
-        "level": one.level,
-        "definition": one.measure.label,
-        "formula": one.measure.formula.formula,
-        "unit": one.measure.formula.unit,
-        "trend": one.measure.formula.trend,
-        "groups": [_group(group) for group in one.result.groups],
-        "differences": [_difference(pair, one.measure) for pair in one.result.differences],
+        "kpi": answer.question.kpi,
+        "by": str(answer.question.by),
+        "filter": str(answer.question.wanted),
+        "from": iso(answer.question.start),
+        "to": iso(answer.question.end),
+        "window": answer.window,
+        "level": answer.level,
+        "definition": answer.measure.label,
+        "formula": answer.measure.formula.formula,
+        "unit": answer.measure.formula.unit,
+        "trend": answer.measure.formula.trend,
+        "groups": [_group(group) for group in answer.result.groups],
+        "differences": [_difference(pair, answer.measure) for pair in answer.result.differences],
         "method": METHOD,
-        "notes": list(one.notes),
+        "notes": list(answer.notes),
     }
 
 
-def _interval(found: Estimate) -> dict[str, Any]:
-    return {"value": found.value, "low": found.low, "high": found.high, "standard_error": found.error}
+def _interval(estimate: Estimate) -> dict[str, Any]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high, "standard_error": estimate.error}
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -170,11 +170,11 @@ def _difference(pair: Difference, measure: Measure) -> dict[str, Any]:
     }
 
 
-def page(one: Answer) -> str:
+def page(answer: Answer) -> str:
     """The answer to read."""
-    question, unit, scale = one.question, one.measure.shown_unit, one.measure.scale
+    question, unit, scale = answer.question, answer.measure.shown_unit, answer.measure.scale
     span = f"{iso(question.start)[:16]} … {iso(question.end)[:16]} UTC"
-    head = f"{question.kpi} by {question.by}, {question.wanted}, {span}: {one.window} windows of {one.level}, {one.measure.label}"
+    head = f"{question.kpi} by {question.by}, {question.wanted}, {span}: {answer.window} windows of {answer.level}, {answer.measure.label}"
     rows = [(str(question.by), "windows", "planned h", "pieces", f"{question.kpi} {unit}", "95 % interval", "Wilson")]
     rows += [
         (
@@ -186,23 +186,23 @@ def page(one: Answer) -> str:
             between(group.value.low, group.value.high, scale),
             between(*group.pieces_interval, scale) if group.pieces_interval else "–",
         )
-        for group in one.result.groups
+        for group in answer.result.groups
     ]
     lines = [head, "", *table(rows), ""]
     lines += [
         f"{group.name}: {', '.join(group.missing)} not known in every window, so there is no value"
-        for group in one.result.groups
+        for group in answer.result.groups
         if group.missing
     ]
-    lines += _sentences(one)
-    return "\n".join([*lines, *(f"Note: {note}" for note in one.notes), "", f"Method: {METHOD}."])
+    lines += _sentences(answer)
+    return "\n".join([*lines, *(f"Note: {note}" for note in answer.notes), "", f"Method: {METHOD}."])
 
 
-def _sentences(one: Answer) -> Iterator[str]:
+def _sentences(answer: Answer) -> Iterator[str]:
     """All differences; of many only those that are more than noise, and how many others there are."""
-    told = sorted(one.result.differences, key=lambda pair: (pair.verdict != MORE, pair.p_adjusted or 0.0))
+    told = sorted(answer.result.differences, key=lambda pair: (pair.verdict != MORE, pair.p_adjusted or 0.0))
     shown = told if len(told) <= SHOWN else [pair for pair in told if pair.verdict == MORE][:SHOWN]
-    yield from (_sentence(pair, one.measure) for pair in shown)
+    yield from (_sentence(pair, answer.measure) for pair in shown)
     if left := Counter(pair.verdict for pair in told[len(shown) :]):
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(left.items()))
         yield f"other pairs: {counts}; --json has all"

@@ -33,7 +33,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Found:
+class ExaminedPilot:
     """A report and what it was made from."""
 
     name: str
@@ -47,7 +47,9 @@ class Found:
     now: int
 
 
-def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int, day: int | None = None) -> Found:
+def examine(
+    settings: Settings, codec: Codec, name: str, known: Known, now: int, day: int | None = None
+) -> ExaminedPilot:
     """Reads what the pilot needs and reports as of `now`, or of the end of the day that holds `day` (µs UTC).
 
     Raises `Incomparable`, and as `reading.kpis` does. `known` has a plant that has the pilot.
@@ -70,29 +72,31 @@ def examine(settings: Settings, codec: Codec, name: str, known: Known, now: int,
     windows = at_level(windows, None if pilot.level is None else Level[pilot.level.upper()])
     label, windows = of_definition(windows, known.preferred, pilot.definition, f"pilot {name}, {wanted}")
     level = windows[0].path.count("/") + 1
-    same = [one for one in told if one.definition == label and one.path.count("/") + 1 == level]
+    same = [kpi for kpi in told if kpi.definition == label and kpi.path.count("/") + 1 == level]
     measures = {target.measure for target in pilot.targets}
     changed = _changeovers(settings, codec, wanted, start, until) if "changeover" in measures else []
     ended = _orders(settings, codec, wanted, start, until, same) if "schedule_adherence" in measures else []
 
     def period(begin: int, stop: int) -> Period:
         return Period(
-            [one for one in windows if begin <= one.started_at < stop],
-            [one for one in same if one.window == "product" and begin <= one.started_at < stop],
-            [one for one in changed if begin <= one.ended_at < stop],
-            [one for one in ended if begin <= one.ended_at < stop],
+            [kpi for kpi in windows if begin <= kpi.started_at < stop],
+            [kpi for kpi in same if kpi.window == "product" and begin <= kpi.started_at < stop],
+            [changeover for changeover in changed if begin <= changeover.ended_at < stop],
+            [order for order in ended if begin <= order.ended_at < stop],
         )
 
     definition = known.definitions.get(label)
     if definition is None:
         raise LookupError(f"KPI definition {label!r} is not known here; `uns kpi list` shows those that are")
     fitting(same, definition)
-    found = report(pilot.targets, period(start, end), period(pilot.begin, until), definition, known.more)
-    warnings = (*found.warnings, *_forgotten(known.plant.retention.derived_h, start, now))
-    found = Report(found.outcomes, warnings)
-    paths = len({one.path for one in windows})
-    inputs = _inputs([one for one in windows if one.started_at >= pilot.begin] or windows)
-    return Found(name, pilot, found, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now)
+    reported = report(pilot.targets, period(start, end), period(pilot.begin, until), definition, known.more)
+    warnings = (*reported.warnings, *_forgotten(known.plant.retention.derived_h, start, now))
+    reported = Report(reported.outcomes, warnings)
+    paths = len({kpi.path for kpi in windows})
+    inputs = _inputs([kpi for kpi in windows if kpi.started_at >= pilot.begin] or windows)
+    return ExaminedPilot(
+        name, pilot, reported, label, f"{paths} × {Level(level).name.lower()}", until, span, inputs, now
+    )
 
 
 def _forgotten(kept_h: float | None, start: int, now: int) -> Iterator[str]:
@@ -105,9 +109,9 @@ def _forgotten(kept_h: float | None, start: int, now: int) -> Iterator[str]:
 
 def _changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Changeover]:
     return [
-        Changeover(one.ended_at, one.ended_at - one.started_at)
-        for one in newest(changeovers(settings, codec, wanted, start, end))
-        if one.ended_at is not None and one.status != "provisional"
+        Changeover(record.ended_at, record.ended_at - record.started_at)
+        for record in newest(changeovers(settings, codec, wanted, start, end))
+        if record.ended_at is not None and record.status != "provisional"
     ]
 
 
@@ -119,7 +123,7 @@ def _orders(
     good: dict[str, int] = {}
     for window in windows:
         if window.window == "order" and window.order is not None:
-            good[window.order] = good.get(window.order, 0) + sum(one.good for one in window.pieces)
+            good[window.order] = good.get(window.order, 0) + sum(pieces.good for pieces in window.pieces)
     return [
         EndedOrder(order.id, order.ended_at, order.planned_quantity, good[order.id])
         for order in facts.values()
@@ -128,133 +132,136 @@ def _orders(
 
 
 def _inputs(windows: Sequence[Kpi]) -> Inputs:
-    last = max(windows, key=lambda one: (one.started_at, one.path)).inputs
-    same = [one.inputs for one in windows if (one.inputs.topic, one.inputs.partition) == (last.topic, last.partition)]
-    first = min(one.first_offset for one in same)
-    return Inputs(last.topic, last.partition, first, max(one.last_offset for one in same))
+    last = max(windows, key=lambda kpi: (kpi.started_at, kpi.path)).inputs
+    place = last.topic, last.partition
+    same = [kpi.inputs for kpi in windows if (kpi.inputs.topic, kpi.inputs.partition) == place]
+    first = min(inputs.first_offset for inputs in same)
+    return Inputs(*place, first, max(inputs.last_offset for inputs in same))
 
 
-def record(found: Found, revision: int = 0) -> PilotRecord:
+def record(examined: ExaminedPilot, revision: int = 0) -> PilotRecord:
     """The report as a derived record: its id says the pilot and the day."""
-    path, (begin, end) = str(found.pilot.path), found.day
-    status = "provisional" if found.now < end else "corrected" if revision else "final"
+    path, (begin, end) = str(examined.pilot.path), examined.day
+    status = "provisional" if examined.now < end else "corrected" if revision else "final"
     return PilotRecord(
-        id=revised(natural_id(path, f"pilot-{found.name}", begin, found.definition), revision),
+        id=revised(natural_id(path, f"pilot-{examined.name}", begin, examined.definition), revision),
         path=path,
         started_at=begin,
         ended_at=end,
-        definition=found.definition,
+        definition=examined.definition,
         status=status,
         revision=revision,
-        inputs=found.inputs,
-        name=found.name,
-        filter=found.pilot.filter,
-        baseline_from=found.pilot.before[0],
-        baseline_to=found.pilot.before[1],
-        since=found.pilot.begin,
-        until=found.until,
-        targets=tuple(_target(one) for one in found.report.outcomes),
-        warnings=found.report.warnings,
+        inputs=examined.inputs,
+        name=examined.name,
+        filter=examined.pilot.filter,
+        baseline_from=examined.pilot.before[0],
+        baseline_to=examined.pilot.before[1],
+        since=examined.pilot.begin,
+        until=examined.until,
+        targets=tuple(_target(outcome) for outcome in examined.report.outcomes),
+        warnings=examined.report.warnings,
     )
 
 
-def _target(one: Outcome) -> PilotTarget:
+def _target(outcome: Outcome) -> PilotTarget:
     return PilotTarget(
-        name=one.name,
-        unit=one.unit,
-        better=one.better,
-        baseline=_estimate(one.baseline),
-        since=_estimate(one.since),
-        change=_estimate(one.change),
-        relative=_estimate(one.relative),
-        target=one.target,
-        target_change=one.target_change,
-        verdict=one.verdict,
-        mix_baseline=None if one.mix is None else one.mix.baseline,
-        mix_since=None if one.mix is None else _estimate(one.mix.since),
+        name=outcome.name,
+        unit=outcome.unit,
+        better=outcome.better,
+        baseline=_estimate(outcome.baseline),
+        since=_estimate(outcome.since),
+        change=_estimate(outcome.change),
+        relative=_estimate(outcome.relative),
+        target=outcome.target,
+        target_change=outcome.target_change,
+        verdict=outcome.verdict,
+        mix_baseline=None if outcome.mix is None else outcome.mix.baseline,
+        mix_since=None if outcome.mix is None else _estimate(outcome.mix.since),
     )
 
 
-def _estimate(one: Estimate) -> PilotEstimate:
-    return PilotEstimate(value=one.value, low=one.low, high=one.high, windows=one.windows)
+def _estimate(estimate: Estimate) -> PilotEstimate:
+    return PilotEstimate(value=estimate.value, low=estimate.low, high=estimate.high, windows=estimate.windows)
 
 
-def publish(settings: Settings, codec: Codec, found: Found) -> PilotRecord | None:
+def publish(settings: Settings, codec: Codec, examined: ExaminedPilot) -> PilotRecord | None:
     """Writes the report where it says something new: other numbers or words, or the day is over. None: it is there already.
 
     Raises `NotPublished`, and as `reading.kpis` does.
     """
-    draft = record(found)
+    draft = record(examined)
     there = [
-        one for one in pilots(settings, codec, found.pilot.path, found.day[0]) if one.natural_id == draft.natural_id
+        published
+        for published in pilots(settings, codec, examined.pilot.path, examined.day[0])
+        if published.natural_id == draft.natural_id
     ]
     if there:
-        last = max(there, key=lambda one: one.revision)
-        draft = record(found, last.revision + 1)
+        last = max(there, key=lambda published: published.revision)
+        draft = record(examined, last.revision + 1)
         if _content(draft) == _content(last) and (draft.status == "provisional") == (last.status == "provisional"):
             return None
     publish_derived(settings, codec, draft)
     return draft
 
 
-def _content(one: PilotRecord) -> PilotRecord:
+def _content(draft: PilotRecord) -> PilotRecord:
     """What makes a revision: not its number, nor until when nothing changed."""
-    return msgspec.structs.replace(one, id="", revision=0, status="", until=0)
+    return msgspec.structs.replace(draft, id="", revision=0, status="", until=0)
 
 
-def document(found: Found) -> dict[str, Any]:
+def document(examined: ExaminedPilot) -> dict[str, Any]:
     """The record, with what it was measured by."""
-    return {**to_plain(record(found)), "window": found.pilot.window, "level": found.level, "method": METHOD}
+    return {**to_plain(record(examined)), "window": examined.pilot.window, "level": examined.level, "method": METHOD}
 
 
-def page(found: Found) -> str:
+def page(examined: ExaminedPilot) -> str:
     """The report to read."""
-    pilot = found.pilot
+    pilot = examined.pilot
     (start, end), zone = pilot.before, ZoneInfo(pilot.zone)
-    head = f"pilot {found.name}: {pilot.filter}, {pilot.window} windows of {found.level}, {found.definition}"
-    times = [moment(at).astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (start, end, pilot.begin, found.until)]
+    head = f"pilot {examined.name}: {pilot.filter}, {pilot.window} windows of {examined.level}, {examined.definition}"
+    times = [moment(at).astimezone(zone).strftime("%Y-%m-%d %H:%M") for at in (start, end, pilot.begin, examined.until)]
     before, to, since, until = (text.removesuffix(" 00:00") for text in times)
     spans = f"baseline {before} … {to}, since {since} … {until} ({pilot.zone})"
     rows: list[tuple[str, ...]] = [("target", "unit", "baseline", "n", "since", "n", "change", "to reach", "verdict")]
-    rows += [_row(target, one) for target, one in zip(pilot.targets, found.report.outcomes, strict=True)]
+    rows += [_row(target, outcome) for target, outcome in zip(pilot.targets, examined.report.outcomes, strict=True)]
     lines = [head, spans, "", *table(rows), ""]
     lines += [
-        f"{one.name} with the baseline's product mix: {number(one.mix.baseline, _scale(one))} → "
-        f"{_interval(one.mix.since, _scale(one))} {_unit(one)}, {one.mix.covered:.0%} of its pieces are of products made since"
-        for one in found.report.outcomes
-        if one.mix is not None
+        f"{outcome.name} with the baseline's product mix: {number(outcome.mix.baseline, _scale(outcome))} → "
+        f"{_interval(outcome.mix.since, _scale(outcome))} {_unit(outcome)}, {outcome.mix.covered:.0%} of its pieces are of products made since"
+        for outcome in examined.report.outcomes
+        if outcome.mix is not None
     ]
-    return "\n".join([*lines, *(f"Warning: {words}" for words in found.report.warnings), "", f"Method: {METHOD}."])
+    return "\n".join([*lines, *(f"Warning: {words}" for words in examined.report.warnings), "", f"Method: {METHOD}."])
 
 
-def _row(target: Target, one: Outcome) -> tuple[str, ...]:
-    scale = _scale(one)
-    sign = "≥" if one.better == "higher" else "≤"
+def _row(target: Target, outcome: Outcome) -> tuple[str, ...]:
+    scale = _scale(outcome)
+    sign = "≥" if outcome.better == "higher" else "≤"
     if target.change is None:  # in points where it is a ratio
-        change, goal = _interval(one.change, scale, signed=True), f"{sign} {number(target.value, scale)}"
+        change, goal = _interval(outcome.change, scale, signed=True), f"{sign} {number(target.value, scale)}"
     else:
-        change, goal = _interval(one.relative, 100, signed=True, unit=" %"), f"{sign} {100 * target.change:+.3g} %"
-    before, since = one.baseline, one.since
+        change, goal = _interval(outcome.relative, 100, signed=True, unit=" %"), f"{sign} {100 * target.change:+.3g} %"
+    before, since = outcome.baseline, outcome.since
     return (
-        one.name,
-        _unit(one),
+        outcome.name,
+        _unit(outcome),
         _interval(before, scale),
         str(before.windows),
         _interval(since, scale),
         str(since.windows),
         change,
         goal,
-        one.verdict,
+        outcome.verdict,
     )
 
 
-def _interval(one: Estimate, scale: float, signed: bool = False, unit: str = "") -> str:
-    return f"{number(one.value, scale, signed)}{unit} ({between(one.low, one.high, scale, signed)})"
+def _interval(estimate: Estimate, scale: float, signed: bool = False, unit: str = "") -> str:
+    return f"{number(estimate.value, scale, signed)}{unit} ({between(estimate.low, estimate.high, scale, signed)})"
 
 
-def _scale(one: Outcome) -> float:
-    return 100.0 if one.unit == "1" else 1.0
+def _scale(outcome: Outcome) -> float:
+    return 100.0 if outcome.unit == "1" else 1.0
 
 
-def _unit(one: Outcome) -> str:
-    return "%" if one.unit == "1" else one.unit
+def _unit(outcome: Outcome) -> str:
+    return "%" if outcome.unit == "1" else outcome.unit

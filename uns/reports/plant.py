@@ -33,12 +33,14 @@ class Known:
 
 def known_to(folder: Path, given: bool) -> Known:
     """A folder that nobody named may be missing: then only shipped definitions are known. Raises `UserError`."""
-    definitions = {label: one.definition for label, one in known(folder, environment()).items()}
+    definitions = {label: entry.definition for label, entry in known(folder, environment()).items()}
     if not given and not folder.exists():
         return Known(definitions)
     plant = load_plant(folder)
     sites = [site.kpis for site in plant.namespace.sites.values()]
-    more = {name: one for kpis in sites for name, one in kpis.items()}
+    more = {name: formula for kpis in sites for name, formula in kpis.items()}
     # One name for two things at two sites is no KPI that could be compared.
-    same = {name: one for name, one in more.items() if all(kpis.get(name, one) == one for kpis in sites)}
+    same = {
+        name: formula for name, formula in more.items() if all(kpis.get(name, formula) == formula for kpis in sites)
+    }
     return Known(definitions, plant, same)

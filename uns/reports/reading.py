@@ -25,23 +25,23 @@ def kpis(settings: Settings, codec: Codec, wanted: Filter, windows: Collection[s
         kind, started_at = parse(id_)
         return start <= started_at < end and kind.removeprefix("kpi.").partition(".")[0] in windows
 
-    found = _newest(settings, codec, wanted, MessageClass.KPI, Kpi, start, near)
-    return [one for one in found if one.window in windows and _within(one, start, end)]
+    records = _newest(settings, codec, wanted, MessageClass.KPI, Kpi, start, near)
+    return [record for record in records if record.window in windows and _within(record, start, end)]
 
 
 def productions(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Production]:
     """Every `Production` that lies in [start, end). Raises as `kpis` does."""
-    found = _newest(settings, codec, wanted, MessageClass.PRODUCTION, Production, start)
-    return [one for one in found if _within(one, start, end)]
+    records = _newest(settings, codec, wanted, MessageClass.PRODUCTION, Production, start)
+    return [record for record in records if _within(record, start, end)]
 
 
 def changeovers(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Derived]:
     """Every record of the class changeover that lies in [start, end); none where nobody writes any."""
     try:
-        found = _newest(settings, codec, wanted, MessageClass.CHANGEOVER, Derived, start)
+        records = _newest(settings, codec, wanted, MessageClass.CHANGEOVER, Derived, start)
     except NothingMatches:
         return []
-    return [one for one in found if _within(one, start, end)]
+    return [record for record in records if _within(record, start, end)]
 
 
 def pilots(settings: Settings, codec: Codec, place: Path, start: int) -> list[Pilot]:
@@ -54,14 +54,20 @@ def pilots(settings: Settings, codec: Codec, place: Path, start: int) -> list[Pi
 
 def lots(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[tuple[str, Lot]]:
     """(path told at, lot) in log order, of the machines and of their lines. Raises as `kpis` does."""
-    found = _facts(settings, codec, wanted, "Lot", start)
-    return [(str(one.path), one.record) for one in found if isinstance(one.record, Lot) and one.record.started_at < end]
+    messages = _facts(settings, codec, wanted, "Lot", start)
+    return [
+        (str(message.path), message.record)
+        for message in messages
+        if isinstance(message.record, Lot) and message.record.started_at < end
+    ]
 
 
 def orders(settings: Settings, codec: Codec, wanted: Filter, start: int, end: int) -> list[Order]:
     """Every `Order` in log order, of the machines and of their lines. Raises as `kpis` does."""
-    found = _facts(settings, codec, wanted, "Order", start)
-    return [one.record for one in found if isinstance(one.record, Order) and one.record.started_at < end]
+    messages = _facts(settings, codec, wanted, "Order", start)
+    return [
+        message.record for message in messages if isinstance(message.record, Order) and message.record.started_at < end
+    ]
 
 
 def _newest(
@@ -77,15 +83,15 @@ def _newest(
     kept: dict[str, tuple[int, bytes]] = {}
     loose: list[DerivedT] = []
     with _subscription(settings, codec, [wanted], message_class, _names(kind), start, decode=False) as messages:
-        for one in messages:
-            natural, _, revision = (one.id or "").rpartition(":")
-            if one.value is None:
+        for message in messages:
+            natural, _, revision = (message.id or "").rpartition(":")
+            if message.value is None:
                 continue
             try:
                 if near(natural) and int(revision) >= kept.get(natural, (-1, b""))[0]:
-                    kept[natural] = int(revision), one.value
+                    kept[natural] = int(revision), message.value
             except ValueError:  # somebody else's header: the record itself says who it is
-                loose += _decoded(codec, kind, [one.value])
+                loose += _decoded(codec, kind, [message.value])
     return newest([*_decoded(codec, kind, (value for _, value in kept.values())), *loose])
 
 

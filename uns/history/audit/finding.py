@@ -8,8 +8,9 @@ from schemas.records import Derived
 from schemas.text import iso
 from topology.namespace.path import Path
 from topology.namespace.topics import partition, topic
-from uns.history.audit.subject import Subject, audited, is_of, nearest, subject
-from uns.history.evidence import FOREVER, Published
+from topology.nearest import hint
+from uns.history.audit.subject import Subject, audited, is_of, subject
+from uns.history.evidence import FOREVER, PublishedRecord
 from uns.history.logs import Logs
 from uns.history.segments import span
 from uns.kafka.log import LogRecord
@@ -30,11 +31,13 @@ def where(logs: Logs, path: Path, kind: str) -> tuple[str, int]:
     name = topic(path, audited(kind))
     count = logs.partitions(name)
     if not count:
-        raise NotFound(f"there is no topic {name}; {nearest(name, (t for t in logs.topics if t.startswith('uns.')))}")
+        raise NotFound(
+            f"there is no topic {name}; {hint(name, sorted(t for t in logs.topics if t.startswith('uns.')))}"
+        )
     return name, partition(path, count)
 
 
-def published(codec: Codec, source: LogRecord) -> Published | None:
+def published(codec: Codec, source: LogRecord) -> PublishedRecord | None:
     """A derived record as it lies there; None for anything else."""
     try:
         record = codec.decode(source.value)
@@ -44,39 +47,39 @@ def published(codec: Codec, source: LogRecord) -> Published | None:
         return None
     told = next((value for name, value in source.headers if name == CAUSE), None)
     cause = int(told) if told is not None and told.isdigit() else None
-    return Published(
+    return PublishedRecord(
         record, source.topic, source.partition, source.offset, source.timestamp, cause, source.value or b""
     )
 
 
-def revisions_of(logs: Logs, codec: Codec, wanted: Subject) -> list[Published]:
+def revisions_of(logs: Logs, codec: Codec, wanted: Subject) -> list[PublishedRecord]:
     """Every revision published, in log order. Raises `NotFound`."""
     name, number = where(logs, wanted.path, wanted.kind)
     low, _ = logs.bounds(name, number)
     begin = logs.offset_at(name, number, wanted.started_at // 1000 - AHEAD_MS)
-    found = list(_of(logs, codec, name, number, wanted, begin, None))
-    if begin > low and not any(one.record.revision == 0 for one in found):
-        found = [*_of(logs, codec, name, number, wanted, low, begin), *found]  # Kafka's clock is not the plant's
-    if not found:
+    records = list(_of(logs, codec, name, number, wanted, begin, None))
+    if begin > low and not any(revision.record.revision == 0 for revision in records):
+        records = [*_of(logs, codec, name, number, wanted, low, begin), *records]  # Kafka's clock is not the plant's
+    if not records:
         raise NotFound(_why(logs, name, number, wanted))
-    there = sorted({one.record.revision for one in found})
+    there = sorted({revision.record.revision for revision in records})
     if wanted.revision is not None and wanted.revision not in there:
         gone = _retention(logs, name, number) if there[0] > 0 and low > 0 else ""
         raise NotFound(
             f"{wanted.natural} has no revision {wanted.revision}; there are {', '.join(map(str, there))}{gone}"
         )
-    return found
+    return records
 
 
 def _of(
     logs: Logs, codec: Codec, name: str, number: int, wanted: Subject, start: int, end: int | None
-) -> Iterator[Published]:
+) -> Iterator[PublishedRecord]:
     marks = f"{wanted.natural}:".encode()  # in the bytes as it is: most records need not be decoded
     for source in logs.read(name, number, start, end):
         if source.value is not None and marks in source.value:
-            one = published(codec, source)
-            if one is not None and one.record.natural_id == wanted.natural:
-                yield one
+            revision = published(codec, source)
+            if revision is not None and revision.record.natural_id == wanted.natural:
+                yield revision
 
 
 def _why(logs: Logs, name: str, number: int, wanted: Subject) -> str:
@@ -96,7 +99,7 @@ def _why(logs: Logs, name: str, number: int, wanted: Subject) -> str:
     words = f"{wanted.natural} was never published to {name}[{number}], as far as it is kept"
     words += _retention(logs, name, number)
     if path not in keys:
-        return f"{words}; nothing of {path} is there: {nearest(path, keys)}"
+        return f"{words}; nothing of {path} is there: {hint(path, sorted(keys))}"
     same = [natural for natural in near if parse(natural)[0] == wanted.kind] or list(near)
     closest = sorted(same, key=lambda natural: (abs(near[natural] - wanted.started_at), natural))[:LISTED]
     return f"{words}; nearest: {', '.join(closest)}" if closest else words
@@ -116,10 +119,10 @@ def at(logs: Logs, codec: Codec, path: Path, kind: str, moment: int) -> Subject:
     name, number = where(logs, path, kind)
     low, _ = logs.bounds(name, number)
     begin = logs.offset_at(name, number, moment // 1000 - 2 * DAY_MS)
-    found = _holding(logs, codec, name, number, path, kind, moment, begin, None)
-    if not found and begin > low:
-        found = _holding(logs, codec, name, number, path, kind, moment, low, begin)
-    exact = [natural for natural, start in found.items() if start == moment] or list(found)
+    holding = _holding(logs, codec, name, number, path, kind, moment, begin, None)
+    if not holding and begin > low:
+        holding = _holding(logs, codec, name, number, path, kind, moment, low, begin)
+    exact = [natural for natural, start in holding.items() if start == moment] or list(holding)
     if len(exact) == 1:
         return subject(exact[0])
     if exact:
@@ -138,12 +141,12 @@ def _holding(
     """Natural id → begin, of the records there that hold the moment, by their newest revision."""
     key, newest = str(path).encode(), dict[str, Derived]()
     for source in logs.read(name, number, start, end):
-        if source.key == key and (one := published(codec, source)) is not None:
-            newest[one.record.natural_id] = one.record
-    found = {}
+        if source.key == key and (told := published(codec, source)) is not None:
+            newest[told.record.natural_id] = told.record
+    holding = {}
     for natural, record in newest.items():
         own, started_at = parse(natural)
         since, until = span(record, FOREVER)
         if is_of(own, kind) and (since <= moment < until or since == moment):
-            found[natural] = started_at
-    return found
+            holding[natural] = started_at
+    return holding

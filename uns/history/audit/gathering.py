@@ -16,15 +16,15 @@ from topology.namespace.path import Level, Path
 from topology.namespace.topics import partition, topic
 from uns.history.audit.arithmetic import worked
 from uns.history.audit.finding import AHEAD_MS, DAY_MS, NotFound, published, revisions_of
-from uns.history.audit.found import Audit, Part
+from uns.history.audit.result import Audit, RollupPart
 from uns.history.audit.subject import Subject, subject
 from uns.history.audit.trail import Progress, Trail
 from uns.history.evidence import (
-    Inputs,
-    Published,
+    AuditWindow,
+    Evidence,
+    PublishedRecord,
     Revision,
-    Told,
-    Window,
+    ToldFact,
     attribute,
     causes,
     cut,
@@ -37,7 +37,7 @@ from uns.history.evidence import (
     unaccounted,
 )
 from uns.history.logs import Logs
-from uns.history.segments import Segment
+from uns.history.segments import TimeSegment
 from uns.model.kpi import KnownDefinition
 
 SLACK_MS = 60_000
@@ -58,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Model:
+class PlantRules:
     """What the plant model says of definitions."""
 
     definitions: Mapping[str, KnownDefinition]
@@ -77,7 +77,7 @@ class Model:
 class Auditor:
     """Audits over one cluster. Raises `NotFound`, and what Kafka and the registry's client raise."""
 
-    def __init__(self, logs: Logs, codec: Codec, model: Model, asked: Asked, progress: Progress) -> None:
+    def __init__(self, logs: Logs, codec: Codec, model: PlantRules, asked: Asked, progress: Progress) -> None:
         self._logs = logs
         self._codec = codec
         self._model = model
@@ -85,10 +85,10 @@ class Auditor:
         self._progress = progress
 
     def audit(self, wanted: Subject) -> Audit:
-        found = revisions(revisions_of(self._logs, self._codec, wanted))
+        chain = revisions(revisions_of(self._logs, self._codec, wanted))
         known = self._model.definitions.get(wanted.definition)
         start = wanted.started_at
-        made = Audit(wanted, found, known, [], _bare(wanted.path, start, start))
+        made = Audit(wanted, chain, known, [], _bare(wanted.path, start, start))
         record = made.record
         end = self._end(made)
         made.window = _bare(wanted.path, start, end)
@@ -118,11 +118,11 @@ class Auditor:
             return None
         kind = wanted.kind.replace(MessageClass.OEE, MessageClass.KPI, 1)
         try:
-            found = revisions_of(self._logs, self._codec, replace(wanted, kind=kind, revision=None))
+            twins = revisions_of(self._logs, self._codec, replace(wanted, kind=kind, revision=None))
         except NotFound:
             return None
-        for one in reversed(found):
-            twin = one.record
+        for revision in reversed(twins):
+            twin = revision.record
             if (
                 isinstance(twin, Kpi)
                 and twin.element_us == record.element_us
@@ -135,7 +135,7 @@ class Auditor:
 
     # --- roll-ups
 
-    def _part(self, made: Audit, path: str) -> Part:
+    def _part(self, made: Audit, path: str) -> RollupPart:
         """The part's own record of the same window, by the window's name: a day begins elsewhere in another time zone."""
         whole = made.record
         assert isinstance(whole, Kpi)
@@ -143,12 +143,14 @@ class Auditor:
         natural = self._alike(place, whole, made.window)
         if natural is None:
             window = f"{whole.window} {whole.window_name or ''}".strip()
-            return Part(path, [], f"no {window} under {whole.definition} that meets this one, as far as it is kept")
+            return RollupPart(
+                path, [], f"no {window} under {whole.definition} that meets this one, as far as it is kept"
+            )
         wanted = subject(natural)
-        found = revisions(revisions_of(self._logs, self._codec, wanted))
-        return Part(path, found, audit=self.audit(wanted) if self._asked.deep else None)
+        chain = revisions(revisions_of(self._logs, self._codec, wanted))
+        return RollupPart(path, chain, audit=self.audit(wanted) if self._asked.deep else None)
 
-    def _alike(self, path: Path, whole: Kpi, window: Window) -> str | None:
+    def _alike(self, path: Path, whole: Kpi, window: AuditWindow) -> str | None:
         """Natural id of the record of a path that shares most time with the whole's window, of the same name."""
         name = topic(path, MessageClass.KPI)
         if not (count := self._logs.partitions(name)):
@@ -157,8 +159,8 @@ class Auditor:
         begin = self._logs.offset_at(name, number, whole.started_at // 1000 - 2 * DAY_MS)
         shared: dict[str, int] = {}
         for source in self._logs.read(name, number, begin):
-            one = published(self._codec, source) if source.key == key else None
-            record = one.record if one is not None else None
+            candidate = published(self._codec, source) if source.key == key else None
+            record = candidate.record if candidate is not None else None
             if (
                 isinstance(record, Kpi)
                 and (record.window, record.window_name) == (whole.window, whole.window_name)
@@ -184,8 +186,10 @@ class Auditor:
         if (trail := self._trail(made, last, skewed)) is not None:
             trail.back_to(0 if skewed else window.start // 1000 - self._asked.back_ms)
             natural = made.subject.natural
-            attribute([one for one in distinct(trail.facts) if made.window.concerns(natural, one.fact)], made.revisions)
-            made.raw.sort(key=lambda one: one.offset)
+            attribute(
+                [told for told in distinct(trail.facts) if made.window.concerns(natural, told.fact)], made.revisions
+            )
+            made.raw.sort(key=lambda listed: listed.offset)
 
     # --- a machine's own
 
@@ -194,52 +198,52 @@ class Auditor:
         skewed = last.ingested_ms < made.window.start // 1000 - AHEAD_MS  # Kafka's clock is not the plant's
         beside = self._beside(made, last, skewed, 0 if definition is None else Elements(definition).margin_us)
         picked = {
-            name: newest(found, made.window.start, made.window.end, found[-1].record.definition) if found else []
-            for name, found in beside.items()
+            name: newest(records, made.window.start, made.window.end, records[-1].record.definition) if records else []
+            for name, records in beside.items()
         }
         made.window = window = _reaching(made.window, made.revisions, picked[MessageClass.DOWNTIME])
         trail = self._trail(made, last, skewed)
-        orders = named([last.record, *(one.record for found in picked.values() for one in found)])
-        pieces: list[Segment] = []
-        facts: list[Told] = []
+        orders = named([last.record, *(published.record for records in picked.values() for published in records)])
+        pieces: list[TimeSegment] = []
+        facts: list[ToldFact] = []
         missing: dict[str, int] = {}
         for back_ms in (INF,) if skewed else sorted({min(DAY_MS, self._asked.back_ms), self._asked.back_ms}):
             if trail is not None:
                 trail.back_to(window.start // 1000 - back_ms)
             upto = INF if made.asked.cause is None else made.asked.cause.upto
             told = [
-                one
-                for one in distinct(trail.facts if trail is not None else ())
-                if window.concerns(made.subject.natural, one.fact)
+                fact
+                for fact in distinct(trail.facts if trail is not None else ())
+                if window.concerns(made.subject.natural, fact.fact)
             ]
             facts = in_force(told, upto)
             if definition is not None:
                 states, stops = beside[MessageClass.STATE], beside[MessageClass.DOWNTIME]
                 pieces = cut(last.record, window, definition, states, stops, facts)
                 missing = {} if withdrawn(last.record) else unaccounted(last.record, pieces)
-            if not missing and orders <= {one.fact.id for one in facts if isinstance(one.fact, Order)}:
+            if not missing and orders <= {fact.fact.id for fact in facts if isinstance(fact.fact, Order)}:
                 break  # nothing is left that an older fact would explain
         else:
             if trail is not None and trail.since_ms > 0:
                 since = iso(trail.since_ms * 1000)
                 made.notes.append(f"facts told before {since} (Kafka's time) were not looked for; --back looks further")
         attribute(told, made.revisions)
-        made.raw.sort(key=lambda one: one.offset)
-        held = {one.offset for one in facts}
-        made.inputs = Inputs(
+        made.raw.sort(key=lambda listed: listed.offset)
+        held = {fact.offset for fact in facts}
+        made.inputs = Evidence(
             pieces,
             picked[MessageClass.STATE],
             picked[MessageClass.DOWNTIME],
             picked[MessageClass.PRODUCTION],
             facts,
-            [one for one in told if one.offset <= upto and one.offset not in held],
+            [fact for fact in told if fact.offset <= upto and fact.offset not in held],
             gaps(picked[MessageClass.STATE], window.start, window.end),
             missing,
         )
 
     def _beside(
-        self, made: Audit, last: Published, skewed: bool, margin_us: int
-    ) -> dict[MessageClass, list[Published]]:
+        self, made: Audit, last: PublishedRecord, skewed: bool, margin_us: int
+    ) -> dict[MessageClass, list[PublishedRecord]]:
         """States, stops and pieces of the same machine around the window, newest revisions, as the last revision saw them.
 
         A state that lasts was told long ago: it is looked for further and further back.
@@ -247,42 +251,42 @@ class Auditor:
         window, label = made.window, last.record.definition
         start, end = window.start - margin_us, window.end + margin_us
 
-        def found(name: MessageClass, back_ms: int) -> list[Published]:
+        def of_class(name: MessageClass, back_ms: int) -> list[PublishedRecord]:
             since_ms = 0 if skewed else max(0, window.start // 1000 - back_ms)
             return self._told(window.path, name, last, since_ms)
 
-        states = found(MessageClass.STATE, AHEAD_MS)
-        stops = found(MessageClass.DOWNTIME, AHEAD_MS)
+        states = of_class(MessageClass.STATE, AHEAD_MS)
+        stops = of_class(MessageClass.DOWNTIME, AHEAD_MS)
         for back_ms in BACK_MS:
             label = _label(states, last.record.definition)
             if not gaps(newest(states, start, end, label), window.start, window.end):
                 break
-            states, stops = found(MessageClass.STATE, back_ms), found(MessageClass.DOWNTIME, back_ms)
+            states, stops = of_class(MessageClass.STATE, back_ms), of_class(MessageClass.DOWNTIME, back_ms)
         if (label := _label(states, last.record.definition)) != last.record.definition:
             made.notes.append(f"no states were published under {last.record.definition}: those of {label} are shown")
         return {
             MessageClass.STATE: newest(states, start, end, label),
             MessageClass.DOWNTIME: newest(stops, start, end, label),
-            MessageClass.PRODUCTION: newest(found(MessageClass.PRODUCTION, AHEAD_MS), start, end, label),
+            MessageClass.PRODUCTION: newest(of_class(MessageClass.PRODUCTION, AHEAD_MS), start, end, label),
         }
 
-    def _told(self, path: Path, name: MessageClass, last: Published, since_ms: int) -> list[Published]:
+    def _told(self, path: Path, name: MessageClass, last: PublishedRecord, since_ms: int) -> list[PublishedRecord]:
         """Records of a class of a path, published from then on and together with the last revision or before."""
         place, number, key = topic(path, name), last.partition, str(path).encode()
         if number >= self._logs.partitions(place):
             return []
-        found = []
+        records = []
         start = self._logs.offset_at(place, number, since_ms)
         end = self._logs.offset_at(place, number, last.ingested_ms + SLACK_MS)
         for source in self._logs.read(place, number, start, end):
-            one = published(self._codec, source) if source.key == key else None
-            if one is not None and (one.cause is None or last.cause is None or one.cause <= last.cause):
-                found.append(one)
-        return found
+            record = published(self._codec, source) if source.key == key else None
+            if record is not None and (record.cause is None or last.cause is None or record.cause <= last.cause):
+                records.append(record)
+        return records
 
     def _end(self, made: Audit) -> int:
         """End of the record's time; of what is open how far time had come, of what was taken back where it once ended."""
-        spans = [one.published.record for one in made.revisions if not withdrawn(one.published.record)]
+        spans = [revision.published.record for revision in made.revisions if not withdrawn(revision.published.record)]
         record = made.record if not withdrawn(made.record) or not spans else spans[-1]
         if record.ended_at is not None:
             return record.ended_at
@@ -291,12 +295,12 @@ class Auditor:
         cause = made.asked.published.cause
         if cause is not None and self._logs.partitions(record.inputs.topic):
             for source in self._logs.read(record.inputs.topic, record.inputs.partition, cause, cause + 1):
-                found = self._codec.decode(source.value)
-                if source.offset == cause and isinstance(found, Tick):
-                    return max(found.at, record.started_at)
+                tick = self._codec.decode(source.value)
+                if source.offset == cause and isinstance(tick, Tick):
+                    return max(tick.at, record.started_at)
         return max(made.asked.published.ingested_ms * 1000, record.started_at)
 
-    def _trail(self, made: Audit, last: Published, skewed: bool) -> "Trail | None":
+    def _trail(self, made: Audit, last: PublishedRecord, skewed: bool) -> "Trail | None":
         """Reads the raw log from a little before the window to the last revision; None: the topic is gone."""
         inputs, window = last.record.inputs, made.window
         place, number = inputs.topic, inputs.partition
@@ -309,9 +313,9 @@ class Auditor:
             kept = "nothing" if since is None else f"from offset {low} on ({iso(since * 1000)})"
             gone = f"{inputs.first_offset}–{min(inputs.last_offset, low - 1)}"
             made.notes.append(f"{place}[{number}]: raw offsets {gone} are gone by retention; kept is {kept}")
-        missing = {one.published.ingested_ms for one in made.revisions if one.published.cause is None}
+        missing = {revision.published.ingested_ms for revision in made.revisions if revision.published.cause is None}
         causes(made.revisions, {ms: self._logs.offset_at(place, number, ms + 1) for ms in missing})
-        end = max(one.cause.upto for one in made.revisions if one.cause is not None) + 1
+        end = max(revision.cause.upto for revision in made.revisions if revision.cause is not None) + 1
         near = low if skewed else self._logs.offset_at(place, number, window.start // 1000 - AHEAD_MS)
         trail = Trail(made, self._codec, self._model.lateness_us, self._asked.raw, self._logs, self._progress)
         for mark in sorted({inputs.first_offset, inputs.last_offset}):  # listed whatever they are
@@ -322,18 +326,18 @@ class Auditor:
         return trail
 
 
-def _label(states: Iterable[Published], label: str) -> str:
+def _label(states: Iterable[PublishedRecord], label: str) -> str:
     """The definition whose states there are: the record's own, else the one told last."""
-    labels = [one.record.definition for one in states]
+    labels = [state.record.definition for state in states]
     return label if label in labels or not labels else labels[-1]
 
 
-def _reaching(window: Window, revisions: Iterable[Revision], stops: Iterable[Published]) -> Window:
+def _reaching(window: AuditWindow, revisions: Iterable[Revision], stops: Iterable[PublishedRecord]) -> AuditWindow:
     """The window with how far around it samples and facts may matter."""
-    records = [one.published.record for one in revisions]
+    records = [revision.published.record for revision in revisions]
     heard = _hull((window.start, window.end), records)
-    around = _hull(heard, (one.record for one in stops))
-    return Window(window.path, window.start, window.end, (heard[0], heard[1] + 1), around)
+    around = _hull(heard, (stop.record for stop in stops))
+    return AuditWindow(window.path, window.start, window.end, (heard[0], heard[1] + 1), around)
 
 
 def _hull(lengths: tuple[int, int], records: Iterable[Derived]) -> tuple[int, int]:
@@ -347,5 +351,5 @@ def _until(record: Derived) -> int:
     return INF if record.ended_at is None else record.ended_at
 
 
-def _bare(path: Path, start: int, end: int) -> Window:
-    return Window(path, start, end, (start, end), (start, end))
+def _bare(path: Path, start: int, end: int) -> AuditWindow:
+    return AuditWindow(path, start, end, (start, end), (start, end))

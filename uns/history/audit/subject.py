@@ -1,14 +1,13 @@
 """Which record is asked about: its id, with or without revision, taken apart. Pure."""
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from processors.output.identity import natural_id, parse
 from schemas.derived import BY_CLASS
 from topology.namespace.classes import DERIVED, MessageClass, class_of
 from topology.namespace.path import BadPath, Path
+from topology.nearest import hint
 
 EXAMPLE = "acme/dallas/packaging/line-1/filler#oee.hour@20261118T110000.000000Z~iso22400@1"
 AUDITED = tuple(name for name in DERIVED if name is not MessageClass.CURRENT)
@@ -46,7 +45,8 @@ def subject(text: str) -> Subject:
     kind, at, start = fact.rpartition("@")
     if not (hash_ and tilde and at):
         raise BadId(f"{text!r} is no id of a derived record; they look like {EXAMPLE}, or write PATH CLASS TIME")
-    label, revision = (found[1], int(found[2])) if (found := re.fullmatch(r"(.+):(\d+)", label)) else (label, None)
+    revised = re.fullmatch(r"(.+):(\d+)", label)
+    label, revision = (label, None) if revised is None else (revised[1], int(revised[2]))
     if not re.fullmatch(r"[^@\s]+@\d+", label):
         raise BadId(f"{text!r}: {label!r} is no definition; name@version is expected, e.g. iso22400@1")
     try:
@@ -65,8 +65,8 @@ def audited(kind: str) -> MessageClass:
     """The class of a kind such as `oee.hour` or `pilot-smed`. Raises `BadId`."""
     name = class_of(kind)
     if name not in AUDITED:
-        hint = nearest(kind.partition(".")[0], map(str, AUDITED))
-        raise BadId(f"{kind!r} is no class of derived records that can be audited; {hint}")
+        near = hint(kind.partition(".")[0], sorted(map(str, AUDITED)))
+        raise BadId(f"{kind!r} is no class of derived records that can be audited; {near}")
     return name
 
 
@@ -83,13 +83,3 @@ def kind_of(words: str) -> str:
 def is_of(own: str, kind: str) -> bool:
     """Whether a record's own kind is the kind asked for, or a finer one of its class: `oee.hour` is of `oee`."""
     return class_of(own) is class_of(kind) and re.match(rf"{re.escape(kind)}(?![^.-])", own) is not None
-
-
-def nearest(name: str, among: Iterable[str], most: int = 12) -> str:
-    """A hint: the nearest of some names, or what there is."""
-    names = sorted(among)
-    near = difflib.get_close_matches(name, names, 1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"there are {', '.join(names[:most]) or 'none'}{more}"

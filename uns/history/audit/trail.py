@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from schemas.codec import Codec, Undecodable
 from schemas.records import FACT_TYPES, RAW_TYPES, Samples, Tick
-from uns.history.audit.found import Audit
-from uns.history.evidence import Cause, RawRecord, Told
+from uns.history.audit.result import Audit
+from uns.history.evidence import Cause, ListedRecord, ToldFact
 from uns.history.logs import Logs
 
 Progress = Callable[[str, int, int], None]
@@ -16,7 +16,7 @@ class Trail:
     """Passes over the raw log: facts that may concern the window, samples between the revisions, records to list."""
 
     def __init__(self, made: Audit, codec: Codec, lateness_us: int, most: int, logs: Logs, progress: Progress) -> None:
-        self.facts: list[Told] = []
+        self.facts: list[ToldFact] = []
         self.since_ms = 0
         """Kafka's time from which on facts were looked for; 0: all that is kept."""
         self._made = made
@@ -33,7 +33,7 @@ class Trail:
         self._marks = {made.record.inputs.first_offset, made.record.inputs.last_offset}
         self._listed: set[int] = set()
         """Marks that have been listed: they may be met twice."""
-        self._causes = [one.cause for one in made.revisions if one.cause is not None]
+        self._causes = [revision.cause for revision in made.revisions if revision.cause is not None]
         self.start = 0
         """What is before was not read, but for single records."""
 
@@ -78,13 +78,13 @@ class Trail:
                     cause.saw(offset, within, late)
                 listed = True
         elif isinstance(record, FACT_TYPES):
-            self.facts.append(Told(path, record, offset, ingested_ms))
+            self.facts.append(ToldFact(path, record, offset, ingested_ms))
             listed = listed or window.concerns(made.subject.natural, record)
         if listed and isinstance(record, RAW_TYPES) and offset not in self._listed:
             made.raw_records += 1
             self._listed |= {offset} & self._marks
             if len(made.raw) < self._most:
-                made.raw.append(RawRecord(path, record, offset, ingested_ms))
+                made.raw.append(ListedRecord(path, record, offset, ingested_ms))
 
     def _cause(self, offset: int) -> Cause | None:
-        return next((one for one in self._causes if one.after < offset <= one.upto), None)
+        return next((cause for cause in self._causes if cause.after < offset <= cause.upto), None)

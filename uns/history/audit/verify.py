@@ -28,7 +28,7 @@ def verify(
     inputs = revisions[-1].published.record.inputs
     place, number = inputs.topic, inputs.partition
     low, high = logs.bounds(place, number)
-    told = [one.published.cause for one in revisions if one.published.cause is not None]
+    told = [revision.published.cause for revision in revisions if revision.published.cause is not None]
     end = min(high, max(told) + 1) if len(told) == len(revisions) else high
     natural = revisions[0].published.record.natural_id
     fold = LineFold(plant, place, number)
@@ -46,20 +46,20 @@ def verify(
             if count % SAVE_RECORDS == 0:
                 fold.changes()
                 progress(source.offset - low, end - low)
-    for one in revisions:
-        record = one.published.record
+    for revision in revisions:
+        record = revision.published.record
         if record.id not in said:
-            one.verified = "the replay does not say it"
-        elif said[record.id] == (one.published.value, one.published.cause or said[record.id][1]):
-            one.verified = EQUAL
+            revision.verified = "the replay does not say it"
+        elif said[record.id] == (revision.published.value, revision.published.cause or said[record.id][1]):
+            revision.verified = EQUAL
             continue
-        elif said[record.id][0] == one.published.value:
-            one.verified = f"equal, but said at raw offset {said[record.id][1]}"
+        elif said[record.id][0] == revision.published.value:
+            revision.verified = f"equal, but said at raw offset {said[record.id][1]}"
         else:
             differing = ", ".join(changes(record, records[record.id])) or "encoded otherwise"
-            one.verified = f"different: {differing}"
+            revision.verified = f"different: {differing}"
         if low > 0:
-            one.verified += f" (retention has removed raw offsets below {low}: that may be why)"
-        elif one.published.cause is None:
-            one.verified += " (published by `uns replay`, it seems: under another horizon or definition)"
-    return all(one.verified == EQUAL for one in revisions)
+            revision.verified += f" (retention has removed raw offsets below {low}: that may be why)"
+        elif revision.published.cause is None:
+            revision.verified += " (published by `uns replay`, it seems: under another horizon or definition)"
+    return all(revision.verified == EQUAL for revision in revisions)

@@ -19,8 +19,9 @@ from topology.model.plant import Plant, Time
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
 from topology.namespace.topics import partition, topic
+from topology.nearest import nearest
 from uns.history.file.order import ANSWER, FIRST, TICK, cut, end, seen, span, units
-from uns.history.file.read import SOURCE, Refusal, Told, resembling
+from uns.history.file.read import SOURCE, FileRecord, Refusal
 
 HORIZON_H = 96.0
 """What is said of a stop after a weekend still reaches its begin; longer costs with each order and reason kept."""
@@ -62,18 +63,18 @@ class Folded:
         known = {str(path): equipment.tags for path, equipment in plant.cells().items()}
         said = []
         for (path, tag), samples in sorted(self.unread.items()):
-            nearest = resembling(tag, known[path])
-            if nearest is not None:
-                said.append(f"{path}: tag {tag!r} is not read ({samples:,} samples); did you mean {nearest!r}?")
+            close = nearest(tag, known[path])
+            if close is not None:
+                said.append(f"{path}: tag {tag!r} is not read ({samples:,} samples); did you mean {close!r}?")
         return said
 
 
-def fold(plant: Plant, told: Iterable[Told | Refusal], until: int | None = None, every: bool = False) -> Folded:
+def fold(plant: Plant, told: Iterable[FileRecord | Refusal], until: int | None = None, every: bool = False) -> Folded:
     """Folds a file's records. `until` (µs UTC): time ends there; `every`: all revisions."""
     out = Folded()
     homes = {str(path): str(path.at(Level.LINE)) for path in plant.cells()}
     homes |= {line: line for line in homes.values()}
-    logs: dict[str, list[Told]] = {}
+    logs: dict[str, list[FileRecord]] = {}
     tags = {str(path): equipment.tags for path, equipment in plant.cells().items()}
     now = 0
     for item in told:
@@ -114,7 +115,7 @@ class LineLog:
         self._last: dict[str, Derived] = {}
         self._current: dict[str, Derived] = {}
 
-    def run(self, told: list[Told], now: int, until: int | None) -> None:
+    def run(self, told: list[FileRecord], now: int, until: int | None) -> None:
         """Adds what the line says. `now`: the last moment seen of any line."""
         if until is not None:
             told = cut(told, until)
@@ -131,7 +132,7 @@ class LineLog:
         }
         if until is None and len(patience) < len(types):  # the last state holds on
             last = max([last, *(shift.ended_at for shift in shifts if shift.started_at < now)])
-        told = [*(Told(NO_LINE, str(self._path), shift) for shift in shifts if shift.started_at < last), *told]
+        told = [*(FileRecord(NO_LINE, str(self._path), shift) for shift in shifts if shift.started_at < last), *told]
         model = self._plant.model_copy(update={"time": _punctual(self._plant.time)})
         self._fold = LineFold(model, self._topic, self._partition, last)
         ordered = units(told, patience)
@@ -231,15 +232,15 @@ def _punctual(time: Time) -> Time:
     )
 
 
-def _unknown(item: Told, known: Mapping[str, str]) -> Refusal:
+def _unknown(item: FileRecord, known: Mapping[str, str]) -> Refusal:
     if item.path in known:
         machines = ", ".join(path for path, line in known.items() if line == item.path and path != line)
         message = f"{type(item.record).__name__} for {item.path}: that is a line; its machines are {machines}"
         return Refusal(item.line, item.path, None, "unknown_path", message)
     try:
         Path.parse(item.path)
-        near = resembling(item.path, known)
-        said = "; add it to the plant model, or mend the path" if near is None else f"; did you mean {near!r}?"
+        close = nearest(item.path, known)
+        said = "; add it to the plant model, or mend the path" if close is None else f"; did you mean {close!r}?"
         message = f"{type(item.record).__name__} for {item.path}: the plant model has no such machine or line{said}"
     except BadPath as error:
         message = str(error)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from processors.units import INF
 from schemas.records import Acknowledge, Lot, Order, Raw, Reason, Samples, Shift, is_good
-from uns.history.file.read import Told
+from uns.history.file.read import FileRecord
 
 TICK = 3_600_000_000
 """Event time (µs) between ticks. What is derived follows from sets, not from ticks: shorter gives the same."""
@@ -28,7 +28,7 @@ class Unit(NamedTuple):
     record: Raw
 
 
-def units(told: list[Told], patience: Mapping[str, int]) -> list[Unit]:
+def units(told: list[FileRecord], patience: Mapping[str, int]) -> list[Unit]:
     """One line's records in the order of telling: by event time, facts first. Samples of two hours are told apart.
 
     Empties `told`: a million records fit into memory once, not twice.
@@ -74,7 +74,7 @@ def units(told: list[Told], patience: Mapping[str, int]) -> list[Unit]:
     return ordered
 
 
-def cut(told: list[Told], until: int) -> list[Told]:
+def cut(told: list[FileRecord], until: int) -> list[FileRecord]:
     """What was known at a time: without later samples and facts that begin later."""
     known = []
     for item in told:
@@ -105,13 +105,13 @@ def seen(record: Raw) -> int:
     return 0 if isinstance(record, Order | Lot | Shift | Reason) else span(record)[1]
 
 
-def end(told: list[Told], now: int) -> int:
+def end(told: list[FileRecord], now: int) -> int:
     """When a line's log ends: with the last moment seen, or with what is told to have begun before and ends later."""
     spans = (span(item.record) for item in told)
     return max([now, *(until for begin, until in spans if begin < now)])
 
 
-def _key(item: Told) -> tuple[str, str, str] | None:
+def _key(item: FileRecord) -> tuple[str, str, str] | None:
     """What a later line with the same key replaces."""
     record = item.record
     if isinstance(record, Order | Lot | Shift | Reason):

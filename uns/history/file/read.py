@@ -4,7 +4,6 @@ One JSON object a line, or one JSON array of such objects. Blank lines, lines th
 CRLF are fine.
 """
 
-import difflib
 import io
 import json
 import math
@@ -18,6 +17,7 @@ import msgspec
 from processors.inputs.facts import EARLIEST, LATEST
 from schemas.records import RAW_TYPES, Break, Raw, Sample, Samples, Value
 from schemas.text import iso, micros
+from topology.nearest import hint
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SOURCE = "file"
@@ -36,7 +36,7 @@ _TOP = ("type", "path")
 RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 
-class Told(NamedTuple):
+class FileRecord(NamedTuple):
     """A record and the line it stands on, from 1."""
 
     line: int
@@ -77,7 +77,7 @@ class _PlainSamples(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"
 _decode = msgspec.json.Decoder(_PlainSamples).decode
 
 
-def read(data: bytes | Iterable[bytes]) -> Iterator[Told | Refusal]:
+def read(data: bytes | Iterable[bytes]) -> Iterator[FileRecord | Refusal]:
     """Every record of a file's bytes or of its lines, in order, or why it is none."""
     lines = iter(io.BytesIO(data) if isinstance(data, bytes) else data)
     number = 0
@@ -101,7 +101,7 @@ def read(data: bytes | Iterable[bytes]) -> Iterator[Told | Refusal]:
                 yield from _line(number, stripped)
 
 
-def _usual(number: int, line: bytes) -> Told | None:
+def _usual(number: int, line: bytes) -> FileRecord | None:
     """The fast way for samples as they mostly are; None for everything else, faults too."""
     try:
         plain = _decode(line)
@@ -115,10 +115,10 @@ def _usual(number: int, line: bytes) -> Told | None:
         long = type(sample.value) is int and not -_LONG <= sample.value < _LONG
         if long or not EARLIEST <= sample.at <= LATEST or not 0 <= sample.quality <= QUALITY_MAX:
             return None
-    return Told(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
+    return FileRecord(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
 
 
-def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
+def _line(number: int, line: bytes) -> Iterator[FileRecord | Refusal]:
     try:
         plain = json.loads(line.decode("utf-8"))  # takes NaN and Infinity, so that they are refused as what they are
     except UnicodeDecodeError:
@@ -130,7 +130,7 @@ def _line(number: int, line: bytes) -> Iterator[Told | Refusal]:
         yield from records(number, plain)
 
 
-def _array(data: bytes) -> Iterator[Told | Refusal]:
+def _array(data: bytes) -> Iterator[FileRecord | Refusal]:
     """The records of a JSON array, each at the line where it begins."""
     decoder = json.JSONDecoder()
     at = counted = 0
@@ -168,7 +168,7 @@ def _skipped(text: str, at: int) -> int:
     return at
 
 
-def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
+def records(number: int, plain: Any) -> Iterator[FileRecord | Refusal]:
     """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one."""
     path = _text_or_none(plain, "path")
     try:
@@ -179,7 +179,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
         cls = TYPES.get(name) if isinstance(name, str) else None
         if cls is None:
             said = "type is missing" if name is None else f"type {_short(name)} is no raw record"
-            raise _Fault("unknown_type", f"{said}; {_nearest(name, tuple(TYPES))}")
+            raise _Fault("unknown_type", f"{said}; {hint(name, TYPES)}")
         plain = {**DEFAULTS.get(cls.__name__, {}), **plain}
         if cls is not Samples:
             record: Raw = msgspec.convert(_fields(cls, plain, cls.__name__, _TOP), cls)
@@ -206,7 +206,7 @@ def records(number: int, plain: Any) -> Iterator[Told | Refusal]:
     except RecursionError:
         yield Refusal(number, path, None, "wrong_type", "this is nested too deep")
     else:
-        yield Told(number, plain["path"], record)
+        yield FileRecord(number, plain["path"], record)
 
 
 def _sample(plain: Any, where: str) -> Sample:
@@ -235,7 +235,7 @@ def _fields(cls: type[RowT], plain: Any, where: str, beside: tuple[str, ...] = (
     names = (*beside, *(field.name for field in known))
     for key in plain:
         if key not in names:
-            raise _Fault("unknown_key", f"{where}: unknown key {key!r}; {_nearest(key, names)}")
+            raise _Fault("unknown_key", f"{where}: unknown key {key!r}; {hint(key, names)}")
     for key in (*beside, *(field.name for field in known if field.required)):
         if key not in plain:
             raise _Fault("missing_key", f"{where}: {key} is missing")
@@ -290,21 +290,9 @@ def _time(value: Any, where: str) -> int:
         raise _Fault("bad_time", f"{where}: {_short(value)} is no time; write 2026-11-23T06:00:00Z, or whole µs")
     if not EARLIEST <= at <= LATEST:
         said = iso(at) if 0 <= at <= LATEST * 2 else str(at)
-        hint = "; whole numbers are microseconds since 1970" if type(value) is int else ""
-        raise _Fault("out_of_range", f"{where}: {said} is outside 2000 to 2100{hint}")
+        unit = "; whole numbers are microseconds since 1970" if type(value) is int else ""
+        raise _Fault("out_of_range", f"{where}: {said} is outside 2000 to 2100{unit}")
     return at
-
-
-def _nearest(name: Any, known: tuple[str, ...]) -> str:
-    nearest = resembling(str(name), known)
-    return f"there are {', '.join(known)}" if nearest is None else f"did you mean {nearest!r}?"
-
-
-def resembling(name: str, known: Iterable[str]) -> str | None:
-    """The known name that a mistyped one resembles most, upper and lower case alike; None: none does."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), list(by_lower), 1)
-    return by_lower[near[0]] if near else None
 
 
 def _short(value: Any) -> str:

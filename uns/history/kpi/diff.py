@@ -15,7 +15,7 @@ from processors.units import INF
 from schemas.records import Derived, Downtime, Kpi, State
 from topology.kpi.definition import Definition, KpiFormula, Loss
 from topology.kpi.values import Facts, Pieces, total, values
-from uns.history.segments import Segment, segments
+from uns.history.segments import TimeSegment, segments
 
 WindowName = Literal["hour", "shift", "day"]
 WINDOWS: tuple[WindowName, ...] = get_args(WindowName)
@@ -35,7 +35,7 @@ class Side:
     """Path → the KPIs that its site adds."""
 
 
-class Cause(NamedTuple):
+class LossCause(NamedTuple):
     """What time that moved was: a stop, or why it was none."""
 
     started_at: int | None
@@ -51,7 +51,7 @@ class Moved(NamedTuple):
     """Time that counts as one loss class under A and as another under B."""
 
     path: str
-    cause: Cause
+    cause: LossCause
     us: int
     element_a: str
     element_b: str
@@ -69,7 +69,7 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedWindows:
     """One machine and one window, or all its windows together."""
 
     path: str
@@ -105,40 +105,40 @@ class Row:
 
     def points(self, name: str) -> float | None:
         """B − A of a KPI, a ratio in percentage points; None where one of them has no value."""
-        one, other = self.a.values.get(name), self.b.values.get(name)
-        return None if one is None or other is None else (other - one) * POINTS
+        before, after = self.a.values.get(name), self.b.values.get(name)
+        return None if before is None or after is None else (after - before) * POINTS
 
 
 def net(moved: Iterable[Moved]) -> dict[Loss, int]:
     """Loss class → what comes in less what goes out."""
-    found: dict[Loss, int] = dict.fromkeys(CLASSES, 0)
-    for one in moved:
-        found[one.class_a] -= one.us
-        found[one.class_b] += one.us
-    return found
+    balance: dict[Loss, int] = dict.fromkeys(CLASSES, 0)
+    for part in moved:
+        balance[part.class_a] -= part.us
+        balance[part.class_b] += part.us
+    return balance
 
 
 def compare(
     a: Side, b: Side, plans: Mapping[str, Schedule], start: int, end: int, window: WindowName | None = None
-) -> list[Row]:
+) -> list[ComparedWindows]:
     """A row for each machine and window that begins in [start, end); None: a row a machine, its shifts (without any its
     hours) together. `plans`: path → what was planned. Windows that only one side has are left out.
     """
     ours, theirs = (_by_path(side) for side in (a, b))
-    rows: list[Row] = []
+    rows: list[ComparedWindows] = []
     for path in sorted(ours.keys() & theirs.keys()):
         windows = _shared(ours[path], theirs[path], window, start, end)
         if not windows:
             continue
         plan = plans.get(path) or Schedule((), (), False, False)
         whole = _Machine(path, (a, b), (ours[path], theirs[path]), plan)
-        rows += [whole.row(part) for part in ([windows] if window is None else [[one] for one in windows])]
+        rows += [whole.row(part) for part in ([windows] if window is None else [[pair] for pair in windows])]
     return rows
 
 
-def together(rows: Sequence[Row]) -> dict[str, dict[Loss, int]]:
+def together(rows: Sequence[ComparedWindows]) -> dict[str, dict[Loss, int]]:
     """Minutes add up over machines (KPIs do not): a, b, difference, stops, others, rest by loss class, in µs."""
-    found = {name: dict.fromkeys(CLASSES, 0) for name in ("a", "b", "difference", "stops", "others", "rest")}
+    sums = {name: dict.fromkeys(CLASSES, 0) for name in ("a", "b", "difference", "stops", "others", "rest")}
     for row in rows:
         parts = {
             "a": row.a.class_us,
@@ -150,18 +150,18 @@ def together(rows: Sequence[Row]) -> dict[str, dict[Loss, int]]:
         }
         for name, by_class in parts.items():
             for loss, us in by_class.items():
-                found[name][loss] += us
-    return found
+                sums[name][loss] += us
+    return sums
 
 
 def by_reason(moved: Iterable[Moved]) -> list[tuple[str, Loss, Loss, int, int]]:
     """(what, class under A, class under B, how many, µs), longest first."""
-    found: dict[tuple[str, Loss, Loss], tuple[set[tuple[str, int | None]], int]] = {}
-    for one in moved:
-        stops, us = found.setdefault((one.cause.what, one.class_a, one.class_b), (set(), 0))
-        found[one.cause.what, one.class_a, one.class_b] = stops | {(one.path, one.cause.started_at)}, us + one.us
-    ranked = [(*key, len(stops), us) for key, (stops, us) in found.items()]
-    return sorted(ranked, key=lambda one: (-one[4], one[:3]))
+    groups: dict[tuple[str, Loss, Loss], tuple[set[tuple[str, int | None]], int]] = {}
+    for part in moved:
+        stops, us = groups.setdefault((part.cause.what, part.class_a, part.class_b), (set(), 0))
+        groups[part.cause.what, part.class_a, part.class_b] = stops | {(part.path, part.cause.started_at)}, us + part.us
+    ranked = [(*key, len(stops), us) for key, (stops, us) in groups.items()]
+    return sorted(ranked, key=lambda row: (-row[4], row[:3]))
 
 
 @dataclass
@@ -182,80 +182,82 @@ class _Machine:
     own: tuple[_Own, _Own]
     plan: Schedule
 
-    def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> Row:
+    def row(self, windows: Sequence[tuple[Kpi, Kpi]]) -> ComparedWindows:
         numbers = [_numbers(side, self.path, [pair[n] for pair in windows]) for n, side in enumerate(self.sides)]
-        sums: dict[tuple[Cause, str, str], int] = {}
+        sums: dict[tuple[LossCause, str, str], int] = {}
         for pair in windows:
-            for one, other, us in self._moved(*_reach(pair)):
-                key = _cause(one, other), one.element, other.element
+            for piece_a, piece_b, us in self._moved(*_reach(pair)):
+                key = _cause(piece_a, piece_b), piece_a.element, piece_b.element
                 sums[key] = sums.get(key, 0) + us
         moved = [
             Moved(self.path, cause, us, x, y, self._class(0, x), self._class(1, y))
             for (cause, x, y), us in sums.items()
         ]
-        moved.sort(key=lambda one: (-one.us, one.cause.started_at or 0, one.cause.what, sorted(one[3:5])))
+        moved.sort(key=lambda part: (-part.us, part.cause.started_at or 0, part.cause.what, sorted(part[3:5])))
         first, last = windows[0][0], windows[-1][0]
-        return Row(
+        return ComparedWindows(
             self.path,
             first.window,
             first.window_name if len(windows) == 1 else None,
             first.started_at,
             _reach((last, last))[1],
             len(windows),
-            sum("provisional" in (one.status, other.status) for one, other in windows),
+            sum("provisional" in (kpi_a.status, kpi_b.status) for kpi_a, kpi_b in windows),
             numbers[0],
             numbers[1],
-            [one for one in moved if one.cause.started_at is not None],
-            [one for one in moved if one.cause.started_at is None],
+            [part for part in moved if part.cause.started_at is not None],
+            [part for part in moved if part.cause.started_at is None],
         )
 
     def _class(self, n: int, element: str) -> Loss:
         return self.sides[n].definition.elements[element].loss
 
-    def _moved(self, start: int, end: int) -> Iterator[tuple[Segment, Segment, int]]:
+    def _moved(self, start: int, end: int) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
         """Where the loss class changes."""
-        one, other = (
+        pieces_a, pieces_b = (
             segments(Elements(side.definition), own.states, own.stops, self.plan, start, end)
             for side, own in zip(self.sides, self.own, strict=True)
         )
-        for mine, theirs, us in overlaid(one, other):
+        for mine, theirs, us in overlaid(pieces_a, pieces_b):
             if self._class(0, mine.element) != self._class(1, theirs.element):
                 yield mine, theirs, us
 
 
-def overlaid(one: Sequence[Segment], other: Sequence[Segment]) -> Iterator[tuple[Segment, Segment, int]]:
+def overlaid(
+    pieces_a: Sequence[TimeSegment], pieces_b: Sequence[TimeSegment]
+) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
     """Two sequences of pieces of the same time, cut where either is: (piece, piece, µs they share)."""
     i = j = 0
-    while i < len(one) and j < len(other):
-        us = min(one[i].end, other[j].end) - max(one[i].start, other[j].start)
+    while i < len(pieces_a) and j < len(pieces_b):
+        us = min(pieces_a[i].end, pieces_b[j].end) - max(pieces_a[i].start, pieces_b[j].start)
         if us > 0:
-            yield one[i], other[j], us
-        if one[i].end <= other[j].end:
+            yield pieces_a[i], pieces_b[j], us
+        if pieces_a[i].end <= pieces_b[j].end:
             i += 1
         else:
             j += 1
 
 
-def _cause(one: Segment, other: Segment) -> Cause:
+def _cause(piece_a: TimeSegment, piece_b: TimeSegment) -> LossCause:
     """Does not depend on which definition comes first."""
-    stops = [stop for stop in (one.stop, other.stop) if stop is not None]
+    stops = [stop for stop in (piece_a.stop, piece_b.stop) if stop is not None]
     if not stops:
-        if one.planned != "busy":
-            return Cause(None, one.planned)
-        words = sorted({f"{part.state} in mode {part.mode}" for part in (one, other)})
-        order = "" if one.order is not None else ", no order"
-        return Cause(None, f"{' or '.join(words)}{order}")
+        if piece_a.planned != "busy":
+            return LossCause(None, piece_a.planned)
+        words = sorted({f"{part.state} in mode {part.mode}" for part in (piece_a, piece_b)})
+        order = "" if piece_a.order is not None else ", no order"
+        return LossCause(None, f"{' or '.join(words)}{order}")
     stop = min(stops, key=lambda stop: (stop.started_at, stop.ended_at or INF, stop.kind))
     what = stop.reason or (f"{stop.category}, no reason given" if stop.category else "no reason given")
-    return Cause(stop.started_at, what, stop.category, stop.reason_code, stop.state)
+    return LossCause(stop.started_at, what, stop.category, stop.reason_code, stop.state)
 
 
 def _by_path(side: Side) -> dict[str, _Own]:
-    found: dict[str, _Own] = {}
+    machines: dict[str, _Own] = {}
     for record in side.records:
         if withdrawn(record) or record.definition != side.definition.label:
             continue
-        own = found.setdefault(record.path, _Own())
+        own = machines.setdefault(record.path, _Own())
         match record:
             case Kpi() if not record.parts:
                 own.kpis[record.window, record.started_at, record.window_name] = record
@@ -263,13 +265,13 @@ def _by_path(side: Side) -> dict[str, _Own]:
                 own.states.append(record)
             case Downtime():
                 own.stops.append(record)
-    return found
+    return machines
 
 
-def _shared(one: _Own, other: _Own, window: WindowName | None, start: int, end: int) -> list[tuple[Kpi, Kpi]]:
+def _shared(own_a: _Own, own_b: _Own, window: WindowName | None, start: int, end: int) -> list[tuple[Kpi, Kpi]]:
     shared = [
-        (one.kpis[key], other.kpis[key])
-        for key in sorted(one.kpis.keys() & other.kpis.keys(), key=lambda key: (key[1], str(key[2])))
+        (own_a.kpis[key], own_b.kpis[key])
+        for key in sorted(own_a.kpis.keys() & own_b.kpis.keys(), key=lambda key: (key[1], str(key[2])))
         if start <= key[1] < end
     ]
     wanted = window or ("shift" if any(pair[0].window == "shift" for pair in shared) else "hour")
@@ -278,15 +280,15 @@ def _shared(one: _Own, other: _Own, window: WindowName | None, start: int, end: 
 
 def _reach(pair: tuple[Kpi, Kpi]) -> tuple[int, int]:
     """The time that both records speak of: an open window so far as both have come."""
-    one, other = pair
-    return one.started_at, one.started_at + min(sum(one.element_us.values()), sum(other.element_us.values()))
+    kpi_a, kpi_b = pair
+    return kpi_a.started_at, kpi_a.started_at + min(sum(kpi_a.element_us.values()), sum(kpi_b.element_us.values()))
 
 
 def _numbers(side: Side, path: str, records: Sequence[Kpi]) -> Numbers:
     facts = total(
         Facts(
             record.element_us,
-            tuple(Pieces.of(one) for one in record.pieces),
+            tuple(Pieces.of(pieces) for pieces in record.pieces),
             record.quantities,
         )
         for record in records

@@ -8,13 +8,18 @@ from rich.table import Table
 
 from schemas.text import iso
 from topology.kpi.definition import Definition, Loss
-from uns.history.kpi.diff import CLASSES, RATIOS, Moved, Row, by_reason, together
+from uns.history.kpi.diff import CLASSES, RATIOS, ComparedWindows, Moved, by_reason, together
 
 MINUTE = 60_000_000
 
 
 def document(
-    rows: Sequence[Row], a: Definition, b: Definition, raw_records: int, refused: dict[str, int], notes: list[str]
+    rows: Sequence[ComparedWindows],
+    a: Definition,
+    b: Definition,
+    raw_records: int,
+    refused: dict[str, int],
+    notes: list[str],
 ) -> dict[str, Any]:
     """Everything: times in µs, differences B − A, ratios' differences in percentage points."""
     return {
@@ -23,8 +28,8 @@ def document(
         "rows": [_row(row, a, b) for row in rows],
         "together_us": together(rows),
         "by_reason": [
-            {"what": what, "class_a": one, "class_b": other, "count": count, "us": us}
-            for what, one, other, count, us in by_reason(moved for row in rows for moved in row.stops)
+            {"what": what, "class_a": class_a, "class_b": class_b, "count": count, "us": us}
+            for what, class_a, class_b, count, us in by_reason(moved for row in rows for moved in row.stops)
         ],
         "raw_records": raw_records,
         "refused": refused,
@@ -38,7 +43,7 @@ def ratios(a: Definition, b: Definition) -> list[str]:
     return [*RATIOS, *(name for name in shared if name not in RATIOS)]
 
 
-def _row(row: Row, a: Definition, b: Definition) -> dict[str, Any]:
+def _row(row: ComparedWindows, a: Definition, b: Definition) -> dict[str, Any]:
     return {
         "path": row.path,
         "window": row.window,
@@ -56,29 +61,29 @@ def _row(row: Row, a: Definition, b: Definition) -> dict[str, Any]:
         "difference_us": row.difference_us,
         "explained_by_stops_us": row.explained_us,
         "rest_us": row.rest_us,
-        "stops": [_moved(one) for one in row.stops],
-        "others": [_moved(one) for one in row.others],
+        "stops": [_moved(moved) for moved in row.stops],
+        "others": [_moved(moved) for moved in row.others],
     }
 
 
-def _moved(one: Moved) -> dict[str, Any]:
-    cause = one.cause
+def _moved(moved: Moved) -> dict[str, Any]:
+    cause = moved.cause
     return {
         "started_at": None if cause.started_at is None else iso(cause.started_at),
         "what": cause.what,
         "reason_code": cause.reason_code,
         "category": cause.category,
         "state": cause.state,
-        "us": one.us,
-        "element_a": one.element_a,
-        "element_b": one.element_b,
-        "class_a": one.class_a,
-        "class_b": one.class_b,
+        "us": moved.us,
+        "element_a": moved.element_a,
+        "element_b": moved.element_b,
+        "class_a": moved.class_a,
+        "class_b": moved.class_b,
     }
 
 
 def show(
-    rows: Sequence[Row],
+    rows: Sequence[ComparedWindows],
     a: Definition,
     b: Definition,
     refused: dict[str, int],
@@ -104,8 +109,8 @@ def show(
     if len(rows) > 1:
         console.print("All together, by reason", style="bold")
         table = Table("reason", a.label, b.label, "stops", "min", box=None, pad_edge=False)
-        for what, one, other, count, us in by_reason(moved for row in rows for moved in row.stops)[:most]:
-            table.add_row(what, one, other, str(count), _minutes(us))
+        for what, class_a, class_b, count, us in by_reason(moved for row in rows for moved in row.stops)[:most]:
+            table.add_row(what, class_a, class_b, str(count), _minutes(us))
         console.print(table)
     for note in _notes(refused, notes):
         console.print(f"! {note}", markup=False, soft_wrap=True)
@@ -118,50 +123,50 @@ def _notes(refused: dict[str, int], notes: list[str]) -> Iterator[str]:
         yield f"in no number: raw records, or parts of them, refused as {words}"
 
 
-def _title(row: Row) -> str:
+def _title(row: ComparedWindows) -> str:
     name = f" {row.name}" if row.name else ""
     windows = f"{row.windows} × {row.window}" if row.windows > 1 else f"{row.window}{name}"
     windows += f" ({row.open} not over, as told last)" if row.open else ""
     return f"{row.path}  {windows}  {iso(row.start)[:16]}Z to {iso(row.end)[:16]}Z"
 
 
-def _kpis(row: Row, a: Definition, b: Definition) -> Table:
+def _kpis(row: ComparedWindows, a: Definition, b: Definition) -> Table:
     table = Table("KPI", a.label, b.label, "points", box=None, pad_edge=False)
     for name in RATIOS:
-        one, other, points = row.a.values.get(name), row.b.values.get(name), row.points(name)
-        table.add_row(name, _ratio(one), _ratio(other), "–" if points is None else f"{points:+.2f}")
+        value_a, value_b, points = row.a.values.get(name), row.b.values.get(name), row.points(name)
+        table.add_row(name, _ratio(value_a), _ratio(value_b), "–" if points is None else f"{points:+.2f}")
     return table
 
 
-def _elements(row: Row, a: Definition, b: Definition) -> Table:
+def _elements(row: ComparedWindows, a: Definition, b: Definition) -> Table:
     """Elements of both; those of one name side by side."""
     table = Table("element (min)", a.label, "", b.label, "", "difference", box=None, pad_edge=False)
     for name in dict.fromkeys((*row.a.element_us, *row.b.element_us)):
-        one, other = row.a.element_us.get(name), row.b.element_us.get(name)
-        if not one and not other:
+        us_a, us_b = row.a.element_us.get(name), row.b.element_us.get(name)
+        if not us_a and not us_b:
             continue
         table.add_row(
             name,
-            "–" if one is None else _minutes(one),
+            "–" if us_a is None else _minutes(us_a),
             a.elements[name].loss if name in a.elements else "",
-            "–" if other is None else _minutes(other),
+            "–" if us_b is None else _minutes(us_b),
             b.elements[name].loss if name in b.elements else "",
-            _signed((other or 0) - (one or 0)),
+            _signed((us_b or 0) - (us_a or 0)),
         )
     return table
 
 
-def _classes(row: Row) -> Table:
+def _classes(row: ComparedWindows) -> Table:
     table = Table(
         "loss class (min)", "A", "B", "difference", "by stops", "by other time", "rest", box=None, pad_edge=False
     )
     stops, rest, difference = row.explained_us, row.rest_us, row.difference_us
     others: dict[Loss, int] = {name: difference[name] - stops[name] - rest[name] for name in CLASSES}
     for name in CLASSES:
-        one, other = row.a.class_us[name], row.b.class_us[name]
-        if one or other:
+        us_a, us_b = row.a.class_us[name], row.b.class_us[name]
+        if us_a or us_b:
             parts = (difference[name], stops[name], others[name], rest[name])
-            table.add_row(name, _minutes(one), _minutes(other), *map(_signed, parts))
+            table.add_row(name, _minutes(us_a), _minutes(us_b), *map(_signed, parts))
     return table
 
 
@@ -169,14 +174,14 @@ def _moves(title: str, moved: Sequence[Moved], most: int) -> Table:
     table = Table(
         "begins", "what", "min", "under A", "under B", box=None, pad_edge=False, title=title, title_justify="left"
     )
-    for one in moved[:most]:
-        begin = "" if one.cause.started_at is None else iso(one.cause.started_at)[:19] + "Z"
+    for part in moved[:most]:
+        begin = "" if part.cause.started_at is None else iso(part.cause.started_at)[:19] + "Z"
         table.add_row(
             begin,
-            one.cause.what,
-            _minutes(one.us),
-            f"{one.element_a} ({one.class_a})",
-            f"{one.element_b} ({one.class_b})",
+            part.cause.what,
+            _minutes(part.us),
+            f"{part.element_a} ({part.class_a})",
+            f"{part.element_b} ({part.class_b})",
         )
     return table
 

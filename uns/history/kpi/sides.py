@@ -16,14 +16,14 @@ from topology.kpi.definition import Definition, KpiFormula
 from topology.model.plant import Plant
 from topology.namespace.path import Level, Path
 from uns.engine.step import Refused, Step
-from uns.history.evidence import Told, in_force, plan
+from uns.history.evidence import ToldFact, in_force, plan
 from uns.history.file.fold import fold
 from uns.history.file.read import Refusal
 from uns.history.file.read import read as lines
 from uns.history.kpi.diff import Side
 from uns.history.logs import Logs
 from uns.history.replay.offline import SAVE_RECORDS
-from uns.history.replay.recompute import Part
+from uns.history.replay.recompute import RawPartition
 from uns.kafka.log import read
 from uns.runtime.settings import Settings
 
@@ -34,7 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass
-class History:
+class TwoHistories:
     """What machines did, under each definition, and what was planned for them."""
 
     sides: list[Side]
@@ -63,18 +63,18 @@ def folded(
     settings: Settings,
     codec: Codec,
     plant: Plant,
-    parts: Iterable[Part],
+    parts: Iterable[RawPartition],
     definitions: Sequence[Definition],
     start: int,
     end: int,
     progress: Progress,
-) -> History:
+) -> TwoHistories:
     """Folds raw partitions from their first record on, until nothing can change any more what begins in [start, end) µs.
 
     Raises what a registry's client raises, `KafkaException`, and `TimeoutError` when Kafka stops answering.
     """
     kept: list[dict[str, Derived]] = [{} for _ in definitions]
-    history = History([])
+    history = TwoHistories([])
     told = Plans(plant)
     for part in parts:
         _fold(settings, codec, plant, part, definitions, start, end, progress, kept, told, history)
@@ -90,16 +90,16 @@ def _fold(
     settings: Settings,
     codec: Codec,
     plant: Plant,
-    part: Part,
+    part: RawPartition,
     definitions: Sequence[Definition],
     start: int,
     end: int,
     progress: Progress,
     kept: Sequence[dict[str, Derived]],
     told: "Plans",
-    history: History,
+    history: TwoHistories,
 ) -> None:
-    folds = [LineFold(under(plant, one), part.raw.topic, part.partition) for one in definitions]
+    folds = [LineFold(under(plant, definition), part.raw.topic, part.partition) for definition in definitions]
     step = Step(folds[0], codec, part.raw, part.partition)
     last = end + LONGEST_US + round(plant.time.horizon_h * 3_600_000_000)
     count, now = 0, 0
@@ -139,25 +139,26 @@ def _fold(
 
 
 def from_file(
-    plant: Plant, data: bytes, parts: Iterable[Part], definitions: Sequence[Definition], start: int, end: int
-) -> History:
+    plant: Plant, data: bytes, parts: Iterable[RawPartition], definitions: Sequence[Definition], start: int, end: int
+) -> TwoHistories:
     """The same of a file of raw records, as `uns fold` reads it."""
     told, paths = [*lines(data)], {path for part in parts for path in part.paths}
-    history, facts = History([], raw_records=len(told)), Plans(plant)
+    history, facts = TwoHistories([], raw_records=len(told)), Plans(plant)
     windows: list[Kpi] = []
     refused: set[int] = set()
     for definition in definitions:
-        found = fold(under(plant, definition), told)
+        derived = fold(under(plant, definition), told)
         kept: dict[str, Derived] = {}
-        for record in found.records:
+        for record in derived.records:
             if record.path in paths:
                 keep(kept, record, start, end)
         windows += [record for record in kept.values() if isinstance(record, Kpi)]
         history.sides.append(Side(definition, [*kept.values()], added(plant, definition)))
-        history.refused = dict(Counter(one.reason for one in found.refused))
-        refused |= {one.line for one in found.refused}
+        history.refused = dict(Counter(refusal.reason for refusal in derived.refused))
+        refused |= {refusal.line for refusal in derived.refused}
     if windows:  # what the plant's calendars say of that time, before what the file says
-        first, last = min(one.started_at for one in windows), max(one.started_at for one in windows) + LONGEST_US
+        begins = [window.started_at for window in windows]
+        first, last = min(begins), max(begins) + LONGEST_US
         for line, calendar in plant.calendars.items():
             for shift in plant.shifts[calendar].between(first, last):
                 facts.saw(str(line), shift, 0)
@@ -188,25 +189,28 @@ class Plans:
 
     def __init__(self, plant: Plant) -> None:
         self._cells = [str(path) for path in plant.cells()]
-        self._told: dict[str, list[Told]] = {}
+        self._told: dict[str, list[ToldFact]] = {}
 
     def saw(self, path: str, record: Raw, offset: int) -> None:
         """In log order."""
         if isinstance(record, Order | Shift):
-            self._told.setdefault(path, []).append(Told(path, record, offset, 0))
+            self._told.setdefault(path, []).append(ToldFact(path, record, offset, 0))
 
     def plans(self) -> dict[str, Schedule]:
         """Path of each machine → its plan."""
-        found = {}
+        plans = {}
         for cell in self._cells:
             line = str(Path.parse(cell).at(Level.LINE))
             facts = in_force([*self._told.get(line, ()), *self._told.get(cell, ())])
             near = [
-                one for path, told in self._told.items() if path == line or path.startswith(f"{line}/") for one in told
+                fact
+                for path, told in self._told.items()
+                if path == line or path.startswith(f"{line}/")
+                for fact in told
             ]
-            found[cell] = plan(
+            plans[cell] = plan(
                 facts,
-                any(isinstance(one.fact, Shift) for one in near),
-                any(isinstance(one.fact, Order) for one in near),
+                any(isinstance(fact.fact, Shift) for fact in near),
+                any(isinstance(fact.fact, Order) for fact in near),
             )
-        return found
+        return plans

@@ -18,7 +18,7 @@ from schemas.records import Alert, Derived
 _APART = ("id", "path", "definition", "revision", "status", "inputs")
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     SAME = "same"
     CHANGED = "changed"
     MISSING = "missing"
@@ -31,11 +31,11 @@ class Kind(StrEnum):
     """Different, but retention removed records that one of the two rests on."""
 
 
-DIFFERENCES = (Kind.CHANGED, Kind.MISSING, Kind.EXTRA)
+DIFFERENCES = (VerdictKind.CHANGED, VerdictKind.MISSING, VerdictKind.EXTRA)
 
 
 class Verdict(NamedTuple):
-    kind: Kind
+    kind: VerdictKind
     published: Derived | None
     """The newest revision; of another definition where nothing was published under the replay's."""
     replayed: Derived | None
@@ -45,9 +45,9 @@ class Verdict(NamedTuple):
     @property
     def record(self) -> Derived:
         """The record it is about."""
-        found = self.replayed if self.replayed is not None else self.published
-        assert found is not None
-        return found
+        record = self.replayed if self.replayed is not None else self.published
+        assert record is not None
+        return record
 
     def fields(self) -> dict[str, tuple[Any, Any]]:
         """Field → (old, new), of those that differ."""
@@ -84,11 +84,11 @@ def fact(record: Derived) -> str:
 
 def said(record: Derived) -> dict[str, Any]:
     """What a record says."""
-    found = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _APART}
+    content = {name: getattr(record, name) for name in record.__struct_fields__ if name not in _APART}
     if isinstance(record, Alert):
-        found["cause"] = record.cause.rpartition("~")[0] or record.cause
-    found["provisional"] = record.status == "provisional"
-    return found
+        content["cause"] = record.cause.rpartition("~")[0] or record.cause
+    content["provisional"] = record.status == "provisional"
+    return content
 
 
 def compare(
@@ -103,25 +103,33 @@ def compare(
     `replayed`: fact → what the replay under `definition` says. `published`: fact → definition → newest revision, the
     definition told last at the end. `running` is the definition of the running processors.
     """
-    told = {(record.path, record.message_class) for found in published.values() if (record := found.get(definition))}
+    told = {
+        (record.path, record.message_class)
+        for by_definition in published.values()
+        if (record := by_definition.get(definition))
+    }
     for name in sorted(replayed.keys() | published.keys()):
-        found = published.get(name, {})
-        base = found.get(definition)
-        if base is None and found:
-            base = [*found.values()][-1]
+        by_definition = published.get(name, {})
+        base = by_definition.get(definition)
+        if base is None and by_definition:
+            base = [*by_definition.values()][-1]
             if (base.path, base.message_class) in told:
                 base = None  # this definition has a history of its own there
         versions = replayed.get(name, (None,))
         old, new = _there(base), _there(versions[-1])
         if new is not None and new.status == "provisional" and definition != running:
-            yield Verdict(Kind.OPEN, base, new)
+            yield Verdict(VerdictKind.OPEN, base, new)
         elif any(_same(old, _there(version)) for version in versions):
             if base is not None:
-                yield Verdict(Kind.SAME, base, new)
+                yield Verdict(VerdictKind.SAME, base, new)
         elif (why := doubt(old, new)) is not None:
-            yield Verdict(Kind.NOT_REPRODUCIBLE, base, new, why)
+            yield Verdict(VerdictKind.NOT_REPRODUCIBLE, base, new, why)
         else:
-            yield Verdict(Kind.MISSING if old is None else Kind.EXTRA if new is None else Kind.CHANGED, base, new)
+            yield Verdict(
+                VerdictKind.MISSING if old is None else VerdictKind.EXTRA if new is None else VerdictKind.CHANGED,
+                base,
+                new,
+            )
 
 
 def correction(verdict: Verdict, definition: str, running: str, floor: int) -> Derived | Skip | None:
@@ -132,11 +140,11 @@ def correction(verdict: Verdict, definition: str, running: str, floor: int) -> D
     """
     base, new = verdict.published, verdict.replayed
     own = base if base is not None and base.definition == definition else None
-    if verdict.kind is Kind.OPEN:
+    if verdict.kind is VerdictKind.OPEN:
         return Skip.OPEN
-    if verdict.kind is Kind.NOT_REPRODUCIBLE:
+    if verdict.kind is VerdictKind.NOT_REPRODUCIBLE:
         return Skip.NOT_REPRODUCIBLE
-    if verdict.kind is Kind.SAME and (own is not None or new is None):
+    if verdict.kind is VerdictKind.SAME and (own is not None or new is None):
         return None
     if new is None and own is None:
         return Skip.OTHER_DEFINITION
@@ -168,10 +176,10 @@ def _there(record: Derived | None) -> Derived | None:
     return None if record is None or withdrawn(record) else record
 
 
-def _same(one: Derived | None, other: Derived | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or said(one) == said(other)
+def _same(before: Derived | None, after: Derived | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    return before is after or said(before) == said(after)
 
 
 def _lasts(record: Derived, floor: int) -> bool:

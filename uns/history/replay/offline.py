@@ -15,14 +15,14 @@ from confluent_kafka.admin import OffsetSpec
 from processors.base import Fold, Input, Rejection
 from processors.units import HOUR
 from schemas.codec import Codec, Undecodable
-from schemas.records import Derived, Oee, Tick
+from schemas.records import Derived, Oee, Raw, Tick
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.topics import topic
 from uns.engine.step import AreaTopics, Refused, Step
 from uns.history.replay.diff import Doubt, Versions, fact
-from uns.history.replay.retention import INF, Kept
+from uns.history.replay.retention import INF, KeptLog
 from uns.kafka import clients
-from uns.kafka.log import read
+from uns.kafka.log import LogRecord, read
 from uns.runtime.settings import Settings
 
 COMPARED = tuple(name for name in DERIVED if name not in (MessageClass.CURRENT, MessageClass.PILOT))
@@ -82,7 +82,7 @@ class Compared:
     replayed: dict[str, Versions]
     published: dict[str, dict[str, Derived]]
     doubt: Doubt
-    kept: Kept
+    kept: KeptLog
     floor: int
     """Event time before which the running processors change nothing any more."""
     records: int
@@ -151,8 +151,8 @@ def _ends(
     }
 
     def offsets(spec: OffsetSpec, level: IsolationLevel) -> dict[MessageClass, int]:
-        found = admin.list_offsets(dict.fromkeys(parts.values(), spec), isolation_level=level, request_timeout=10.0)
-        by_topic = {part.topic: future.result().offset for part, future in found.items()}
+        asked = admin.list_offsets(dict.fromkeys(parts.values(), spec), isolation_level=level, request_timeout=10.0)
+        by_topic = {part.topic: future.result().offset for part, future in asked.items()}
         return {name: by_topic[part.topic] for name, part in parts.items()}
 
     if not parts:
@@ -185,12 +185,10 @@ def compared(
     answering.
     """
     published, since, windows = _published(settings, codec, raw, partition, at, scope)
-    kept = Kept(at.first, horizon_us)
+    kept = KeptLog(at.first, horizon_us)
+    replay = _Replay(fold, at, scope, kept, bool(since))
     step = Step(fold, codec, raw, partition)
-    replayed: dict[str, Versions] = {}
-    emitted: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    watermark = count = 0
+    count = 0
     expected, hole = at.first, None
     with closing(read(settings, raw.topic, partition, end=at.latest)) as log:
         for count, source in enumerate(log, start=1):
@@ -198,26 +196,7 @@ def compared(
                 hole = expected  # a transaction's mark, or something is gone
             expected = source.offset + 1
             _, path, record = step.decode(source)
-            if isinstance(record, Refused):
-                refused[record.reason] = refused.get(record.reason, 0) + 1
-                continue
-            if not kept.complete:
-                kept.saw(path, record)
-            for result in fold.step(
-                Input(path, source.topic, partition, source.offset, record, source.timestamp * 1000)
-            ):
-                if isinstance(result, Rejection):
-                    refused[result.reason] = refused.get(result.reason, 0) + 1
-                elif scope.holds(result):
-                    name = fact(result)
-                    if source.offset < at.earliest:
-                        replayed[name] = (result,)
-                    else:
-                        replayed[name] = (*replayed.get(name, (None,)), result)
-                    if since:
-                        emitted[name] = source.timestamp
-            if source.offset < at.earliest and isinstance(record, Tick):
-                watermark = fold.watermark
+            replay.take(source, path, record)
             if count % SAVE_RECORDS == 0:
                 fold.changes()
                 progress(source.offset - at.first, at.latest - at.first)
@@ -226,19 +205,58 @@ def compared(
     kept.look(windows)
 
     def doubt(ours: Derived | None, theirs: Derived | None) -> str | None:
-        if ours is None and theirs is not None and emitted.get(fact(theirs), INF) < since.get(_class(theirs), 0):
-            return "was published before the first record that retention has kept of its topic, if it was"
+        if ours is None and theirs is not None:
+            emitted_ms = replay.emitted_ms.get(fact(theirs), INF)
+            if emitted_ms < since.get(_class(theirs), 0):
+                return "was published before the first record that retention has kept of its topic, if it was"
         return kept.doubt(ours, theirs)
 
-    floor = max(watermark - horizon_us, 0) // HOUR * HOUR
-    return Compared(replayed, published, doubt, kept, floor, count, refused, at.trimmed)
+    floor = max(replay.watermark - horizon_us, 0) // HOUR * HOUR
+    return Compared(replay.versions, published, doubt, kept, floor, count, replay.refused, at.trimmed)
+
+
+class _Replay:
+    """What the fold says of the raw log, as far as it is asked for."""
+
+    def __init__(self, fold: Fold, at: Cut, scope: Scope, kept: KeptLog, timed: bool) -> None:
+        """`timed`: remember when each record was last emitted."""
+        self._fold, self._at, self._scope, self._kept, self._timed = fold, at, scope, kept, timed
+        self.versions: dict[str, Versions] = {}
+        """Fact → the record as of `Cut.earliest` (None: not said by then), and each revision up to `Cut.latest`."""
+        self.emitted_ms: dict[str, int] = {}
+        """Fact → Kafka's time of the raw record that it was last emitted at."""
+        self.refused: dict[str, int] = {}
+        self.watermark = 0
+        """As of `Cut.earliest`."""
+
+    def take(self, source: LogRecord, path: str, record: Raw | Refused) -> None:
+        if isinstance(record, Refused):
+            self._refuse(record.reason)
+            return
+        if not self._kept.complete:
+            self._kept.saw(path, record)
+        given = Input(path, source.topic, source.partition, source.offset, record, source.timestamp * 1000)
+        settled = source.offset < self._at.earliest
+        for result in self._fold.step(given):
+            if isinstance(result, Rejection):
+                self._refuse(result.reason)
+            elif self._scope.holds(result):
+                name = fact(result)
+                self.versions[name] = (result,) if settled else (*self.versions.get(name, (None,)), result)
+                if self._timed:
+                    self.emitted_ms[name] = source.timestamp
+        if settled and isinstance(record, Tick):
+            self.watermark = self._fold.watermark
+
+    def _refuse(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
 
 
 def _published(
     settings: Settings, codec: Codec, raw: AreaTopics, partition: int, at: Cut, scope: Scope
 ) -> tuple[dict[str, dict[str, Derived]], dict[MessageClass, int], list[Oee]]:
     """(fact → definition → newest revision, class → ingest time of the first record kept (ms), shifts and orders)."""
-    found: dict[str, dict[str, Derived]] = {}
+    newest: dict[str, dict[str, Derived]] = {}
     since: dict[MessageClass, int] = {}
     windows: dict[str, Oee] = {}
     for name, end in at.ends.items():
@@ -260,10 +278,10 @@ def _published(
                 if wants_windows and isinstance(record, Oee) and record.window_name is not None:
                     windows[record.natural_id] = record
                 if isinstance(record, Derived) and scope.holds(record):
-                    revisions = found.setdefault(fact(record), {})
+                    revisions = newest.setdefault(fact(record), {})
                     before = revisions.pop(record.definition, record)
                     revisions[record.definition] = record if record.revision >= before.revision else before
-    return found, since, list(windows.values())
+    return newest, since, list(windows.values())
 
 
 def _class(record: Derived) -> MessageClass:

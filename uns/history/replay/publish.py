@@ -69,9 +69,14 @@ def _commit(producer: Producer, codec: Codec, part: Sequence[Correction]) -> Non
     producer.begin_transaction()
     try:
         for partition, record in part:
-            found = message(record, codec)
+            encoded = message(record, codec)
             producer.produce(
-                found.topic, found.value, found.key, partition, on_delivery=delivered, headers=list(found.headers)
+                encoded.topic,
+                encoded.value,
+                encoded.key,
+                partition,
+                on_delivery=delivered,
+                headers=list(encoded.headers),
             )
         deadline = time.monotonic() + TIMEOUT_S
         while producer.flush(0.5) and time.monotonic() < deadline and not refused:

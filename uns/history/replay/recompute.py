@@ -14,7 +14,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.topics import partition, topic
 from uns.engine.step import AreaTopics
-from uns.history.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction
+from uns.history.replay.diff import DIFFERENCES, Skip, Verdict, VerdictKind, compare, correction
 from uns.history.replay.offline import Compared, NotFolded, Scope, compared, cut
 from uns.history.replay.publish import Correction
 from uns.runtime.settings import Settings
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Part:
+class RawPartition:
     """One raw partition and the machines on it that are asked for."""
 
     raw: AreaTopics
@@ -60,10 +60,10 @@ class Part:
 
 
 @dataclass
-class Found:
+class Recomputed:
     """What came of some partitions."""
 
-    counts: dict[str, Counter[Kind]] = field(default_factory=dict)
+    counts: dict[str, Counter[VerdictKind]] = field(default_factory=dict)
     """Message class → how many records of each kind."""
     differences: list[tuple[Verdict, Derived | Skip]] = field(default_factory=list)
     """Everything that differs, and the correction of each or why there is none."""
@@ -82,29 +82,31 @@ class Found:
         return self.compared > 0 and not any(verdict.kind in DIFFERENCES for verdict, _ in self.differences)
 
 
-def parts(plant: Plant, wanted: Filter) -> list[Part]:
+def raw_partitions(plant: Plant, wanted: Filter) -> list[RawPartition]:
     """The raw partitions that hold machines of the filter."""
-    found: dict[tuple[str, int], set[str]] = {}
+    machines: dict[tuple[str, int], set[str]] = {}
     counts = plant.areas()
     for path in plant.cells():
         if wanted.matches(path):
             area = next(area for area in counts if area.contains(path))
-            found.setdefault((topic(area, MessageClass.RAW), partition(path, counts[area])), set()).add(str(path))
-    return [Part(AreaTopics(name), number, frozenset(paths)) for (name, number), paths in sorted(found.items())]
+            machines.setdefault((topic(area, MessageClass.RAW), partition(path, counts[area])), set()).add(str(path))
+    return [
+        RawPartition(AreaTopics(name), number, frozenset(paths)) for (name, number), paths in sorted(machines.items())
+    ]
 
 
-def recompute(settings: Settings, codec: Codec, request: Request, progress: Progress) -> Found:
+def recompute(settings: Settings, codec: Codec, request: Request, progress: Progress) -> Recomputed:
     """Partition by partition, so that memory holds the asked records of one, and the differences of all.
 
     Raises what `uns.history.replay.offline` raises, but for partitions never folded: those are notes.
     """
-    found, plant = Found(), request.folded
+    outcome, plant = Recomputed(), request.folded
     horizon_us = round(request.plant.time.horizon_h * 3_600_000_000)
-    for part in parts(plant, request.wanted):
+    for part in raw_partitions(plant, request.wanted):
         try:
             at = cut(settings, request.group, part.raw, part.partition)
         except NotFolded as error:
-            found.notes.append(f"{error}: nothing to compare with")
+            outcome.notes.append(f"{error}: nothing to compare with")
             continue
         scope = Scope(part.paths, request.classes, request.start, request.end)
         fold = LineFold(plant, part.raw.topic, part.partition)
@@ -113,28 +115,28 @@ def recompute(settings: Settings, codec: Codec, request: Request, progress: Prog
             progress(name, done, total)
 
         result = compared(settings, codec, fold, part.raw, part.partition, at, scope, horizon_us, passed)
-        _judge(found, part, request, result)
-    found.corrections.sort(key=lambda pair: (pair[1].started_at, pair[1].path, pair[1].id))
-    return found
+        _judge(outcome, part, request, result)
+    outcome.corrections.sort(key=lambda pair: (pair[1].started_at, pair[1].path, pair[1].id))
+    return outcome
 
 
-def _judge(found: Found, part: Part, request: Request, result: Compared) -> None:
+def _judge(made: Recomputed, part: RawPartition, request: Request, result: Compared) -> None:
     running = request.plant.kpi.definition
-    found.records += result.records
-    found.compared += 1
-    found.notes += _notes(part, result)
+    made.records += result.records
+    made.compared += 1
+    made.notes += _notes(part, result)
     for verdict in compare(result.replayed, result.published, request.definition, running, result.doubt):
-        found.counts.setdefault(verdict.record.message_class, Counter())[verdict.kind] += 1
+        made.counts.setdefault(verdict.record.message_class, Counter())[verdict.kind] += 1
         outcome = correction(verdict, request.definition, running, result.floor)
         if isinstance(outcome, Skip):
-            found.skipped[outcome] += 1
+            made.skipped[outcome] += 1
         elif outcome is not None:
-            found.corrections.append((part.partition, outcome))
-        if verdict.kind not in (Kind.SAME, Kind.OPEN) and outcome is not None:
-            found.differences.append((verdict, outcome))
+            made.corrections.append((part.partition, outcome))
+        if verdict.kind not in (VerdictKind.SAME, VerdictKind.OPEN) and outcome is not None:
+            made.differences.append((verdict, outcome))
 
 
-def _notes(part: Part, result: Compared) -> Iterator[str]:
+def _notes(part: RawPartition, result: Compared) -> Iterator[str]:
     kept = result.kept
     if not kept.complete:
         first = kept.first_reproducible

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from schemas.records import Derived
 from schemas.text import iso, to_plain
-from uns.history.replay.diff import Kind, Skip, Verdict, fact
-from uns.history.replay.recompute import Found
+from uns.history.replay.diff import Skip, Verdict, VerdictKind, fact
+from uns.history.replay.recompute import Recomputed
 
 ADVICE = {
     Skip.OWNED: (
@@ -24,9 +24,9 @@ ADVICE = {
 }
 
 
-def documents(found: Found) -> Iterator[dict[str, Any]]:
+def documents(made: Recomputed) -> Iterator[dict[str, Any]]:
     """One document a difference."""
-    for verdict, outcome in found.differences:
+    for verdict, outcome in made.differences:
         record = verdict.record
         document: dict[str, Any] = {
             "kind": str(verdict.kind),
@@ -47,23 +47,23 @@ def documents(found: Found) -> Iterator[dict[str, Any]]:
         yield document
 
 
-def summary(found: Found, published: int | None) -> dict[str, Any]:
+def summary(made: Recomputed, published: int | None) -> dict[str, Any]:
     """The last document. `published`: how many corrections went out; None: a dry run."""
     return {
         "kind": "summary",
-        "equal": found.equal,
-        "raw_records": found.records,
-        "classes": {name: {kind: counts[kind] for kind in Kind} for name, counts in sorted(found.counts.items())},
-        "corrections": len(found.corrections),
-        "skipped": {str(reason): count for reason, count in sorted(found.skipped.items())},
+        "equal": made.equal,
+        "raw_records": made.records,
+        "classes": {name: {kind: counts[kind] for kind in VerdictKind} for name, counts in sorted(made.counts.items())},
+        "corrections": len(made.corrections),
+        "skipped": {str(reason): count for reason, count in sorted(made.skipped.items())},
         "published": published,
-        "notes": found.notes,
+        "notes": made.notes,
     }
 
 
-def show(found: Found, console: Console, most: int) -> None:
+def show(made: Recomputed, console: Console, most: int) -> None:
     """Differences (at most so many), then what each class came to. What is not reproducible is counted only."""
-    differences = [pair for pair in found.differences if pair[0].kind is not Kind.NOT_REPRODUCIBLE]
+    differences = [pair for pair in made.differences if pair[0].kind is not VerdictKind.NOT_REPRODUCIBLE]
     for path, rows in groupby(differences[:most], key=lambda pair: pair[0].record.path):
         table = Table("record", "begins", "what", "field", "published", "replayed", box=None, pad_edge=False)
         for verdict, outcome in rows:
@@ -73,15 +73,15 @@ def show(found: Found, console: Console, most: int) -> None:
         console.print()
     if differences and len(differences) > most:
         console.print(f"… and {len(differences) - most} more; --json shows all", highlight=False)
-    kinds = [kind for kind in Kind if any(counts[kind] for counts in found.counts.values())]
+    kinds = [kind for kind in VerdictKind if any(counts[kind] for counts in made.counts.values())]
     table = Table("class", *(str(kind).replace("_", " ") for kind in kinds), box=None, pad_edge=False)
-    for name, counts in sorted(found.counts.items()):
+    for name, counts in sorted(made.counts.items()):
         table.add_row(name, *(str(counts[kind]) for kind in kinds))
-    if found.counts:
+    if made.counts:
         console.print(table)
-    for note in found.notes:
+    for note in made.notes:
         console.print(f"! {note}", markup=False, highlight=False, soft_wrap=True)
-    for reason, count in sorted(found.skipped.items()):
+    for reason, count in sorted(made.skipped.items()):
         console.print(f"! {count} not for publishing: {ADVICE[reason]}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -89,7 +89,7 @@ def _row(verdict: Verdict, outcome: Derived | Skip) -> tuple[str, ...]:
     record = verdict.record
     kind = fact(record).rpartition("@")[0].partition("#")[2]
     what = str(verdict.kind) + (f" ({outcome})" if isinstance(outcome, Skip) else "")
-    fields = verdict.fields() if verdict.kind is Kind.CHANGED else {}
+    fields = verdict.fields() if verdict.kind is VerdictKind.CHANGED else {}
     names = "\n".join(fields)
     old, new = ("\n".join(_short(name, pair[n]) for name, pair in fields.items()) for n in (0, 1))
     return kind, _short("_at", record.started_at), what.replace("_", " "), names, old, new

@@ -11,7 +11,7 @@ INF = 1 << 62
 
 
 @dataclass(slots=True)
-class Kept:
+class KeptLog:
     """What was left of one raw partition, from `first_offset` on. Nothing removed: 0.
 
     After a removal a record is compared only if it begins a full correction horizon after its machine's first kept

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from topology.kpi.definition import ELEMENTS, Definition, When, definition, shipped
+from topology.kpi.definition import ELEMENTS, Definition, Planned, When, definition, shipped
 from topology.namespace.packml import STATES
 
 STATE = st.sampled_from(sorted(STATES))
@@ -98,3 +98,27 @@ def test_a_definition_with_a_hole_is_refused(time_model: list[dict[str, object]]
             {"name": "x", "version": 1, "description": "x", "running": ["execute"], "time_model": time_model}
         )
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("label", shipped())
+@given(state=STATE, mode=MODE, order=st.booleans(), planned=st.sampled_from(["busy", "break", "unplanned"]))
+def test_what_decided_names_the_element(label: str, state: str, mode: str, order: bool, planned: Planned) -> None:
+    rules = definition(label)
+    decision = rules.rule(state, mode, order, planned)
+    assert decision.element == rules.element(state, mode, order, planned)
+    if isinstance(decision.by, When):
+        first = next(rule for rule in rules.time_model if rule.when.holds(state, mode, order, planned))
+        assert (decision.element, decision.by) == (first.element, first.when)
+    else:
+        assert not rules.plans
+        assert decision.by == planned != "busy"
+
+
+def test_a_micro_stop_goes_before_the_time_model_and_the_plan_where_the_definition_knows_it() -> None:
+    nakajima = definition("nakajima@1")
+    assert nakajima.rule("held", "production", True, "break", None, micro=True) == (
+        "MINOR",
+        nakajima.options.micro_stop,
+    )
+    iso = definition("iso22400@2")
+    assert iso.rule("held", "production", True, micro=True) == iso.rule("held", "production", True)

@@ -25,7 +25,10 @@ def facts_of(found: Definition) -> st.SearchStrategy[Facts]:
         st.dictionaries(st.sampled_from(sorted(found.elements)), st.integers(0, 10**12)),
         st.lists(PIECES, max_size=4).map(tuple),
         st.dictionaries(
-            st.sampled_from(sorted(QUANTITIES)), COUNT | st.floats(0, 1e9, allow_nan=False), max_size=len(QUANTITIES)
+            # No denominator so small that a quotient is beyond what a float can hold: that has no value, either.
+            st.sampled_from(sorted(QUANTITIES)),
+            COUNT | st.just(0.0) | st.floats(1e-9, 1e9),
+            max_size=len(QUANTITIES),
         ),
     )
 

@@ -37,7 +37,7 @@ from topology.namespace.topics import topic
 from uns.cli.app import app
 from uns.history.replay import offline
 from uns.history.replay.publish import publish
-from uns.history.replay.recompute import parts
+from uns.history.replay.recompute import raw_partitions
 from uns.kafka.log import read
 from uns.kafka.publish import NotPublished
 from uns.registry.client import RegistryClient
@@ -367,7 +367,7 @@ def test_what_rests_on_removed_records_is_not_compared(history: History) -> None
     assert summary["corrections"] == 0
     assert summary["skipped"] == {"not_reproducible": len(differences)}
     assert any(f"the first {cut} raw offsets" in note for note in summary["notes"])
-    part = parts(load(history.folder / "plant", {}), Filter.parse("#"))[0]
+    part = raw_partitions(load(history.folder / "plant", {}), Filter.parse("#"))[0]
     at = offline.cut(history.settings, f"uns-processors-{history.enterprise}", part.raw, 0)
     assert at.first == cut
     stale = at._replace(first=cut - 10)  # as if retention had gone on after the cut

@@ -18,7 +18,7 @@ from tests.harness.records import EXAMPLES
 from topology.kpi.definition import shipped
 from uns.history.audit.arithmetic import worked
 from uns.history.audit.subject import AUDITED, BadId, is_of, kind_of, subject
-from uns.history.evidence import Published, Told, causes, changes, gaps, in_force, newest, revisions
+from uns.history.evidence import PublishedRecord, ToldFact, causes, changes, gaps, in_force, newest, revisions
 from uns.history.segments import element_us, segments
 
 some = settings(deadline=None, max_examples=12)
@@ -172,7 +172,7 @@ def test_revisions_their_changes_and_their_causes() -> None:
     life = told("acme@1", log)  # a reason is a class of its own there
     stops = [record for record in life.records if isinstance(record, Downtime)]
     places = [
-        Published(record, "uns.acme.dallas.packaging.downtime", 0, n, 1_000 * n, 100 * n)
+        PublishedRecord(record, "uns.acme.dallas.packaging.downtime", 0, n, 1_000 * n, 100 * n)
         for n, record in enumerate(stops)
     ]
     found = revisions([*places, places[-1]])  # written twice: counts once
@@ -202,8 +202,8 @@ def test_maps_and_lists_change_by_their_keys() -> None:
 
 
 def test_facts_in_force() -> None:
-    def order(path: str, offset: int, name: str, product: str) -> Told:
-        return Told(path, Order(id=name, product=product, started_at=T0), offset, 0)
+    def order(path: str, offset: int, name: str, product: str) -> ToldFact:
+        return ToldFact(path, Order(id=name, product=product, started_at=T0), offset, 0)
 
     told_ = [order(LINE, 1, "a", "x"), order(CELL, 2, "a", "y"), order(LINE, 3, "a", "z"), order(LINE, 9, "b", "w")]
     assert [(one.offset, one.path) for one in in_force(told_, upto=5)] == [(2, CELL)]
@@ -211,13 +211,13 @@ def test_facts_in_force() -> None:
 
 
 def test_the_newest_of_each_and_what_is_not_covered() -> None:
-    def state(start: int, end: int | None, revision: int, definition: str = "iso22400@1") -> Published:
+    def state(start: int, end: int | None, revision: int, definition: str = "iso22400@1") -> PublishedRecord:
         record = State(
             id=f"{natural_id(CELL, 'state', start, definition)}:{revision}", path=CELL, started_at=start, ended_at=end,
             definition=definition, status="final", revision=revision, inputs=EMPTY, state="execute",
             mode="production", element="APT",
         )  # fmt: skip
-        return Published(record, "t", 0, 0, 0, None)
+        return PublishedRecord(record, "t", 0, 0, 0, None)
 
     found = newest(
         [state(0, None, 0), state(0, 10, 1), state(10, 20, 0), state(20, 20, 1), state(30, None, 0), state(12, 13, 0, "x@1")],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas.records import Break, Order, Reason, Shift
 from tests.harness.histories import END, LABELS, SEEDS, START, lived, told
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, beats, ordered, samples, ticks
-from uns.history.kpi.diff import CLASSES, Row, by_reason, compare, net, together
+from uns.history.kpi.diff import CLASSES, ComparedWindows, by_reason, compare, net, together
 
 PAUSE = Break(T0 + 95 * MINUTE, T0 + 105 * MINUTE)
 seeds = st.sampled_from(SEEDS)
@@ -16,7 +16,7 @@ windows = st.sampled_from((None, "hour", "shift", "day"))
 some = settings(deadline=None, max_examples=25)
 
 
-def rows(seed: int, a: str, b: str, window: str | None = None) -> list[Row]:
+def rows(seed: int, a: str, b: str, window: str | None = None) -> list[ComparedWindows]:
     one, other = lived(seed, a), lived(seed, b)
     return compare(one.side, other.side, one.plans.plans(), START, END, window)  # type: ignore[arg-type]
 

@@ -17,10 +17,10 @@ from topology.model.plant import Plant
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
-from uns.history.replay.diff import DIFFERENCES, Kind, Skip, Verdict, compare, correction, fact
+from uns.history.replay.diff import DIFFERENCES, Skip, Verdict, VerdictKind, compare, correction, fact
 from uns.history.replay.offline import COMPARED, Scope
-from uns.history.replay.recompute import parts
-from uns.history.replay.retention import Kept
+from uns.history.replay.recompute import raw_partitions
+from uns.history.replay.retention import KeptLog
 
 LABEL, OTHER = "iso22400@1", "iso22400@2"
 FLOOR = T0 + HOUR
@@ -67,30 +67,30 @@ def verdict(replayed: Sequence[Derived], published: Sequence[Derived], label: st
 
 def test_revision_status_and_offsets_make_no_difference() -> None:
     known = msgspec.structs.replace(made(0, revision=4, status="corrected"), inputs=Inputs("raw", 0, 7, 9))
-    assert verdict([made(0)], [known]).kind is Kind.SAME
+    assert verdict([made(0)], [known]).kind is VerdictKind.SAME
 
 
 def test_a_changed_record_goes_out_as_the_next_revision() -> None:
     found = verdict([made(0, good=5)], [made(0, good=3, revision=2)])
-    assert found.kind is Kind.CHANGED
+    assert found.kind is VerdictKind.CHANGED
     assert found.fields() == {"good": (3, 5)}
     assert correction(found, LABEL, LABEL, FLOOR) == made(0, good=5, revision=3, status="corrected")
 
 
 def test_a_missing_record_begins_at_revision_0() -> None:
     found = verdict([made(0, good=5, revision=2, status="corrected")], [])
-    assert found.kind is Kind.MISSING
+    assert found.kind is VerdictKind.MISSING
     assert correction(found, LABEL, LABEL, FLOOR) == made(0, good=5)
 
 
 def test_an_extra_record_is_withdrawn_and_may_come_back() -> None:
     found = verdict([], [made(0, good=3, revision=1)])
     gone = made(0, good=0, revision=2, status="corrected", lasts=False)
-    assert found.kind is Kind.EXTRA
+    assert found.kind is VerdictKind.EXTRA
     assert correction(found, LABEL, LABEL, FLOOR) == gone
-    assert verdict([], [gone]).kind is Kind.SAME
+    assert verdict([], [gone]).kind is VerdictKind.SAME
     back = verdict([made(0, good=3)], [gone])
-    assert back.kind is Kind.MISSING
+    assert back.kind is VerdictKind.MISSING
     assert correction(back, LABEL, LABEL, FLOOR) == made(0, good=3, revision=3, status="corrected")
 
 
@@ -145,9 +145,9 @@ def test_a_commit_while_we_looked_is_no_difference() -> None:
     replayed = {fact(first): (None, first, second)}
     for published in ((), (first,), (second,)):
         kinds = [v.kind for v in compare(replayed, told(*published), LABEL, LABEL)]
-        assert kinds == ([Kind.SAME] if published else [])
+        assert kinds == ([VerdictKind.SAME] if published else [])
     (found,) = compare(replayed, told(third), LABEL, LABEL)
-    assert found.kind is Kind.CHANGED
+    assert found.kind is VerdictKind.CHANGED
     assert found.replayed == second
 
 
@@ -156,14 +156,14 @@ def test_another_definition_is_compared_by_fact_and_published_whole() -> None:
     open_ = msgspec.structs.replace(made(2, label=OTHER), ended_at=None, status="provisional")
     published = told(made(0), made(1), made(2), made(3))
     found = list(compare(said(same, changed, open_), published, OTHER, LABEL))
-    assert [v.kind for v in found] == [Kind.SAME, Kind.CHANGED, Kind.OPEN, Kind.EXTRA]
+    assert [v.kind for v in found] == [VerdictKind.SAME, VerdictKind.CHANGED, VerdictKind.OPEN, VerdictKind.EXTRA]
     outcomes = [correction(v, OTHER, LABEL, FLOOR) for v in found]
     assert outcomes == [same, changed, Skip.OPEN, Skip.OTHER_DEFINITION]
     after = {name: dict(revisions) for name, revisions in published.items()}
     for record in (same, changed):
         after[fact(record)][OTHER] = record
     again = list(compare(said(same, changed, open_), after, OTHER, LABEL))
-    assert [v.kind for v in again] == [Kind.SAME, Kind.SAME, Kind.OPEN]
+    assert [v.kind for v in again] == [VerdictKind.SAME, VerdictKind.SAME, VerdictKind.OPEN]
     assert [correction(v, OTHER, LABEL, FLOOR) for v in again] == [None, None, Skip.OPEN]
 
 
@@ -177,7 +177,7 @@ def test_the_cause_of_an_alert_is_the_same_fact_under_any_definition() -> None:
         )  # fmt: skip
 
     (found,) = compare(said(raised(OTHER)), told(raised(LABEL)), OTHER, LABEL)
-    assert found.kind is Kind.SAME
+    assert found.kind is VerdictKind.SAME
 
 
 MINUTES = st.dictionaries(st.integers(0, 9), st.integers(0, 3), max_size=8)
@@ -218,9 +218,9 @@ def test_published_corrections_leave_only_what_was_skipped(
     assert sum(v.kind in DIFFERENCES for v in again) <= skipped
 
 
-def kept(first: int) -> Kept:
+def kept(first: int) -> KeptLog:
     """A log in which the filler is heard from T0 on, and the order o1 is told."""
-    found = Kept(first, HOUR)
+    found = KeptLog(first, HOUR)
     found.saw("acme/dallas/packaging", Tick(at=T0, worker=""))
     found.saw(CELL, Samples("", 0, (Sample("Good", T0 - HOUR, 1),)))
     found.saw(LINE, Order(id="o1", product="a", started_at=T0))
@@ -267,7 +267,7 @@ def test_a_doubt_makes_a_difference_no_difference_but_equal_stays_equal() -> Non
 
     records: Mapping[str, tuple[Derived, ...]] = said(made(0), made(1, good=2))
     found = list(compare(records, told(made(0), made(1)), LABEL, LABEL, never))
-    assert [(v.kind, v.why) for v in found] == [(Kind.SAME, ""), (Kind.NOT_REPRODUCIBLE, "never")]
+    assert [(v.kind, v.why) for v in found] == [(VerdictKind.SAME, ""), (VerdictKind.NOT_REPRODUCIBLE, "never")]
     assert correction(found[1], LABEL, LABEL, FLOOR) is Skip.NOT_REPRODUCIBLE
 
 
@@ -278,13 +278,13 @@ def test_only_partitions_with_machines_of_the_filter_are_read() -> None:
     areas["packaging"] = {"partitions": 3, "lines": lines}
     areas["stamping"] = {"lines": {"press-1": {"cells": {"press": {"type": "filler"}}}}}
     two = Plant.model_validate(model)
-    everything = parts(two, Filter.parse("#"))
+    everything = raw_partitions(two, Filter.parse("#"))
     assert {(p.raw.topic.split(".")[3], p.partition) for p in everything} >= {("stamping", 0), ("packaging", 0)}
     assert sorted(path for p in everything for path in p.paths) == sorted(map(str, two.cells()))
-    (one,) = parts(two, Filter.parse("acme/+/packaging/line-4/#"))
+    (one,) = raw_partitions(two, Filter.parse("acme/+/packaging/line-4/#"))
     assert one.paths == {"acme/dallas/packaging/line-4/filler"}
     assert one.partition == partition(Path.parse("acme/dallas/packaging/line-4"), 3)
-    assert parts(two, Filter.parse("acme/dallas/welding/#")) == []
+    assert raw_partitions(two, Filter.parse("acme/dallas/welding/#")) == []
 
 
 def test_a_pilot_is_nothing_that_a_replay_would_say() -> None:

@@ -1,4 +1,4 @@
-"""An audit as it is found: everything that the page and the document show. Pure."""
+"""What an audit comes to: everything that the page and the document show. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -6,12 +6,12 @@ from schemas.records import Derived, Kpi
 from topology.namespace.path import Level
 from uns.history.audit.arithmetic import Worked
 from uns.history.audit.subject import Subject
-from uns.history.evidence import Inputs, Published, RawRecord, Revision, Window
+from uns.history.evidence import AuditWindow, Evidence, ListedRecord, PublishedRecord, Revision
 from uns.model.kpi import KnownDefinition
 
 
 @dataclass(slots=True)
-class Part:
+class RollupPart:
     """One part of a roll-up."""
 
     path: str
@@ -21,7 +21,7 @@ class Part:
     audit: "Audit | None" = None
 
     @property
-    def newest(self) -> Published | None:
+    def newest(self) -> PublishedRecord | None:
         return self.revisions[-1].published if self.revisions else None
 
 
@@ -33,11 +33,11 @@ class Audit:
     revisions: list[Revision]
     known: KnownDefinition | None
     worked: list[Worked]
-    window: Window
-    inputs: Inputs | None = None
+    window: AuditWindow
+    inputs: Evidence | None = None
     """None: not computed from raw records of one machine."""
-    parts: list[Part] = field(default_factory=list)
-    raw: list[RawRecord] = field(default_factory=list)
+    parts: list[RollupPart] = field(default_factory=list)
+    raw: list[ListedRecord] = field(default_factory=list)
     raw_records: int = 0
     """Raw records that touch the window; at most `Asked.raw` of them are listed."""
     notes: list[str] = field(default_factory=list)
@@ -55,17 +55,21 @@ class Audit:
                 sums[name] = sums.get(name, 0) + us
         return sums == {name: whole.element_us.get(name, 0) for name in sums | whole.element_us}
 
-    def parts_since(self, one: Revision) -> list[Published]:
+    def parts_since(self, revision: Revision) -> list[PublishedRecord]:
         """Revisions of parts that were published between the revision before and this one, by Kafka's times."""
         before = max(
-            (other.published.ingested_ms for other in self.revisions if other.published.offset < one.published.offset),
+            (
+                other.published.ingested_ms
+                for other in self.revisions
+                if other.published.offset < revision.published.offset
+            ),
             default=-1,
         )
         return [
-            own.published
+            part_revision.published
             for part in self.parts
-            for own in part.revisions
-            if before < own.published.ingested_ms <= one.published.ingested_ms
+            for part_revision in part.revisions
+            if before < part_revision.published.ingested_ms <= revision.published.ingested_ms
         ]
 
     @property
@@ -73,7 +77,7 @@ class Audit:
         """The revision asked about."""
         wanted = self.subject.revision
         return next(
-            (one for one in self.revisions if one.published.record.revision == wanted),
+            (revision for revision in self.revisions if revision.published.record.revision == wanted),
             self.revisions[-1],
         )
 
