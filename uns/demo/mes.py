@@ -72,9 +72,9 @@ class Store:
         self._db.execute("INSERT INTO request VALUES (?, ?, ?, ?)", (time.time(), method, url, status))
 
     def stats(self) -> dict[str, int]:
-        found = dict(self._db.execute("SELECT kind, count(*) FROM object GROUP BY kind"))
+        counts = dict(self._db.execute("SELECT kind, count(*) FROM object GROUP BY kind"))
         (requests,) = self._db.execute("SELECT count(*) FROM request").fetchone()
-        return {kind: found.get(kind, 0) for kind in KINDS} | {"requests": requests}
+        return {kind: counts.get(kind, 0) for kind in KINDS} | {"requests": requests}
 
 
 def received(file: Path, kind: str) -> list[str]:
@@ -128,24 +128,24 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
 
             return answer(request, act)
 
-        async def one(request: Request) -> Response:
+        async def single(request: Request) -> Response:
             body = await _body(request) if request.method == "PATCH" else {}
             id_ = int(request.path_params["id"])
 
             def act() -> tuple[int, Any]:
                 if request.method == "GET":
-                    found = store.get(kind, id_)
+                    held = store.get(kind, id_)
                 else:
-                    found = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
-                if found is None:
+                    held = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
+                if held is None:
                     raise Refused(404, f"there is no {kind} {id_}")
-                return 200, found
+                return 200, held
 
             return answer(request, act)
 
         return [
             Route(prefix, collection, methods=["GET", "POST"]),
-            Route(f"{prefix}/{{id:int}}", one, methods=["GET", "PATCH"]),
+            Route(f"{prefix}/{{id:int}}", single, methods=["GET", "PATCH"]),
         ]
 
     async def stats(request: Request) -> Response:
@@ -154,7 +154,7 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
     async def page(request: Request) -> Response:
         lists = "".join(
             f"<h2>{kind}</h2><ul>"
-            + "".join(f"<li>{escape(json.dumps(one))}</li>" for one in store.find(kind))
+            + "".join(f"<li>{escape(json.dumps(item))}</li>" for item in store.find(kind))
             + "</ul>"
             for kind in KINDS
         )

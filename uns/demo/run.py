@@ -251,7 +251,11 @@ class Demo:
     def publish_interval_s(self) -> float:
         """Longest publish interval of any connector, in seconds of the wall's clock."""
         return (
-            max((one.config.get("publish_interval_ms", 0) for one in self.plant.connectors.values()), default=0) / 1000
+            max(
+                (connector.config.get("publish_interval_ms", 0) for connector in self.plant.connectors.values()),
+                default=0,
+            )
+            / 1000
         )
 
     def ended_by_itself(self) -> list[str]:
