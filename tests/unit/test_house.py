@@ -44,8 +44,6 @@ LONG_FILES: set[str] = {
     "uns/history/audit/report.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "uns.cli.replay:replay",
-    "uns.demo.mes:application",
     "uns.engine.process:process",
     "uns.history.replay.offline:compared",
     "uns.web.line.charts:control_chart",

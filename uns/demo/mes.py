@@ -8,7 +8,7 @@ import argparse
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from random import Random
@@ -97,56 +97,8 @@ class Refused(Exception):
 
 
 def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
-    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect.
-
-    Long because it is the table of its routes: each is a few lines over the one store and the one chance.
-    """
-    chance = Random(seed)
-
-    def answer(request: Request, act: Any) -> Response:
-        fails = request.method != "GET" and chance.random() < flaky
-        late = chance.random() < 0.5 if fails else False
-        try:
-            if fails and not late:
-                raise Refused(503, "too busy")
-            status, content = act()
-            if fails:
-                raise Refused(500, "the answer got lost")
-        except Refused as refused:
-            status, content = refused.status, {"message": str(refused)}
-        store.heard(request.method, str(request.url.path), status)
-        return JSONResponse(content, status_code=status)
-
-    def routes(prefix: str, kind: str) -> list[Route]:
-        async def collection(request: Request) -> Response:
-            body = await _body(request) if request.method == "POST" else {}
-
-            def act() -> tuple[int, Any]:
-                if request.method == "GET":
-                    return 200, store.find(kind, request.query_params.get("external_id"))
-                return 201, {**body, "id": store.create(kind, _valid(kind, body, KINDS[kind]))}
-
-            return answer(request, act)
-
-        async def single(request: Request) -> Response:
-            body = await _body(request) if request.method == "PATCH" else {}
-            id_ = int(request.path_params["id"])
-
-            def act() -> tuple[int, Any]:
-                if request.method == "GET":
-                    held = store.get(kind, id_)
-                else:
-                    held = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
-                if held is None:
-                    raise Refused(404, f"there is no {kind} {id_}")
-                return 200, held
-
-            return answer(request, act)
-
-        return [
-            Route(prefix, collection, methods=["GET", "POST"]),
-            Route(f"{prefix}/{{id:int}}", single, methods=["GET", "PATCH"]),
-        ]
+    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect."""
+    objects = _Objects(store, flaky, seed)
 
     async def stats(request: Request) -> Response:
         return JSONResponse(store.stats())
@@ -162,12 +114,66 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
 
     return Starlette(
         routes=[
-            *routes("/mes/confirmations", "confirmations"),
-            *routes("/cmms/work-orders", "work_orders"),
+            *objects.routes("/mes/confirmations", "confirmations"),
+            *objects.routes("/cmms/work-orders", "work_orders"),
             Route("/stats", stats),
             Route("/", page),
         ]
     )
+
+
+class _Objects:
+    """The requests about objects of one store, each kind under a prefix of its own."""
+
+    def __init__(self, store: Store, flaky: float, seed: int) -> None:
+        self._store, self._flaky, self._chance = store, flaky, Random(seed)
+
+    def routes(self, prefix: str, kind: str) -> list[Route]:
+        store = self._store
+
+        async def collection(request: Request) -> Response:
+            body = await _body(request) if request.method == "POST" else {}
+
+            def act() -> tuple[int, Any]:
+                if request.method == "GET":
+                    return 200, store.find(kind, request.query_params.get("external_id"))
+                return 201, {**body, "id": store.create(kind, _valid(kind, body, KINDS[kind]))}
+
+            return self._answer(request, act)
+
+        async def single(request: Request) -> Response:
+            body = await _body(request) if request.method == "PATCH" else {}
+            id_ = int(request.path_params["id"])
+
+            def act() -> tuple[int, Any]:
+                if request.method == "GET":
+                    held = store.get(kind, id_)
+                else:
+                    held = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
+                if held is None:
+                    raise Refused(404, f"there is no {kind} {id_}")
+                return 200, held
+
+            return self._answer(request, act)
+
+        return [
+            Route(prefix, collection, methods=["GET", "POST"]),
+            Route(f"{prefix}/{{id:int}}", single, methods=["GET", "PATCH"]),
+        ]
+
+    def _answer(self, request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
+        fails = request.method != "GET" and self._chance.random() < self._flaky
+        late = self._chance.random() < 0.5 if fails else False
+        try:
+            if fails and not late:
+                raise Refused(503, "too busy")
+            status, content = act()
+            if fails:
+                raise Refused(500, "the answer got lost")
+        except Refused as refused:
+            status, content = refused.status, {"message": str(refused)}
+        self._store.heard(request.method, str(request.url.path), status)
+        return JSONResponse(content, status_code=status)
 
 
 async def _body(request: Request) -> dict[str, Any]:
