@@ -23,7 +23,6 @@ from uns.local.ports import usual_port
 from uns.local.services import Services
 from uns.local.up import Parts, Say, answers, apply_model
 from uns.runners.connector.ledger import read_ledgers
-from uns.runners.rollup.runner import group as rollups
 from uns.runtime.lock import FolderLock
 from uns.runtime.ports import claim, free_port
 from uns.runtime.running import announce, withdraw
@@ -213,6 +212,8 @@ class Demo:
 
     def settle(self) -> None:
         """Lets everything that is on its way arrive, stage by stage, in the direction of the data."""
+        from uns.runners.rollup.runner import group as rollups  # it brings Faust, which would hold up the start
+
         quiet_s = self.plant.time.lateness_s / self.options.rate + 4.0
 
         def drained() -> bool:
