@@ -43,14 +43,14 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
     def engines_s(bench: Bench) -> float:
         return 10 + bench.runs * (30 + bench.records / 6_000)
 
-    found: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {}
+    chosen: dict[str, tuple[Callable[[Bench], list[Figure]], Callable[[Bench], float]]] = {}
     if peers := [name for name in speed.PEERS if not only or name in only]:
-        found[", ".join(peers)] = compared(peers), engines_s
+        chosen[", ".join(peers)] = compared(peers), engines_s
     if not only or "state" in only:
-        found["state"] = speed.compare_state, lambda b: 10 + b.runs * (20 + b.records / 50_000)
+        chosen["state"] = speed.compare_state, lambda b: 10 + b.runs * (20 + b.records / 50_000)
     if not only or "packed" in only:
         for pack in PACKS:
-            found[f"packed {pack}"] = (
+            chosen[f"packed {pack}"] = (
                 compared(list(speed.PEERS), pack),
                 lambda b: 10 + b.runs * (30 + b.records / 9_000),
             )
@@ -63,7 +63,7 @@ def sections(only: Sequence[str]) -> dict[str, tuple[Callable[[Bench], list[Figu
         "latency": (latency.measure, lambda bench: bench.runs * 2 * (bench.seconds + 10)),
         "restart": (restart.measure, lambda bench: 60 + bench.runs * 15),
     }
-    return found | {name: section for name, section in rest.items() if not only or name in only}
+    return chosen | {name: section for name, section in rest.items() if not only or name in only}
 
 
 NAMES = (*speed.PEERS, "state", "packed", "fold", "flat", "memory", "line", "workers", "latency", "restart")

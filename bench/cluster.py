@@ -80,8 +80,8 @@ class Cluster:
             time.sleep(POLL_S)
 
     def drop(self, *names: str) -> None:
-        found = self.admin.delete_topics(list(names))
-        for future in found.values():
+        futures = self.admin.delete_topics(list(names))
+        for future in futures.values():
             try:
                 future.result()
             except KafkaException as error:
@@ -95,8 +95,8 @@ class Cluster:
             self.drop(*names)
 
     def partitions(self, name: str) -> int:
-        found = self.admin.list_topics(timeout=10).topics.get(name)
-        return len(found.partitions) if found is not None else 0
+        metadata = self.admin.list_topics(timeout=10).topics.get(name)
+        return len(metadata.partitions) if metadata is not None else 0
 
     def prepare_area(self, raw: str, classes: Sequence[MessageClass]) -> None:
         """What our engine writes for the raw topic's area, empty and co-partitioned."""

@@ -104,8 +104,8 @@ def ours_state(task: Task) -> Result:
     def start(folder: Path, group: str) -> list[Child]:
         return [worker(task.cluster, folder, task.raw, group, paths=STATE_ALONE)]
 
-    found = _measured(task, "state", start, topic(parse_topic(task.raw)[0], MessageClass.CHANGELOG), None)
-    return replace(found, digest="")
+    result = _measured(task, "state", start, topic(parse_topic(task.raw)[0], MessageClass.CHANGELOG), None)
+    return replace(result, digest="")
 
 
 def line(task: Task, paths: int) -> Result:

@@ -71,12 +71,12 @@ def write(figures: Sequence[Figure], file: Path) -> None:
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    found = Table("what", "median", "unit", "reach", "holds", "note")
+    rows = Table("what", "median", "unit", "reach", "holds", "note")
     for figure in figures:
         value = "none" if figure.value is None else f"{rounded(figure.value):,g}"
         if figure.value is not None and abs(figure.value) >= 100:
             value = f"{figure.value:,.0f}"
         reach = "" if figure.reach is None else f"{'≤' if figure.at_most else '≥'} {figure.reach:,g}"
         holds = {True: "yes", False: "no", None: "" if figure.reach is None else "not judged"}[figure.holds]
-        found.add_row(figure.name, value, figure.unit, reach, holds, figure.note)
-    return found
+        rows.add_row(figure.name, value, figure.unit, reach, holds, figure.note)
+    return rows

@@ -46,7 +46,7 @@ def plant(paths: int) -> Plant:
 
 def log(model: Plant, codec: Codec, seconds: int = SECONDS) -> list[tuple[str, bytes]]:
     """Every path says twenty values a second, every one a change: states, counters, a measurement, and tags no fold reads."""
-    found = []
+    records = []
     for second in range(seconds):
         for number, path in enumerate(map(str, model.cells())):
             at = T0 + second * S
@@ -57,9 +57,9 @@ def log(model: Plant, codec: Codec, seconds: int = SECONDS) -> list[tuple[str, b
                 Sample("Weight", at, 10 + ((second * 7 + number) % 13) / 50),
                 *(Sample(f"Tag{tag}", at + tag, float(second * tag % 97)) for tag in range(SAMPLES - 4)),
             ]
-            found.append((path, codec.encode(Samples("bench", second + 1, tuple(samples)))))
-        found.append((AREA, codec.encode(Tick(at=T0 + second * S, worker="bench"))))
-    return found
+            records.append((path, codec.encode(Samples("bench", second + 1, tuple(samples)))))
+        records.append((AREA, codec.encode(Tick(at=T0 + second * S, worker="bench"))))
+    return records
 
 
 def decode(codec: Codec, raw: Iterable[tuple[str, bytes]]) -> list[tuple[str, Raw]]:

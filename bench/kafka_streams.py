@@ -39,18 +39,18 @@ COMPILE_S = 120.0
 def command(build: Path) -> list[str]:
     """The command up to the program's own arguments; compiles where the source is newer. Raises `Failed`."""
     try:
-        found = java.find()
+        runtime = java.find()
         folders = [jars.fetch(coordinates, label) for label, coordinates in COORDINATES.items()]
         classes = build / "java"
         classpath = os.pathsep.join(f"{folder}/{kind}/*" for folder in folders for kind in ("modules", "jars"))
         if not _fresh(classes):
-            _compile(found.path, classpath, folders, classes)
+            _compile(runtime.path, classpath, folders, classes)
     except ServiceError as error:
         raise Failed(f"Kafka Streams: {error}") from None
     options = [*JVM]
-    if found.major >= 24:
+    if runtime.major >= 24:
         options += ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
-    return [found.path, *options, "-cp", f"{classes}{os.pathsep}{classpath}", "StateChanges"]
+    return [runtime.path, *options, "-cp", f"{classes}{os.pathsep}{classpath}", "StateChanges"]
 
 
 def arguments() -> list[str]:

@@ -52,7 +52,7 @@ def _run(bench: Bench, rate: int) -> tuple[float, float, str]:
         used = cpu_s(process.pid)
         arguments = [cluster.bootstrap, RAW, AREA, str(rate), str(count), str(begin_s)]
         generator = child(folder, "generator", [sys.executable, "-m", "bench.generator", *arguments])
-        found: list[float] = []
+        delays_s: list[float] = []
         seen, ends = 0, begin_s + count / rate + GRACE_S
         while seen < count:
             messages = reader.consume(10_000, 0.002)
@@ -64,7 +64,7 @@ def _run(bench: Bench, rate: int) -> tuple[float, float, str]:
                     # The id says when: …#state@<µs>~bench@1:0
                     text = message.value()
                     at = text.index(b"#state@") + 7
-                    found.append(now - int(text[at : text.index(b"~", at)]) / 1e6)
+                    delays_s.append(now - int(text[at : text.index(b"~", at)]) / 1e6)
                 seen += 1
             if now > ends or not process.alive:
                 raise Failed(f"{seen:,} of {count:,} outputs at {rate:,} samples/s; {' '.join(process.tail(2))[-300:]}")
@@ -77,6 +77,6 @@ def _run(bench: Bench, rate: int) -> tuple[float, float, str]:
         if generator is not None:
             generator.stop()
         process.stop(10.0)
-    found.sort()
+    delays_s.sort()
     note = f"worker {used / (count / rate):.0%} of a core; the generator was {behind_s * 1000:.0f} ms behind at most"
-    return found[len(found) // 2] * 1000, found[int(len(found) * 0.99)] * 1000, note
+    return delays_s[len(delays_s) // 2] * 1000, delays_s[int(len(delays_s) * 0.99)] * 1000, note

@@ -13,11 +13,20 @@ INSTALL_S = 300.0
 def python(build: Path) -> Path:
     """Its interpreter, made on demand with pip alone. Raises `Failed`."""
     folder = build / "quix-venv"
-    found, stamp = folder / "bin" / "python", folder / ".installed"
+    interpreter, stamp = folder / "bin" / "python", folder / ".installed"
     wanted = CONSTRAINTS.read_text(encoding="utf-8")
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return found
-    install = [str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", str(CONSTRAINTS)]
+        return interpreter
+    install = [
+        str(interpreter),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-c",
+        str(CONSTRAINTS),
+    ]
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         [*install, "quixstreams", "fastavro", "msgspec"],
@@ -29,4 +38,4 @@ def python(build: Path) -> Path:
         if done.returncode:
             raise Failed(f"Quix Streams cannot be installed: {done.stderr.strip()[-300:]}")
     stamp.write_text(wanted, encoding="utf-8")
-    return found
+    return interpreter

@@ -34,7 +34,7 @@ BUILD_S, BACK_S = 300.0, 120.0
 
 def history(paths: int, now_us: int) -> list[tuple[str, bytes]]:
     """An hour of all paths, ending now."""
-    codec, found = Codec(IDS), []
+    codec, records = Codec(IDS), []
     names = [str(path) for path in fold.plant(paths).cells()]
     for number in range(ROUNDS):
         at = now_us - (ROUNDS - number) * ROUND_US
@@ -45,9 +45,9 @@ def history(paths: int, now_us: int) -> list[tuple[str, bytes]]:
                 Sample("Scrap", at, number),
                 Sample("Weight", at, 10 + ((number * 7 + index) % 13) / 50),
             )
-            found.append((path, codec.encode(Samples("bench", number + 1, samples))))
-        found.append((fold.AREA, codec.encode(Tick(at=at + 1_000_000, worker="bench"))))
-    return found
+            records.append((path, codec.encode(Samples("bench", number + 1, samples))))
+        records.append((fold.AREA, codec.encode(Tick(at=at + 1_000_000, worker="bench"))))
+    return records
 
 
 def measure(bench: Bench, paths: int = PATHS) -> list[Figure]:

@@ -78,7 +78,7 @@ class _Driver:
 
 def flat() -> dict[str, float]:
     """Microseconds of CPU a sample by number of paths; the first round, which opens the cells, is left out."""
-    found = {}
+    costs = {}
     for paths, folds in SIZES.items():
         spent = 0.0
         for _ in range(folds):
@@ -88,8 +88,8 @@ def flat() -> dict[str, float]:
             for number in range(1, ROUNDS):
                 driver.round(number, ROUND_S, TAGS)
             spent += driver.cpu_s
-        found[str(paths)] = spent / (folds * paths * TAGS * (ROUNDS - 1)) * 1e6
-    return found
+        costs[str(paths)] = spent / (folds * paths * TAGS * (ROUNDS - 1)) * 1e6
+    return costs
 
 
 def memory() -> dict[str, float]:
@@ -121,12 +121,12 @@ def measure_flat(bench: Bench) -> list[Figure]:
 
 def measure_memory(bench: Bench) -> list[Figure]:
     """One run: nothing in it depends on chance."""
-    found = _apart("memory")
-    kb, state_kb = found["bytes"] / 1000, found["state"] / 1000
+    measured = _apart("memory")
+    kb, state_kb = measured["bytes"] / 1000, measured["state"] / 1000
     bench.say(f"memory: {kb:.1f} kB a path")
     note = (
         f"{MEMORY_PATHS} paths, {MEMORY_H:g} h: counters at 0.5 Hz, a state a minute, a measurement each 10 s; "
-        f"{state_kb:.1f} kB in the changelog, which took {found['changelog']:.0f} bytes a sample"
+        f"{state_kb:.1f} kB in the changelog, which took {measured['changelog']:.0f} bytes a sample"
     )
     return [Figure("memory per path of state, full line fold", kb, "kB", MEMORY_KB, at_most=True, note=note)]
 
@@ -139,8 +139,8 @@ def _apart(what: str) -> dict[str, float]:
         raise Failed(f"{what}: not done in {TIMEOUT_S:.0f} s") from None
     if done.returncode:
         raise Failed(f"{what}: {done.stderr.strip()[-400:]}")
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ class ChangeFold:
         return changes if self._tells else []  # type: ignore[return-value]
 
     def changes(self) -> Mapping[str, bytes | None]:
-        found: dict[str, bytes | None] = {path: msgspec.msgpack.encode(self._last[path]) for path in self._changed}
+        packed: dict[str, bytes | None] = {path: msgspec.msgpack.encode(self._last[path]) for path in self._changed}
         self._changed.clear()
-        return found
+        return packed
 
     def restore(self, key: str, value: bytes) -> None:
         self._last[key] = msgspec.msgpack.decode(value, type=Last)

@@ -18,12 +18,12 @@ def measure(bench: Bench) -> list[Figure]:
     task = Task(bench.cluster, raw, ends, sum(ends))
     ratios, idle_beside_one, idle_beside_two = [], [], []
     for _ in range(bench.runs):
-        one, two = engines.ours(task), engines.ours(task, workers=2)
-        ratios.append(one.wall_s / two.wall_s)
-        idle_beside_one.append(one.idle_cores)
-        idle_beside_two.append(two.idle_cores)
-        bench.keep("two workers", one=asdict(one), two=asdict(two))
-        bench.say(f"two workers: {ratios[-1]:.2f} times one; {one.idle_cores:.2f} cores were idle beside one")
+        single, double = engines.ours(task), engines.ours(task, workers=2)
+        ratios.append(single.wall_s / double.wall_s)
+        idle_beside_one.append(single.idle_cores)
+        idle_beside_two.append(double.idle_cores)
+        bench.keep("two workers", one=asdict(single), two=asdict(double))
+        bench.say(f"two workers: {ratios[-1]:.2f} times one; {single.idle_cores:.2f} cores were idle beside one")
     bench.cluster.drop(raw)
     idle, left = median(idle_beside_one) or 0.0, median(idle_beside_two) or 0.0
     free = idle >= FREE

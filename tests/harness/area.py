@@ -34,12 +34,12 @@ class Area:
     def snapshot(self, deadline_s: float = 300.0) -> dict[tuple[str, int], list[LogRecord]]:
         """Everything that is committed in every topic, by topic and partition, read in one go."""
         names = [self.topic(c) for c in self.classes]
-        found: dict[tuple[str, int], list[LogRecord]] = {(n, p): [] for n in names for p in range(self.partitions)}
+        records: dict[tuple[str, int], list[LogRecord]] = {(n, p): [] for n in names for p in range(self.partitions)}
         for m in consume_all(str(self.settings.bootstrap), names, timeout_s=deadline_s):
             headers = tuple(m.headers() or ())
             record = LogRecord(m.topic(), m.partition(), m.offset(), m.key(), m.value(), headers, m.timestamp()[1])
-            found[record.topic, record.partition].append(record)
-        return found
+            records[record.topic, record.partition].append(record)
+        return records
 
     def end(self, name: str, partition: int = 0, isolation: str = "read_committed") -> int:
         return self._ends([(name, partition)], isolation)[name, partition]
@@ -55,8 +55,8 @@ class Area:
         """The group's offsets; those of a transaction that is open do not count, and are not waited for."""
         consumer = Consumer(self.settings.kafka(**{"group.id": self.group, "isolation.level": "read_uncommitted"}))
         try:
-            found = consumer.committed([TopicPartition(self.raw, n) for n in range(self.partitions)], 10)
-            return {p.partition: p.offset for p in found}
+            positions = consumer.committed([TopicPartition(self.raw, n) for n in range(self.partitions)], 10)
+            return {p.partition: p.offset for p in positions}
         finally:
             consumer.close()
 

@@ -94,12 +94,12 @@ class CountFold:
         return max(0, self._now - LATENESS_US)
 
     def changes(self) -> Mapping[str, bytes | None]:
-        found: dict[str, bytes | None] = {
+        packed: dict[str, bytes | None] = {
             key: msgspec.msgpack.encode(self._now if key == "now" else self._paths[key.removeprefix("path/")])
             for key in self._changed
         }
         self._changed.clear()
-        return found
+        return packed
 
     def restore(self, key: str, value: bytes) -> None:
         if key == "now":
@@ -245,11 +245,11 @@ class Process:
     def restored(self, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
         """Waits until it has restored what it was given."""
 
-        def found() -> dict[str, Any] | None:
+        def report() -> dict[str, Any] | None:
             assert self.running(), self.text()
             return next((line for line in reversed(self.log()) if line.get("event") == "partitions restored"), None)
 
-        return until(found, deadline_s, self.text)
+        return until(report, deadline_s, self.text)
 
 
 def in_topic(messages: Iterable[Message], name: str) -> list[Message]:

@@ -88,29 +88,29 @@ def folded(model: Plant, *records: dict[str, Any], until: str | None = None, eve
     return fold(model, read(text(*records)), None if until is None else at(until), every)
 
 
-def of(found: Folded, message_class: str, **fields: Any) -> list[Any]:
+def of(folded: Folded, message_class: str, **fields: Any) -> list[Any]:
     """Records of a class with these values."""
     return [
         record
-        for record in found.records
+        for record in folded.records
         if record.message_class == message_class and all(getattr(record, name) == v for name, v in fields.items())
     ]
 
 
-def only(found: Folded, message_class: str, **fields: Any) -> Any:
+def only(folded: Folded, message_class: str, **fields: Any) -> Any:
     """The one such record."""
-    (record,) = of(found, message_class, **fields)
+    (record,) = of(folded, message_class, **fields)
     return record
 
 
-def whole(found: Folded) -> Folded:
+def whole(folded: Folded) -> Folded:
     """Itself, once the time elements of every window were seen to sum to its length, to the microsecond."""
-    windows = [record for record in found.records if isinstance(record, Oee | Kpi) and record.window != "product"]
+    windows = [record for record in folded.records if isinstance(record, Oee | Kpi) and record.window != "product"]
     assert {record.message_class for record in windows} == {"oee", "kpi"}
     for record in windows:
         assert record.ended_at is not None, record.id
         assert sum(record.element_us.values()) == record.ended_at - record.started_at, record.id
-    return found
+    return folded
 
 
 def minutes(record: Derived) -> dict[str, float]:

@@ -108,7 +108,7 @@ def kpi(
     element_us = {**dict.fromkeys(DEFINITION.elements, 0), **(elements if elements is not None else {"APT": length})}
     made = tuple(made)
     counts = {
-        "IP": float(sum(one.good + one.scrap + one.rework for one in made)),
+        "IP": float(sum(piece.good + piece.scrap + piece.rework for piece in made)),
         "GP": float(sum(o.good for o in made)),
     }
     known = {"FE": 0.0, "TTR": 0.0, **counts, **(quantities or {})}
@@ -164,9 +164,9 @@ class Run:
 
     def at(self, path: str, window: str = "hour", name: str | None = None) -> Kpi:
         """The one standing record of a place's window."""
-        (found,) = (
+        (only,) = (
             record
             for record in self.standing().values()
             if (record.path, record.window) == (path, window) and name in (None, record.window_name)
         )
-        return found
+        return only

@@ -65,13 +65,13 @@ def shifts(name: str, days: int, quality: float, seed: int, *, spread: float = 0
     """One shift a day, whose quality varies from day to day by more than its pieces alone would."""
     chance = random.Random(f"{name}-{seed}")
     begin = {"early": 6, "late": 14, "night": 22}[name] * HOUR
-    found = []
+    windows = []
     for day in range(days):
         share = min(1.0, max(0.0, chance.gauss(quality, spread)))
         pieces = round(chance.gauss(3000, 200))
         good = round(share * pieces)
         at = T0 + day * DAY + begin
-        found.append(
+        windows.append(
             kpi(at, name=f"{date(2026, 10, 29) + timedelta(days=day)}-{name}", good=good, scrap=pieces - good, **more)
         )
-    return found
+    return windows

@@ -184,8 +184,8 @@ class Run:
 
     def newest(self, message_class: str, path: str = CELL) -> list[Any]:
         """The last revision of each record of a class that was not withdrawn, in order of begin."""
-        found = {r.natural_id: r for r in self.records if r.message_class == message_class and r.path == path}
-        kept = [r for r in found.values() if r.ended_at != r.started_at or message_class == "quality"]
+        by_id = {r.natural_id: r for r in self.records if r.message_class == message_class and r.path == path}
+        kept = [r for r in by_id.values() if r.ended_at != r.started_at or message_class == "quality"]
         return sorted(kept, key=lambda r: (r.started_at, r.id))
 
 
@@ -207,18 +207,18 @@ WINDOWS = (Oee, Kpi, Cycle, Bottleneck)
 def final_content(records: Iterable[Derived]) -> dict[str, tuple[object, ...]]:
     """What a consumer ends up with, but for revisions, statuses and offsets: content by natural id."""
     left_out = ("id", "status", "revision", "inputs")
-    found: dict[str, tuple[object, ...]] = {}
+    content: dict[str, tuple[object, ...]] = {}
     for record in records:
         if record.message_class == "current" or (isinstance(record, WINDOWS) and record.ended_at is None):
             continue  # an open window has no final numbers: what it shows depends on when it was last published
         withdrawn = record.ended_at == record.started_at and record.message_class != "quality"
         empty = isinstance(record, Production) and not (record.good or record.scrap or record.resets)
         if withdrawn or empty:
-            found.pop(record.natural_id, None)
+            content.pop(record.natural_id, None)
             continue
         names = [name for name in record.__struct_fields__ if name not in left_out]
-        found[record.natural_id] = tuple(getattr(record, name) for name in names)
-    return found
+        content[record.natural_id] = tuple(getattr(record, name) for name in names)
+    return content
 
 
 def spans(records: Sequence[Derived], zero: int = T0) -> list[tuple[float, float | None]]:

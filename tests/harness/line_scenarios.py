@@ -23,7 +23,7 @@ class Scenario:
 
 def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
     """Some hours of two machines. Every window but the running shift's is closed at the end."""
-    found = Scenario(end=T0 + 3 * HOUR + 30 * S)
+    scene = Scenario(end=T0 + 3 * HOUR + 30 * S)
     last = T0 + minutes * MINUTE
     for path in (CELL, OTHER):
         good = scrap = rework = 0
@@ -48,12 +48,12 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
             if chance.random() < 0.3:
                 values["FillVolume"] = round(chance.gauss(500, 2), 3)
             quality = BAD if chance.random() < 0.02 else 0
-            found.told.append(samples(at, values, path=path, quality=quality))
+            scene.told.append(samples(at, values, path=path, quality=quality))
             at += chance.choice((1, 5, 10, 20, 40, 60, 61, 120, 600) if chance.random() < 0.2 else (5, 10, 20)) * S
             at += chance.randrange(0, S)
     begin = T0 - HOUR + chance.randrange(0, 2 * HOUR)
     pause = begin + chance.randrange(0, 2 * HOUR)
-    found.told.append(
+    scene.told.append(
         (
             LINE,
             Shift(
@@ -65,7 +65,7 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
             ),
         )
     )
-    found.told.append((LINE, Shift(id="b", name="late", started_at=begin + 2 * HOUR, ended_at=begin + 10 * HOUR)))
+    scene.told.append((LINE, Shift(id="b", name="late", started_at=begin + 2 * HOUR, ended_at=begin + 10 * HOUR)))
     at = T0
     for n in range(chance.randrange(0, 4)):
         at += chance.randrange(1, 40 * MINUTE)
@@ -77,16 +77,16 @@ def scenario(chance: random.Random, *, minutes: int = 100) -> Scenario:
             ended_at=None if chance.random() < 0.3 else end,
             ideal_cycle_s=chance.choice((None, 2.5)),
         )
-        found.told.append((LINE if chance.random() < 0.8 else CELL, order))
+        scene.told.append((LINE if chance.random() < 0.8 else CELL, order))
         at = end
     for n in range(chance.randrange(0, 5)):
         at = T0 + chance.randrange(0, 2 * HOUR)
         until = chance.choice((None, at + chance.randrange(0, 20 * MINUTE)))
         code = chance.choice((101, 201, 0))
         place = chance.choice((CELL, LINE))
-        found.told.append((place, Reason(id=f"r{n}", code=code, started_at=at, ended_at=until, by="ann")))
-        found.told.append((CELL, Inspection(id=f"i{n}", characteristic="FillVolume", at=at, value=501.0)))
-    return found
+        scene.told.append((place, Reason(id=f"r{n}", code=code, started_at=at, ended_at=until, by="ann")))
+        scene.told.append((CELL, Inspection(id=f"i{n}", characteristic="FillVolume", at=at, value=501.0)))
+    return scene
 
 
 def delayed(chance: random.Random, scene: Scenario, most: int) -> list[Told]:
@@ -113,5 +113,5 @@ def _when(told: Told) -> int:
 
 def all_samples(scene: Scenario, path: str, tag: str | None = None) -> list[Sample]:
     """Every sample of a cell (and tag), in order of time."""
-    found = [s for p, r in scene.told if p == path and isinstance(r, Samples) for s in r.samples]
-    return sorted((s for s in found if tag is None or s.tag == tag), key=lambda s: s.at)
+    spoken = [s for p, r in scene.told if p == path and isinstance(r, Samples) for s in r.samples]
+    return sorted((s for s in spoken if tag is None or s.tag == tag), key=lambda s: s.at)

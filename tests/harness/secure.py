@@ -41,12 +41,12 @@ class SecureKafka(Kafka):
         self.addresses = {protocol: f"{HOST}:{free_port()}" for protocol in self.protocols}
 
     def properties(self, port: int) -> dict[str, str]:
-        found = super().properties(port)
+        settings = super().properties(port)
         for protocol, address in self.addresses.items():
-            found["listeners"] += f",{protocol}://{address}"
-            found["listener.security.protocol.map"] += f",{protocol}:{protocol}"
+            settings["listeners"] += f",{protocol}://{address}"
+            settings["listener.security.protocol.map"] += f",{protocol}:{protocol}"
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        return found | {
+        return settings | {
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
             "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": scram,
             "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": scram,

@@ -17,6 +17,7 @@ from asyncua import Server, ua
 
 from tests.harness import eventually
 from uns.runtime.ports import free_port
+from uns.testing.patience import patient
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,7 +50,7 @@ def run(command: str, folder: Path) -> str:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -70,7 +71,7 @@ def running(command: str, folder: Path, until: str) -> Iterator[Path]:
             assert process.poll() is None, output.read_text()
             yield output
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=20)
+            process.wait(timeout=patient(20))
         finally:
             process.kill()
             process.wait()

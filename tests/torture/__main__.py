@@ -26,17 +26,17 @@ def main() -> int:
     ok = False
     try:
         with Services(folder) as services:
-            found: dict[str, Any] = {}
+            results: dict[str, Any] = {}
             ok = True
             if given.all or not given.case:
-                found, ok = _kills(services, given)
+                results, ok = _kills(services, given)
             if given.all or given.case:
                 stage = Stage(services, given.seed, given.full)
-                found["cases"] = [_case(name, stage) for name in given.case or CASES]
-                ok = ok and all(result["outcome"] != "failed" for result in found["cases"])
+                results["cases"] = [_case(name, stage) for name in given.case or CASES]
+                ok = ok and all(result["outcome"] != "failed" for result in results["cases"])
         if given.json is not None:
             given.json.parent.mkdir(parents=True, exist_ok=True)
-            given.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+            given.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
         return 0 if ok else 1
     finally:
         if ok and not given.keep:
@@ -64,11 +64,11 @@ def _arguments() -> argparse.Namespace:
 
 def _kills(services: Services, given: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     result = kill(services, given.kills, given.seed, given.workers, given.rate)
-    found = result.json()
-    print(json.dumps(found, indent=2), flush=True)
+    figures = result.json()
+    print(json.dumps(figures, indent=2), flush=True)
     if not result.verdict.ok:
         print(f"DIFFERS: {result.verdict.differences[0]}", file=sys.stderr)
-    return found, result.verdict.ok
+    return figures, result.verdict.ok
 
 
 def _case(name: str, stage: Stage) -> dict[str, Any]:

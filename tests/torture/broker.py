@@ -16,11 +16,11 @@ class _Configured(Kafka):
         self._more, self._listener = more, listener
 
     def properties(self, port: int) -> dict[str, str]:
-        found = super().properties(port) | dict(self._more)
+        settings = super().properties(port) | dict(self._more)
         if self._listener is not None:
-            found["listeners"] += f",OUTSIDE://{self._listener}"
-            found["listener.security.protocol.map"] += ",OUTSIDE:PLAINTEXT"
-        return found
+            settings["listeners"] += f",OUTSIDE://{self._listener}"
+            settings["listener.security.protocol.map"] += ",OUTSIDE:PLAINTEXT"
+        return settings
 
 
 class Broker:

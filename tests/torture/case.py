@@ -25,9 +25,9 @@ class Stage:
 
     def folder(self, name: str) -> Path:
         """A new folder of the case's own."""
-        found = self.services.folder / f"{name}-{secrets.token_hex(2)}"
-        found.mkdir(parents=True)
-        return found
+        made = self.services.folder / f"{name}-{secrets.token_hex(2)}"
+        made.mkdir(parents=True)
+        return made
 
 
 @dataclass(frozen=True)

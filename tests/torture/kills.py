@@ -44,10 +44,10 @@ class Result:
     verdict: Verdict = field(default_factory=Verdict)
 
     def json(self) -> dict[str, Any]:
-        found, verdict = dict(vars(self)), dict(vars(self.verdict))
-        del found["verdict"]
+        fields, verdict = dict(vars(self)), dict(vars(self.verdict))
+        del fields["verdict"]
         first = {name: verdict.pop(name) for name in ("records", "lost", "duplicate", "byte_equal")}
-        return {"kills": found.pop("kills"), **first, **found, **verdict}
+        return {"kills": fields.pop("kills"), **first, **fields, **verdict}
 
 
 class _Killer:

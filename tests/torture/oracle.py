@@ -258,8 +258,8 @@ def _samples(headers: dict[str, bytes], whole: int) -> int:
     """How many samples a rejection is about."""
     if "uns.tag" in headers:
         return 1
-    found = _COUNT.search(headers["__connect.errors.exception.message"].decode())
-    return int(found[1]) if found else whole
+    match = _COUNT.search(headers["__connect.errors.exception.message"].decode())
+    return int(match[1]) if match else whole
 
 
 def _id(headers: Headers) -> str:

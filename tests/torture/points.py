@@ -116,10 +116,10 @@ class _Consumer(confluent_kafka.Consumer):  # type: ignore[misc]
     plan: Plan
 
     def consume(self, *args: Any) -> Any:
-        found = super().consume(*args)
-        if found and self.plan.point is Point.RESTORE:
+        messages = super().consume(*args)
+        if messages and self.plan.point is Point.RESTORE:
             _signal_self(self.plan.action)
-        return found
+        return messages
 
 
 def install(plan: Plan) -> None:

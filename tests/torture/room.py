@@ -176,8 +176,8 @@ class Room:
             "group_records": 200.0,
             "fetch_records": 50.0,
         }
-        found = {name: value for name, value in os.environ.items() if not name.startswith("UNS_")}
-        found |= {
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("UNS_")}
+        variables |= {
             "UNS_BOOTSTRAP": str(self.bootstrap),
             "UNS_REGISTRY": str(self.registry),
             "UNS_STATE_DIR": str(self.folder / "state"),
@@ -185,8 +185,8 @@ class Room:
             "UNS_CLOCK": self.clock_spec,
             "UNS_LOG_FORMAT": "json",
         }
-        found |= {f"UNS_ENGINE_{name.upper()}": f"{value:g}" for name, value in {**engine, **self.engine}.items()}
-        return found | more
+        variables |= {f"UNS_ENGINE_{name.upper()}": f"{value:g}" for name, value in {**engine, **self.engine}.items()}
+        return variables | more
 
     def worker(self, slot: int = 0, plan: Plan = AT_ANY_TIME, parent: Parent | None = None, **environ: str) -> Worker:
         """Starts `uns run processors --slot SLOT`; it dies by itself where `plan` names a step."""
@@ -229,20 +229,20 @@ class Room:
 
     def latest(self, slot: int) -> Worker | None:
         """The running worker of a slot."""
-        found = next((worker for worker in reversed(self.workers) if worker.name == f"worker {slot}"), None)
-        return found if found is not None and found.running else None
+        newest = next((each for each in reversed(self.workers) if each.name == f"worker {slot}"), None)
+        return newest if newest is not None and newest.running else None
 
     def load(self, rate: float = 200.0) -> Load:
         """Machines that say `rate` records a second from now on."""
-        found = Load(self.settings, self.area.raw, self.clock, self.machines.next, rate).start()
-        self._loads.append(found)
-        return found
+        started = Load(self.settings, self.area.raw, self.clock, self.machines.next, rate).start()
+        self._loads.append(started)
+        return started
 
     def quiet_load(self) -> Load:
         """A load that says only what it is given by `put`."""
-        found = Load(self.settings, self.area.raw, self.clock, self.machines.next, 0.0)
-        self._loads.append(found)
-        return found
+        silent = Load(self.settings, self.area.raw, self.clock, self.machines.next, 0.0)
+        self._loads.append(silent)
+        return silent
 
     def say(self, *records: Put) -> None:
         """Writes records to raw and waits until they are there."""

@@ -64,12 +64,12 @@ def play(place: Room, entries: Iterable[Entry]) -> Verdict:
 
 def derived(place: Room) -> list[Derived]:
     """Every derived record, class by class, in order."""
-    found = []
+    values = []
     for message_class in DERIVED:
         if message_class in place.area.classes:
             for partition in range(place.partitions):
                 for record in place.area.written(message_class, partition):
                     value = place.codec.decode(record.value)
                     assert isinstance(value, Derived)
-                    found.append(value)
-    return found
+                    values.append(value)
+    return values

@@ -92,12 +92,12 @@ class Worker:
     def restored(self, deadline_s: float = 60.0) -> dict[str, Any]:
         """Waits until it has restored what it was given; the log line."""
 
-        def found() -> dict[str, Any] | None:
+        def report() -> dict[str, Any] | None:
             if not self.running:
                 raise RuntimeError(f"{self.name} ended with {self.code}:\n{self.tail()}")
             return next((x for x in reversed(self.lines()) if x.get("event") == "partitions restored"), None)
 
-        line = eventually(found, deadline_s, what=f"{self.name} restored")
+        line = eventually(report, deadline_s, what=f"{self.name} restored")
         assert line is not None
         return line
 

@@ -35,10 +35,8 @@ LONG_FILES: set[str] = {
     "tests/unit/uns/history/file/test_examples.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "uns.cli.replay:replay",
-    "uns.demo.mes:application",
     "uns.web.line.charts:control_chart",
-    "uns.web.page:build",
+    "uns.web.line.charts:timeline",
 }
 
 

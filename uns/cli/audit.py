@@ -122,24 +122,24 @@ def _model(folder: Path, needed: bool) -> "PlantRules":
 
 
 def _verify(
-    settings: "Settings", logs: "Logs", codec: "Codec", model: "PlantRules", found: "Audit", progress: "Progress"
+    settings: "Settings", logs: "Logs", codec: "Codec", model: "PlantRules", audit: "Audit", progress: "Progress"
 ) -> bool:
     from topology.namespace.classes import MessageClass
     from topology.namespace.path import Level
     from uns.history.audit.verify import verify
 
     assert model.plant is not None
-    if found.subject.message_class is MessageClass.PILOT:
+    if audit.subject.message_class is MessageClass.PILOT:
         raise UserError(
             "--verify replays raw partitions, and no replay says a pilot: ask it for the Kpi records it rests on"
         )
-    if found.subject.path.level < Level.CELL:
+    if audit.subject.path.level < Level.CELL:
         raise UserError("--verify replays machines' raw partitions: ask it for the parts of a roll-up")
     plant = model.plant.model_copy(
-        update={"kpi": model.plant.kpi.model_copy(update={"definition": found.record.definition})}
+        update={"kpi": model.plant.kpi.model_copy(update={"definition": audit.record.definition})}
     )
 
     def passed(done: int, total: int) -> None:
         progress("replay", done, total)
 
-    return verify(settings, logs, codec, plant, found.revisions, passed)
+    return verify(settings, logs, codec, plant, audit.revisions, passed)

@@ -128,11 +128,11 @@ def diff(
 
     folder = which_plant(plant)
     definitions = known(folder, environment())
-    one, other = (select(definitions, name).definition for name in (a, b))
+    first, second = (select(definitions, name).definition for name in (a, b))
     chosen = None if window is None else choice("--window", window, {name: name for name in WINDOWS})
     model, places = load_plant(folder), filter_of(wanted)
     start, end = _reader(model, places).between(begin, until)
-    history = _history(model, places, (one, other), start, end, file)
+    history = _history(model, places, (first, second), start, end, file)
     rows = compare(history.sides[0], history.sides[1], history.plans, start, end, chosen)
     if not rows:
         raise UserError(
@@ -140,11 +140,11 @@ def diff(
             + "".join(f"; {note}" for note in history.notes)
         )
     if as_json:
-        emit(document(rows, one, other, history.raw_records, history.refused, history.notes))
+        emit(document(rows, first, second, history.raw_records, history.refused, history.notes))
     else:
         width = None if sys.stdout.isatty() else 160
         console = Console(highlight=False, width=width)
-        show(rows, one, other, history.refused, history.notes, console, most)
+        show(rows, first, second, history.refused, history.notes, console, most)
 
 
 def _reader(plant: "Plant", places: "Filter") -> "Reader":

@@ -69,17 +69,23 @@ def replay(
         if not comparison.compared:
             raise UserError(f"group {request.group}: nothing could be compared: {'; '.join(comparison.notes)}")
         published = _publish(settings, records, request, comparison, yes) if publish else None
-    corrections = len(comparison.corrections)
     if as_json:
         emit(summary(comparison, published))
-    elif published is not None:
-        console.print(f"{published} corrections published")
-    elif corrections:
-        console.print(f"{corrections} corrections; --publish sends them")
-    elif comparison.equal:
-        console.print(f"{comparison.records} raw records folded; what was published is what they say")
-    if _left(comparison) if published == corrections else not comparison.equal:
+    elif line := _conclusion(comparison, published):
+        console.print(line)
+    if _left(comparison) if published == len(comparison.corrections) else not comparison.equal:
         raise typer.Exit(DIFFERENT)
+
+
+def _conclusion(comparison: "Recomputed", published: int | None) -> str:
+    """The last line for people; none where only differences are left that no correction mends."""
+    if published is not None:
+        return f"{published} corrections published"
+    if corrections := len(comparison.corrections):
+        return f"{corrections} corrections; --publish sends them"
+    if comparison.equal:
+        return f"{comparison.records} raw records folded; what was published is what they say"
+    return ""
 
 
 def _left(comparison: "Recomputed") -> bool:

@@ -48,17 +48,17 @@ def top(
         while True:
             time.sleep(every_s)
             now, away = _look(addresses)
-            found = [
+            shown = [
                 row
                 for address, look in now.items()
                 for row in rows(before.get(address, look._replace(values={})), look, time.time())
             ]
             if as_json:
-                emit({"workers": [_plain(row) for row in found], "away": away})
+                emit({"workers": [_plain(row) for row in shown], "away": away})
             elif live is not None:
-                live.update(_table(found, away), refresh=True)
+                live.update(_table(shown, away), refresh=True)
             else:
-                console.print(_table(found, away))
+                console.print(_table(shown, away))
             if single:
                 raise typer.Exit(1 if away else 0)
             before |= now
@@ -93,7 +93,7 @@ def _plain(row: "WorkerRow") -> dict[str, Any]:
     return row._asdict() | {"partitions": [partition._asdict() for partition in row.partitions]}
 
 
-def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
+def _table(rows: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -111,7 +111,7 @@ def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
         *("records\n/s", "samples\n/s", "outputs\n/s", "batch", "tx\n/s", "p50\nms", "p99\nms", "busy"),
         "in\nflight",
     )
-    for row in found:
+    for row in rows:
         workers.add_row(
             row.worker or f"generation {row.generation}",
             f"{row.records_s:,.0f}",
@@ -125,20 +125,20 @@ def _table(found: list["WorkerRow"], away: dict[str, str]) -> "RenderableType":
             f"{row.in_flight_mb:.0f}/{row.in_flight_limit_mb:.0f} MB",
         )
     partitions = table("partition", "lag", "delay\ns", "fence", "age\ns", "water-\nmark s", "state\nkeys", "state\nMB")
-    for row in found:
-        for one in row.partitions:
+    for row in rows:
+        for partition in row.partitions:
             partitions.add_row(
-                f"{one.topic.rpartition('.')[0]}[{one.partition}]",  # all are raw
-                f"{one.lag:,}",
-                _number(one.delay_s, ".2f"),
-                str(one.fence),
-                _number(one.fence_age_s, ".1f"),
-                _number(one.watermark_age_s, ",.0f"),
-                f"{one.state_keys:,}",
-                f"{one.state_bytes / 1e6:.1f}",
+                f"{partition.topic.rpartition('.')[0]}[{partition.partition}]",  # all are raw
+                f"{partition.lag:,}",
+                _number(partition.delay_s, ".2f"),
+                str(partition.fence),
+                _number(partition.fence_age_s, ".1f"),
+                _number(partition.watermark_age_s, ",.0f"),
+                f"{partition.state_keys:,}",
+                f"{partition.state_bytes / 1e6:.1f}",
             )
     lines = [Text(f"away: {why}", style="red") for why in away.values()]
-    for row in found:
+    for row in rows:
         stages = "  ".join(f"{stage} {share:.0%}" for stage, share in row.busy.items())
         reasons = "  ".join(f"{reason} {count:,}" for reason, count in row.quarantined.items()) or "nothing"
         lines.append(Text(f"{row.worker} {stages}  restored in {row.restored_s:.2f} s".strip(), style="dim"))
@@ -162,16 +162,16 @@ def _lag_alone(as_json: bool) -> None:
     try:
         admin = clients.admin(settings)
         groups = [
-            one.group_id
-            for one in admin.list_consumer_groups(request_timeout=10).result().valid
-            if one.group_id.startswith(GROUPS)
+            listing.group_id
+            for listing in admin.list_consumer_groups(request_timeout=10).result().valid
+            if listing.group_id.startswith(GROUPS)
         ]
-        found = {group: by_partition(settings, group) for group in groups}
+        lags = {group: by_partition(settings, group) for group in groups}
     except KafkaException as error:
         raise UserError(f"Kafka at {settings.bootstrap} does not answer: {error.args[0].str()}") from error
     rows = [
         {"group": group, "topic": topic, "partition": partition, "lag": lag}
-        for group, partitions in found.items()
+        for group, partitions in lags.items()
         for (topic, partition), lag in sorted(partitions.items())
     ]
     if as_json:

@@ -32,33 +32,33 @@ def compare(namespace: Evidence, truth: Truth) -> dict[str, Any]:
 
 def _counts(records: Iterable[Derived], truth: Truth) -> tuple[int, int]:
     """Sum over the machines of |pieces found − pieces made|: a machine's surplus does not hide another's loss."""
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for record in records:
         if isinstance(record, Production):
-            found[record.path][0] += record.good
-            found[record.path][1] += record.scrap
+            counted[record.path][0] += record.good
+            counted[record.path][1] += record.scrap
     good = scrap = 0
     for path in truth.machines:
         made = truth.counts(path, truth.start_us, truth.end_us)
-        good += abs(found[path][0] - made[0])
-        scrap += abs(found[path][1] - made[1])
+        good += abs(counted[path][0] - made[0])
+        scrap += abs(counted[path][1] - made[1])
     return good, scrap
 
 
 def _state_time(records: Iterable[Derived], truth: Truth) -> float:
     """Largest difference of time in any state of any machine over the run, in seconds of plant time."""
-    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    derived: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for record in records:
         if isinstance(record, State):
             begin = max(record.started_at, truth.start_us)
             end = min(record.ended_at if record.ended_at is not None else truth.end_us, truth.end_us)
             if end > begin:
-                found[record.path][record.state] += end - begin
+                derived[record.path][record.state] += end - begin
     worst = 0
     for path in truth.machines:
         real = truth.state_us(path, truth.start_us, truth.end_us)
-        for state in real.keys() | found[path].keys():
-            worst = max(worst, abs(real.get(state, 0) - found[path].get(state, 0)))
+        for state in real.keys() | derived[path].keys():
+            worst = max(worst, abs(real.get(state, 0) - derived[path].get(state, 0)))
     return worst / SECOND_US
 
 
@@ -88,17 +88,17 @@ def _breakdowns(records: Iterable[Derived], truth: Truth) -> int:
         for record in records
         if isinstance(record, Downtime) and record.category == "breakdown" and record.ended_at != record.started_at
     ]
-    found = 0
+    matched = 0
     for path, begin, end in truth.breakdowns:
         last = truth.end_us if end is None else end
-        found += (
+        matched += (
             sum(
                 stop.path == path and stop.started_at < last and (stop.ended_at is None or stop.ended_at > begin)
                 for stop in stops
             )
             == 1
         )
-    return found - max(0, len(stops) - len(truth.breakdowns))
+    return matched - max(0, len(stops) - len(truth.breakdowns))
 
 
 def _drifts(records: Iterable[Derived], truth: Truth) -> bool:

@@ -42,8 +42,8 @@ class Evidence:
 
     def of(self, *names: MessageClass) -> list[Derived]:
         """Newest revisions of the named classes, in order of path and begin."""
-        found = [record for record in self.latest.values() if record.message_class in names]
-        return sorted(found, key=lambda record: (record.path, record.started_at, record.id))
+        records = [record for record in self.latest.values() if record.message_class in names]
+        return sorted(records, key=lambda record: (record.path, record.started_at, record.id))
 
 
 CLASSES = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE)
@@ -51,13 +51,13 @@ CLASSES = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE)
 
 def delivery(expected: set[str], received: Iterable[str]) -> dict[str, int]:
     """How completely a target has what it should have: each expected key once is missing = duplicate = 0."""
-    found = Counter(received)
+    times = Counter(received)
     return {
         "expected": len(expected),
-        "received": sum(found.values()),
-        "missing": len(expected - found.keys()),
-        "duplicate": sum(number - 1 for number in found.values()),
-        "unexpected": len(found.keys() - expected),
+        "received": sum(times.values()),
+        "missing": len(expected - times.keys()),
+        "duplicate": sum(number - 1 for number in times.values()),
+        "unexpected": len(times.keys() - expected),
     }
 
 

@@ -8,7 +8,7 @@ import argparse
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 from pathlib import Path
 from random import Random
@@ -72,9 +72,9 @@ class Store:
         self._db.execute("INSERT INTO request VALUES (?, ?, ?, ?)", (time.time(), method, url, status))
 
     def stats(self) -> dict[str, int]:
-        found = dict(self._db.execute("SELECT kind, count(*) FROM object GROUP BY kind"))
+        counts = dict(self._db.execute("SELECT kind, count(*) FROM object GROUP BY kind"))
         (requests,) = self._db.execute("SELECT count(*) FROM request").fetchone()
-        return {kind: found.get(kind, 0) for kind in KINDS} | {"requests": requests}
+        return {kind: counts.get(kind, 0) for kind in KINDS} | {"requests": requests}
 
 
 def received(file: Path, kind: str) -> list[str]:
@@ -97,27 +97,40 @@ class Refused(Exception):
 
 
 def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
-    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect.
+    """The server. `flaky`: share of changing requests that fail, half of them after they have taken effect."""
+    objects = _Objects(store, flaky, seed)
 
-    Long because it is the table of its routes: each is a few lines over the one store and the one chance.
-    """
-    chance = Random(seed)
+    async def stats(request: Request) -> Response:
+        return JSONResponse(store.stats())
 
-    def answer(request: Request, act: Any) -> Response:
-        fails = request.method != "GET" and chance.random() < flaky
-        late = chance.random() < 0.5 if fails else False
-        try:
-            if fails and not late:
-                raise Refused(503, "too busy")
-            status, content = act()
-            if fails:
-                raise Refused(500, "the answer got lost")
-        except Refused as refused:
-            status, content = refused.status, {"message": str(refused)}
-        store.heard(request.method, str(request.url.path), status)
-        return JSONResponse(content, status_code=status)
+    async def page(request: Request) -> Response:
+        lists = "".join(
+            f"<h2>{kind}</h2><ul>"
+            + "".join(f"<li>{escape(json.dumps(item))}</li>" for item in store.find(kind))
+            + "</ul>"
+            for kind in KINDS
+        )
+        return HTMLResponse(f"<title>demo MES and CMMS</title>{lists}")
 
-    def routes(prefix: str, kind: str) -> list[Route]:
+    return Starlette(
+        routes=[
+            *objects.routes("/mes/confirmations", "confirmations"),
+            *objects.routes("/cmms/work-orders", "work_orders"),
+            Route("/stats", stats),
+            Route("/", page),
+        ]
+    )
+
+
+class _Objects:
+    """The requests about objects of one store, each kind under a prefix of its own."""
+
+    def __init__(self, store: Store, flaky: float, seed: int) -> None:
+        self._store, self._flaky, self._chance = store, flaky, Random(seed)
+
+    def routes(self, prefix: str, kind: str) -> list[Route]:
+        store = self._store
+
         async def collection(request: Request) -> Response:
             body = await _body(request) if request.method == "POST" else {}
 
@@ -126,48 +139,41 @@ def application(store: Store, flaky: float = 0.0, seed: int = 1) -> Starlette:
                     return 200, store.find(kind, request.query_params.get("external_id"))
                 return 201, {**body, "id": store.create(kind, _valid(kind, body, KINDS[kind]))}
 
-            return answer(request, act)
+            return self._answer(request, act)
 
-        async def one(request: Request) -> Response:
+        async def single(request: Request) -> Response:
             body = await _body(request) if request.method == "PATCH" else {}
             id_ = int(request.path_params["id"])
 
             def act() -> tuple[int, Any]:
                 if request.method == "GET":
-                    found = store.get(kind, id_)
+                    held = store.get(kind, id_)
                 else:
-                    found = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
-                if found is None:
+                    held = store.change(kind, id_, _valid(kind, body, body.keys() & KINDS[kind]))
+                if held is None:
                     raise Refused(404, f"there is no {kind} {id_}")
-                return 200, found
+                return 200, held
 
-            return answer(request, act)
+            return self._answer(request, act)
 
         return [
             Route(prefix, collection, methods=["GET", "POST"]),
-            Route(f"{prefix}/{{id:int}}", one, methods=["GET", "PATCH"]),
+            Route(f"{prefix}/{{id:int}}", single, methods=["GET", "PATCH"]),
         ]
 
-    async def stats(request: Request) -> Response:
-        return JSONResponse(store.stats())
-
-    async def page(request: Request) -> Response:
-        lists = "".join(
-            f"<h2>{kind}</h2><ul>"
-            + "".join(f"<li>{escape(json.dumps(one))}</li>" for one in store.find(kind))
-            + "</ul>"
-            for kind in KINDS
-        )
-        return HTMLResponse(f"<title>demo MES and CMMS</title>{lists}")
-
-    return Starlette(
-        routes=[
-            *routes("/mes/confirmations", "confirmations"),
-            *routes("/cmms/work-orders", "work_orders"),
-            Route("/stats", stats),
-            Route("/", page),
-        ]
-    )
+    def _answer(self, request: Request, act: Callable[[], tuple[int, Any]]) -> Response:
+        fails = request.method != "GET" and self._chance.random() < self._flaky
+        late = self._chance.random() < 0.5 if fails else False
+        try:
+            if fails and not late:
+                raise Refused(503, "too busy")
+            status, content = act()
+            if fails:
+                raise Refused(500, "the answer got lost")
+        except Refused as refused:
+            status, content = refused.status, {"message": str(refused)}
+        self._store.heard(request.method, str(request.url.path), status)
+        return JSONResponse(content, status_code=status)
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from uns.local.ports import usual_port
 from uns.local.services import Services
 from uns.local.up import Parts, Say, answers, apply_model
 from uns.runners.connector.ledger import read_ledgers
-from uns.runners.rollup.runner import group as rollups
 from uns.runtime.lock import FolderLock
 from uns.runtime.ports import claim, free_port
 from uns.runtime.running import announce, withdraw
@@ -77,6 +76,7 @@ class Demo:
         self.options, self.folder, self.say = options, folder, say
         self.progress = RunReport()
         self.truth, self.mes_db, self.logs = folder / "truth.jsonl", folder / "mes.sqlite", folder / "logs"
+        self._clock_file = folder / "clock"
         self.page_url = ""
         self.environ: dict[str, str] = {}
         self.settings = settings
@@ -94,9 +94,7 @@ class Demo:
             self.settings.model_copy(update={"state_dir": self.folder}), report=self.say, usual_ports=True
         )
         self._closing.callback(services.stop)
-        services.start()
-        self.progress.mqtt_persistent = services.mqtt_persistent is not False
-        self.progress.ready_s = time.monotonic() - self.progress.begun
+        services.begin()
         model = self.folder / "plant"
         with as_file(files("uns.demo") / "plant_model") as shipped:
             shutil.copytree(shipped, model, dirs_exist_ok=True)
@@ -104,6 +102,11 @@ class Demo:
         wanted = self.options.page_port
         page = usual_port("page", self.say) if wanted is None else claim(wanted, "the page")
         self.page_url = f"http://127.0.0.1:{page}"
+        # The machines need the MQTT broker only: they are up before Kafka is, and each connector opens at its first try.
+        self._start_machines(dallas, leipzig, mes, services.address("mqtt"))
+        services.finish()
+        self.progress.mqtt_persistent = services.mqtt_persistent is not False
+        self.progress.ready_s = time.monotonic() - self.progress.begun
         self.environ |= {
             **services.environ,
             "UNS_PLANT": str(model),
@@ -113,30 +116,24 @@ class Demo:
             "UNS_DEMO_MQTT": services.environ["UNS_MQTT"],
             "UNS_DEMO_MES": f"http://127.0.0.1:{mes}",
         }
-        self._launch(dallas, leipzig, mes, page)
+        self._launch(page)
 
-    def _launch(self, dallas: int, leipzig: int, mes: int, page: int) -> None:
+    def _start_machines(self, dallas: int, leipzig: int, mes: int, mqtt: str) -> None:
+        """The plant, which is silent until the file with its clock is there, and the MES."""
+        plant: list[object] = ["--opcua-dallas", dallas, "--opcua-leipzig", leipzig, "--mqtt", mqtt]
+        plant += ["--clock-file", self._clock_file, "--seed", self.options.seed, "--truth", self.truth]
+        if self.options.duration_s is not None:
+            plant += ["--until", PLANT_START.timestamp() + self.options.duration_s * self.options.rate]
+        self.parts.add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
+        self.parts.add("plant", "-m", "uns.demo.plant", *map(str, plant))
+        self.parts.supervisor.start()
+
+    def _launch(self, page: int) -> None:
         os.environ.update(self.environ)
         self.settings = Settings()
         self.plant: Plant = load(self.settings.plant, dict(os.environ))
         apply_model(self.settings, self.plant, self.say)
-        clock_file = self.folder / "clock"
-        epoch = PLANT_START.timestamp()
-        plant: list[object] = [
-            "--opcua-dallas",
-            dallas,
-            "--opcua-leipzig",
-            leipzig,
-            "--mqtt",
-            self.environ["UNS_DEMO_MQTT"],
-        ]
-        plant += ["--clock-file", clock_file, "--seed", self.options.seed, "--truth", self.truth]
-        if self.options.duration_s is not None:
-            plant += ["--until", epoch + self.options.duration_s * self.options.rate]
-        self.parts.add("mes", "-m", "uns.demo.mes", "--port", str(mes), "--db", str(self.mes_db))
-        self.parts.add("plant", "-m", "uns.demo.plant", *map(str, plant))
         connectors = self.parts.add_connectors(self.plant)
-        self.parts.supervisor.start()
         # Everybody listens before the plant begins to speak: MQTT keeps nothing for a session that never was.
         self._wait(
             "a connector did not open its source",
@@ -144,11 +141,11 @@ class Demo:
         )
 
         begin = time.time() + LEAD_S
-        clock = f"{begin:.6f},{epoch:.0f},{self.options.rate:g}"
+        clock = f"{begin:.6f},{PLANT_START.timestamp():.0f},{self.options.rate:g}"
         self.environ["UNS_CLOCK"] = os.environ["UNS_CLOCK"] = clock
-        draft = clock_file.with_suffix(".new")
+        draft = self._clock_file.with_suffix(".new")
         draft.write_text(clock, encoding="ascii")
-        draft.replace(clock_file)
+        draft.replace(self._clock_file)
         self.plant_end_s = begin + (self.options.duration_s or 0.0)
         self.parts.add_rest(self.plant, page)
         announce(self._home, {**self.environ, "UNS_METRICS": self.parts.metrics})
@@ -215,6 +212,8 @@ class Demo:
 
     def settle(self) -> None:
         """Lets everything that is on its way arrive, stage by stage, in the direction of the data."""
+        from uns.runners.rollup.runner import group as rollups  # it brings Faust, which would hold up the start
+
         quiet_s = self.plant.time.lateness_s / self.options.rate + 4.0
 
         def drained() -> bool:
@@ -253,7 +252,11 @@ class Demo:
     def publish_interval_s(self) -> float:
         """Longest publish interval of any connector, in seconds of the wall's clock."""
         return (
-            max((one.config.get("publish_interval_ms", 0) for one in self.plant.connectors.values()), default=0) / 1000
+            max(
+                (connector.config.get("publish_interval_ms", 0) for connector in self.plant.connectors.values()),
+                default=0,
+            )
+            / 1000
         )
 
     def ended_by_itself(self) -> list[str]:

@@ -35,7 +35,7 @@ def collect(demo: Demo) -> dict[str, Any]:
     ) as messages:
         namespace.take(messages)
     truth = Truth.read(demo.truth)
-    found: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "ready_s": round(demo.progress.ready_s, 2),
         "first_derived_s": _rounded(demo.progress.first_derived_s),
         "rate": demo.options.rate,
@@ -53,24 +53,24 @@ def collect(demo: Demo) -> dict[str, Any]:
         "truth": compare(namespace, truth),
         "publish_interval_s": demo.publish_interval_s,
     }
-    found["problems"] = problems(found)
-    found["ok"] = not found["problems"]
-    return found
+    summary["problems"] = problems(summary)
+    summary["ok"] = not summary["problems"]
+    return summary
 
 
 def ledger(ledgers: dict[str, Ledger]) -> dict[str, Any]:
     """The sum over the connectors; `lost` is what no column accounts for, or what was dropped or never left the spool."""
     total = {
-        "read": sum(one.read for one in ledgers.values()),
-        "published": sum(one.published for one in ledgers.values()),
-        "suppressed": sum(sum(one.suppressed.values()) for one in ledgers.values()),
-        "quarantined": sum(sum(one.quarantined.values()) for one in ledgers.values()),
+        "read": sum(books.read for books in ledgers.values()),
+        "published": sum(books.published for books in ledgers.values()),
+        "suppressed": sum(sum(books.suppressed.values()) for books in ledgers.values()),
+        "quarantined": sum(sum(books.quarantined.values()) for books in ledgers.values()),
     }
     lost = total["read"] - total["published"] - total["suppressed"] - total["quarantined"]
     return {
         **total,
         "lost": lost,
-        "connectors": {name: {"read": one.read, "published": one.published} for name, one in ledgers.items()},
+        "connectors": {name: {"read": books.read, "published": books.published} for name, books in ledgers.items()},
     }
 
 
@@ -110,19 +110,21 @@ def _expected_work_orders(namespace: Evidence) -> set[str]:
     }
 
 
-def problems(found: dict[str, Any]) -> list[str]:
+def problems(summary: dict[str, Any]) -> list[str]:
     """What is not as it must be, in words; empty when all is well."""
-    truth, said = found["truth"], list(found["unsettled"])
-    if found["ledger"]["lost"]:
-        said.append(f"{found['ledger']['lost']} readings are unaccounted for")
-    said += [f"no {name} record" for name in WANTED if not found["derived"].get(name)]
-    if found["derived_repeated"]:
-        said.append(f"{found['derived_repeated']} derived records were committed twice")
+    truth, said = summary["truth"], list(summary["unsettled"])
+    if summary["ledger"]["lost"]:
+        said.append(f"{summary['ledger']['lost']} readings are unaccounted for")
+    said += [f"no {name} record" for name in WANTED if not summary["derived"].get(name)]
+    if summary["derived_repeated"]:
+        said.append(f"{summary['derived_repeated']} derived records were committed twice")
     for target in ("historian", "mes", "cmms"):
-        said += [f"{target}: {found[target][what]} {what}" for what in ("missing", "duplicate") if found[target][what]]
+        said += [
+            f"{target}: {summary[target][what]} {what}" for what in ("missing", "duplicate") if summary[target][what]
+        ]
     said += [f"{name} is {truth[name]}" for name in ("good_count_error", "scrap_count_error") if truth[name]]
-    gaps = bool(found["chaos"]["killed"]) and not found["mqtt_persistent"]  # then some time is unknown, and must be
-    if not gaps and truth["state_time_error_s_max"] > found["publish_interval_s"] * found["rate"]:
+    gaps = bool(summary["chaos"]["killed"]) and not summary["mqtt_persistent"]  # then some time is unknown, and must be
+    if not gaps and truth["state_time_error_s_max"] > summary["publish_interval_s"] * summary["rate"]:
         said.append(f"time in state differs by up to {truth['state_time_error_s_max']:.1f} s")
     if not gaps and truth["oee_error_max"] is not None and truth["oee_error_max"] > OEE_TOLERANCE:
         said.append(f"OEE differs by up to {truth['oee_error_max']:.4f}")
@@ -148,12 +150,12 @@ def opening_box(demo: Demo) -> None:
     _print_box(rows, "uns demo", "blue")
 
 
-def closing_box(found: dict[str, Any]) -> None:
+def closing_box(summary: dict[str, Any]) -> None:
     """The ledger and the truth; no address: nothing answers there any more."""
-    if found["ok"]:
-        _print_box(_result_rows(found), "uns demo: all of it is true", "green")
+    if summary["ok"]:
+        _print_box(_result_rows(summary), "uns demo: all of it is true", "green")
     else:
-        _print_box(_result_rows(found), "uns demo: something is not right", "red")
+        _print_box(_result_rows(summary), "uns demo: something is not right", "red")
 
 
 def _print_box(rows: list[tuple[str, str]], title: str, color: str) -> None:
@@ -166,17 +168,17 @@ def _print_box(rows: list[tuple[str, str]], title: str, color: str) -> None:
     )
 
 
-def _result_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    books, truth = found["ledger"], found["truth"]
+def _result_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    books, truth = summary["ledger"], summary["truth"]
     rows = [
         (
             "ledger",
             f"read {books['read']} = published {books['published']} + suppressed {books['suppressed']} + quarantined {books['quarantined']}, lost {books['lost']}",
         ),
-        ("derived", ", ".join(f"{name} {count}" for name, count in found["derived"].items())),
+        ("derived", ", ".join(f"{name} {count}" for name, count in summary["derived"].items())),
     ]
     for name in ("historian", "mes", "cmms"):
-        part = found[name]
+        part = summary[name]
         rows.append(
             (
                 name,
@@ -198,7 +200,7 @@ def _result_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
             f"breakdowns {truth['breakdowns_found']} of {truth['breakdowns_true']}; drift flagged: {truth['drift_flagged']}; silent machine unknown: {truth['silent_machine_unknown']}",
         ),
     ]
-    return rows + [("problem", text) for text in found["problems"]]
+    return rows + [("problem", text) for text in summary["problems"]]
 
 
 def _rounded(value: float | None) -> float | None:

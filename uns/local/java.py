@@ -21,10 +21,10 @@ class Java(NamedTuple):
 
 def major(banner: str) -> int | None:
     """The major version in the output of `java -version`; 8 for the old form `1.8.0_x`; None if there is none."""
-    found = re.search(r'version "(\d+)(?:\.(\d+))?', banner)
-    if found is None:
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', banner)
+    if match is None:
         return None
-    return int(found[2]) if found[1] == "1" and found[2] else int(found[1])
+    return int(match[2]) if match[1] == "1" and match[2] else int(match[1])
 
 
 def find() -> Java:

@@ -73,7 +73,7 @@ class Kafka(Service):
 
     def prepare(self) -> None:
         self._java = java.find()
-        kafka, backend = (jars.fetch(one, label, self.progress) for label, one in COORDINATES.items())
+        kafka, backend = (jars.fetch(coordinates, label, self.progress) for label, coordinates in COORDINATES.items())
         self._classpath = ":".join(
             (f"{kafka}/modules/*", f"{kafka}/jars/*", *map(str, backend.rglob("log4j-slf4j-impl-*.jar")))
         )

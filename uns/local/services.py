@@ -55,12 +55,24 @@ class Services:
 
     def start(self) -> dict[str, str]:
         """Raises `ServiceError` of the first that failed; then nothing is left running."""
+        self.begin()
+        return self.finish()
+
+    def begin(self) -> None:
+        """Starts all side by side and returns at once; `finish` or `stop` must follow."""
+        for name in sorted(self._want):
+            self._jobs[name] = Future()
+        for name, job in self._jobs.items():
+            # Daemon threads: a Ctrl-C in the middle of a download does not wait for its end.
+            threading.Thread(target=self._run, args=(name, job), name=f"start-{name}", daemon=True).start()
+
+    def address(self, name: str) -> str:
+        """Of one that was begun, as soon as it answers, while the others still start. Raises `ServiceError`."""
+        return self._jobs[name].result()
+
+    def finish(self) -> dict[str, str]:
+        """Waits for all that were begun. Raises `ServiceError` of the first that failed; then nothing is left running."""
         try:
-            for name in sorted(self._want):
-                self._jobs[name] = Future()
-            for name, job in self._jobs.items():
-                # Daemon threads: a Ctrl-C in the middle of a download does not wait for its end.
-                threading.Thread(target=self._run, args=(name, job), name=f"start-{name}", daemon=True).start()
             wait(self._jobs.values(), return_when=FIRST_EXCEPTION)
             for job in sorted(self._jobs.values(), key=lambda job: not job.done()):
                 job.result()

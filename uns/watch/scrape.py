@@ -53,12 +53,12 @@ class Gathered(Collector):
         up = GaugeMetricFamily("uns_worker_up", "whether a worker's metrics could be read", labels=["worker"])
         for worker, address in self._addresses.items():
             try:
-                found: Iterable[Metric] = families(address)
+                told: Iterable[Metric] = families(address)
             except Unreachable:
                 up.add_metric([worker], 0)
                 continue
             up.add_metric([worker], 1)
-            for family in found:
+            for family in told:
                 whole = merged.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 for sample in family.samples:
                     whole.samples.append(sample._replace(labels={**sample.labels, "worker": worker}))

@@ -27,15 +27,15 @@ class Look(NamedTuple):
 
     def workers(self) -> dict[str, "Look"]:
         """One look a worker, where a parent speaks for several; under "" where it is one."""
-        found: dict[str, dict[str, dict[Labels, float]]] = {}
+        by_worker: dict[str, dict[str, dict[Labels, float]]] = {}
         for name, series in self.values.items():
             for labels, value in series.items():
                 worker = dict(labels).get("worker", "")
                 rest = tuple(pair for pair in labels if pair[0] != "worker")
-                found.setdefault(worker, {}).setdefault(name, {})[rest] = value
-        if len(found) > 1:
-            found.pop("", None)  # the parent's own
-        return {worker: Look(self.at_s, values) for worker, values in found.items()}
+                by_worker.setdefault(worker, {}).setdefault(name, {})[rest] = value
+        if len(by_worker) > 1:
+            by_worker.pop("", None)  # the parent's own
+        return {worker: Look(self.at_s, values) for worker, values in by_worker.items()}
 
     def away(self) -> list[str]:
         """Workers of a parent that do not answer it."""
@@ -46,11 +46,11 @@ class Look(NamedTuple):
 
     def by(self, name: str, label: str) -> dict[str, float]:
         """Label's value → sum."""
-        found: dict[str, float] = {}
+        sums: dict[str, float] = {}
         for labels, value in self.values.get(name, {}).items():
             key = dict(labels).get(label, "")
-            found[key] = found.get(key, 0.0) + value
-        return found
+            sums[key] = sums.get(key, 0.0) + value
+        return sums
 
 
 class PartitionRow(NamedTuple):
@@ -139,11 +139,11 @@ def _partitions(now: Look, wall_s: float) -> list[PartitionRow]:
     def value(name: str, labels: Labels) -> float | None:
         return now.values.get(name, {}).get(labels)
 
-    found = []
+    rows = []
     for labels, fence in now.values.get("uns_engine_fence_offset", {}).items():
         places = dict(labels)
         committed_at = value("uns_engine_committed_at_seconds", labels)
-        found.append(
+        rows.append(
             PartitionRow(
                 topic=places["topic"],
                 partition=int(places["partition"]),
@@ -156,7 +156,7 @@ def _partitions(now: Look, wall_s: float) -> list[PartitionRow]:
                 state_bytes=int(value("uns_engine_state_bytes", labels) or 0),
             )
         )
-    return sorted(found)
+    return sorted(rows)
 
 
 def quantile(buckets: Mapping[float, float], q: float) -> float | None:

@@ -51,9 +51,9 @@ def poison(stage: Stage) -> None:
         room.worker()
         room.say(*said)
         verdict = room.exact()
-        found = room.area.written(MessageClass.QUARANTINE, 0)
-        assert [(r.key, r.value) for r in found] == [(k, v) for _, k, v in bad]
-        for record_, (reason, _, _) in zip(found, bad, strict=True):
+        refused = room.area.written(MessageClass.QUARANTINE, 0)
+        assert [(r.key, r.value) for r in refused] == [(k, v) for _, k, v in bad]
+        for record_, (reason, _, _) in zip(refused, bad, strict=True):
             headers = dict(record_.headers)
             assert headers["uns.reason"].decode() == reason
             assert headers["__connect.errors.topic"].decode() == room.area.raw
@@ -153,8 +153,8 @@ def _plain(record: Derived, room: Room) -> dict[str, object]:
 def _numbers(room: Room) -> dict[str, list[object]]:
     """Content by natural id, the room's own name left out."""
     text = msgspec.json.encode(final_content(script.derived(room)))
-    found: dict[str, list[object]] = msgspec.json.decode(text.replace(room.enterprise.encode(), b"ENTERPRISE"))
-    return found
+    numbers: dict[str, list[object]] = msgspec.json.decode(text.replace(room.enterprise.encode(), b"ENTERPRISE"))
+    return numbers
 
 
 def _without_points(numbers: dict[str, list[object]]) -> dict[str, list[object]]:

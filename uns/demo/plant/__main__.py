@@ -88,6 +88,7 @@ async def run(given: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
 
+    gc.disable()  # a server's standard address space is thousands of objects that stay: to look through them doubles the start
     servers = {}
     for line, name in OPCUA_LINES.items():
         port = getattr(given, name)
@@ -98,6 +99,8 @@ async def run(given: argparse.Namespace) -> None:
             option = f"--{name.replace('_', '-')}"
             why = os.strerror(error.errno) if error.errno else error
             raise SystemExit(f"{option}: cannot serve OPC UA on {given.host}:{port}: {why}") from None
+    gc.freeze()
+    gc.enable()
     publisher = Publisher(given.mqtt, "demo-plant", given.mqtt_waiting_max)
     truth = TruthLog(given.truth, begin)
     simulation = Simulation(given.seed, begin)

@@ -106,7 +106,7 @@ class Truth:
             case "drift":
                 self.drifts.append((told["path"], told["characteristic"], at))
             case "silence":
-                known = [one for one in self.silences if one[:2] != (told["path"], told["started_at"])]
+                known = [silence for silence in self.silences if silence[:2] != (told["path"], told["started_at"])]
                 self.silences = [*known, (told["path"], told["started_at"], told["ended_at"])]
 
     def segments(self, path: str, start: int, end: int) -> list[tuple[int, int, str, str]]:
@@ -115,14 +115,14 @@ class Truth:
         cuts = sorted(
             {start, end, *(at for at, _, _ in told if start < at < end)} | set(self._silence_edges(path, start, end))
         )
-        found = []
+        tiles = []
         for begin, last in pairwise(cuts):
             place = bisect_left(told, (begin + 1,)) - 1
             state, mode = (told[place][1], told[place][2]) if place >= 0 else ("unknown", "unknown")
             if self._silent(path, begin):
                 state = "unknown"
-            found.append((begin, last, state, mode))
-        return found
+            tiles.append((begin, last, state, mode))
+        return tiles
 
     def _silence_edges(self, path: str, start: int, end: int) -> list[int]:
         edges = [
@@ -135,10 +135,10 @@ class Truth:
 
     def state_us(self, path: str, start: int, end: int) -> dict[str, int]:
         """State → µs; the values sum to the interval."""
-        found: dict[str, int] = defaultdict(int)
+        totals: dict[str, int] = defaultdict(int)
         for begin, last, state, _ in self.segments(path, start, end):
-            found[state] += last - begin
-        return dict(found)
+            totals[state] += last - begin
+        return dict(totals)
 
     def counts(self, path: str, start: int, end: int) -> tuple[int, int]:
         """(good, scrap) pieces made."""
@@ -147,17 +147,17 @@ class Truth:
 
     def _known_pieces(self, path: str) -> list[tuple[int, int, int]]:
         """(when it could be known, good, scrap)."""
-        found = []
+        known = []
         for at, good, scrap in self._pieces.get(path, []):
             silence = next(
-                (one for one in self.silences if one[0] == path and one[1] < at and (one[2] is None or at < one[2])),
+                (gap for gap in self.silences if gap[0] == path and gap[1] < at and (gap[2] is None or at < gap[2])),
                 None,
             )
             if silence is None:
-                found.append((at, good, scrap))
+                known.append((at, good, scrap))
             elif silence[2] is not None:
-                found.append((silence[2], good, scrap))
-        return found
+                known.append((silence[2], good, scrap))
+        return known
 
     def orders(self, line: str) -> list[dict[str, Any]]:
         """In order of begin, as last told."""

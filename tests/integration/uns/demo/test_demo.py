@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from uns.testing.patience import patient
+
 RUN_S, RATE = 60, 90
 """An hour and a half of plant time: one hour window lies inside it and closes."""
 
@@ -38,7 +40,7 @@ def summary(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             env={**given, "UNS_STATE_DIR": str(folder)},
             stdout=output,
             stderr=subprocess.STDOUT,
-            timeout=RUN_S + 110,
+            timeout=RUN_S + patient(110),
             check=False,
         )
     assert file.exists(), (folder / "output").read_text()[-4000:]

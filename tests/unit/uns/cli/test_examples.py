@@ -12,7 +12,7 @@ import pytest
 from typer.main import get_command
 
 from processors.output.identity import parse
-from schemas.records import FACT_TYPES
+from schemas.records import FACT_TYPES, TYPES
 from schemas.text import from_plain
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
@@ -133,6 +133,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "kpi_id": _definition_kpi,
     "message_class": _audited,
     "subject": _subject,
+    "record": TYPES.__getitem__,
 }
 """Parameter → what reads its examples; raises for what is none."""
 ON_ONE_DAY = {("shifts", "begin")}
