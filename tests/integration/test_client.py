@@ -22,6 +22,7 @@ from schemas.codec import Codec
 from schemas.records import Alert, Downtime, Oee, Reason, Record, Samples, State
 from tests.harness.own_area import OwnArea
 from tests.harness.records import EXAMPLES, PATH, T
+from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path as Place
@@ -187,13 +188,16 @@ def test_a_topic_that_is_created_later_is_read_from_its_beginning(
     classes = ["oee", "alert"]
     area.admin.delete_topics([area.topic(MessageClass.ALERT)])[area.topic(MessageClass.ALERT)].result(20)
     seen: list[Any] = []
-    deadline = time.monotonic() + 60
     with connect_sync() as ns, ns.subscribe(f"{area.enterprise}/#", classes, begin="beginning") as subscription:
-        while len(seen) < 3 and time.monotonic() < deadline:
-            seen += subscription.poll()
-            if len(seen) == 1:
-                area.create([MessageClass.ALERT])
-                area.write([alert, oee(1)])
+
+        def received(count: int) -> bool:
+            seen.extend(subscription.poll())
+            return len(seen) >= count
+
+        until(lambda: received(1), 60)
+        area.create([MessageClass.ALERT])
+        area.write([alert, oee(1)])
+        until(lambda: received(3), 60)
     assert {type(item.record) for item in seen} == {Oee, Alert}
     assert len(seen) == 3
 
