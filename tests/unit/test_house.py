@@ -35,19 +35,14 @@ PRODUCTION_IMPORTS: set[tuple[str, str]] = {
     ("uns.runtime.ports", "uns.local.errors"),
 }
 LONG_FILES: set[str] = {
-    "tests/integration/uns/history/audit/test_audit.py",
     "tests/integration/uns/runners/connector/test_connect.py",
-    "tests/integration/uns/history/replay/test_replay.py",
     "tests/unit/processors/rollup/test_fold.py",
-    "tests/unit/uns/history/file/test_examples.py",
     "uns/engine/worker.py",
 }
 LONG_FUNCTIONS: set[str] = {
     "uns.cli.replay:replay",
     "uns.demo.mes:application",
     "uns.engine.process:process",
-    "uns.web.line.charts:control_chart",
-    "uns.web.page:build",
 }
 
 
