@@ -61,7 +61,8 @@ class WorkedArea:
         codec = Registry(registry, folder / "cache").codec()
         area = cls(enterprise, Settings(bootstrap=kafka), codec, environ, folder)
         topics = [NewTopic(topic(area.area, name), 1, 1, config=dict(config or {})) for name in MessageClass]
-        for created in AdminClient(area.settings.kafka()).create_topics(topics).values():
+        admin = AdminClient(area.settings.kafka())  # kept: its answers end with it
+        for created in admin.create_topics(topics).values():
             created.result()
         return area
 

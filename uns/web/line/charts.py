@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.records import Oee, Quality
 from topology.kpi.definition import Definition
-from uns.web.line.board import Board, Cell
-from uns.web.theme import FAINT, INK, LINE, LOOKS, Look, bars, look
+from uns.web.line.board import Board, CellBoard
+from uns.web.theme import FAINT, INK, LINE, LOOKS, StateLook, bars, look
 
 MINUTE_US = 60_000_000
 TIMELINE_US = 60 * MINUTE_US
@@ -24,7 +24,7 @@ _BAND = """(params, api) => {
 }"""
 
 
-def timeline(board: Board, cells: Sequence[Cell]) -> Options:
+def timeline(board: Board, cells: Sequence[CellBoard]) -> Options:
     """One band a machine: its states over the last hour of plant time. What nobody knows is dashed."""
     begin, now = board.now - TIMELINE_US, board.now
     series: list[Options] = [
@@ -74,7 +74,7 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
     }
 
 
-def _intervals(cells: Sequence[Cell], shown: Look, begin: int, now: int) -> list[Options]:
+def _intervals(cells: Sequence[CellBoard], shown: StateLook, begin: int, now: int) -> list[Options]:
     """What of [begin, now) µs has one look: row, from and to in ms, the state's word, whether it is dashed."""
     return [
         {
@@ -147,7 +147,7 @@ def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Option
     }
 
 
-def pareto(board: Board, cells: Sequence[Cell], limit: int = 10) -> Options:
+def pareto(board: Board, cells: Sequence[CellBoard], limit: int = 10) -> Options:
     """Stop minutes by reason, the worst first, with the cumulative share. A stop nobody explained is a bar like any other."""
     minutes: dict[str, float] = defaultdict(float)
     for cell in cells:
