@@ -34,8 +34,8 @@ COUNTED: dict[str, Counted] = {"good_count": "good", "scrap_count": "scrap", "re
 
 
 class Cell:
-    """State of one work unit inside the fold. Its methods alone write its attributes, but for the marks at the end,
-    which the tick clears (`processors.cell_fold`)."""
+    """State of one work unit inside the fold. Its methods alone write its attributes; only the marks at the end are cleared
+    by the tick (`processors.cell_fold`), and `cell.store` puts back what was saved."""
 
     __slots__ = (
         "awaited",
@@ -212,6 +212,10 @@ class Cell:
         if start < self.settled:
             margin = self.elements.margin_us
             self.touched.append((start - margin, end + margin))
+
+    def expect_tick(self) -> None:
+        """Has the next tick look at the cell, for a fact that one derivation alone has taken in."""
+        self.awaited = True
 
     def put(self, tag: str, series: Series, at: int, value: int, offset: int) -> None:
         """Adds a sample to a series of this cell and to the journal."""

@@ -153,7 +153,8 @@ class Acknowledgements(Derivation):
         if known is None or (known.ended_at is not None and known.ended_at < oldest):
             return unknown_alert(fact)
         self.acknowledged.append((kind, started_at, fact.by))
-        self._changed = cell.awaited = True
+        self._changed = True
+        cell.expect_tick()
         return None
 
     def follow(self, cell: Cell, view: View) -> list[Derived]:

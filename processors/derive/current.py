@@ -60,9 +60,9 @@ class Snapshots(Derivation):
                 oee=measured.oee,
                 open_alerts=sum(1 for kind, _ in ledger.lasting if kind.startswith("alert.")),
                 tags=tuple(
-                    CurrentTag(name, slot.newest.at, slot.newest.value, slot.newest.quality)
+                    CurrentTag(name, newest.at, newest.value, newest.quality)
                     for name, slot in sorted(cell.tags.items())
-                    if slot.newest is not None
+                    if (newest := slot.newest) is not None
                 ),
             )
         ]

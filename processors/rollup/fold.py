@@ -101,8 +101,8 @@ class Node:
         self.changed: set[Key] = set()
         self.heard: dict[str, Heard] = {}
         self.time = Heard(0, 0)
-        self.pruned = 0
-        """Event time at the last look for windows to let go of."""
+        self.evicted = 0
+        """Event time at the last look for windows to evict."""
 
 
 class Rollup:
@@ -130,8 +130,8 @@ class Rollup:
             level: [n for _, n in sorted(self._nodes.items()) if n.path.level is level] for level in LEVELS
         }
         self.late: Counter[str] = Counter()
-        """Level → parts that came after their window was let go of. A longer horizon takes them in."""
-        self._forgotten: list[str] = []
+        """Level → parts that came after their window was evicted. A longer horizon takes them in."""
+        self._evicted: list[str] = []
 
     def take(self, record: Kpi) -> Taken:
         """Takes note of a machine's record, or of one of ours that was read back."""
@@ -163,23 +163,23 @@ class Rollup:
                     out += self._derive(node, key)
                 node.changed.clear()
         for node in self._nodes.values():
-            if (node.time.newest or self._time) - node.pruned >= HOUR:
-                self._prune(node)
+            if (node.time.newest or self._time) - node.evicted >= HOUR:
+                self._evict(node)
         return out
 
     def restored(self) -> None:
-        """Between the `take` of all that was known before a restart and the first `derive`: lets go of windows of which
+        """Between the `take` of all that was known before a restart and the first `derive`: evicts windows of which
         only some parts were read again."""
         for level in LEVELS:
             for node in self._by_level[level]:
                 self._tell_time(node)
         for node in self._nodes.values():
-            self._prune(node)
+            self._evict(node)
 
     def forgotten(self) -> list[str]:
         """Natural ids of records that the state rests on no more, since the last call."""
-        found, self._forgotten = self._forgotten, []
-        return found
+        forgotten, self._evicted = self._evicted, []
+        return forgotten
 
     @property
     def _time(self) -> int:
@@ -288,9 +288,9 @@ class Rollup:
         of: dict[str, list[Facts]] = {}
         for part in parts:
             of.setdefault(part.path, []).append(part.facts)
-        found = self._centers[str(node.path)].facts({path: total(facts) for path, facts in of.items()})
-        rolled = found.rolled_throughput_yield
-        return found.facts, found.rule, {ROLLED_THROUGHPUT_YIELD: None if rolled is None else float(rolled)}
+        ruled = self._centers[str(node.path)].facts({path: total(facts) for path, facts in of.items()})
+        rolled = ruled.rolled_throughput_yield
+        return ruled.facts, ruled.rule, {ROLLED_THROUGHPUT_YIELD: None if rolled is None else float(rolled)}
 
     def _publish(
         self,
@@ -373,8 +373,8 @@ class Rollup:
         if above is not None and above.level >= TOP[key.window]:
             self._put(self._nodes[str(above)], key, msgspec.structs.replace(Part.of(record), until=until))
 
-    def _prune(self, node: Node) -> None:
-        """Lets go of windows that nothing can change any more."""
+    def _evict(self, node: Node) -> None:
+        """Evicts windows that nothing can change any more."""
         # A place that is silent since the start, with records of ours from before, goes by the enterprise's time.
         newest = node.time.newest or self._time
         edge = newest - self._keep_us
@@ -382,14 +382,14 @@ class Rollup:
             if window.until >= edge:
                 continue
             if node.path.level is Level.LINE:
-                self._forgotten += window.parts
+                self._evicted += window.parts
             path = str(node.path)
-            self._forgotten += (natural_id(path, key.kind, start, self._label) for start in window.published)
+            self._evicted += (natural_id(path, key.kind, start, self._label) for start in window.published)
             del node.windows[key]
             node.open.discard(key)
             node.changed.discard(key)
         node.heard = {path: heard for path, heard in node.heard.items() if heard.newest >= edge}
-        node.pruned = newest
+        node.evicted = newest
 
 
 def _said(record: Kpi) -> bytes:

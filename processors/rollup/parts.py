@@ -55,7 +55,7 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @property
     def facts(self) -> Facts:
-        pieces = tuple(Pieces.of(one) for one in self.pieces)
+        pieces = tuple(Pieces.of(made) for made in self.pieces)
         return Facts(self.element_us, pieces, self.quantities)
 
 
@@ -72,13 +72,13 @@ unpack = msgspec.msgpack.Decoder(Part).decode
 
 def stops(parts: Iterable[Part]) -> tuple[KpiStops, ...]:
     """Stops by reason, longest first: counts and microseconds summed."""
-    found: dict[tuple[int | None, str | None, str | None], tuple[int, int]] = {}
+    summed: dict[tuple[int | None, str | None, str | None], tuple[int, int]] = {}
     for part in parts:
-        for one in part.stops:
-            key = one.reason_code, one.reason, one.category
-            count, us = found.get(key, (0, 0))
-            found[key] = count + one.count, us + one.stopped_us
-    longest = sorted(found.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
+        for stop in part.stops:
+            key = stop.reason_code, stop.reason, stop.category
+            count, us = summed.get(key, (0, 0))
+            summed[key] = count + stop.count, us + stop.stopped_us
+    longest = sorted(summed.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
     return tuple(
         KpiStops(reason_code=code, reason=reason, category=category, count=count, stopped_us=us)
         for (code, reason, category), (count, us) in longest
@@ -88,13 +88,13 @@ def stops(parts: Iterable[Part]) -> tuple[KpiStops, ...]:
 def inputs(parts: Sequence[Part]) -> Inputs:
     """The raw records of parts of one raw partition; nowhere (-1) where there are several: each part names its own."""
     first = parts[0].inputs
-    if any((one.inputs.topic, one.inputs.partition) != (first.topic, first.partition) for one in parts):
+    if any((part.inputs.topic, part.inputs.partition) != (first.topic, first.partition) for part in parts):
         return _NOWHERE
     return Inputs(
         first.topic,
         first.partition,
-        min(one.inputs.first_offset for one in parts),
-        max(one.inputs.last_offset for one in parts),
+        min(part.inputs.first_offset for part in parts),
+        max(part.inputs.last_offset for part in parts),
     )
 
 
@@ -102,12 +102,12 @@ def recorded(pieces: Iterable[Pieces]) -> tuple[KpiPieces, ...]:
     """Pieces as the record carries them; sums beyond a long (a counter gone mad) stop at what it can hold."""
     return tuple(
         KpiPieces(
-            product=one.product,
-            ideal_cycle_us=one.ideal_cycle_us,
-            good=min(one.good, LONG_MAX),
-            scrap=min(one.scrap, LONG_MAX),
-            rework=min(one.rework, LONG_MAX),
-            start_up=min(one.start_up, LONG_MAX),
+            product=made.product,
+            ideal_cycle_us=made.ideal_cycle_us,
+            good=min(made.good, LONG_MAX),
+            scrap=min(made.scrap, LONG_MAX),
+            rework=min(made.rework, LONG_MAX),
+            start_up=min(made.start_up, LONG_MAX),
         )
-        for one in pieces
+        for made in pieces
     )

@@ -47,8 +47,8 @@ class Zones:
 
     def day(self, number: int) -> tuple[int, int]:
         """[start, end) in µs UTC of the day with this number."""
-        found = [days.on(date.fromordinal(number)) for days in self._days]
-        return min(day.start for day in found), max(day.end for day in found)
+        by_zone = [days.on(date.fromordinal(number)) for days in self._days]
+        return min(day.start for day in by_zone), max(day.end for day in by_zone)
 
     def number(self, started_at: int) -> int:
         """The number of the day that begins then; where zones differ, in the first of them."""
@@ -79,12 +79,12 @@ def key_of(record: Kpi, zones: Zones) -> Key | None:
 
 def zones(plant: Plant) -> Mapping[Path, Zones]:
     """Every line and every place above it → its zones."""
-    found: dict[Path, set[str]] = {}
+    names_by_place: dict[Path, set[str]] = {}
     for line in dict.fromkeys(cell.at(Level.LINE) for cell in plant.cells()):
         calendar = plant.calendars.get(line)
         zone = plant.shifts[calendar].zone if calendar is not None else "UTC"
         place: Path | None = line
         while place is not None:
-            found.setdefault(place, set()).add(zone)
+            names_by_place.setdefault(place, set()).add(zone)
             place = place.parent
-    return {place: Zones(frozenset(names)) for place, names in found.items()}
+    return {place: Zones(frozenset(names)) for place, names in names_by_place.items()}

@@ -64,38 +64,38 @@ class WorkCenter:
         quantities = {name: of for name, of in total(parts.values()).quantities.items() if name in MACHINES}
         quantities["PQF"] = _made(parts[first].pieces)
         if {"IP", "GP"} <= parts[source].quantities.keys():
-            quantities |= {"IP": _made(pieces), "GP": sum(one.good for one in pieces)}
+            quantities |= {"IP": _made(pieces), "GP": sum(made.good for made in pieces)}
         return Result(
             Facts(parts[paces].element_us, pieces, quantities), rule, _rolled(parts[cell] for cell in counting)
         )
 
     def _left(self, parts: Mapping[str, Facts], counting: list[str], paces: str) -> tuple[Pieces, ...]:
         """Good and reworked pieces of the last machine, scrap from the bottleneck on."""
-        found = []
+        left = []
         for cell in counting:
             is_last = cell == counting[-1]
             if self._flow[cell] < self._flow[paces] and not is_last:
                 continue
-            for one in parts[cell].pieces:
-                by_order = one.ideal_cycle_us != self._cycle_us[cell]
-                cycle_us = one.ideal_cycle_us if by_order else self._cycle_us[paces]
+            for made in parts[cell].pieces:
+                by_order = made.ideal_cycle_us != self._cycle_us[cell]
+                cycle_us = made.ideal_cycle_us if by_order else self._cycle_us[paces]
                 if is_last:
-                    found.append(replace(one, ideal_cycle_us=cycle_us))
-                elif one.scrap:
-                    found.append(replace(one, ideal_cycle_us=cycle_us, good=0, rework=0))
-        return total([Facts(pieces=tuple(found)), Facts()]).pieces
+                    left.append(replace(made, ideal_cycle_us=cycle_us))
+                elif made.scrap:
+                    left.append(replace(made, ideal_cycle_us=cycle_us, good=0, rework=0))
+        return total([Facts(pieces=tuple(left)), Facts()]).pieces
 
 
 def _made(pieces: tuple[Pieces, ...]) -> int:
-    return sum(one.good + one.scrap + one.rework for one in pieces)
+    return sum(made.good + made.scrap + made.rework for made in pieces)
 
 
 def _rolled(parts: Iterable[Facts]) -> Fraction | None:
     """RTY: the product of the machines' first pass yields; None where one is not known."""
-    found = Fraction(1)
+    rolled = Fraction(1)
     for part in parts:
         inspected, good = part.quantities.get("IP"), part.quantities.get("GP")
         if not inspected or good is None:
             return None
-        found *= Fraction(good) / Fraction(inspected)
-    return found
+        rolled *= Fraction(good) / Fraction(inspected)
+    return rolled

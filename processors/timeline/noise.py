@@ -18,28 +18,28 @@ def intervals(timeline: Timeline, elements: Elements, start: int, end: int, now:
     if not margin or start >= end:
         return timeline.intervals(start, end, now)
     # What is cut off at the edges of the wider stretch is long enough there, or too far away to matter.
-    found = timeline.intervals(start - margin, min(end + margin, max(now, end)), now)
-    found = above(found, elements)
-    return _clipped(found, start, end)
+    told = timeline.intervals(start - margin, min(end + margin, max(now, end)), now)
+    told = above(told, elements)
+    return _clipped(told, start, end)
 
 
-def above(found: list[Interval], elements: Elements) -> list[Interval]:
+def above(told: list[Interval], elements: Elements) -> list[Interval]:
     """Intervals in order without what is below the noise floor. What is cut off at the edges is taken as long enough."""
-    found = _silence(found, elements, STOP, RUN, elements.noise_stop_us)
-    return _silence(found, elements, RUN, STOP, elements.noise_run_us)
+    told = _silence(told, elements, STOP, RUN, elements.noise_stop_us)
+    return _silence(told, elements, RUN, STOP, elements.noise_run_us)
 
 
-def _silence(found: list[Interval], elements: Elements, what: int, between: int, at_most_us: int) -> list[Interval]:
+def _silence(told: list[Interval], elements: Elements, what: int, between: int, at_most_us: int) -> list[Interval]:
     """Counts short stretches of one sort between two of the other as what was before them."""
     if not at_most_us:
-        return found
+        return told
 
     def sort(interval: Interval) -> int:
         if elements.runs(interval.state, interval.mode):
             return RUN
         return STOP if elements.halts(interval.state, interval.mode) else OTHER
 
-    stretches = [(kind, list(part)) for kind, part in groupby(found, key=sort)]
+    stretches = [(kind, list(part)) for kind, part in groupby(told, key=sort)]
     made: list[Interval] = []
     for n, (kind, part) in enumerate(stretches):
         around = [other for other, _ in stretches[max(n - 1, 0) : n + 2 : 2]]
@@ -50,9 +50,9 @@ def _silence(found: list[Interval], elements: Elements, what: int, between: int,
     return made
 
 
-def _clipped(found: list[Interval], start: int, end: int) -> list[Interval]:
+def _clipped(told: list[Interval], start: int, end: int) -> list[Interval]:
     return [
         interval._replace(start=max(interval.start, start), end=min(interval.end, end))
-        for interval in found
+        for interval in told
         if interval.start < end and interval.end > start
     ]

@@ -12,7 +12,7 @@ Stops = dict[StopKey, list[int]]
 
 def within(ledger: Ledger, start: int, end: int) -> Stops:
     """The stops of [start, end); one that lasts ends there."""
-    found: Stops = {}
+    stopped: Stops = {}
     before = ledger.start_before(KIND, start)
     for started_at in [*([] if before is None else [before]), *ledger.starts(KIND, start, end)]:
         known = ledger.get(KIND, started_at)
@@ -20,8 +20,8 @@ def within(ledger: Ledger, start: int, end: int) -> Stops:
             us = min(end if known.ended_at is None else known.ended_at, end) - max(started_at, start)
             if us > 0:
                 key = (known.reason_code, known.reason, known.category)
-                merge(found, {key: [int(started_at >= start), us]})
-    return found
+                merge(stopped, {key: [int(started_at >= start), us]})
+    return stopped
 
 
 def merge(into: Stops, other: Stops) -> None:

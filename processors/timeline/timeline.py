@@ -37,19 +37,19 @@ class Names:
         self._codes: dict[tuple[tuple[int | str, str], ...], dict[int | str, int]] = {}
 
     def number(self, text: str) -> int:
-        found = self._numbers.get(text)
-        if found is None:
-            found = self._numbers[text] = len(self.texts)
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self.texts)
             self.texts.append(text)
-        return found
+        return number
 
     def codes(self, texts: Mapping[int | str, str]) -> Mapping[int | str, int]:
         """The numbers of a tag's map of codes; one for all cells of a type."""
         key = tuple(texts.items())
-        found = self._codes.get(key)
-        if found is None:
-            found = self._codes[key] = {code: self.number(text) for code, text in texts.items()}
-        return found
+        numbers = self._codes.get(key)
+        if numbers is None:
+            numbers = self._codes[key] = {code: self.number(text) for code, text in texts.items()}
+        return numbers
 
     def restore(self, texts: list[str]) -> None:
         self._codes = {}
@@ -84,7 +84,7 @@ class Timeline:
         """How much of [start, end) the machine was in a mode."""
         if mode != PRODUCTION and self.mode.newest == -INF:
             return 0
-        return sum(one.end - one.start for one in self.intervals(start, end, now) if one.mode == mode)
+        return sum(of.end - of.start for of in self.intervals(start, end, now) if of.mode == mode)
 
     def _intervals(self, start: int, end: int, now: int) -> list[Interval]:
         state, mode = self.state.in_force(start), self.mode.in_force(start)
@@ -107,7 +107,7 @@ class Timeline:
         mode_now, mode_offset = (texts[mode.value], mode.offset) if mode else (PRODUCTION, NO_OFFSET)
         key = (UNKNOWN, UNKNOWN) if silent or state_now == UNKNOWN else (state_now, mode_now)
         first, last = hull(state_offset, state_offset, mode_offset, mode_offset)
-        found: list[Interval] = []
+        intervals: list[Interval] = []
         begin = start
         for at, what, number, offset in events:
             if what == 0:
@@ -121,29 +121,29 @@ class Timeline:
                 first, last = hull(first, last, offset, offset)
                 continue
             if at > begin:
-                _append(found, Interval(begin, at, *key, first, last))
+                _append(intervals, Interval(begin, at, *key, first, last))
             begin, key = at, new
             first, last = hull(state_offset, state_offset, mode_offset, mode_offset)
-        _append(found, Interval(begin, end, *key, first, last))
-        return found
+        _append(intervals, Interval(begin, end, *key, first, last))
+        return intervals
 
 
-def _append(found: list[Interval], interval: Interval) -> None:
+def _append(intervals: list[Interval], interval: Interval) -> None:
     """Adds an interval, as part of the one before where nothing but the time differs."""
-    if found and found[-1].state == interval.state and found[-1].mode == interval.mode:
-        before = found[-1]
+    if intervals and intervals[-1].state == interval.state and intervals[-1].mode == interval.mode:
+        before = intervals[-1]
         first, last = hull(before.first_offset, before.last_offset, interval.first_offset, interval.last_offset)
-        found[-1] = before._replace(end=interval.end, first_offset=first, last_offset=last)
+        intervals[-1] = before._replace(end=interval.end, first_offset=first, last_offset=last)
     else:
-        found.append(interval)
+        intervals.append(interval)
 
 
 def extended(before: Interval, after: list[Interval]) -> list[Interval]:
     """`after` with the interval that leads up to it."""
-    found = [before]
+    intervals = [before]
     for interval in after:
-        _append(found, interval)
-    return found
+        _append(intervals, interval)
+    return intervals
 
 
 def hull(first: int, last: int, other_first: int, other_last: int) -> tuple[int, int]:

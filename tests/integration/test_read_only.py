@@ -151,7 +151,7 @@ def _write(writer: Settings, model: Plant, enterprise: str, newer: int) -> None:
 
 def test_tail(plain: Plain) -> None:
     lines = plain.run(
-        "tail", f"{plain.enterprise}/#", "-c", "oee", "-c", "raw", "--from", "beginning", "--no-follow", "--json"
+        "tail", f"{plain.enterprise}/#", "-c", "oee", "-c", "raw", "--from", "beginning", "--no-follow", "--ticks", "--json"
     )
     records = [json.loads(line) for line in lines.splitlines()]
     assert sorted({record["type"] for record in records}) == ["Oee", "Samples", "Tick"]
