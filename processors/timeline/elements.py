@@ -57,11 +57,11 @@ class Elements:
     def index(self, state: str, mode: str, order: bool, status: Planned, context: Context = PLAIN) -> int:
         """Index into `names`; `status` as in processors.inputs.schedule."""
         key = (state, mode, order, status, context)
-        index = self._indices.get(key)
-        if index is None:
+        number = self._indices.get(key)
+        if number is None:
             decision = self.definition.rule(state, mode, order, status, context.category, context.micro)
-            index = self._indices[key] = self._numbers[decision.element]
-        return index
+            number = self._indices[key] = self._numbers[decision.element]
+        return number
 
     def runs(self, state: str, mode: str) -> bool:
         """Whether the machine produces."""

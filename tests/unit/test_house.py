@@ -28,16 +28,10 @@ PRODUCTION_IMPORTS: set[tuple[str, str]] = {
 
 # What stands today and is being mended: remove an entry with its mending; a test fails when one is no longer needed.
 LONG_FILES: set[str] = {
-    "tests/integration/uns/history/audit/test_audit.py",
     "tests/integration/uns/runners/connector/test_connect.py",
-    "tests/integration/uns/history/replay/test_replay.py",
     "tests/unit/processors/rollup/test_fold.py",
-    "tests/unit/uns/history/file/test_examples.py",
 }
-LONG_FUNCTIONS: set[str] = {
-    "uns.web.line.charts:control_chart",
-    "uns.web.line.charts:timeline",
-}
+LONG_FUNCTIONS: set[str] = set()
 
 
 @cache

@@ -253,7 +253,7 @@ def _begin(fact: Fact) -> int:
 
 
 @dataclass(slots=True)
-class Evidence:
+class RecordInputs:
     """What a record was computed from."""
 
     segments: list[TimeSegment]

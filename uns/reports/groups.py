@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class GroupComparison:
     question: Question
     measure: Measure
     window: str
@@ -56,7 +56,7 @@ def answer(
     definitions: Mapping[str, Definition],
     preferred: str | None,
     more: Mapping[str, KpiFormula],
-) -> Answer:
+) -> GroupComparison:
     """Raises `Incomparable`, `LookupError` for a KPI or a definition that is not known, and as `reading.kpis` does.
 
     `definitions` by label; `preferred`: the plant's; `more`: KPIs of the sites.
@@ -75,7 +75,9 @@ def answer(
     fitting(windows, measured.definition)
     samples = grouped(windows, question.by)
     name = f"{len({record.path for record in windows})} × {_level(windows[0].path)}"
-    return Answer(question, measured, window, name, compare(samples, measured), tuple(_notes(samples, question.by)))
+    return GroupComparison(
+        question, measured, window, name, compare(samples, measured), tuple(_notes(samples, question.by))
+    )
 
 
 def _of_suppliers(
@@ -85,7 +87,7 @@ def _of_suppliers(
     definitions: Mapping[str, Definition],
     preferred: str | None,
     more: Mapping[str, KpiFormula],
-) -> Answer:
+) -> GroupComparison:
     measured = measure(look_up(definitions, question.definition or preferred or "iso22400@2"), question.kpi, more=more)
     refuse_time(measured)
     told = lots(settings, codec, question.wanted, question.start, question.end)
@@ -99,7 +101,9 @@ def _of_suppliers(
     paths = {record.path for record in made}
     if len(paths) > 1:
         notes.append(f"a piece counts at each of {len(paths)} machines that it passes; narrow FILTER for one of them")
-    return Answer(question, measured, "lot", f"{len(paths)} × cell", compare(joined.samples, measured), tuple(notes))
+    return GroupComparison(
+        question, measured, "lot", f"{len(paths)} × cell", compare(joined.samples, measured), tuple(notes)
+    )
 
 
 def _level(path: str) -> str:
@@ -113,7 +117,7 @@ def _notes(samples: Samples, by: By) -> Iterator[str]:
         yield "every shift has a name of its own: ids that end or begin with a date (2026-11-23-early) are grouped by the rest"
 
 
-def document(answer: Answer) -> dict[str, Any]:
+def document(answer: GroupComparison) -> dict[str, Any]:
     """All of it, values in the KPI's unit; points are hundredths of a ratio."""
     return {
         "kpi": answer.question.kpi,
@@ -170,7 +174,7 @@ def _difference(pair: Difference, measure: Measure) -> dict[str, Any]:
     }
 
 
-def page(answer: Answer) -> str:
+def page(answer: GroupComparison) -> str:
     """The answer to read."""
     question, unit, scale = answer.question, answer.measure.shown_unit, answer.measure.scale
     span = f"{iso(question.start)[:16]} … {iso(question.end)[:16]} UTC"
@@ -198,7 +202,7 @@ def page(answer: Answer) -> str:
     return "\n".join([*lines, *(f"Note: {note}" for note in answer.notes), "", f"Method: {METHOD}."])
 
 
-def _sentences(answer: Answer) -> Iterator[str]:
+def _sentences(answer: GroupComparison) -> Iterator[str]:
     """All differences; of many only those that are more than noise, and how many others there are."""
     told = sorted(answer.result.differences, key=lambda pair: (pair.verdict != MORE, pair.p_adjusted or 0.0))
     shown = told if len(told) <= SHOWN else [pair for pair in told if pair.verdict == MORE][:SHOWN]

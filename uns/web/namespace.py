@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.records import Current, Derived, Value, is_good
-from uns.web.theme import UNKNOWN, Look, look
+from uns.web.theme import UNKNOWN, StateLook, look
 
 STALE_US = 15 * 60 * 1_000_000
 """A snapshot older than this against the plant's clock is shown as no data; the fold refreshes each every `provisional_s`."""
@@ -17,7 +17,7 @@ def in_order(order: Iterable[str], paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=lambda path: (place.get(path, len(place)), path))
 
 
-def snapshot_look(current: Current | None, now: int, live: bool) -> Look:
+def snapshot_look(current: Current | None, now: int, live: bool) -> StateLook:
     """How a machine is drawn at plant time `now` (µs). Without a live feed or a fresh snapshot it is no data."""
     if not live or current is None or now - current.at > STALE_US:
         return UNKNOWN

@@ -11,23 +11,23 @@ from topology.kpi.definition import Definition
 
 
 @dataclass(frozen=True)
-class Look:
+class StateLook:
     color: str
     glyph: str
     word: str
     dashed: bool = False
 
 
-RUNNING = Look("#3f9c6b", "▶", "running")
-STARTING = Look("#9cc9b0", "▷", "starting or stopping")
-IDLE = Look("#cfd4da", "○", "idle")
-STARVED = Look("#f0d58a", "⇠", "starved or blocked")
-HELD = Look("#e5a23b", "‖", "held")
-FAULT = Look("#cc3d3d", "✕", "fault")
-STOPPED = Look("#7f8a99", "■", "stopped")
-SETUP = Look("#5b86c9", "⚙", "setup")
-MAINTENANCE = Look("#8a6fb3", "✚", "maintenance")
-UNKNOWN = Look("#f4f4f2", "?", "no data", dashed=True)
+RUNNING = StateLook("#3f9c6b", "▶", "running")
+STARTING = StateLook("#9cc9b0", "▷", "starting or stopping")
+IDLE = StateLook("#cfd4da", "○", "idle")
+STARVED = StateLook("#f0d58a", "⇠", "starved or blocked")
+HELD = StateLook("#e5a23b", "‖", "held")
+FAULT = StateLook("#cc3d3d", "✕", "fault")
+STOPPED = StateLook("#7f8a99", "■", "stopped")
+SETUP = StateLook("#5b86c9", "⚙", "setup")
+MAINTENANCE = StateLook("#8a6fb3", "✚", "maintenance")
+UNKNOWN = StateLook("#f4f4f2", "?", "no data", dashed=True)
 
 LOOKS = (RUNNING, STARTING, IDLE, STARVED, HELD, FAULT, STOPPED, SETUP, MAINTENANCE, UNKNOWN)
 
@@ -52,7 +52,7 @@ _BY_STATE = {
 }
 
 
-def look(state: str, mode: str = "production") -> Look:
+def look(state: str, mode: str = "production") -> StateLook:
     """How a machine state is drawn; what is not known at all looks like no data, never like running or stopped."""
     if state == "unknown":
         return UNKNOWN

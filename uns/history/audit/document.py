@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.text import iso, to_plain
 from uns.history.audit.result import Audit, RollupPart
-from uns.history.evidence import Evidence, ListedRecord, PublishedRecord, Revision, ToldFact
+from uns.history.evidence import ListedRecord, PublishedRecord, RecordInputs, Revision, ToldFact
 from uns.history.segments import TimeSegment, element_us
 
 
@@ -87,7 +87,7 @@ def _revision(audit: Audit, revision: Revision) -> dict[str, Any]:
     return plain
 
 
-def _inputs(audit: Audit, inputs: Evidence) -> dict[str, Any]:
+def _inputs(audit: Audit, inputs: RecordInputs) -> dict[str, Any]:
     definition = audit.known.definition if audit.known is not None else None
     sums = element_us(inputs.segments)
     return {

@@ -21,8 +21,8 @@ from uns.history.audit.subject import Subject, subject
 from uns.history.audit.trail import Progress, Trail
 from uns.history.evidence import (
     AuditWindow,
-    Evidence,
     PublishedRecord,
+    RecordInputs,
     Revision,
     ToldFact,
     attribute,
@@ -230,7 +230,7 @@ class Auditor:
         attribute(told, made.revisions)
         made.raw.sort(key=lambda listed: listed.offset)
         held = {fact.offset for fact in facts}
-        made.inputs = Evidence(
+        made.inputs = RecordInputs(
             pieces,
             picked[MessageClass.STATE],
             picked[MessageClass.DOWNTIME],

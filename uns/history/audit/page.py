@@ -8,7 +8,7 @@ from schemas.records import Derived, Fact, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.history.audit.arithmetic import TIME_QUANTITIES, seconds
 from uns.history.audit.result import Audit
-from uns.history.evidence import Cause, Evidence, ListedRecord, ToldFact
+from uns.history.evidence import Cause, ListedRecord, RecordInputs, ToldFact
 from uns.history.segments import TimeSegment, element_us
 
 _TOLD = {"type", "id", "path", "started_at", "ended_at", "definition", "status", "revision", "inputs"}
@@ -110,7 +110,7 @@ def _cause(cause: Cause, status: str) -> Iterator[str]:
     yield from (f"       {_fact(told)}" for told in cause.facts)
 
 
-def _inputs_page(audit: Audit, inputs: Evidence, most: int) -> Iterator[str]:
+def _inputs_page(audit: Audit, inputs: RecordInputs, most: int) -> Iterator[str]:
     if inputs.segments:
         yield from _time(audit, inputs)
         yield ""
@@ -136,7 +136,7 @@ def _inputs_page(audit: Audit, inputs: Evidence, most: int) -> Iterator[str]:
         yield ""
 
 
-def _time(audit: Audit, inputs: Evidence) -> Iterator[str]:
+def _time(audit: Audit, inputs: RecordInputs) -> Iterator[str]:
     """The record's time by element, and whether its pieces account for it."""
     definition = audit.known.definition if audit.known is not None else None
     yield "Time"

@@ -6,7 +6,7 @@ from schemas.records import Derived, Kpi
 from topology.namespace.path import Level
 from uns.history.audit.arithmetic import Worked
 from uns.history.audit.subject import Subject
-from uns.history.evidence import AuditWindow, Evidence, ListedRecord, PublishedRecord, Revision
+from uns.history.evidence import AuditWindow, ListedRecord, PublishedRecord, RecordInputs, Revision
 from uns.model.kpi import KnownDefinition
 
 
@@ -34,7 +34,7 @@ class Audit:
     known: KnownDefinition | None
     worked: list[Worked]
     window: AuditWindow
-    inputs: Evidence | None = None
+    inputs: RecordInputs | None = None
     """None: not computed from raw records of one machine."""
     parts: list[RollupPart] = field(default_factory=list)
     raw: list[ListedRecord] = field(default_factory=list)

@@ -34,7 +34,7 @@ class VerdictKind(StrEnum):
 DIFFERENCES = (VerdictKind.CHANGED, VerdictKind.MISSING, VerdictKind.EXTRA)
 
 
-class Verdict(NamedTuple):
+class ReplayVerdict(NamedTuple):
     kind: VerdictKind
     published: Derived | None
     """The newest revision; of another definition where nothing was published under the replay's."""
@@ -97,7 +97,7 @@ def compare(
     definition: str,
     running: str,
     doubt: Doubt = lambda published, replayed: None,
-) -> Iterator[Verdict]:
+) -> Iterator[ReplayVerdict]:
     """A verdict for each record, in order of path, kind and begin.
 
     `replayed`: fact → what the replay under `definition` says. `published`: fact → definition → newest revision, the
@@ -118,21 +118,21 @@ def compare(
         versions = replayed.get(name, (None,))
         old, new = _there(base), _there(versions[-1])
         if new is not None and new.status == "provisional" and definition != running:
-            yield Verdict(VerdictKind.OPEN, base, new)
+            yield ReplayVerdict(VerdictKind.OPEN, base, new)
         elif any(_same(old, _there(version)) for version in versions):
             if base is not None:
-                yield Verdict(VerdictKind.SAME, base, new)
+                yield ReplayVerdict(VerdictKind.SAME, base, new)
         elif (why := doubt(old, new)) is not None:
-            yield Verdict(VerdictKind.NOT_REPRODUCIBLE, base, new, why)
+            yield ReplayVerdict(VerdictKind.NOT_REPRODUCIBLE, base, new, why)
         else:
-            yield Verdict(
+            yield ReplayVerdict(
                 VerdictKind.MISSING if old is None else VerdictKind.EXTRA if new is None else VerdictKind.CHANGED,
                 base,
                 new,
             )
 
 
-def correction(verdict: Verdict, definition: str, running: str, floor: int) -> Derived | Skip | None:
+def correction(verdict: ReplayVerdict, definition: str, running: str, floor: int) -> Derived | Skip | None:
     """The record that makes published what the replay says, why there is none, or None where nothing is to be said.
 
     `floor`: event time before which the running processors change nothing any more. Revisions go on from the published

@@ -14,7 +14,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.topics import partition, topic
 from uns.engine.step import AreaTopics
-from uns.history.replay.diff import DIFFERENCES, Skip, Verdict, VerdictKind, compare, correction
+from uns.history.replay.diff import DIFFERENCES, ReplayVerdict, Skip, VerdictKind, compare, correction
 from uns.history.replay.offline import Compared, NotFolded, Scope, compared, cut
 from uns.history.replay.publish import Correction
 from uns.runtime.settings import Settings
@@ -65,7 +65,7 @@ class Recomputed:
 
     counts: dict[str, Counter[VerdictKind]] = field(default_factory=dict)
     """Message class → how many records of each kind."""
-    differences: list[tuple[Verdict, Derived | Skip]] = field(default_factory=list)
+    differences: list[tuple[ReplayVerdict, Derived | Skip]] = field(default_factory=list)
     """Everything that differs, and the correction of each or why there is none."""
     corrections: list[Correction] = field(default_factory=list)
     """All that would be published, in order of time: more than the differences where a definition is new."""

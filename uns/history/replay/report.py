@@ -9,7 +9,7 @@ from rich.table import Table
 
 from schemas.records import Derived
 from schemas.text import iso, to_plain
-from uns.history.replay.diff import Skip, Verdict, VerdictKind, fact
+from uns.history.replay.diff import ReplayVerdict, Skip, VerdictKind, fact
 from uns.history.replay.recompute import Recomputed
 
 ADVICE = {
@@ -85,7 +85,7 @@ def show(made: Recomputed, console: Console, most: int) -> None:
         console.print(f"! {count} not for publishing: {ADVICE[reason]}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _row(verdict: Verdict, outcome: Derived | Skip) -> tuple[str, ...]:
+def _row(verdict: ReplayVerdict, outcome: Derived | Skip) -> tuple[str, ...]:
     record = verdict.record
     kind = fact(record).rpartition("@")[0].partition("#")[2]
     what = str(verdict.kind) + (f" ({outcome})" if isinstance(outcome, Skip) else "")

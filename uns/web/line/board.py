@@ -41,7 +41,7 @@ class Newest(Generic[RecordT]):
 
 
 @dataclass
-class Cell:
+class CellBoard:
     """The newest of everything about one work unit."""
 
     path: str
@@ -67,7 +67,7 @@ class Board:
     """What the time elements mean; the plant's, where its model can be read."""
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(path, characteristic) → value to aim at."""
-    cells: dict[str, Cell] = field(default_factory=dict)
+    cells: dict[str, CellBoard] = field(default_factory=dict)
     now: int = 0
     """Newest plant time (µs) any record has shown."""
     applied: int = 0
@@ -77,7 +77,7 @@ class Board:
         self.applied += 1
         cell = self.cells.get(record.path)
         if cell is None:
-            cell = self.cells[record.path] = Cell(record.path)
+            cell = self.cells[record.path] = CellBoard(record.path)
         match record:
             case Current():
                 self.now = max(self.now, record.at)
@@ -104,7 +104,7 @@ class Board:
         """Paths of the lines, in order."""
         return list(dict.fromkeys(path.rpartition("/")[0] for path in self.paths() if path.count("/") == 4))
 
-    def cells_of(self, line: str) -> list[Cell]:
+    def cells_of(self, line: str) -> list[CellBoard]:
         """The line's cells, in the order of the material's flow as the model has it."""
         return [self.cells[path] for path in self.paths() if path.rpartition("/")[0] == line]
 
@@ -120,7 +120,7 @@ class Board:
         ]
         return sorted(standing, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
 
-    def window(self, cell: Cell, kind: str) -> Oee | None:
+    def window(self, cell: CellBoard, kind: str) -> Oee | None:
         """The newest window of a kind that has begun, or None."""
         begun = [window for window in cell.windows if window.window == kind and window.started_at <= self.now]
         return begun[-1] if begun else None

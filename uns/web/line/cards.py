@@ -3,18 +3,18 @@
 from html import escape
 
 from schemas.records import Alert
-from uns.web.line.board import Board, Cell
+from uns.web.line.board import Board, CellBoard
 from uns.web.namespace import snapshot_look
 from uns.web.text import clock, percent, span
-from uns.web.theme import ALERT_COLORS, UNKNOWN, Look
+from uns.web.theme import ALERT_COLORS, UNKNOWN, StateLook
 
 
-def cell_look(board: Board, cell: Cell, live: bool) -> Look:
+def cell_look(board: Board, cell: CellBoard, live: bool) -> StateLook:
     """How the machine is drawn now. Without a live feed or a fresh snapshot nothing is known, whatever was known before."""
     return snapshot_look(cell.current, board.now, live)
 
 
-def card(board: Board, cell: Cell, live: bool) -> str:
+def card(board: Board, cell: CellBoard, live: bool) -> str:
     """One machine: state with its glyph and word, time in state, order, shift counts, OEE with its three factors."""
     shown = cell_look(board, cell, live)
     current = cell.current
@@ -30,7 +30,7 @@ def card(board: Board, cell: Cell, live: bool) -> str:
     return _card(cell.name, shown, detail, order, percent(current.oee), factors)
 
 
-def _card(name: str, shown: Look, detail: str, order: str, oee: str, factors: str) -> str:
+def _card(name: str, shown: StateLook, detail: str, order: str, oee: str, factors: str) -> str:
     dashed = " dashed" if shown.dashed else ""
     return (
         f'<div class="machine{dashed}" style="--state:{shown.color}"><div class="bar"></div>'

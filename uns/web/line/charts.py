@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.records import Oee, Quality
 from topology.kpi.definition import Definition
-from uns.web.line.board import Board, Cell
-from uns.web.theme import FAINT, INK, LINE, LOOKS, bars, look
+from uns.web.line.board import Board, CellBoard
+from uns.web.theme import FAINT, INK, LINE, LOOKS, StateLook, bars, look
 
 MINUTE_US = 60_000_000
 TIMELINE_US = 60 * MINUTE_US
@@ -24,40 +24,21 @@ _BAND = """(params, api) => {
 }"""
 
 
-def timeline(board: Board, cells: Sequence[Cell]) -> Options:
+def timeline(board: Board, cells: Sequence[CellBoard]) -> Options:
     """One band a machine: its states over the last hour of plant time. What nobody knows is dashed."""
     begin, now = board.now - TIMELINE_US, board.now
-    names = [cell.name for cell in cells]
-    series: list[Options] = []
-    for shown in LOOKS:
-        data = [
-            {
-                "value": [
-                    row,
-                    max(state.started_at, begin) / 1000,
-                    min(state.ended_at or now, now) / 1000,
-                    state.state,
-                    int(shown.dashed),
-                ]
-            }
-            for row, cell in enumerate(cells)
-            for state in cell.states
-            if look(state.state, state.mode) == shown
-            and (state.ended_at or now) > begin
-            and state.started_at < now
-            and state.ended_at != state.started_at
-        ]
-        series.append(
-            {
-                "type": "custom",
-                "name": f"{shown.glyph} {shown.word}",
-                ":renderItem": _BAND,
-                "itemStyle": {"color": shown.color},
-                "color": shown.color,
-                "encode": {"x": [1, 2], "y": 0},
-                "data": data,
-            }
-        )
+    series: list[Options] = [
+        {
+            "type": "custom",
+            "name": f"{shown.glyph} {shown.word}",
+            ":renderItem": _BAND,
+            "itemStyle": {"color": shown.color},
+            "color": shown.color,
+            "encode": {"x": [1, 2], "y": 0},
+            "data": _intervals(cells, shown, begin, now),
+        }
+        for shown in LOOKS
+    ]
     return {
         "animation": False,
         "grid": {"left": 76, "right": 16, "top": 42, "bottom": 24},
@@ -83,7 +64,7 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
         },
         "yAxis": {
             "type": "category",
-            "data": names,
+            "data": [cell.name for cell in cells],
             "inverse": True,
             "axisTick": {"show": False},
             "axisLine": {"show": False},
@@ -91,6 +72,27 @@ def timeline(board: Board, cells: Sequence[Cell]) -> Options:
         "series": series,
         "useUTC": True,
     }
+
+
+def _intervals(cells: Sequence[CellBoard], shown: StateLook, begin: int, now: int) -> list[Options]:
+    """What of [begin, now) µs has one look: row, from and to in ms, the state's word, whether it is dashed."""
+    return [
+        {
+            "value": [
+                row,
+                max(state.started_at, begin) / 1000,
+                min(state.ended_at or now, now) / 1000,
+                state.state,
+                int(shown.dashed),
+            ]
+        }
+        for row, cell in enumerate(cells)
+        for state in cell.states
+        if look(state.state, state.mode) == shown
+        and (state.ended_at or now) > begin
+        and state.started_at < now
+        and state.ended_at != state.started_at
+    ]
 
 
 def losses_min(window: Oee, definition: Definition) -> dict[str, float]:
@@ -145,7 +147,7 @@ def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Option
     }
 
 
-def pareto(board: Board, cells: Sequence[Cell], limit: int = 10) -> Options:
+def pareto(board: Board, cells: Sequence[CellBoard], limit: int = 10) -> Options:
     """Stop minutes by reason, the worst first, with the cumulative share. A stop nobody explained is a bar like any other."""
     minutes: dict[str, float] = defaultdict(float)
     for cell in cells:
@@ -206,45 +208,8 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
 
     A flagged point names its rules. `targets`: (path, characteristic) → value to aim at.
     """
-    data = [
-        {
-            "value": [point.started_at / 1000, point.value],
-            "symbol": "diamond" if point.rules else "circle",
-            "symbolSize": 11 if point.rules else 4,
-            "itemStyle": {"color": "#cc3d3d" if point.rules else ("#9aa5b1" if point.phase == "baseline" else INK)},
-            "label": {
-                "show": bool(point.rules),
-                "formatter": ",".join("MR" if rule == 0 else str(rule) for rule in point.rules),
-                "position": "top",
-                "color": "#cc3d3d",
-                "fontSize": 10,
-            },
-        }
-        for point in points
-    ]
-    newest = points[-1] if points else None
-    marks: list[Options] = []
-    levels = [point.value for point in points]
-    if newest is not None:
-        for value, name, style in (
-            (newest.mean, "x̄", "solid"),
-            (newest.ucl, "UCL", "dashed"),
-            (newest.lcl, "LCL", "dashed"),
-            (newest.usl, "USL", "dotted"),
-            (newest.lsl, "LSL", "dotted"),
-            ((targets or {}).get((newest.path, newest.characteristic)), "target", "dotted"),
-        ):
-            if value is not None:
-                levels.append(value)
-                color = FAINT if style != "dotted" else "#8a6fb3"
-                marks.append(
-                    {
-                        "yAxis": value,
-                        "name": name,
-                        "lineStyle": {"type": style, "color": color},
-                        "label": {"formatter": f"{name} {value:.4g}", "color": color},
-                    }
-                )
+    marks = [] if not points else _levels(points[-1], targets or {})
+    levels = [*(point.value for point in points), *(mark["yAxis"] for mark in marks)]
     margin = (max(levels) - min(levels)) * 0.06 if levels else 1
     return {
         "animation": False,
@@ -260,10 +225,53 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
         "series": [
             {
                 "type": "line",
-                "data": data,
+                "data": [_point(point) for point in points],
                 "lineStyle": {"color": "#9aa5b1", "width": 1},
                 "markLine": {"symbol": "none", "silent": True, "animation": False, "data": marks},
             }
         ],
         "useUTC": True,
     }
+
+
+def _point(point: Quality) -> Options:
+    flagged = bool(point.rules)
+    return {
+        "value": [point.started_at / 1000, point.value],
+        "symbol": "diamond" if flagged else "circle",
+        "symbolSize": 11 if flagged else 4,
+        "itemStyle": {"color": "#cc3d3d" if flagged else ("#9aa5b1" if point.phase == "baseline" else INK)},
+        "label": {
+            "show": flagged,
+            "formatter": ",".join("MR" if rule == 0 else str(rule) for rule in point.rules),
+            "position": "top",
+            "color": "#cc3d3d",
+            "fontSize": 10,
+        },
+    }
+
+
+def _levels(newest: Quality, targets: Mapping[tuple[str, str], float]) -> list[Options]:
+    """The lines across the chart as the newest point knows them."""
+    target = targets.get((newest.path, newest.characteristic))
+    levels = (
+        (newest.mean, "x̄", "solid"),
+        (newest.ucl, "UCL", "dashed"),
+        (newest.lcl, "LCL", "dashed"),
+        (newest.usl, "USL", "dotted"),
+        (newest.lsl, "LSL", "dotted"),
+        (target, "target", "dotted"),
+    )
+    marks: list[Options] = []
+    for value, name, style in levels:
+        if value is not None:
+            color = FAINT if style != "dotted" else "#8a6fb3"
+            marks.append(
+                {
+                    "yAxis": value,
+                    "name": name,
+                    "lineStyle": {"type": style, "color": color},
+                    "label": {"formatter": f"{name} {value:.4g}", "color": color},
+                }
+            )
+    return marks

@@ -22,7 +22,7 @@ class Lines:
 
     def __init__(self, context: Context[Board]) -> None:
         self._context = context
-        self._view: LineView | None = None
+        self._view: LinePanel | None = None
         self._offered: list[str] = []
         self._body = ui.column().classes("w-full")
 
@@ -38,7 +38,7 @@ class Lines:
         if self._view is None or self._view.line != chosen:
             self._body.clear()
             with self._body:
-                self._view = LineView(self._context, chosen)
+                self._view = LinePanel(self._context, chosen)
         self._view.refresh()
 
     def _offer(self, lines: list[str], chosen: str) -> None:
@@ -52,7 +52,7 @@ class Lines:
                 ).props(f"no-caps dense size=sm {style}")
 
 
-class LineView:
+class LinePanel:
     """Everything about one line, built once and then refreshed."""
 
     def __init__(self, context: Context[Board], line: str) -> None:

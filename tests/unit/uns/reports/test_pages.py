@@ -11,13 +11,13 @@ from processors.analysis.selection import By, grouped
 from tests.harness.kpi_windows import DAY, T0, shifts
 from topology.kpi.definition import definition
 from topology.namespace.filters import Filter
-from uns.reports.groups import Answer, Question, document, page
+from uns.reports.groups import GroupComparison, Question, document, page
 from uns.reports.words import between, number
 
 ISO = definition("iso22400@2")
 
 
-def answer(lines: int, kpi: str = "quality") -> Answer:
+def answer(lines: int, kpi: str = "quality") -> GroupComparison:
     """So many lines with six early shifts each; the last is ten points worse."""
     records = [
         one
@@ -28,7 +28,9 @@ def answer(lines: int, kpi: str = "quality") -> Answer:
     ]
     one = measure(ISO, kpi)
     question = Question(kpi, Filter.parse("acme/#"), By.LINE, T0, T0 + 10 * DAY)
-    return Answer(question, one, "shift", f"{lines} × line", compare(grouped(records, By.LINE), one), ("a note",))
+    return GroupComparison(
+        question, one, "shift", f"{lines} × line", compare(grouped(records, By.LINE), one), ("a note",)
+    )
 
 
 def test_every_pair_of_few_groups_is_told() -> None:

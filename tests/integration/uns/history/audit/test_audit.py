@@ -1,38 +1,26 @@
 """`uns audit` over what a real worker published on real Kafka."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-from typer.testing import CliRunner
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 import uns.cli.audit
 import uns.cli.kpi  # noqa: F401  (both register their commands)
 from processors.output.identity import instant, natural_id
-from schemas.codec import Codec
 from schemas.records import Bottleneck, Break, Derived, Kpi, Order, Reason, Shift
 from schemas.text import iso
-from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, Told, beats, ordered, samples, ticks
+from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, S, beats, ordered, samples, ticks
 from tests.harness.waiting import started, until
+from tests.harness.worked_area import WorkedArea, end_worker
 from topology.namespace.classes import MessageClass, class_of
-from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
-from uns.cli.app import app
 from uns.kafka.log import read
-from uns.registry.client import RegistryClient
-from uns.runtime.settings import Settings, settings
-from uns.testing.patience import patient
 
 PLANT = """\
 namespace:
@@ -54,36 +42,19 @@ kpi: {{definition: nakajima@1}}
 """
 KEPT = {"retention.ms": "-1"}
 """What is told at times long ago stays."""
-ROOT = Path(__file__).parents[5]
 END = T0 + 2 * HOUR
 
 
 @dataclass
-class History:
+class History(WorkedArea):
     """Two hours of a filler: it runs, stops from 06:20 to 06:50, runs on; early shift, order 4711."""
 
-    enterprise: str
-    settings: Settings
-    codec: Codec
-    environ: dict[str, str]
-    folder: Path
     hour: str = ""
     """Natural id of the hour from 06:00, which was corrected twice."""
 
     def __post_init__(self) -> None:
-        self.area = Place.parse(f"{self.enterprise}/dallas/packaging")
-        self.raw = topic(self.area, MessageClass.RAW)
+        super().__post_init__()
         self.cell = CELL.replace("acme", self.enterprise, 1)
-        self.producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
-
-    def tell(self, told: list[Told], at: int | None = None) -> None:
-        """`at`: Kafka's time of them, µs (default: now)."""
-        when = {} if at is None else {"timestamp": at // 1000}
-        for path, record in told:
-            key = path.replace("acme", self.enterprise, 1)
-            self.producer.produce(self.raw, self.codec.encode(record), key, 0, **when)
-            self.producer.poll(0)
-        assert self.producer.flush(30) == 0
 
     def newest(self, kind: str, started_at: int, status: str, revisions: int = 1) -> Derived | None:
         """The newest of so many revisions of a status, once they are there."""
@@ -96,21 +67,9 @@ class History:
         found = [r for r in records if isinstance(r, Derived) and r.id.startswith(marks) and r.status == status]
         return found[-1] if len(found) >= revisions else None
 
-    def worker(self) -> "subprocess.Popen[bytes]":
-        with (self.folder / "worker.log").open("ab") as log:
-            command = [sys.executable, "-m", "uns", "run", "processors"]
-            return subprocess.Popen(command, env=os.environ | self.environ, cwd=ROOT, stderr=log)
-
-    def said(self) -> str:
-        return (self.folder / "worker.log").read_text(encoding="utf-8")
-
     def uns(self, *arguments: str) -> tuple[int, str]:
         """Exit code, and output or the error's words."""
-        settings.cache_clear()
-        try:
-            result = CliRunner().invoke(app, list(arguments), env=self.environ)
-        finally:
-            settings.cache_clear()
+        result = self.invoke(*arguments)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             return 1, str(result.exception)
         return result.exit_code, result.stdout
@@ -121,32 +80,9 @@ class History:
         return dict(json.loads(text))
 
 
-def end_worker(worker: "subprocess.Popen[bytes]") -> None:
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(patient(30))
-
-
 @pytest.fixture(scope="module")
 def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    enterprise, folder = f"acme-{os.urandom(4).hex()}", tmp_path_factory.mktemp("audit")
-    (folder / "plant").mkdir()
-    (folder / "plant" / "plant.yaml").write_text(PLANT.format(enterprise=enterprise), encoding="utf-8")
-    environ = {
-        "UNS_BOOTSTRAP": kafka,
-        "UNS_REGISTRY": registry,
-        "UNS_STATE_DIR": str(folder / "state"),
-        "UNS_PLANT": str(folder / "plant"),
-        "UNS_CLOCK": f"{time.time()},{END / 1e6},1",
-        "UNS_ENGINE_SESSION_TIMEOUT_S": "6",
-    }
-    found = History(
-        enterprise, Settings(bootstrap=kafka), RegistryClient(registry, folder / "cache").codec(), environ, folder
-    )
-    admin = AdminClient(found.settings.kafka())
-    for future in admin.create_topics(
-        [NewTopic(topic(found.area, name), 1, 1, config=KEPT) for name in MessageClass]
-    ).values():
-        future.result()
+    found = History.made(kafka, registry, tmp_path_factory.mktemp("audit"), PLANT, END, KEPT)
     shift = Shift(id="early", name="early", started_at=T0 - HOUR, ended_at=T0 + 7 * HOUR)
     found.tell([(LINE, Order(id="4711", product="cola", started_at=T0 - HOUR, ideal_cycle_s=5.0))], T0 - 72 * HOUR)
     found.tell([(LINE, shift)], T0 - 20 * HOUR)

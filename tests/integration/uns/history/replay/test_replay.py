@@ -1,48 +1,35 @@
 """`uns replay` against what a real worker published on real Kafka."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-from typer.testing import CliRunner
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 import uns.cli.replay  # noqa: F401  (registers the command)
 from processors.line import LineFold
 from processors.output.identity import revised
-from schemas.codec import Codec
 from schemas.records import Derived, Oee, Production
 from schemas.text import iso
-from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, Told, ordered, samples, ticks
+from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, ordered, samples, ticks
 from tests.harness.line_scenarios import scenario
 from tests.harness.waiting import started, until
+from tests.harness.worked_area import WorkedArea, end_worker
 from topology.kpi.definition import definition
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
-from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
-from uns.cli.app import app
 from uns.history.replay import offline
 from uns.history.replay.publish import publish
 from uns.history.replay.recompute import raw_partitions
 from uns.kafka.log import read
 from uns.kafka.publish import NotPublished
-from uns.registry.client import RegistryClient
-from uns.runtime.settings import Settings, settings
-from uns.testing.patience import patient
 
 PLANT = """\
 namespace:
@@ -61,34 +48,14 @@ types:
     reasons: {{101: {{name: bottle jam, category: micro}}, 201: {{name: drive fault, category: breakdown}}}}
 time: {{tick_s: 0.1, lateness_s: 10, horizon_h: 1}}
 """
-ROOT = Path(__file__).parents[5]
 END = T0 + 4 * HOUR
 CLASSES = ("state", "production", "downtime", "oee", "quality", "alert")
 LATE = ("--horizon", "30d", *(f"--class={name}" for name in CLASSES))
 """Without kpi: the running day reaches into the worker's own horizon, so that it is the worker's to correct."""
 
 
-@dataclass
-class History:
+class History(WorkedArea):
     """Four hours of two machines, folded by a worker whose correction horizon is one hour."""
-
-    enterprise: str
-    settings: Settings
-    codec: Codec
-    environ: dict[str, str]
-    folder: Path
-
-    def __post_init__(self) -> None:
-        self.area = Place.parse(f"{self.enterprise}/dallas/packaging")
-        self.raw = topic(self.area, MessageClass.RAW)
-        self.producer = Producer(self.settings.kafka(**{"enable.idempotence": True}))
-
-    def tell(self, told: list[Told]) -> None:
-        for path, record in told:
-            key = path.replace("acme", self.enterprise, 1).encode()
-            self.producer.produce(self.raw, self.codec.encode(record), key, 0)
-            self.producer.poll(0)
-        assert self.producer.flush(30) == 0
 
     def write(self, record: Derived) -> None:
         """Puts a record where only the processors should."""
@@ -122,52 +89,18 @@ class History:
         finally:
             consumer.close()
 
-    def worker(self) -> "subprocess.Popen[bytes]":
-        with (self.folder / "worker.log").open("ab") as log:
-            command = [sys.executable, "-m", "uns", "run", "processors"]
-            return subprocess.Popen(command, env=os.environ | self.environ, cwd=ROOT, stderr=log)
-
-    def said(self) -> str:
-        return (self.folder / "worker.log").read_text(encoding="utf-8")
-
     def replay(self, *arguments: str) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
         """Exit code, summary, differences."""
-        settings.cache_clear()
-        try:
-            result = CliRunner().invoke(app, ["replay", f"{self.enterprise}/#", "--json", *arguments], env=self.environ)
-        finally:
-            settings.cache_clear()
+        result = self.invoke("replay", f"{self.enterprise}/#", "--json", *arguments)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         documents = [json.loads(line) for line in result.stdout.splitlines()]
         assert documents, result.output
         return result.exit_code, documents[-1], documents[:-1]
 
 
-def end_worker(worker: "subprocess.Popen[bytes]") -> None:
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(patient(30))
-
-
 @pytest.fixture(scope="module")
 def history(kafka: str, registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    enterprise, folder = f"acme-{os.urandom(4).hex()}", tmp_path_factory.mktemp("replay")
-    (folder / "plant").mkdir()
-    (folder / "plant" / "plant.yaml").write_text(PLANT.format(enterprise=enterprise), encoding="utf-8")
-    environ = {
-        "UNS_BOOTSTRAP": kafka,
-        "UNS_REGISTRY": registry,
-        "UNS_STATE_DIR": str(folder / "state"),
-        "UNS_PLANT": str(folder / "plant"),
-        "UNS_CLOCK": f"{time.time()},{END / 1e6},1",
-        "UNS_ENGINE_SESSION_TIMEOUT_S": "6",
-    }
-    found = History(
-        enterprise, Settings(bootstrap=kafka), RegistryClient(registry, folder / "cache").codec(), environ, folder
-    )
-    admin = AdminClient(found.settings.kafka())
-    made = admin.create_topics([NewTopic(topic(found.area, name), 1, 1) for name in MessageClass])
-    for future in made.values():
-        future.result()
+    found = History.made(kafka, registry, tmp_path_factory.mktemp("replay"), PLANT, END)
     scene = scenario(random.Random(7), minutes=150)
     found.tell(ordered([*scene.told, *ticks(T0, END, 30 * S)]))
     late = T0 + 20 * MINUTE + 123
@@ -330,12 +263,8 @@ def test_a_batch_goes_out_whole_or_not_at_all(history: History) -> None:
 
 
 def test_people_see_a_table(history: History) -> None:
-    settings.cache_clear()
-    try:
-        arguments = ["replay", f"{history.enterprise}/#", "-c", "oee", "-c", "state"]  # what --horizon put right
-        result = CliRunner().invoke(app, arguments, env=history.environ | {"COLUMNS": "160"})
-    finally:
-        settings.cache_clear()
+    arguments = ("replay", f"{history.enterprise}/#", "-c", "oee", "-c", "state")  # what --horizon put right
+    result = history.invoke(*arguments, COLUMNS="160")
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert f"{history.enterprise}/dallas/packaging/line-1/filler" in lines
@@ -399,23 +328,14 @@ def test_what_rests_on_removed_records_is_not_compared(history: History) -> None
     ],
 )
 def test_a_mistake_is_said_in_words(history: History, arguments: tuple[str, ...], words: str) -> None:
-    settings.cache_clear()
-    try:
-        result = CliRunner().invoke(app, ["replay", *arguments], env=history.environ)
-    finally:
-        settings.cache_clear()
+    result = history.invoke("replay", *arguments)
     assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
 
 
 def test_a_group_that_folded_nothing_is_trouble_and_not_equality(history: History) -> None:
-    environ = history.environ | {"UNS_ENGINE_GROUP": "a-group-of-nobody"}
-    settings.cache_clear()
-    try:
-        result = CliRunner().invoke(app, ["replay", f"{history.enterprise}/#", "--json"], env=environ)
-    finally:
-        settings.cache_clear()
+    result = history.invoke("replay", f"{history.enterprise}/#", "--json", UNS_ENGINE_GROUP="a-group-of-nobody")
     assert result.exit_code == 2
     assert "group a-group-of-nobody: nothing could be compared" in result.stderr
     assert '"equal": true' not in result.stdout

@@ -17,7 +17,7 @@ from topology.model.plant import Plant
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
-from uns.history.replay.diff import DIFFERENCES, Skip, Verdict, VerdictKind, compare, correction, fact
+from uns.history.replay.diff import DIFFERENCES, ReplayVerdict, Skip, VerdictKind, compare, correction, fact
 from uns.history.replay.offline import COMPARED, Scope
 from uns.history.replay.recompute import raw_partitions
 from uns.history.replay.retention import KeptLog
@@ -60,7 +60,7 @@ def said(*records: Derived) -> dict[str, tuple[Derived, ...]]:
     return {fact(record): (record,) for record in records}
 
 
-def verdict(replayed: Sequence[Derived], published: Sequence[Derived], label: str = LABEL) -> Verdict:
+def verdict(replayed: Sequence[Derived], published: Sequence[Derived], label: str = LABEL) -> ReplayVerdict:
     (found,) = compare(said(*replayed), told(*published), label, LABEL)
     return found
 
