@@ -377,7 +377,7 @@ def test_malformed_messages_are_quarantined_as_they_were_and_the_rest_goes_on(
             read=10,
             published=4,
             suppressed={"unchanged": 1},
-            quarantined={"bad_fact": 1, "bad_json": 1, "bad_value": 2, "unknown_path": 1},
+            quarantined={"bad_fact": 1, "bad_json": 1, "bad_text": 1, "bad_value": 1, "unknown_path": 1},
         )
         assert world.samples("State") == plc.everything()
         assert [sample.value for sample in world.samples("Speed")] == [2.5]
