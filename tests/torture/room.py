@@ -14,6 +14,7 @@ from typing import Self
 
 from confluent_kafka.admin import AdminClient
 
+from schemas.records import TYPES
 from tests.harness.area import Area
 from tests.torture.load import Load, Machines, Put
 from tests.torture.oracle import Verdict, judge
@@ -156,7 +157,8 @@ class Room:
         self.model = loader.load(self.folder / "plant", {})
         apply_plant(self.model, self.settings)
         self.admin = AdminClient(self.settings.kafka(log_level=0))
-        self.codec = RegistryClient(self.registry, self.folder / "state" / "schemas").codec()
+        # All that is registered lies in the cache from here on: a worker in a network of its own has nothing else.
+        self.codec = RegistryClient(self.registry, self.folder / "state" / "schemas").codec(TYPES.values())
         self.clock_spec = f"{time.time()},{PLANT_BEGIN_S},{self.rate}"
         self.clock = from_spec(self.clock_spec)
         classes = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
