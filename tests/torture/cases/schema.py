@@ -42,10 +42,10 @@ def registry_away(stage: Stage) -> None:
         Room(stage.services, partitions=1, seed=stage.seed, registry=registry.url, poison=0.0) as room,
     ):
         schema = _newer("unit")
-        id_ = _register(registry.url, schema)
         with room.load() as load:
             worker = room.worker()
             room.area.passed()
+            id_ = _register(registry.url, schema)  # only now: a worker learns at its start what is registered by then
             registry.stop()
             room.area.passed()
             load.stop()
