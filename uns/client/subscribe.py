@@ -3,11 +3,9 @@
 The blocking reader below `uns.client`, `uns tail`, `uns get`, `uns tree` and the page. Programs use `uns.client.connect`.
 """
 
-import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 import structlog
@@ -15,7 +13,6 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 from schemas.codec import Codec, Undecodable
 from schemas.records import Record
-from schemas.text import micros_of
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import BadPath, Path
@@ -80,22 +77,6 @@ def topics_for(available: Sequence[str], filters: Sequence[Filter], classes: Seq
         if message_class in classes and any(wanted.may_match_under(place) for wanted in filters):
             matching.append(name)
     return sorted(matching)
-
-
-def begin_at(text: str, now: datetime) -> Begin:
-    """`now`, `beginning`, an ISO time, or a time back such as 90s, 15m, 8h, 2d → keyword or milliseconds. Raises ValueError."""
-    if text in ("now", "beginning"):
-        return text
-    if match := re.fullmatch(r"(\d+)([smhd])", text):
-        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
-        moment = now - timedelta(**{unit: int(match[1])})
-    else:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(f"--from {text!r}: expected now, beginning, an ISO time or a span such as 15m") from None
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return micros_of(moment) // 1000
 
 
 class Subscription:
