@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from uns.runtime.ports import free_port
-from uns.testing.connectors import SECRET
+from uns.testing.component import SECRET
 from uns.testing.patience import patient
 from uns.testing.sinks import Target
 

@@ -6,11 +6,9 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, ClassVar, Protocol
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,13 +18,13 @@ from schemas.records import Sample
 from topology.namespace.path import Path
 from uns.model.components import connector_spec
 from uns.runtime.ports import free_port
+from uns.testing.component import SECRET, ComponentContract
 from uns.testing.patience import patient
 from uns.testing.text import LABEL, check_sendable
 
 T0 = 2_000_000_000_000_000
 """µs: later than any value that a server gives its variables by itself at start."""
 DEADLINE_S = 15.0
-SECRET = "hunter2"
 
 
 class Source(Protocol):
@@ -67,7 +65,7 @@ OpenSource = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Sourc
 """Starts the source of one test; takes what fixtures it needs from the request."""
 
 
-class ConnectorContract:
+class ConnectorContract(ComponentContract):
     """The suite; `connector_contract` makes one for a protocol."""
 
     protocol: ClassVar[str]
@@ -80,26 +78,6 @@ class ConnectorContract:
 
     def build(self, config: dict[str, Any]) -> Connector:
         return self.spec.build("contract", self.spec.config.model_validate(config))
-
-    def file(self, name: str) -> str:
-        """A file beside the connector's configuration."""
-        return (files(self.spec.config.__module__.rpartition(".")[0]) / name).read_text(encoding="utf-8")
-
-    def sample(self) -> dict[str, Any]:
-        config = yaml.safe_load(self.file("sample.yaml"))
-        assert isinstance(config, dict)
-        return config
-
-    # -- registration ------------------------------------------------------------------------------------------
-
-    def test_every_option_says_what_it_is(self) -> None:
-        assert self.spec.summary
-        check_described(self.protocol, self.spec.config.model_json_schema())
-
-    def test_its_sample_is_valid_and_an_unknown_option_is_not(self) -> None:
-        self.spec.config.model_validate(self.sample())
-        with pytest.raises(ValidationError, match="no_such_option"):
-            self.spec.config.model_validate({**self.sample(), "no_such_option": 1})
 
     def test_a_configuration_error_does_not_repeat_secrets(self) -> None:
         with pytest.raises(ValidationError) as caught:
@@ -245,13 +223,6 @@ def connector_contract(protocol: str, source: OpenSource, codec: Codec) -> type[
         (ConnectorContract,),
         {"protocol": protocol, "source": staticmethod(source), "codec": codec},
     )
-
-
-def check_described(name: str, schema: dict[str, Any]) -> None:
-    """Raises AssertionError where an option of a configuration has no description."""
-    for where, inner in {name: schema, **schema.get("$defs", {})}.items():
-        for option, field in inner.get("properties", {}).items():
-            assert field.get("description"), f"{where}.{option} has no description"
 
 
 def check_said(thing: Said) -> None:

@@ -5,12 +5,10 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
@@ -19,7 +17,8 @@ from sinks.base import Delivery, Retryable, Sink, SinkSpec
 from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
-from uns.testing.connectors import DEADLINE_S, SECRET, check_described
+from uns.testing.component import SECRET, ComponentContract
+from uns.testing.connectors import DEADLINE_S
 from uns.testing.patience import patient
 from uns.testing.text import LABEL, TEXTS, check_sendable
 
@@ -78,7 +77,7 @@ Away = Callable[[int], dict[str, Any]]
 """A configuration with the secret `hunter2` for a target on a port of 127.0.0.1 where nobody answers."""
 
 
-class SinkContract:
+class SinkContract(ComponentContract):
     """The suite; `sink_contract` makes one for a kind."""
 
     kind: ClassVar[str]
@@ -91,26 +90,6 @@ class SinkContract:
 
     def build(self, config: dict[str, Any], folder: Path) -> Sink:
         return self.spec.build("contract", self.spec.config.model_validate(config), folder)
-
-    def file(self, name: str) -> str:
-        """A file beside the sink's configuration."""
-        return (files(self.spec.config.__module__.rpartition(".")[0]) / name).read_text(encoding="utf-8")
-
-    def sample(self) -> dict[str, Any]:
-        config = yaml.safe_load(self.file("sample.yaml"))
-        assert isinstance(config, dict)
-        return config
-
-    # -- registration ------------------------------------------------------------------------------------------
-
-    def test_every_option_says_what_it_is(self) -> None:
-        assert self.spec.summary
-        check_described(self.kind, self.spec.config.model_json_schema())
-
-    def test_its_sample_is_valid_and_an_unknown_option_is_not(self) -> None:
-        self.spec.config.model_validate(self.sample())
-        with pytest.raises(ValidationError, match="no_such_option"):
-            self.spec.config.model_validate({**self.sample(), "no_such_option": 1})
 
     def test_a_configuration_error_does_not_repeat_secrets(self) -> None:
         with pytest.raises(ValidationError) as caught:

@@ -18,7 +18,7 @@ from tests.contract.targets import RestServer
 from tests.harness.records import EXAMPLES
 from topology.namespace.classes import MessageClass
 from uns.testing import delivery, downtime
-from uns.testing.connectors import SECRET
+from uns.testing.component import SECRET
 from uns.testing.sinks import T
 
 
