@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test torture check bench format clean
+.PHONY: demo test test-all torture check bench bench-connectors format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -21,8 +21,14 @@ $(BIN)/.installed: $(BIN)/.runtime
 demo: $(BIN)/.runtime ## run the demo plant end to end; ARGS="--for 90s --summary summary.json --chaos"
 	$(BIN)/uns demo $(ARGS)
 
-test: $(BIN)/.installed ## all tests, two files at a time; they start what they need
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+# What is marked `long` is left to CI, which gives an empty one, and to test-all.
+MARKS ?= not long
+
+test: $(BIN)/.installed ## tests, two files at a time; they start what they need
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(MARKS)" $(ARGS)
+
+test-all: $(BIN)/.installed ## all tests, with properties over new random inputs and thousands of histories cut and restored
+	UNS_PROPERTIES=random UNS_RESTART_HISTORIES=2000 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 torture: $(BIN)/.installed ## kill workers at 200 points and compare with the oracle; ARGS="--kills 200 --seed 1 --json out.json"
 	$(BIN)/python -m tests.torture $(ARGS)
@@ -35,6 +41,9 @@ check: $(BIN)/.installed ## lint, types, import contracts
 
 bench: $(BIN)/.installed ## speed, as ratios within one run
 	$(BIN)/python -m bench $(ARGS)
+
+bench-connectors: $(BIN)/.installed ## how fast connectors read, beside the bare libraries
+	$(BIN)/python -m bench.connectors $(ARGS)
 
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .

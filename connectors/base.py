@@ -1,12 +1,12 @@
 """What a connector is: the one interface and what passes through it. A connector knows nothing of Kafka."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.records import Fact, Sample
+from schemas.records import Fact, Sample, Value
 from topology.namespace.path import Path
 
 
@@ -16,17 +16,24 @@ class ConnectorConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+TimeOf = Literal["source", "server", "arrival"]
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One value of one tag of one path."""
 
     path: Path
     sample: Sample
+    time_of: TimeOf = "source"
+    """Whose time `sample.at` is: the source's own; where it gave none that can be one, the server's, then our clock's."""
+    ahead: bool = False
+    """Whether older values of this tag may still come: what is safe does not reach to this one yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class FactReading:
-    """An order, lot, shift, reason, inspection or acknowledgement for a path."""
+    """An order, lot, shift, reason, gap, inspection or acknowledgement for a path."""
 
     path: Path
     fact: Fact
@@ -56,12 +63,24 @@ async def nothing_to_acknowledge() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a source said in one go. `ack` is awaited once Kafka has all of it, and never before."""
+    """What a source said in one go. `ack` is awaited once Kafka has all of it, and never before.
+
+    `caught_up`: paths of which the source has now told all that it said since it was last heard, by a history for example:
+    what the runner said of a gap there is taken back.
+    """
 
     readings: tuple[Reading, ...] = ()
     facts: tuple[FactReading, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge
+    reached: Mapping[tuple[Path, str], "Safe"] = field(default_factory=dict)
+    """Tags of which readings were told as `ahead`: now all is told up to this value."""
+    caught_up: tuple[Path, ...] = ()
+    missed: Mapping[tuple[Path, str], "Span"] = field(default_factory=dict)
+    """Tags of which the source itself says that it had values and dropped them."""
+    cursor: Mapping[str, int] = field(default_factory=dict)
+    """Of a source that counts what it says (the offset of a partition): by a name of its own, where it is to be read on from
+    once this batch is safe. Kept with the batch, all or nothing."""
 
     @classmethod
     def of(cls, said: Iterable[Said], ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge) -> "Batch":
@@ -87,8 +106,29 @@ class SourceUnavailable(Exception):
     """The source cannot be reached or dropped the connection; the runner reopens with back-off. Says which and what to do."""
 
 
-Resume = Mapping[tuple[Path, str], int]
-"""Newest source time (µs) already safe in the spool or in Kafka, by path and tag: where a history read begins."""
+class Safe(NamedTuple):
+    """The newest value of a tag that is safe in the spool or in Kafka."""
+
+    at: int
+    """µs, its source time."""
+    value: Value = None
+    quality: int | None = None
+    """None: the value is not known, from a spool of an older release."""
+
+
+class Span(NamedTuple):
+    """A stretch of source time, in µs."""
+
+    first: int
+    last: int
+
+    def joined(self, other: "Span | None") -> "Span":
+        """The stretch that holds both."""
+        return self if other is None else Span(min(self.first, other.first), max(self.last, other.last))
+
+
+Resume = Mapping[tuple[Path, str], Safe]
+"""By path and tag: where a history read begins, and by which a present value is recognised as known."""
 
 
 class Connector(Protocol):
@@ -104,6 +144,38 @@ class Connector(Protocol):
     async def close(self) -> None: ...
     def healthy(self) -> bool:
         """Whether a sample moved or the source answered a probe within the protocol's own keep-alive time."""
+        ...
+
+    def problems(self) -> Sequence[str]:
+        """What of an open source is not read, or not as asked: a few short sentences, each names what and why."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """What a connector has beside, whose source keeps what it says while nobody listens."""
+
+    def kept(self) -> bool:
+        """After `open`: whether the source has kept all since the connection before, and gives it now. False: it has lost
+        it."""
+        ...
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """What a connector has beside, whose batches have a `cursor`: so nothing is read twice, whenever it was killed."""
+
+    def resume_at(self, cursor: Mapping[str, int]) -> None:
+        """Called before `open`: what is safe reaches to here. Empty where nothing was read yet, or the spool is new."""
+        ...
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """What a connector has beside, that knows how old the last proof of its link is."""
+
+    def unproved_s(self) -> float:
+        """Seconds since the source last answered or said anything."""
         ...
 
 

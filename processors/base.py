@@ -27,10 +27,13 @@ REASONS = (
     "late",
     "not_finite",
     "out_of_range",
+    "too_long",
     "too_many_facts",
     "too_many_tags",
     "unknown_alert",
+    "unknown_code",
     "unknown_path",
+    "unknown_tag",
     "unmapped_state",
     "wrong_type",
 )

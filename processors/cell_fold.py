@@ -7,8 +7,9 @@ from processors.cell import store
 from processors.cell.cell import Cell
 from processors.derive.derivation import Derivation, LineDerivation, OwnFact, load_sections, sections
 from processors.derive.order import OF_CELL
-from processors.timeline.view import Moment, View, merged
-from processors.units import INF
+from processors.spans import merged
+from processors.timeline.view import Moment, View
+from processors.units import HOUR, INF
 from schemas.records import Derived
 
 CLOSED_BY_WATERMARK = tuple(sorted({kind for derivation in OF_CELL if derivation.closes for kind in derivation.kinds}))
@@ -62,6 +63,8 @@ class CellFold:
         if begin <= now:
             if cell.settled == -INF:
                 cell.floor = moment.floor
+                cell.forget(moment.floor // HOUR)  # before the first tick samples of any age come in
+                cell.windows.invalidate(-INF, INF)  # a snapshot may have asked for sums before the first sign of life
             for start, end in cell.touched:
                 cell.windows.invalidate(start, end)
             for n in DERIVE:
@@ -116,6 +119,7 @@ class CellFold:
         """Puts back a new cell from its keys (what follows `path|`), given in any order. `redefined`: the KPI definition
         says something else since they were saved."""
         store.load_facts(self.cell.facts, parts)
+        self.cell.recall_gaps()
         store.load_cell(self.cell, parts)
         load_sections(self.derivations, parts, redefined)
         self.cell.reschedule()

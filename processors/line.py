@@ -39,26 +39,29 @@ from processors.cell.cell import Cell
 from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
 from processors.derive.order import OF_CELL, OF_LINE
+from processors.inputs.admission import Admission
 from processors.inputs.facts import EARLIEST, LATEST, addressed, fault, unknown_alert
 from processors.inputs.line_facts import LineFacts
 from processors.line_state import LineState
 from processors.output.adoption import adopt
 from processors.output.identity import parse
-from processors.output.ledger import Key, Ledger
+from processors.output.ledger import Ledger
+from processors.output.segment import Key
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import Names
 from processors.timeline.view import Moment
-from processors.units import HOUR
+from processors.units import HOUR, INF
+from schemas.lengths import with_short_comment
 from schemas.records import (
     Acknowledge,
     Current,
     Derived,
+    Gap,
     Inputs,
     Inspection,
     Lot,
     Order,
     Quality,
-    Raw,
     Reason,
     Samples,
     Shift,
@@ -85,7 +88,7 @@ LINE_RECORDS = tuple({kind for derivation in OF_LINE for kind in derivation.reco
 class LineFold:
     """Implements `processors.base.Fold`. The same inputs in the same order give the same outputs, byte for byte."""
 
-    state_version = 4
+    state_version = 5
 
     def __init__(self, plant: Plant, topic: str, partition: int, end: int | None = None) -> None:
         """`end` (µs): the tick with which a history ends; it publishes all that is open, due or not."""
@@ -102,6 +105,7 @@ class LineFold:
         self._flush = round(time.provisional_s * 1_000_000)
         self._flush_kpi = round(time.kpi_s * 1_000_000)
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
+        self._admission = Admission(plant)
         self.dropped: dict[str, int] = {}
         self._lines: dict[str, LineState] = {}
         for path in dict.fromkeys(cell.at(Level.LINE) for cell in plant.cells()):
@@ -116,6 +120,7 @@ class LineFold:
         self._oldest, self._newest = EARLIEST, LATEST
         self._changed: dict[str, CellFold] = {}
         self._keys: dict[str, bytes | None] = {}
+        self._saved_head = b""
         self._restored: dict[str, bytes] = {}
         self._redefined = False
         """Whether the state restored is of a KPI definition that said something else."""
@@ -128,10 +133,9 @@ class LineFold:
 
     @property
     def watermark(self) -> int:
-        if "#" in self._restored:  # not yet stepped since
-            now = store.decode_head(self._restored["#"]).now
-            return now - self._lateness if now else 0
-        return self._now - self._lateness if self._now else 0
+        # not yet stepped since it was restored
+        now = store.decode_head(self._restored["#"]).now if "#" in self._restored else self._now
+        return now - self._lateness if now else 0
 
     def step(self, item: Input) -> list[Output]:
         if self._restored:
@@ -140,16 +144,16 @@ class LineFold:
         if type(record) is Samples:
             fold = self._cells.get(item.path) or self._cell(item.path)
             if fold is None:
-                return [_unknown(item.path, record)]
+                return [self._admission.nowhere(item.path, Samples)]
             self._changed[item.path] = fold
-            refused = fold.cell.take(record.samples, item.offset, self._oldest, self._newest_of(item))
+            refused = fold.cell.take(record, item.offset, self._oldest, self._newest_of(item))
             return list(refused) if refused else []
         if type(record) is Tick:
             return self._tick(record.at, item)
-        if isinstance(record, Order | Shift | Lot | Reason):
-            return self._fact(item.path, record, item.offset)
+        if isinstance(record, Order | Shift | Lot | Reason | Gap):
+            return self._fact(item.path, with_short_comment(record), item.offset)
         if isinstance(record, Inspection | Acknowledge):
-            return self._own_fact(item.path, record, item.offset, self._newest_of(item))
+            return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
         return [Rejection("wrong_type", f"{item.path}: {type(record).__name__} is no raw record")]
 
     # --- time
@@ -179,7 +183,6 @@ class LineFold:
         before, before_watermark = self._now, self.watermark
         self._now = now
         self._oldest, self._newest = now - self._horizon, now + self._future
-        self._keys["#"] = self._head()
         moment = Moment(
             now,
             self.watermark,
@@ -216,16 +219,15 @@ class LineFold:
 
     # --- facts
 
-    def _fact(self, path: str, fact: Order | Shift | Lot | Reason, offset: int) -> list[Output]:
+    def _fact(self, path: str, fact: Order | Shift | Lot | Reason | Gap, offset: int) -> list[Output]:
         """Takes in a fact that the whole line or a cell is judged by."""
+        if refused := self._admission.refusal(path, fact) or fault(path, fact, self._oldest):
+            return [refused]
         line = self._lines.get(path)
         fold = self._cell(path) if line is None else None
-        if line is None and fold is None:
-            return [_unknown(path, fact)]
         if self._dormant:
-            self._load([cell for cell in self._dormant if cell.startswith(f"{path}/")])
-        if refused := fault(path, fact, self._oldest):
-            return [refused]
+            beside = f"{path if line is not None else path.rpartition('/')[0]}/"
+            self._load([cell for cell in self._dormant if cell.startswith(beside)])
         home = line if fold is None else self._lines[fold.cell.line.path]
         assert home is not None
         facts = home.line.facts if fold is None else fold.cell.facts
@@ -245,10 +247,12 @@ class LineFold:
         cell = addressed(path, fact)
         if isinstance(cell, Rejection):
             return [cell]
+        if refused := self._admission.refusal(cell, fact):
+            return [refused]
         # What was published about a cell can only be told of one that has been heard of.
         fold = self._cell(cell) if isinstance(fact, Inspection) or cell in self._dormant else self._cells.get(cell)
         if fold is None:
-            return [_unknown(path, fact) if isinstance(fact, Inspection) else unknown_alert(fact)]
+            return [unknown_alert(fact) if isinstance(fact, Acknowledge) else self._admission.nowhere(cell, Inspection)]
         if refused := fold.take(fact, offset, self._oldest, newest):
             return [refused]
         self._changed[cell] = fold
@@ -264,12 +268,12 @@ class LineFold:
             fold = self._cells[path]
         elif fold is None and path in self._types:
             insort(self._order, path)
-            fold = self._open(path)
+            fold = self._changed[path] = self._open(path)  # it is spoken of from now on
         return fold
 
     def _open(self, path: str) -> CellFold:
-        line = self._lines[path.rpartition("/")[0]]
-        cell = Cell(path, line.line, self._types[path], self._ledger(path), self._names, self._elements)
+        line, end = self._lines[path.rpartition("/")[0]], INF if self._end is None else self._end
+        cell = Cell(path, line.line, self._types[path], self._ledger(path), self._names, self._elements, end)
         fold = self._cells[path] = line.cells[path] = CellFold(cell)
         return fold
 
@@ -279,6 +283,8 @@ class LineFold:
     def _evict(self, moment: Moment) -> None:
         """Forgets what no record inside the horizon can need."""
         self._load(list(self._dormant))
+        for line in self._lines.values():
+            line.expire(moment)
         for path, fold in self._cells.items():
             fold.evict(moment.floor, moment.now, moment.watermark)
             self._changed[path] = fold
@@ -304,14 +310,15 @@ class LineFold:
             keys.update((f"{path}|{key}", value) for key, value in fold.changes())
         for path, line in self._lines.items():
             keys.update((f"{path}|{key}", value) for key, value in line.changes())
-        if self._changed:
-            keys["#"] = self._head()
+        head = self._head()
+        if head != self._saved_head:
+            keys["#"] = self._saved_head = head
         self._changed = {}
         return keys
 
     def _head(self) -> bytes:
         return store.encode(
-            store.Head(self._now, self._names.texts, self._label, self._elements.definition.fingerprint, self._logged)
+            store.Head(self._now, self._names.texts, self._label, self._elements.fingerprint, self._logged)
         )
 
     def adopt(self, published: Iterable[Derived], since: int, trimmed: Collection[str]) -> list[Derived]:
@@ -363,7 +370,7 @@ class LineFold:
         for key, value in sorted(restored.items()):
             path, _, rest = key.partition("|")
             parts.setdefault(path, {})[rest] = value
-        self._redefined = head is not None and head.fingerprint != self._elements.definition.fingerprint
+        self._redefined = head is not None and head.fingerprint != self._elements.fingerprint
         if head is not None and self._redefined:
             for path in (self._types.keys() | self._lines.keys()) & parts.keys():
                 for key in store.redefined(parts[path], head.definition == self._label):
@@ -390,8 +397,3 @@ class LineFold:
         for path in paths:
             parts = self._dormant.pop(path).parts
             self._open(path).load(parts, self._redefined)
-
-
-def _unknown(path: str, record: Raw) -> Rejection:
-    what = type(record).__name__
-    return Rejection("unknown_path", f"{what} for {path}: the plant model has no such place; add it or mend the key")

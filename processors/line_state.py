@@ -3,17 +3,20 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from processors.cell import store
+from processors.cell.cell import Cell
 from processors.cell_fold import CellFold
 from processors.derive.derivation import LineDerivation, load_sections, sections
 from processors.derive.order import OF_LINE
-from processors.inputs.facts import Fact, Told, ToldFacts, span
+from processors.inputs.expiry import Edges, forget
+from processors.inputs.facts import Fact, Told, span
 from processors.inputs.line_facts import LineFacts
 from processors.inputs.schedule import Schedule
 from processors.output.adoption import adopt
-from processors.output.ledger import Key, Ledger
+from processors.output.ledger import Ledger
+from processors.output.segment import Key
 from processors.timeline.view import Moment
 from processors.units import HOUR, INF
-from schemas.records import Derived, Order, Shift
+from schemas.records import Derived, Downtime, Gap, Order, Shift
 from topology.model.plant import EquipmentType
 
 
@@ -27,18 +30,27 @@ class LineState:
         """Cells that have been heard of, by path."""
         self.derivations: tuple[LineDerivation, ...] = tuple(derivation(types, ledger) for derivation in OF_LINE)
         self._ledger = ledger
+        self._patience = max(
+            (round(kind.silent_after_s * 1_000_000) for kind in types.values() if kind.silent_after_s is not None),
+            default=0,
+        )
+        """The longest pause (µs) of any of its machines that is no silence yet."""
         self._gone: set[str] = set()
         """State keys (what follows `path|`) dropped since the last save."""
 
     def derive(self, moment: Moment) -> list[Derived]:
         """The differences to what was published of the line itself."""
-        schedule = Schedule((), self.line.facts.of(Shift), False, False)
-        cells = {path: fold.cell for path, fold in self.cells.items()}
+        cells, schedule = self._told()
         out: list[Derived] = []
         for derivation in self.derivations:
             out += derivation.derive(cells, schedule, moment)
         self._ledger.pack()
         return out
+
+    def _told(self) -> tuple[dict[str, Cell], Schedule]:
+        """The cells that have been heard of, and the line's shifts."""
+        cells = {path: fold.cell for path, fold in self.cells.items()}
+        return cells, Schedule((), self.line.facts.of(Shift), False, False)
 
     def tell(self, cell: CellFold | None, fact: Fact, before: Told | None) -> list[CellFold]:
         """Marks what a fact changes that has been put; returns the cells. `cell`: for which alone it holds.
@@ -52,6 +64,10 @@ class LineState:
         if self.line.first_told(fact):
             start, end = -INF, INF
         touched = [cell] if cell is not None and start != -INF else list(self.cells.values())
+        if isinstance(fact, Gap):
+            for fold in touched:
+                fold.cell.mark_gaps()
+            return touched
         for fold in touched:
             since, until = start, end
             if schedules:
@@ -60,6 +76,8 @@ class LineState:
                 fold.cell.rescheduled = True
                 if (changed := fold.cell.schedule.change(known)) is not None:  # it may have cut another one short
                     since, until = min(since, changed[0]), max(until, changed[1])
+            if schedules:
+                fold.cell.doubt_counts(since, until)
             fold.cell.touch(since, until)
         return touched
 
@@ -71,23 +89,34 @@ class LineState:
 
     # --- memory
 
+    def expire(self, moment: Moment) -> None:
+        """Has derivations note what they must know of the time before `moment.floor`, before cells are evicted."""
+        cells, schedule = self._told()
+        for derivation in self.derivations:
+            derivation.expire(cells, schedule, moment)
+
     def evict(self, floor: int) -> None:
         """Forgets what no record of the line inside the horizon can need: the time before `floor` (a full hour, µs)."""
-        for derivation in self.derivations:
-            derivation.expire(floor)
         for hour in self._ledger.expire(floor // HOUR):
             self._gone.update((f"out|{hour}", f"add|{hour}"))
 
     def expire_facts(self, floor: int) -> Iterator[str]:
-        """Forgets facts that only speak of the time before `floor` (µs); returns their state keys."""
-        if expired := list(_expired(self.line.facts, floor)):
-            yield from (store.fact_key(self.line.path, *key) for key in expired)
-            for fold in self.cells.values():
-                fold.cell.reschedule()
-        for path, fold in self.cells.items():
-            if expired := list(_expired(fold.cell.facts, floor)):
-                yield from (store.fact_key(path, *key) for key in expired)
-                fold.cell.reschedule()
+        """Forgets facts of which nothing after `floor` (µs) speaks any more; returns their state keys."""
+        cells = {path: fold.cell for path, fold in self.cells.items()}
+        edges = [_edges(cell, floor, self._patience) for cell in cells.values()]
+        gone: dict[str, list[tuple[str, str]]] = {}
+        for (path, cell), own in zip(cells.items(), edges, strict=True):
+            gone[path] = forget(cell.facts, own, [self.line.facts], self.line.facts)
+        of_line = (
+            Edges(*map(min, zip(*edges, strict=True))) if edges else Edges(floor, floor, floor - self._patience, floor)
+        )
+        gone[self.line.path] = forget(self.line.facts, of_line, [cell.facts for cell in cells.values()], None)
+        for path, cell in cells.items():
+            if gone[path] or gone[self.line.path]:
+                cell.reschedule()
+                cell.recall_gaps()
+        for path, keys in gone.items():
+            yield from (store.fact_key(path, *key) for key in keys)
 
     def pack(self, before: int) -> None:
         """Packs published records of hours below the hour number `before`."""
@@ -109,18 +138,17 @@ class LineState:
         load_sections(self.derivations, parts, redefined)
 
 
-def _expired(facts: ToldFacts, floor: int) -> Iterator[tuple[str, str]]:
-    """Forgets facts that end before `floor`, as the schedule cuts them; returns (kind, name)."""
-    schedule = Schedule(facts.of(Order), facts.of(Shift), False, False)
-    ends = {("Order", name): order.end for name, order in schedule.orders.items()}
-    ends |= {("Shift", name): shift.end for name, shift in schedule.shifts.items()}
-    for key in facts.names():
-        told = facts.get(*key)
-        if told is None:
-            continue
-        start, end = span(told.fact)
-        if key[0] in ("Order", "Shift"):
-            end = ends.get(key, start)
-        if end <= floor:
-            facts.expire(*key)
-            yield key
+def _edges(cell: Cell, floor: int, patience: int) -> Edges:
+    """Up to when facts of a cell may be forgotten: of the day, the shift and the stop that reach over `floor`, all is kept.
+
+    A gap stays for as long (`patience`) as the pause after it may still be too short for a silence.
+    """
+    planned, begun = cell.schedule.slice_at(floor), cell.ledger.start_before("downtime", floor)
+    since = [floor, cell.line.days.at(floor).start]
+    if planned.shift is not None:
+        since.append(cell.schedule.shifts[planned.shift].start)
+    stop = cell.ledger.get("downtime", begun) if begun is not None else None
+    if not isinstance(stop, Downtime) or (stop.ended_at is not None and stop.ended_at <= floor):
+        return Edges(min(since), floor, floor - patience, floor)
+    since_stop = stop.started_at if stop.stop_started_at is None else stop.stop_started_at
+    return Edges(min(since), since_stop, floor - patience, floor)

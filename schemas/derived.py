@@ -63,7 +63,7 @@ class Production(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Downtime(Derived, frozen=True, gc=False, kw_only=True):
-    """A stop of a work unit; one record for each part of it that has a reason of its own."""
+    """A stop of a work unit; one record for each part of it that has a reason of its own, or that a break parts."""
 
     message_class = "downtime"
 
@@ -75,6 +75,8 @@ class Downtime(Derived, frozen=True, gc=False, kw_only=True):
     order: str | None
     stop_started_at: int | None = None
     reason_by: str | None = None
+    new_reason: bool = True
+    new_category: bool = True
 
 
 class Oee(Derived, frozen=True, gc=False, kw_only=True):
@@ -96,6 +98,10 @@ class Oee(Derived, frozen=True, gc=False, kw_only=True):
     oee: float | None
     order: str | None
     product: str | None
+    observed_us: int | None = None
+    elapsed_us: int | None = None
+    coverage: float | None = None
+    why_null: str | None = None
 
 
 class Quality(Derived, frozen=True, gc=False, kw_only=True):
@@ -114,6 +120,8 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
     lsl: float | None
     usl: float | None
     rules: tuple[int, ...]
+    beyond: str | None = None
+    limits_warning: str | None = None
 
 
 class Alert(Derived, frozen=True, gc=False, kw_only=True):
@@ -128,6 +136,10 @@ class Alert(Derived, frozen=True, gc=False, kw_only=True):
     message: str
     acknowledged_by: str | None
     cause: str
+    value: float | None = None
+    limit: float | None = None
+    order: str | None = None
+    product: str | None = None
 
 
 class CurrentTag(msgspec.Struct, frozen=True, gc=False):
@@ -160,6 +172,8 @@ class Current(Derived, frozen=True, gc=False, kw_only=True):
     oee: float | None
     open_alerts: int
     tags: tuple[CurrentTag, ...]
+    coverage: float | None = None
+    why_null: str | None = None
 
 
 class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -171,6 +185,7 @@ class KpiPieces(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     scrap: int
     rework: int
     start_up: int = 0
+    unseen: bool = False
 
 
 class KpiStops(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -200,6 +215,10 @@ class Kpi(Derived, frozen=True, gc=False, kw_only=True):
     values: dict[str, float | None]
     parts: tuple[str, ...]
     rule: str | None
+    observed_us: int | None = None
+    elapsed_us: int | None = None
+    coverage: float | None = None
+    why_null: str | None = None
 
 
 class PilotEstimate(msgspec.Struct, frozen=True, gc=False, kw_only=True):

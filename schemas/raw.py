@@ -1,4 +1,4 @@
-"""What is told of a plant: samples, facts (orders, shifts, reasons, …) and ticks. Times are integer microseconds UTC."""
+"""What is told of a plant: samples, facts (orders, shifts, reasons, gaps, …) and ticks. Times are integer microseconds UTC."""
 
 from typing import ClassVar
 
@@ -13,6 +13,29 @@ GOOD = 0
 def is_good(quality: int) -> bool:
     """Whether an OPC UA status code says Good (severity bits 00)."""
     return quality & 0xC0000000 == 0
+
+
+LAST_USABLE = frozenset({0x408F0000, 0x40900000})
+"""OPC UA: NoCommunicationLastUsableValue and LastUsableValue, what was measured before; the source hears nothing now."""
+INITIAL = 0x40920000
+"""OPC UA: InitialValue, what a server has before anything was measured."""
+_CODE = 0xFFFF0000
+"""An OPC UA status code without its flags."""
+
+
+def is_uncertain(quality: int) -> bool:
+    """Whether an OPC UA status code says Uncertain (severity bits 01)."""
+    return quality & 0xC0000000 == 0x40000000
+
+
+def is_measured(quality: int) -> bool:
+    """Whether the value is one that was measured: good, or uncertain and not merely what a server begins with."""
+    return is_good(quality) or (is_uncertain(quality) and quality & _CODE != INITIAL)
+
+
+def is_live(quality: int) -> bool:
+    """Whether the source hears the machine: it gives a measured value, and not the last usable one."""
+    return is_measured(quality) and quality & _CODE not in LAST_USABLE
 
 
 class RawRecord(msgspec.Struct, frozen=True, gc=False):
@@ -87,6 +110,18 @@ class Reason(RawRecord, frozen=True, gc=False, kw_only=True):
     comment: str | None = None
 
 
+class Gap(RawRecord, frozen=True, gc=False, kw_only=True):
+    """Nobody listened to a path from … to …: an outage of ours, not of the machine; a later record with the same id
+    replaces it, and one that ends where it begins takes it back."""
+
+    id: str
+    started_at: int
+    ended_at: int | None = None
+    cause: str
+    by: str
+    text: str | None = None
+
+
 class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
     """A measured characteristic of a piece or a sample of pieces."""
 
@@ -113,7 +148,7 @@ class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     worker: str
 
 
-Fact = Order | Lot | Shift | Reason | Inspection | Acknowledge
+Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge
 Raw = Samples | Fact | Tick
-RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Inspection, Acknowledge, Tick)
-FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Inspection, Acknowledge)
+RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, Tick)
+FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge)

@@ -30,6 +30,7 @@ from schemas.raw import (
     Acknowledge,
     Break,
     Fact,
+    Gap,
     Inspection,
     Lot,
     Order,
@@ -41,6 +42,9 @@ from schemas.raw import (
     Tick,
     Value,
     is_good,
+    is_live,
+    is_measured,
+    is_uncertain,
 )
 
 Record = Raw | Derived
@@ -65,6 +69,7 @@ __all__ = [
     "Derived",
     "Downtime",
     "Fact",
+    "Gap",
     "Inputs",
     "Inspection",
     "Kpi",
@@ -88,4 +93,7 @@ __all__ = [
     "Tick",
     "Value",
     "is_good",
+    "is_live",
+    "is_measured",
+    "is_uncertain",
 ]

@@ -16,7 +16,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def moment(micros: int) -> datetime:
-    """The time of microseconds UTC; exact, no floats on the way."""
+    """The time of microseconds UTC; exact, no floats on the way. Raises `OverflowError` outside the years 1 to 9999."""
     return _EPOCH + micros * _MICROSECOND
 
 
@@ -25,9 +25,17 @@ def micros_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def iso(micros: int) -> str:
-    """`2026-11-23T06:00:00.000000+00:00`."""
+def calendar(micros: int) -> str:
+    """`2026-11-23T06:00:00.000000+00:00`. Raises `OverflowError` for what no calendar has."""
     return moment(micros).isoformat(timespec="microseconds")
+
+
+def iso(micros: int) -> str:
+    """`2026-11-23T06:00:00.000000+00:00`; of what no calendar has, `9223372036854775807 µs`: who looks must see it."""
+    try:
+        return calendar(micros)
+    except OverflowError:
+        return f"{micros} µs"
 
 
 def micros(text: str) -> int:

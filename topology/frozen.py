@@ -1,6 +1,23 @@
-"""The base of every model that people write: frozen, unknown keys refused."""
+"""The base of every model that people write: frozen, unknown keys refused, names of bounded length."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from schemas.lengths import NAME_MAX
+from topology.namespace.filters import Filter
+
+Name = Annotated[str, StringConstraints(max_length=NAME_MAX)]
+"""What goes into derived records by its name."""
+
+
+def _filter(text: str) -> str:
+    Filter.parse(text)
+    return text
+
+
+FilterText = Annotated[str, AfterValidator(_filter)]
+"""An MQTT filter over paths, as it was written."""
 
 
 class FrozenModel(BaseModel):

@@ -38,7 +38,16 @@ CLOSED: Mapping[str, tuple[str, ...]] = {
 }
 """Field of derived records → all words it can hold."""
 OPEN: Mapping[str, tuple[str, ...]] = {
-    "kind": ("open", "micro_stop", "stop", "breakdown", "silent", "quality"),
+    "kind": (
+        "open",
+        "micro_stop",
+        "stop",
+        "breakdown",
+        "silent",
+        "quality",
+        "implausible_count",
+        "out_of_specification",
+    ),
     "state": (*sorted(STATES), "raised", "acknowledged", "cleared"),
     "mode": tuple(MODES),
     "category": (*CATEGORIES, *INFERRED),

@@ -1,60 +1,87 @@
 """Options of the MQTT connector."""
 
 import re
-from typing import Literal
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from connectors.kit.levels import Levels, checked_template
+from connectors.kit.shape import Shape
 from topology.endpoint import Login, Trust, address
 from topology.namespace.path import BadPath, Path
 
-Payload = Literal["samples", "order", "lot", "shift", "reason", "inspection", "acknowledge"]
 _LEVEL = re.compile(r"\{(\d+)\}")
 
 
-class Subscription(ConnectorConfig):
+class Subscription(Levels, Shape):
     """One topic filter, and where its messages belong."""
 
-    topic: str = Field(description="MQTT topic filter, with + and # as MQTT has them", examples=["acme/+/+/+/+/data"])
+    topic: str = Field(
+        description="MQTT topic filter, with + and # as MQTT has them; `$share/group/…` shares it with others",
+        examples=["acme/+/+/+/+/data"],
+    )
     path: str = Field(
-        description="path of the messages; {n} is the n-th level of the topic, counted from 0",
+        description="path of the messages; {n} is the n-th level of the topic, counted from 0 behind a share's group",
         examples=["acme/{1}/{2}/{3}/{4}"],
     )
-    payload: Payload = Field("samples", description="what a message is: samples, or one fact")
+    tag: str | None = Field(
+        None,
+        description="of a value its tag, of an object what stands before the names of its fields; {n} as in path",
+        examples=["{5}"],
+    )
 
     @field_validator("topic")
     @classmethod
     def _filter(cls, text: str) -> str:
         levels = text.split("/")
+        if levels[0] == "$share":
+            if len(levels) < 3 or not levels[1] or {"+", "#"} & set(levels[1]):
+                raise ValueError(f"{text!r} is no shared subscription; $share/group/topic is expected")
+            levels = levels[2:]
         if not text or "#" in levels[:-1] or any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
             raise ValueError(f"{text!r} is no MQTT topic filter: + and # stand for whole levels, # is the last")
         return text
 
     @model_validator(mode="after")
     def _path(self) -> "Subscription":
-        levels = self.topic.split("/")
-        for number in map(int, _LEVEL.findall(self.path)):
-            if number >= len(levels) and levels[-1] != "#":
-                raise ValueError(f"path {self.path!r}: topic {self.topic!r} has no level {number}, they count from 0")
-        try:
-            Path.parse(_LEVEL.sub("x", self.path))
-        except BadPath as error:
-            raise ValueError(str(error)) from None
+        levels = self.plain_topic.split("/")
+        for option in (self.path, self.tag or ""):
+            for number in map(int, _LEVEL.findall(option)):
+                if number >= len(levels) and levels[-1] != "#":
+                    raise ValueError(f"{option!r}: topic {self.topic!r} has no level {number}, they count from 0")
+        checked_template(self.path, _LEVEL)
         return self
+
+    @model_validator(mode="after")
+    def _goes_with_the_payload(self) -> "Subscription":
+        self.check_tag(self.tag)
+        return self
+
+    @property
+    def plain_topic(self) -> str:
+        """The filter without `$share/group/`."""
+        return self.topic.split("/", 2)[2] if self.topic.startswith("$share/") else self.topic
 
     def path_of(self, topic: str) -> Path:
         """Raises `BadPath`."""
+        return Path.parse(self._filled(self.path, topic, self.level))
+
+    def tag_of(self, topic: str) -> str:
+        """Raises `BadPath`."""
+        return self._filled(self.tag or "", topic, str)
+
+    def _filled(self, template: str, topic: str, spell: Callable[[str], str]) -> str:
         levels = topic.split("/")
 
         def level(match: re.Match[str]) -> str:
             number = int(match[1])
             if number >= len(levels):
                 raise BadPath(f"topic {topic!r} has no level {number}")
-            return levels[number]
+            return spell(levels[number])
 
-        return Path.parse(_LEVEL.sub(level, self.path))
+        return _LEVEL.sub(level, template)
 
 
 class MqttConfig(Login, Trust, ConnectorConfig):

@@ -2,23 +2,33 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as paho
+import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 
-from connectors.base import Batch, Resume, Said, SourceUnavailable
-from connectors.mqtt.codec import Decoder
+from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
+from connectors.kit.mqtt import identify, topic_text
+from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
+from connectors.mqtt.filters import filters_of
 from topology.endpoint import BadSecret
+
+log = structlog.get_logger()
 
 WAITING_MAX = 5_000
 """Messages taken from the socket and not yet in a batch; the thread then waits, and with it the broker."""
 BATCH_MAX = 500
 QOS = 1
+FORGET_MAX = 100
+"""Topics of a connection for which filters are taken back."""
+FORGET_FILTERS = 50
+"""Filters of one request."""
 GOODBYE_S = 1.0
 """Longest wait for the broker to have read the last acknowledgements."""
 
@@ -37,12 +47,17 @@ class MqttConnector:
         self._news = asyncio.Event()
         self._lost: str | None = None
         self._granted: set[int] = set()
+        self._forgotten: set[str] = set()
+        """Topics that came and are not asked for, of this connection."""
+        self._expects_session = False
+        self._kept = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self, resume: Resume) -> None:
-        """Connects and subscribes. `resume` is not needed: the session at the broker knows what was acknowledged."""
+        """Connects and subscribes. The session at the broker knows what was acknowledged; `resume` only that there was one."""
+        self._expects_session = bool(resume)
         self._loop = asyncio.get_running_loop()
-        self._news, self._lost, self._granted = asyncio.Event(), None, set()
+        self._news, self._lost, self._granted, self._forgotten = asyncio.Event(), None, set(), set()
         self._waiting.clear()
         try:
             self._client = client = self._new_client()
@@ -51,10 +66,8 @@ class MqttConnector:
                 f"{self._config.broker}: credentials or certificates cannot be read: {error}"
             ) from error
         try:
-            await asyncio.wait_for(
-                asyncio.to_thread(client.connect, self._config.host, self._config.port, self._config.keep_alive_s),
-                self._config.connect_timeout_s,
-            )
+            async with asyncio.timeout(self._config.connect_timeout_s):
+                await asyncio.to_thread(client.connect, self._config.host, self._config.port, self._config.keep_alive_s)
         except (OSError, TimeoutError, ValueError) as error:
             raise SourceUnavailable(
                 f"MQTT broker {self._config.broker} cannot be reached ({error or 'no answer'}); is it up, is the address right?"
@@ -80,10 +93,7 @@ class MqttConnector:
             manual_ack=True,
         )
         client.connect_timeout = config.connect_timeout_s
-        if config.username is not None:
-            client.username_pw_set(config.username, config.secret)
-        if config.tls:
-            client.tls_set(ca_certs=str(config.ca_file) if config.ca_file else None)
+        identify(client, config, config, config.tls)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
         return client
@@ -108,7 +118,10 @@ class MqttConnector:
     def _batch(self, messages: list[paho.MQTTMessage]) -> Batch:
         said: list[Said] = []
         for message in messages:
-            said += self._decoder.decode(_topic(message), bytes(message.payload))
+            parts = self._decoder.decode(topic := topic_text(message), bytes(message.payload), time.time_ns() // 1000)
+            said += parts
+            if parts and isinstance(parts[0], Malformed) and parts[0].reason == NO_PATH:
+                self._forget(topic)
         client, mids = self._client, [(message.mid, message.qos) for message in messages if message.qos]
 
         async def ack() -> None:
@@ -117,6 +130,19 @@ class MqttConnector:
                     client.ack(mid, qos)
 
         return Batch.of(said, ack)
+
+    def _forget(self, topic: str) -> None:
+        """Has the broker forget by which filter, taken out of the configuration since, it still sends a topic."""
+        if self._client is None or len(self._forgotten) >= FORGET_MAX or topic in self._forgotten:
+            return
+        if self._decoder.asked(topic):
+            return  # a topic that gives no path, and not one that nobody wants
+        self._forgotten.add(topic)
+        kept = {subscription.topic for subscription in self._config.subscriptions}
+        filters = [filter_ for filter_ in filters_of(topic) if filter_ not in kept]
+        log.info("no longer asked, unsubscribed", connector=self._name, topic=topic[:200])
+        for start in range(0, len(filters), FORGET_FILTERS):
+            self._client.unsubscribe(filters[start : start + FORGET_FILTERS])
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -144,11 +170,20 @@ class MqttConnector:
         client.on_unsubscribe = on_unsubscribe
         client.unsubscribe("uns/nothing")  # nobody subscribed to it: the one request that changes nothing
         with suppress(TimeoutError):
-            await asyncio.wait_for(answered.wait(), GOODBYE_S)
+            async with asyncio.timeout(GOODBYE_S):
+                await answered.wait()
 
     def healthy(self) -> bool:
         """paho ends the link when the broker leaves a ping unanswered, so a standing link has answered."""
         return self._client is not None and self._lost is None and self._client.is_connected()
+
+    def problems(self) -> Sequence[str]:
+        """Nothing is read in part: a subscription that the broker refuses ends the link."""
+        return ()
+
+    def kept(self) -> bool:
+        """The session was there: what came meanwhile has waited at the broker, as far as its own limits let it."""
+        return self._kept
 
     def _check(self) -> None:
         if self._lost is not None:
@@ -160,10 +195,15 @@ class MqttConnector:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
 
-    def _on_connect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+    def _on_connect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
+        self._kept = bool(flags.session_present)
         if reason.is_failure:
             self._lost = f"refused the connection: {reason}; check user, password and client id"
         else:
+            if self._expects_session and not flags.session_present:
+                log.warning(
+                    "the broker has forgotten our session: what was said meanwhile is lost", connector=self._name
+                )
             for subscription in self._config.subscriptions:
                 client.subscribe(subscription.topic, QOS)
         self._tell()
@@ -192,11 +232,3 @@ class MqttConnector:
             self._waiting.append(message)
         if was_empty:
             self._tell()
-
-
-def _topic(message: paho.MQTTMessage) -> str:
-    """The topic as text; one that is no UTF-8, which MQTT forbids, with its bytes written out."""
-    try:
-        return message.topic
-    except UnicodeDecodeError as error:
-        return bytes(error.object).decode("utf-8", "backslashreplace")

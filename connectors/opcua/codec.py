@@ -1,32 +1,84 @@
 """OPC UA data values to readings. Pure: a value that is none of ours is `Malformed`, never an error."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from typing import Any
-from uuid import UUID
+from itertools import islice
+from typing import Any, NamedTuple
 
 from asyncua import ua
 
-from connectors.base import Malformed, Reading
-from schemas.records import Sample, Value
+from connectors.base import Malformed, Reading, TimeOf
+from connectors.kit.times import plausible
+from connectors.opcua.values import PARTS_MAX, parts, scalar
+from schemas.records import Sample
 from topology.namespace.path import Path
 
+PAYLOAD_MAX_BYTES = 100_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def decode(path: Path, tag: str, node_id: str, data: ua.DataValue) -> Reading | Malformed:
-    """One data value at the source's time, or the server's where the source gave none."""
-    moment = data.SourceTimestamp or data.ServerTimestamp
+class Part(NamedTuple):
+    """What a value says of one tag."""
+
+    tag: str
+    said: Reading | Malformed
+
+
+def decode(
+    path: Path, tag: str, node_id: str, data: ua.DataValue, arrived: int | None = None, known: Iterable[str] = ()
+) -> list[Part]:
+    """One data value at the source's time; where that cannot be one, at the server's, then at `arrived` (µs), if given.
+
+    An array or a structure has a tag for each of its parts (docs/values.md). `known`: tags that the parts of this one have
+    had; a null of the whole is one of each.
+    """
     raw = data.Value.Value if data.Value is not None else None
-    if moment is None:
-        return _malformed(path, tag, node_id, raw, "no_time", "neither the source nor the server gave a time")
+    at, time_of = _time(data)
+    if at is None:
+        if arrived is None:
+            return [_malformed(path, tag, node_id, raw, "no_time", "neither the source nor the server gave a time")]
+        at, time_of = arrived, "arrival"
     quality = data.StatusCode.value if data.StatusCode is not None else 0
+    if isinstance(raw, int | float | str):  # nearly all are one
+        return [_part(path, tag, node_id, raw, at, quality, time_of)]
     try:
-        value = _value(raw)
+        leaves = [(name, None) for name in known] if raw is None else []
+        leaves = leaves or list(islice(parts(tag, raw), PARTS_MAX + 1))
+        if len(leaves) > PARTS_MAX:
+            raise ValueError(f"more than {PARTS_MAX} parts; list those that are wanted one by one, as variables")
+    except ValueError as error:
+        return [_malformed(path, tag, node_id, raw, "bad_value", str(error))]
+    return [_part(path, name, node_id, leaf, at, quality, time_of) for name, leaf in leaves]
+
+
+def _part(path: Path, tag: str, node_id: str, leaf: Any, at: int, quality: int, time_of: TimeOf) -> Part:
+    try:
+        return Part(tag, Reading(path, Sample(tag, at, scalar(leaf, quality), quality), time_of))
     except (TypeError, ValueError) as error:
-        return _malformed(path, tag, node_id, raw, "bad_value", str(error))
-    return Reading(path, Sample(tag, micros(moment), value, quality))
+        return _malformed(path, tag, node_id, leaf, "bad_value", str(error))
+
+
+def time_of(data: ua.DataValue) -> int | None:
+    """When a value came to be (µs), as the source or the server says; None where neither can be a time."""
+    return _time(data)[0]
+
+
+def server_time(data: ua.DataValue) -> int | None:
+    """When the server saw a value (µs); None where it does not say."""
+    return _plausible(data.ServerTimestamp)
+
+
+def _time(data: ua.DataValue) -> tuple[int | None, TimeOf]:
+    at = _plausible(data.SourceTimestamp)
+    return (at, "source") if at is not None else (_plausible(data.ServerTimestamp), "server")
+
+
+def _plausible(said: datetime | None) -> int | None:
+    if said is None:
+        return None
+    at = micros(said)
+    return at if plausible(at) else None
 
 
 def micros(moment: datetime) -> int:
@@ -38,36 +90,6 @@ def moment(at: int) -> datetime:
     return _EPOCH + at * _MICROSECOND
 
 
-def _value(raw: Any) -> Value:
-    if isinstance(raw, IntEnum):
-        return int(raw)
-    if isinstance(raw, int) and not -(2**63) <= raw < 2**63:
-        raise ValueError(f"{raw} does not fit 64 bits with a sign")
-    if raw is None or isinstance(raw, bool | int | float):
-        return raw
-    if isinstance(raw, str):
-        return _text(raw)
-    if isinstance(raw, datetime):
-        return (raw if raw.tzinfo else raw.replace(tzinfo=UTC)).isoformat()
-    if isinstance(raw, ua.LocalizedText):
-        return _text(raw.Text or "")
-    if isinstance(raw, ua.QualifiedName):
-        return _text(raw.Name or "")
-    if isinstance(raw, UUID):
-        return str(raw)
-    if isinstance(raw, ua.NodeId):
-        return _text(raw.to_string())
-    raise TypeError(f"a {type(raw).__name__} is no value of a tag; list the variables inside it one by one")
-
-
-def _text(raw: str) -> str:
-    """Raises `ValueError` for what UTF-8 cannot hold."""
-    try:
-        raw.encode()
-    except UnicodeEncodeError:
-        raise ValueError("the text holds half of a surrogate pair, which is no character") from None
-    return str(raw)
-
-
-def _malformed(path: Path, tag: str, node_id: str, raw: Any, reason: str, message: str) -> Malformed:
-    return Malformed(node_id, repr(raw).encode()[:100_000], reason, f"{path} {tag} ({node_id}): {message}", path)
+def _malformed(path: Path, tag: str, node_id: str, raw: Any, reason: str, message: str) -> Part:
+    payload = repr(raw).encode("utf-8", "backslashreplace")[:PAYLOAD_MAX_BYTES]
+    return Part(tag, Malformed(node_id, payload, reason, f"{path} {tag} ({node_id}): {message}", path))

@@ -3,52 +3,39 @@
 from pathlib import Path as FilePath
 from typing import Literal
 
-from asyncua import ua
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from connectors.kit.levels import PathText
+from connectors.opcua.address import checked
 from topology.endpoint import Login, address
 from topology.namespace.path import Path
-
-
-def _node_id(text: str) -> str:
-    try:
-        ua.NodeId.from_string(text)
-    except (ua.UaError, ValueError, IndexError) as error:
-        raise ValueError(f"{text!r} is no node id; ns=2;s=Name or ns=2;i=7 is expected") from error
-    return text
 
 
 class Machine(ConnectorConfig):
     """One machine: the variables below a node, or the ones listed."""
 
-    path: str = Field(
+    path: PathText = Field(
         description="path of the machine in the namespace", examples=["acme/dallas/packaging/line-1/filler"]
     )
     node: str | None = Field(
         None,
         description="node id; the variables below it become tags, by browse name",
-        examples=["ns=2;s=filler", "i=85"],
+        examples=["nsu=urn:maker:line;s=filler", "ns=2;s=filler", "i=85"],
     )
     tags: dict[str, str] = Field(
         default_factory=dict, description="tag → node id, for variables anywhere; goes before `node`"
     )
 
-    @field_validator("path")
-    @classmethod
-    def _path(cls, text: str) -> str:
-        Path.parse(text)
-        return text
-
     @field_validator("node")
     @classmethod
     def _node(cls, text: str | None) -> str | None:
-        return None if text is None else _node_id(text)
+        return None if text is None else checked(text)
 
     @field_validator("tags")
     @classmethod
     def _tags(cls, tags: dict[str, str]) -> dict[str, str]:
-        return {tag: _node_id(text) for tag, text in tags.items()}
+        return {tag: checked(text) for tag, text in tags.items()}
 
     @model_validator(mode="after")
     def _something(self) -> "Machine":
@@ -73,6 +60,9 @@ class OpcUaConfig(Login, ConnectorConfig):
     timeout_s: float = Field(5.0, gt=0, description="longest wait for any answer")
     history: bool = Field(True, description="fill gaps from the server's history where it has one")
     history_max: int = Field(100_000, ge=1, description="values read from the history of one variable at most")
+    session_timeout_s: float = Field(
+        30.0, ge=5, description="how long the server keeps our session, should we die; some allow only a few sessions"
+    )
     security_policy: Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = Field(
         "None", description="security policy"
     )
@@ -80,12 +70,20 @@ class OpcUaConfig(Login, ConnectorConfig):
         "SignAndEncrypt", description="message security mode, with a policy"
     )
     certificate: FilePath | None = Field(
-        None, description="our certificate (DER or PEM), with a policy", examples=["/etc/uns/opcua.der"]
+        None,
+        description="our certificate (DER or PEM, `uns certs opcua` makes one), with a policy",
+        examples=["/etc/uns/opcua.der"],
     )
     private_key: FilePath | None = Field(None, description="its key", examples=["/run/secrets/opcua.pem"])
     server_certificate: FilePath | None = Field(
         None, description="the server's certificate, so that no other is believed", examples=["/etc/uns/server.der"]
     )
+    user_certificate: FilePath | None = Field(
+        None,
+        description="certificate (DER or PEM) that is our user, in place of a name",
+        examples=["/etc/uns/user.der"],
+    )
+    user_key: FilePath | None = Field(None, description="its key", examples=["/run/secrets/user.pem"])
     machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
 
     @field_validator("url")
@@ -97,17 +95,13 @@ class OpcUaConfig(Login, ConnectorConfig):
     def _secure(self) -> "OpcUaConfig":
         if self.security_policy != "None" and not (self.certificate and self.private_key):
             raise ValueError(f"security_policy {self.security_policy} needs certificate and private_key")
+        if (self.user_certificate is None) != (self.user_key is None):
+            raise ValueError("user_certificate and user_key go together")
+        if self.user_certificate is not None and self.username is not None:
+            raise ValueError("the user is `username` or `user_certificate`, not both")
         seen: dict[str, int] = {}
         for number, machine in enumerate(self.machines):
             if machine.path in seen:
                 raise ValueError(f"machines {seen[machine.path]} and {number} both have the path {machine.path}")
             seen[machine.path] = number
         return self
-
-    @property
-    def security(self) -> str | None:
-        """asyncua's security string; None without a policy."""
-        if self.security_policy == "None":
-            return None
-        parts = [self.security_policy, self.security_mode, str(self.certificate), str(self.private_key)]
-        return ",".join([*parts, str(self.server_certificate)] if self.server_certificate else parts)

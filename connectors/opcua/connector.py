@@ -1,259 +1,394 @@
-"""The OPC UA connection: one subscription for all tags, a watchdog, and history for what was missed."""
+"""The OPC UA connection: what is read of each machine, what became of it, and when the server can be relied on no more."""
 
 import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from asyncua import Client, Node, ua
-from asyncua.ua.uaerrors import UaError
+import msgspec
+import structlog
+from asyncua import Client, ua
 
-from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
-from connectors.opcua.codec import decode, moment
+from connectors.base import Batch, Malformed, Reading, Resume, Safe, SourceUnavailable
+from connectors.opcua.codec import Part, decode, server_time
 from connectors.opcua.config import Machine, OpcUaConfig
+from connectors.opcua.dictionary import Dictionary
+from connectors.opcua.history import History, Missed
+from connectors.opcua.items import GONE, Item, Items, Variable
+from connectors.opcua.machines import Machines
 from connectors.opcua.novelty import Novelty, TagKey, mark
-from topology.endpoint import BadSecret
-from topology.namespace.path import Path
+from connectors.opcua.overflow import Overflow, overflowed
+from connectors.opcua.security import identify, said
+from connectors.opcua.services import NO_ANSWER, Pieces, words
+from connectors.opcua.subscription import Subscription
+from connectors.opcua.tags import Tags
 
-WAITING_MAX = 200_000
-"""Changes received and not yet in a batch. More, and the link is dropped: history has them, memory must not."""
+log = structlog.get_logger()
+
+WAITING_MAX = 50_000
+"""Changes received and not yet in a batch; beyond it the server keeps what comes, as long as its queues hold."""
 BATCH_MAX = 2_000
+MISSED_MAX = 4
+"""Pieces of history that wait to be taken."""
 PROBE_S = 2.0
-"""How often a silent server is asked whether it is alive."""
-BROWSE_DEPTH = 6
-TAGS_MAX = 20_000
-
-LAG_S = 2.0
-"""How long history may lag behind the subscription: it is read again until it has what the subscription told first."""
-LAG_PAUSE_S = 0.1
-
-NO_ANSWER = (UaError, OSError)
-"""How a server that refuses, is away or goes silent shows (a TimeoutError is an OSError). Anything else is a bug."""
+"""How often a silent server is asked whether it is alive, and what failed is looked at."""
+VARIABLES_MAX = 100_000
+"""Variables of one connector."""
+CLOSE_S = 2.0
 
 
-class _ServersChoice(logging.Filter):
-    """Drops what asyncua warns of at every open: that the server chose its own session time-out and keep-alive."""
+class _Told(logging.Filter):
+    """Drops what asyncua says of things that we say ourselves, or that are as they should be: that the server chose its own
+    session time-out and keep-alive, and with a traceback that nobody answers once a link is closed."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith(("Requested session timeout", "Revised values returned differ"))
+        return not str(record.msg).startswith(
+            ("Requested session timeout", "Revised values returned differ", "Publish iteration crashed")
+        )
 
 
-_SERVERS_CHOICE = _ServersChoice()
-
-
-class Variable(NamedTuple):
-    path: Path
-    tag: str
-    node_id: str
-
-    @property
-    def key(self) -> TagKey:
-        return self.path, self.tag
+_TOLD = _Told()
 
 
 class OpcUaConnector:
-    """Every change with the source's own time, in order per tag. After a gap the server's history comes first, where
-    there is one; a server without history cannot be asked again (see the README).
+    """Every change with the source's own time, in order per tag. What was missed comes from the server's history, beside
+    the live values, where there is one; a server without history cannot be asked again (see the README).
     """
 
     def __init__(self, name: str, config: OpcUaConfig) -> None:
         self._name, self._config = name, config
         self._client: Client | None = None
-        self._waiting: deque[tuple[Variable, ua.DataValue]] = deque()
-        self._resume: Resume = {}
-        self._novelty = Novelty({})
-        self._first: dict[TagKey, int] = {}
-        """Time of the first value that the subscription told of a tag: up to it, history is asked."""
-        self._variables: dict[ua.NodeId, Variable] = {}
-        self._news = asyncio.Event()
-        self._lost: str | None = None
-        self._answered = 0.0
+        self._pieces = Pieces()
+        self._history = History(config.url, self._pieces, config.history_max)
+        self._novelty = Novelty()
+        self._tags = Tags()
+        self._dictionary = Dictionary(self._pieces)
+        self._items = self._no_items()
+        self._machines = Machines(name, self._pieces)
+        self._gone: dict[Item, ua.StatusCode] = {}
+        """Items whose node is no more, as the server just said."""
+        self._waiting: deque[tuple[Item, ua.DataValue, int]] = deque()
+        """(item, value, µs of its arrival)."""
+        self._missed: asyncio.Queue[Missed | None] = asyncio.Queue(MISSED_MAX)
+        self._reader: asyncio.Task[None] | None = None
+        """Reads history."""
+        self._holes: set[Item] = set()
+        """Items whose history is being read."""
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._answered = self._tended = 0.0
+        self._overflow = Overflow()
+        self._said = ""
+        """The last line on variables that are not read."""
+
+    def _no_items(self) -> Items:
+        return Items(self._config.queue_size, self._config.sampling_interval_ms, self._another)
 
     async def open(self, resume: Resume) -> None:
         """Connects and subscribes. History is read after that, by `batches`: nothing falls between."""
-        self._news, self._lost, self._answered = asyncio.Event(), None, time.monotonic()
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+        self._answered = self._tended = time.monotonic()
         self._waiting.clear()
-        self._resume, self._novelty, self._first = resume, Novelty(resume), {}
+        self._novelty.reopened(resume)
+        self._tags.reopened(resume)
+        self._dictionary.reopened()
+        self._items, self._gone = self._no_items(), {}
         config = self._config
-        logging.getLogger("asyncua.client.client").addFilter(_SERVERS_CHOICE)  # once, however often it is added
-        self._client = client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=PROBE_S)
-        await self._identify(client)
+        for name in ("asyncua.client.client", "asyncua.client.ua_session.UaSession"):
+            logging.getLogger(name).addFilter(_TOLD)  # once, however often it is added
+        self._client = client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=config.timeout_s)
+        client.session_timeout = round(config.session_timeout_s * 1000)
+        await identify(client, config)
         try:
-            await asyncio.wait_for(client.connect(), config.timeout_s * 3)
+            async with asyncio.timeout(config.timeout_s * 3):
+                await client.connect()
         except NO_ANSWER as error:
             raise SourceUnavailable(
-                f"OPC UA server {config.url} cannot be reached ({_words(error)}); is it up, are address, user and certificate right?"
+                f"OPC UA server {config.url} cannot be reached ({said(error)}); is it up, are address, user and certificate right?"
             ) from error
         try:
-            await self._subscribe(client, await self._resolve(client))
+            self._machines.reopened(await client.get_namespace_array())
+            await self._pieces.learn(client.uaclient)
+            await self._take_in(config.machines)
         except NO_ANSWER as error:
-            raise SourceUnavailable(f"OPC UA server {config.url}: {_words(error)}") from error
+            raise SourceUnavailable(f"OPC UA server {config.url}: {words(error)}") from error
+        if not len(self._items):
+            raise SourceUnavailable(f"OPC UA server {config.url}: {'; '.join(self._machines.problems())}")
 
-    async def _identify(self, client: Client) -> None:
-        """Gives the client our user and certificates."""
-        config = self._config
-        try:
-            if config.username is not None:
-                client.set_user(config.username)
-                client.set_password(config.secret or "")
-        except (OSError, BadSecret) as error:
-            raise SourceUnavailable(f"OPC UA server {config.url}: the password cannot be read: {error}") from error
-        if config.security is None:
-            return
-        try:
-            await client.set_security_string(config.security)
-        except (ValueError, TypeError, *NO_ANSWER) as error:  # TypeError: how cryptography calls a key with a password
-            raise SourceUnavailable(
-                f"OPC UA server {config.url}: certificate or key cannot be used: {_words(error)}"
-            ) from error
+    # -- what is read ------------------------------------------------------------------------------------------
 
-    async def _resolve(self, client: Client) -> list[Node]:
-        nodes = []
-        self._variables = {}
-        for machine in self._config.machines:
-            variables = await _browse(client, machine)
-            if not variables:
-                raise SourceUnavailable(
-                    f"OPC UA server {self._config.url}: {machine.path}: no variables below {machine.node}; is the node id right?"
-                )
-            for tag, node in variables.items():
-                self._variables[node.nodeid] = Variable(machine.location, tag, node.nodeid.to_string())
-                nodes.append(node)
-        return nodes
-
-    async def _subscribe(self, client: Client, nodes: list[Node]) -> None:
-        config = self._config
-        subscription = await client.create_subscription(config.publish_interval_ms, self)
-        results = await subscription.subscribe_data_change(
-            nodes, queuesize=config.queue_size, sampling_interval=config.sampling_interval_ms
-        )
-        refused = [
-            f"{self._variables[node.nodeid].path} {self._variables[node.nodeid].tag} ({node.nodeid.to_string()}): {result.name}"
-            for node, result in zip(nodes, results if isinstance(results, list) else [results], strict=True)
-            if isinstance(result, ua.StatusCode)
-        ]
-        if refused:
-            raise SourceUnavailable(
-                f"OPC UA server {config.url} refuses {len(refused)} tags: {'; '.join(refused[:5])}; correct the node ids"
+    async def _take_in(self, machines: Sequence[Machine]) -> None:
+        """Finds the variables of machines and has them watched; a machine that has none waits for the next time."""
+        assert self._client is not None
+        wanted: list[Item] = []
+        for machine in machines:
+            room = VARIABLES_MAX - len(self._items)
+            wanted += self._items.add(
+                await self._machines.variables(self._client.uaclient, machine, room), machine.location
             )
+        self._tags.own(variable.key for item in wanted for variable in item.variables)
+        await self._watch(dict.fromkeys(wanted))
+        if self._items.shorter or self._items.slower:
+            log.info(
+                "the server keeps less than asked",
+                connector=self._name,
+                shorter_queues=self._items.shorter,
+                slower_sampling=self._items.slower,
+                variables=len(self._items),
+            )
+
+    async def _watch(self, items: Iterable[Item]) -> None:
+        """Has items watched. What the server refuses is said as a value of that quality: it is known that it is unknown."""
+        refused = await self._items.watch(items)
+        for item in refused:
+            self._waiting.append((item, ua.DataValue(StatusCode=item.problem), time.time_ns() // 1000))
+        if refused and (problem := self._items.problems()[0]) != self._said:
+            self._said = problem
+            log.warning("not read", connector=self._name, what=problem)
+
+    async def _another(self) -> Subscription:
+        assert self._client is not None
+        subscription = Subscription(self._client.uaclient, self._pieces, self._told, self._until_room)
+        await subscription.open(self._config.publish_interval_ms, self._config.timeout_s)
+        return subscription
+
+    # -- what is said ------------------------------------------------------------------------------------------
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """History first, then what the subscription brings. Raises `SourceUnavailable` when the server is silent to a probe."""
-        if self._config.history:
-            async for missed in self._missed():
-                yield Batch.of(missed)
-        while True:
-            if not self._waiting:
+        """What the subscription brings, and beside it what history has. Raises `SourceUnavailable` when the server is
+        silent to a probe, or the subscription silent beyond its keep-alive."""
+        self._begin_history()
+        try:
+            while True:
+                await self._learn()
+                if parts := self._live():
+                    yield Batch.of(parts)
+                elif not self._missed.empty():
+                    yield await self._of_history(self._missed.get_nowait())
+                else:
+                    self._news.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(PROBE_S):
+                            await self._news.wait()
                 self._check()
-                self._news.clear()
-                try:
-                    await asyncio.wait_for(self._news.wait(), PROBE_S)
-                except TimeoutError:
-                    await self._probe()
+                if time.monotonic() - self._tended > PROBE_S:
+                    await self._tend()
+                    if missed := self._overflow.take():
+                        log.warning("the server dropped values", connector=self._name, variables=len(missed))
+                        yield Batch(missed=missed)
+        finally:
+            await self._end_history()
+
+    def _live(self) -> list[Reading | Malformed]:
+        parts: list[Reading | Malformed] = []
+        for _ in range(min(BATCH_MAX, len(self._waiting))):
+            item, value, arrived = self._waiting.popleft()
+            if _never_had_a_value(value):
                 continue
-            parts: list[Reading | Malformed] = []
-            for _ in range(min(BATCH_MAX, len(self._waiting))):
-                variable, value = self._waiting.popleft()
-                if not _never_had_a_value(value) and self._novelty.live(variable.key, mark(value)):
-                    parts.append(decode(*variable, value))
-            if parts:
-                yield Batch.of(parts)
+            for variable in item.variables:
+                parts += self._new(item, variable, value, arrived)
+        if len(self._waiting) < WAITING_MAX // 2:
+            self._room.set()
+        return parts
 
-    async def _missed(self) -> AsyncIterator[list[Reading | Malformed]]:
-        """Reads history from the newest value that is safe to the first that the subscription told, for each tag.
+    def _new(self, item: Item, variable: Variable, value: ua.DataValue, arrived: int) -> Iterator[Reading | Malformed]:
+        for part in self._decoded(variable, value, arrived):
+            key, said = (variable.path, part.tag), part.said
+            told = mark(said)
+            if isinstance(said, Reading) and said.time_of == "arrival":
+                told = told._replace(at=-1)  # a value without a time is news when it differs
+            if overflowed(value):
+                before = self._novelty.newest(key)
+                self._overflow.saw(key, before and before.at, told.at, time.monotonic())
+            if not self._novelty.live(key, told):
+                continue
+            if isinstance(said, Reading):
+                if (known := self._novelty.known_later(key, told)) is not None:
+                    said = _at_present(said, known, server_time(value), arrived)
+                if item in self._holes:
+                    said = Reading(said.path, said.sample, said.time_of, ahead=True)
+            yield said
 
-        A server's history lags behind: what was written just before the subscription began may not be in it yet.
-        """
-        behind = {variable: self._resume[variable.key] for variable in self._variables.values() if variable.key in self._resume}  # fmt: skip
-        patience = time.monotonic() + LAG_S
-        while behind and time.monotonic() < patience:
-            missed: list[Reading | Malformed] = []
-            for variable, since in list(behind.items()):
-                until = self._first.get(variable.key)
-                if until is not None and until <= since:
-                    del behind[variable]
-                    continue
-                values = await self._history(variable, since)
-                if values is None:
-                    del behind[variable]  # no history: the gap shows as unknown
-                    continue
-                news = [value for value in values if self._novelty.of_history(variable.key, mark(value))]
-                behind[variable] = max((since, *(mark(value).at for value in values)))
-                missed += [decode(*variable, value) for value in news]
-            self._check()
-            missed.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
-            for start in range(0, len(missed), BATCH_MAX):
-                yield missed[start : start + BATCH_MAX]
-            if missed:
-                patience = time.monotonic() + LAG_S
-            elif behind:
-                await asyncio.sleep(LAG_PAUSE_S)
-
-    async def _history(self, variable: Variable, since: int) -> list[ua.DataValue] | None:
-        """Values from a time on, at most `history_max`; None when the server keeps none for the variable."""
+    async def _learn(self) -> None:  # before the first structure of a type is read
         assert self._client is not None
         try:
-            values = await self._client.get_node(variable.node_id).read_raw_history(
-                starttime=moment(since), numvalues=self._config.history_max, return_bounds=False
-            )
-        except OSError as error:
-            raise SourceUnavailable(f"OPC UA server {self._config.url}: {_words(error)}") from error
-        except UaError:
-            return None
-        self._answered = time.monotonic()
-        return list(values)
+            while self._dictionary.unknown:
+                await self._dictionary.learn(self._client.uaclient)
+        except NO_ANSWER as error:
+            raise SourceUnavailable(f"OPC UA server {self._config.url}: {words(error)}") from error
 
-    async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is None:
-            return
+    def _decoded(self, variable: Variable, value: ua.DataValue, arrived: int | None = None) -> list[Part]:
+        known = [tag for _, tag in self._tags.parts(variable.key)]
+        parts = decode(*variable, self._dictionary.opened(value), arrived, known)
+        for part in parts:
+            self._tags.told(variable.key, (variable.path, part.tag))
+        return parts
+
+    async def _tend(self) -> None:
+        """What is to be done now and then: a sign of life of the server, and what failed before."""
+        client = self._client
+        assert client is not None
+        self._tended = time.monotonic()
         try:
-            await asyncio.wait_for(client.disconnect(), 2)
-        except NO_ANSWER:  # the link is half dead; it is given up either way
-            client.disconnect_socket()
+            if self._tended - self._answered > PROBE_S:
+                await client.uaclient.read_attributes(
+                    [ua.NodeId(ua.ObjectIds.Server_ServerStatus_State, 0)], ua.AttributeIds.Value
+                )
+                self._answered = time.monotonic()
+            if due := [machine for machine in self._config.machines if self._machines.due(machine)]:
+                await self._take_in(due)
+            gone, self._gone = self._gone, {}
+            for item, status in gone.items():
+                await self._items.gone(item, status)
+            if failed := self._items.due():
+                await self._watch(failed)
+        except NO_ANSWER as error:
+            raise SourceUnavailable(
+                f"OPC UA server {self._config.url} does not answer any more ({words(error)})"
+            ) from error
+
+    def _check(self) -> None:
+        if (lost := self._items.lost()) is not None:
+            raise SourceUnavailable(f"OPC UA server {self._config.url}: {lost}")
+        if self._reader is not None and self._reader.done() and not self._reader.cancelled():
+            reader, self._reader = self._reader, None
+            try:
+                reader.result()
+            except NO_ANSWER as error:
+                raise SourceUnavailable(f"OPC UA server {self._config.url}: {words(error)}") from error
+
+    # -- history -----------------------------------------------------------------------------------------------
+
+    def _begin_history(self) -> None:
+        self._missed = asyncio.Queue(MISSED_MAX)
+        self._holes = set()
+        if not self._config.history:
+            return
+        since: dict[ua.NodeId, int] = {}
+        for item in self._items:
+            holes = [hole for key in self._keys(item) if (hole := self._novelty.hole(key)) is not None]
+            if holes:
+                since[item.node] = min(holes)
+                self._holes.add(item)
+        if any(self._novelty.knew(key) for item in self._items for key in self._keys(item)):
+            self._reader = asyncio.create_task(self._read_history(since), name="history")
+
+    async def _read_history(self, since: dict[ua.NodeId, int]) -> None:
+        assert self._client is not None
+
+        def live_since(node: ua.NodeId) -> int | None:
+            item = self._items.at(node)
+            keys = () if item is None else self._tags.of(item.variables[0].key)
+            return next((since for key in keys if (since := self._novelty.live_since(key)) is not None), None)
+
+        async for missed in self._history.fill(self._client.uaclient, since, live_since):
+            self._answered = time.monotonic()
+            await self._missed.put(missed)
+            self._news.set()
+        await self._missed.put(None)
+        self._news.set()
+
+    async def _of_history(self, missed: Missed | None) -> Batch:
+        """What is new of it; None: all is told, and what is safe reaches to the present."""
+        if missed is None:
+            return self._caught_up()
+        for _, value in missed:
+            self._dictionary.saw(value)
+        await self._learn()
+        parts: list[Reading | Malformed] = []
+        for node, value in missed:
+            item = self._items.at(node)
+            for variable in item.variables if item is not None else ():
+                told = self._decoded(variable, value)
+                parts += [
+                    part.said for part in told if self._novelty.of_history((variable.path, part.tag), mark(part.said))
+                ]
+        parts.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
+        return Batch.of(parts)
+
+    def _caught_up(self) -> Batch:
+        """All that history has is told: what is safe reaches to the present, and paths of which nothing is missing say so."""
+        holes, self._holes = self._holes, set()
+        reached: dict[TagKey, Safe] = {}
+        paths = {path for item in self._items for path, tag in self._keys(item) if self._novelty.knew((path, tag))}
+        for item in holes:
+            missing = not self._history.whole(item.node)
+            for key in self._keys(item):
+                if missing and self._novelty.hole(key) is not None:
+                    paths.discard(key[0])
+                if (safe := self._novelty.newest(key)) is not None:
+                    reached[key] = safe
+                self._novelty.caught_up(key)
+        return Batch(reached=reached, caught_up=tuple(sorted(paths, key=str)))
+
+    def _keys(self, item: Item) -> Iterator[TagKey]:
+        for variable in item.variables:
+            yield from self._tags.of(variable.key)
+
+    async def _end_history(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            with suppress(asyncio.CancelledError, *NO_ANSWER):
+                await reader
+
+    # -- health and end ----------------------------------------------------------------------------------------
 
     def healthy(self) -> bool:
         return (
             self._client is not None
-            and self._lost is None
+            and self._items.lost() is None
             and time.monotonic() - self._answered < 3 * PROBE_S + self._config.timeout_s
         )
 
-    async def _probe(self) -> None:
-        self._check()
-        assert self._client is not None
+    def unproved_s(self) -> float:
+        return time.monotonic() - self._answered
+
+    def problems(self) -> Sequence[str]:
+        """Machines and variables that are not read, and a server that says more than it or we can take."""
+        problems = [*self._machines.problems(), *self._items.problems(), *self._overflow.problems(time.monotonic())]
+        if len(self._waiting) >= WAITING_MAX // 2:
+            problems.append(f"{len(self._waiting)} changes wait: the server says more than we or Kafka can take")
+        return problems
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        self._room.set()
+        await self._end_history()
+        if client is None:
+            return
         try:
-            await asyncio.wait_for(self._client.check_connection(), self._config.timeout_s)
-            await asyncio.wait_for(self._client.nodes.server_state.read_value(), self._config.timeout_s)
-        except NO_ANSWER as error:
-            raise SourceUnavailable(
-                f"OPC UA server {self._config.url} does not answer any more ({_words(error)})"
-            ) from error
+            async with asyncio.timeout(CLOSE_S):
+                await client.disconnect()
+        except NO_ANSWER:  # the link is half dead; it is given up either way
+            client.disconnect_socket()
+
+    # -- called by the subscriptions ---------------------------------------------------------------------------
+
+    def _told(self, handle: int, value: ua.DataValue) -> None:
         self._answered = time.monotonic()
+        item = self._items.of(handle)
+        if item is None:
+            return
+        self._dictionary.saw(value)
+        self._waiting.append((item, value, time.time_ns() // 1000))
+        if value.StatusCode is not None and value.StatusCode.value in GONE:
+            self._gone[item] = value.StatusCode
+        self._news.set()
 
-    def _check(self) -> None:
-        if self._lost is not None:
-            raise SourceUnavailable(f"OPC UA server {self._config.url}: {self._lost}")
-
-    # -- called by asyncua -------------------------------------------------------------------------------------
-
-    def datachange_notification(self, node: Node, _value: Any, data: Any) -> None:
+    async def _until_room(self) -> None:
         self._answered = time.monotonic()
         if len(self._waiting) >= WAITING_MAX:
-            self._lost = (
-                f"more than {WAITING_MAX} changes wait; Kafka or this machine is too slow, the rest comes from history"
-            )
-        else:
-            variable, value = self._variables[node.nodeid], data.monitored_item.Value
-            self._first.setdefault(variable.key, mark(value).at)
-            self._waiting.append((variable, value))
-        self._news.set()
+            self._room.clear()
+            await self._room.wait()
 
-    def status_change_notification(self, status: ua.StatusChangeNotification) -> None:
-        self._lost = f"the subscription ended: {status.Status.name}"
-        self._news.set()
+
+def _at_present(said: Reading, known: int, server: int | None, arrived: int) -> Reading:
+    """A reading that is the value of now, and claims to be older than what was known: at the server's time, or its arrival."""
+    if server is not None and server > known:
+        return Reading(said.path, msgspec.structs.replace(said.sample, at=server), "server")
+    return Reading(said.path, msgspec.structs.replace(said.sample, at=arrived), "arrival")
 
 
 def _never_had_a_value(value: ua.DataValue) -> bool:
@@ -262,34 +397,3 @@ def _never_had_a_value(value: ua.DataValue) -> bool:
         return False
     code = value.StatusCode.value if value.StatusCode is not None else 0
     return code in (0, ua.StatusCodes.BadWaitingForInitialData)
-
-
-async def _browse(client: Client, machine: Machine) -> dict[str, Node]:
-    """Tag → node: those listed, then the variables below the node, a folder's name before its variables'."""
-    variables = {tag: client.get_node(text) for tag, text in machine.tags.items()}
-    listed = {node.nodeid for node in variables.values()}
-    if machine.node is None:
-        return variables
-    level = [("", client.get_node(machine.node))]
-    seen: set[ua.NodeId] = set()
-    for _ in range(BROWSE_DEPTH):
-        below: list[tuple[str, Node]] = []
-        for prefix, parent in level:
-            for child in await parent.get_children_descriptions():
-                if child.NodeId in seen or (
-                    child.NodeId.NamespaceIndex == 0 and child.NodeId.Identifier == ua.ObjectIds.Server
-                ):
-                    continue
-                seen.add(child.NodeId)
-                name, node = f"{prefix}{child.BrowseName.Name}", client.get_node(child.NodeId)
-                if child.NodeClass == ua.NodeClass.Variable:
-                    if child.NodeId not in listed and len(variables) < TAGS_MAX:
-                        variables.setdefault(name, node)
-                elif child.NodeClass == ua.NodeClass.Object:
-                    below.append((f"{name}.", node))
-        level = below
-    return variables
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -45,6 +45,8 @@ class Group:
     value: Estimate
     pieces: int
     planned_h: float
+    coverage: float | None
+    """In how much of its time a state was known; None: a window is of a release that did not count it."""
     proportion: tuple[int, int] | None
     """Counted pieces and all pieces, where the KPI is a proportion."""
     pieces_interval: tuple[float, float] | None
@@ -117,6 +119,7 @@ def _group(name: str, parts: Mapping[int, Facts], measure: Measure, left: Delete
         estimated(parts, measure, left),
         sum(one.good + one.scrap + one.rework for one in whole.pieces),
         sum(us for element, us in whole.element_us.items() if elements[element].loss != "outside") / 3_600_000_000,
+        whole.coverage,
         counted,
         wilson(*counted) if counted is not None else None,
         tuple(unknown_quantities(measure, parts.values())),

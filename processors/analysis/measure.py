@@ -1,7 +1,7 @@
 """One KPI as a function of summed facts, ready for thousands of sums: what it needs, its unit, whether it is a proportion."""
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -112,17 +112,19 @@ class Places:
     @property
     def size(self) -> int:
         """Length of a vector."""
-        return len(self._elements) + 4 * len(self._pieces) + len(self._quantities)
+        return 1 + len(self._elements) + 4 * len(self._pieces) + len(self._quantities)
 
     def vector(self, facts: Facts | None) -> Vector:
         """None: nothing happened."""
         if facts is None:
             return (0,) * self.size
-        made: dict[tuple[str | None, int], tuple[int, int, int, int]] = {}
+        made: dict[tuple[str | None, int, bool], tuple[int, int, int, int]] = {}
         for one in facts.pieces:
             good, scrap, rework, start_up = made.get(_kind(one), (0, 0, 0, 0))
             made[_kind(one)] = good + one.good, scrap + one.scrap, rework + one.rework, start_up + one.start_up
-        found: list[Number] = [facts.element_us.get(name, 0) for name in self._elements]
+        # A record of a release that did not count it was taken as seen.
+        seen_us = sum(facts.element_us.values()) if facts.observed_us is None else facts.observed_us
+        found: list[Number] = [seen_us, *(facts.element_us.get(name, 0) for name in self._elements)]
         for kind in self._pieces:
             found += made.get(kind, (0, 0, 0, 0))
         # As fractions: a sum of floats would depend on its order.
@@ -132,12 +134,16 @@ class Places:
     def facts(self, vector: Vector) -> Facts:
         """The inverse of `vector`, also of sums and differences."""
         numbers = iter(vector)
+        observed_us = int(next(numbers))
         elements = {name: int(next(numbers)) for name in self._elements}
-        pieces = tuple(
-            Pieces(cycle_us, int(next(numbers)), int(next(numbers)), int(next(numbers)), product, int(next(numbers)))
-            for product, cycle_us in self._pieces
-        )
-        return Facts(elements, pieces, dict(zip(self._quantities, numbers, strict=True)))
+        pieces = tuple(self._read(kind, numbers) for kind in self._pieces)
+        return Facts(elements, pieces, dict(zip(self._quantities, numbers, strict=True)), observed_us)
+
+    @staticmethod
+    def _read(kind: tuple[str | None, int, bool], numbers: Iterator[Number]) -> Pieces:
+        product, cycle_us, unseen = kind
+        good, scrap, rework, start_up = (int(next(numbers)) for _ in range(4))
+        return Pieces(cycle_us, good, scrap, rework, product, start_up, unseen)
 
 
 def needs_only_pieces(one: Measure) -> list[str]:
@@ -151,8 +157,8 @@ def unknown_quantities(one: Measure, parts: Iterable[Facts]) -> list[str]:
     return sorted((one.names & QUANTITIES.keys()) - known)
 
 
-def _kind(piece: Pieces) -> tuple[str | None, int]:
-    return piece.product, piece.ideal_cycle_us
+def _kind(piece: Pieces) -> tuple[str | None, int, bool]:
+    return piece.product, piece.ideal_cycle_us, piece.unseen
 
 
 def _exact(value: int | float | Fraction) -> int | Fraction:

@@ -119,7 +119,7 @@ def _window(record: Kpi) -> tuple[str, str, int, str | None]:
 def facts_of(record: Kpi) -> Facts:
     """What a window's KPIs rest on."""
     pieces = (Pieces.of(one) for one in record.pieces)
-    return Facts(record.element_us, tuple(pieces), record.quantities)
+    return Facts(record.element_us, tuple(pieces), record.quantities, record.observed_us, record.elapsed_us)
 
 
 def grouped(records: Iterable[Kpi], by: By) -> Samples:

@@ -4,33 +4,34 @@ Samples only update sets here (series, signs of life, newest values); everything
 next tick, over the stretch of time that changed (`touched`). What only one derivation knows is not here but its own.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Iterator
 
 from processors.base import Rejection
-from processors.cell.tags import Measured, Metered, Named, Slot, Whole, outranks, refuse
-from processors.inputs.counters import MADE_BEFORE, Counted, Counter
-from processors.inputs.facts import ToldFacts
+from processors.cell.slots import slots_of
+from processors.cell.tags import Slot, refuse
+from processors.inputs.facts import NO_REASON, ToldFacts
 from processors.inputs.journal import Journal
 from processors.inputs.line_facts import LineFacts
 from processors.inputs.measurements import Measurements
+from processors.inputs.rank import Sources
+from processors.inputs.readings import Readings
 from processors.inputs.series import Series
+from processors.inputs.waking import listen
 from processors.output.ledger import Ledger
 from processors.timeline import noise
 from processors.timeline.elements import PLAIN, Context, Elements
 from processors.timeline.sums import DAY, ORDERS, SHIFTS, Running, Sums
-from processors.timeline.timeline import UNKNOWN, Interval, Names, Timeline
+from processors.timeline.timeline import Interval, Names, Timeline
+from processors.timeline.unseen import counted_after
 from processors.timeline.windows import Windows
 from processors.units import HOUR, INF
-from schemas.records import Downtime, Reason, Sample
+from schemas.lengths import NAME_MAX
+from schemas.records import Downtime, Gap, Reason, Samples, is_live, is_measured
 from topology.model.plant import EquipmentType
-from topology.model.tags import Tag
 
-TAGS_MAX = 512
-"""Tags of one cell; more is a fault of the source (a time or a serial number in the tag's name)."""
 CHARACTERISTICS_MAX = 64
 """Characteristics of one cell."""
-COUNTED: dict[str, Counted] = {"good_count": "good", "scrap_count": "scrap", "rework_count": "rework"}
-"""Role of a tag → what it counts."""
 
 
 class Cell:
@@ -38,6 +39,7 @@ class Cell:
     by the tick (`processors.cell_fold`), and `cell.store` puts back what was saved."""
 
     __slots__ = (
+        "_others",
         "awaited",
         "born",
         "counters",
@@ -58,6 +60,8 @@ class Cell:
         "schedule",
         "series",
         "settled",
+        "sources",
+        "spread",
         "sums",
         "tags",
         "timeline",
@@ -75,7 +79,9 @@ class Cell:
         ledger: Ledger,
         names: Names,
         elements: Elements,
+        end: int = INF,
     ) -> None:
+        """`end` (µs): the tick with which a history ends."""
         self.path = path
         self.line = line
         self.type = equipment
@@ -83,22 +89,23 @@ class Cell:
         self.names = names
         self.elements = elements
         # inputs
-        silent_after_s = equipment.silent_after_s
-        self.timeline = Timeline(names, INF if silent_after_s is None else round(silent_after_s * 1_000_000))
-        self.counters: list[Counter] = []
-        self.reasons = Series()
-        self.series: dict[str, Series] = {}
-        """Samples kept, by tag. Of a characteristic: its points published, value as `spc.chart.ordinal`, in place of the
-        offset the revision."""
-        self.measurements: dict[str, Measurements] = {}
-        """By characteristic, those too that are only inspected by hand."""
-        self.tags: dict[str, Slot] = {}
-        for tag, spec in equipment.tags.items():
-            self.tags[tag] = self._slot(tag, spec)
         self.facts = ToldFacts()
         self.schedule = line.schedule(self.facts)
+        silent_after_s = equipment.silent_after_s
+        silent_after = INF if silent_after_s is None else round(silent_after_s * 1_000_000)
+        self.timeline = Timeline(names, silent_after, -(-elements.margin_us // HOUR))
+        slots = slots_of(equipment, self.timeline, self._cycle_us)
+        self.tags, self.series, self.counters = slots.tags, slots.series, slots.counters
+        """The tags that the type names, and those others that a snapshot shows."""
+        self.spread, self.measurements, self.reasons = slots.spread, slots.measurements, slots.reasons
+        """Of characteristics, those too that are only inspected by hand."""
+        self._others: list[str] = []
+        """The tags that the type does not name, sorted."""
+        self.sources = Sources()
         # inputs read as time
-        self.windows = Windows(self.intervals, self.counters, elements, self._stopped, self._starting_up)
+        self.windows = Windows(
+            self.intervals, self.counters, elements, self._stopped, self._starting_up, self.timeline, end
+        )
         self.sums = Sums(self.windows, self.timeline, ledger)
         # memory
         self.journal = Journal()
@@ -110,6 +117,7 @@ class Cell:
         """Hours packed since the last save."""
         self.gone: set[str] = set()
         """State keys (what follows `path|`) dropped since the last save."""
+        self.recall_gaps()
         # marks
         self.settled = -INF
         """The tick up to which derived records are up to date."""
@@ -118,43 +126,49 @@ class Cell:
         self.touched: list[tuple[int, int]] = []
         """Stretches that changed since the last tick, where they had been derived already."""
         self.rescheduled = False
-        """Whether orders or shifts changed since the last tick."""
+        """Since the last tick: whether orders or shifts changed."""
         self.fresh = False
-        """Whether a sample had an effect since the last tick."""
+        """Whether a sample had an effect."""
         self.awaited = False
-        """Whether a fact for one derivation alone came in since the last tick."""
+        """Whether a fact for one derivation alone came in."""
 
     # --- samples
 
-    def take(self, samples: Sequence[Sample], offset: int, oldest: int, newest: int) -> list[Rejection]:
-        """Takes in the samples of one record; those outside [oldest, newest] or at fault are refused one by one."""
+    def take(self, record: Samples, offset: int, oldest: int, newest: int) -> list[Rejection]:
+        """Takes in the samples of a record; those outside [oldest, newest] or at fault are refused one by one."""
         refused: list[Rejection] = []
         tags = self.tags
         life = self.timeline.life
         heard = life.ends[-1] if life.ends else INF
         patience = life.silent_after if life.silent_from is None else -1
         late = ahead = 0
-        for sample in samples:
+        text_max = self.type.text_max
+        for rank, sample in enumerate(record.samples, self.sources.first_rank(record)):
             at = sample.at
             if not oldest <= at <= newest:
                 late += at < oldest
                 ahead += at > newest
                 continue
+            if type(sample.value) is str and len(sample.value) > text_max:
+                refused.append(refuse(self, "too_long", sample, f"at most {text_max} characters; see text_max"))
+                continue
             slot = tags.get(sample.tag)
             if slot is None:
-                if len(tags) >= TAGS_MAX:
-                    refused.append(refuse(self, "too_many_tags", sample, f"the cell has {TAGS_MAX} tags already"))
+                if len(sample.tag) > NAME_MAX:
+                    refused.append(refuse(self, "too_long", sample, f"a tag has at most {NAME_MAX} characters"))
                     continue
-                slot = tags[sample.tag] = Slot(sample.tag)
-            elif slot.reads and (fault := slot.take(self, sample, offset)) is not None:
+                slot = self.slot(sample.tag)
+            elif slot.reads and (fault := slot.take(self, sample, offset, rank)) is not None:
                 refused.append(fault)
                 if fault.reason != "unmapped_state":
                     continue
-            known = slot.newest
-            if known is None or at > known.at or (at == known.at and outranks(sample, known)):
-                slot.newest = sample
+            if slot is None or (known := slot.newest) is None or at > known.at:
+                if slot is not None:
+                    slot.newest, slot.rank = sample, rank
                 self.fresh = True
-            if sample.quality & 0xC0000000:
+            elif at == known.at and slot.hear(sample, rank):
+                self.fresh = True
+            if sample.quality & 0xC0000000 and not (is_live(sample.quality) and self.trusts(sample.quality)):
                 continue  # the source has lost the machine: no sign of life
             if heard < at <= heard + patience:
                 heard = life.ends[-1] = at
@@ -163,12 +177,16 @@ class Cell:
                 heard = life.ends[-1]
                 patience = -1 if life.silent_from is not None else life.silent_after
         if late:
-            refused.append(
-                self._outside("late", late, "older than the correction horizon; `uns replay` can still fold them in")
-            )
+            words = f"{late} sample(s) older than the correction horizon; `uns replay` can still fold them in"
+            refused.append(Rejection("late", f"{self.path}: {words}"))
         if ahead:
-            refused.append(self._outside("future", ahead, "ahead of the plant's clock; check the clock of the source"))
+            words = f"{ahead} sample(s) ahead of the plant's clock; check the clock of the source"
+            refused.append(Rejection("future", f"{self.path}: {words}"))
         return refused
+
+    def trusts(self, quality: int) -> bool:
+        """Whether a sample that is not good counts: an uncertain one with a measured value, where the type says so."""
+        return self.type.uncertain == "use" and is_measured(quality)
 
     def _hear(self, at: int) -> None:
         span = self.timeline.life.add(at)
@@ -180,15 +198,47 @@ class Cell:
         self.fresh = True
 
     def listen(self, now: int) -> None:
-        """Declares silence once nothing has been heard for too long, and its end."""
+        """Declares silence once nothing has been heard for too long, and its end; finds what counters' glitches are."""
+        if self.timeline.life.unheard.lasting:
+            self.mark_gaps()
         silent_from = self.timeline.life.declare(now)
         if silent_from is not None:
             self.touch(silent_from, INF)
+        for counter in self.counters:
+            readings = counter.series
+            if isinstance(readings, Readings):
+                readings.settle()
+                if readings.retold:
+                    for start, end in readings.retold:
+                        self.touch(*counter.reach(start, end))
+                    readings.retold.clear()
 
-    def slot(self, tag: str) -> Slot:
-        """What a tag's samples are for; a tag that no one knew is only carried along."""
+    def _cycle_us(self, at: int) -> int:
+        """The ideal cycle of the running order, or the type's where that is shorter."""
+        cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
+        if not self.schedule.orders:
+            return cycle_us
+        running = self.schedule.order_at(at)
+        stated_s = None if running is None else running.ideal_cycle_s
+        return cycle_us if stated_s is None else min(cycle_us, max(1, round(stated_s * 1_000_000)))
+
+    def doubt_counts(self, start: int, end: int) -> None:
+        """Has counters judged again in [start, end), where orders have changed, and so what is possible."""
+        for counter in self.counters:
+            if isinstance(counter.series, Readings):
+                counter.series.doubt(start, end)
+
+    def slot(self, tag: str) -> Slot | None:
+        """What a tag's samples are for. Of tags that the type does not name the first by name are carried along, so that
+        which these are follows from the set of names; None for all others, which cost nothing."""
         slot = self.tags.get(tag)
         if slot is None:
+            others = self._others
+            if len(others) >= self.type.other_tags_max:
+                if not others or tag > others[-1]:
+                    return None
+                del self.tags[others.pop()]
+            insort(others, tag)
             slot = self.tags[tag] = Slot(tag)
         return slot
 
@@ -210,55 +260,28 @@ class Cell:
     def touch(self, start: int, end: int) -> None:
         """Marks [start, end) as changed, where it had been derived already, and what the noise floor sees it from."""
         if start < self.settled:
-            margin = self.elements.margin_us
-            self.touched.append((start - margin, end + margin))
+            end = counted_after(self.timeline, self.counters, start, end)
+            self.touched.append((start - self.elements.margin_us, end + self.elements.margin_us))
 
     def expect_tick(self) -> None:
         """Has the next tick look at the cell, for a fact that one derivation alone has taken in."""
         self.awaited = True
 
-    def put(self, tag: str, series: Series, at: int, value: int, offset: int) -> None:
+    def put(self, tag: str, series: Series, at: int, value: int, offset: int, rank: int) -> None:
         """Adds a sample to a series of this cell and to the journal."""
-        following = series.add(at, value, offset)
+        following = series.add(at, value, offset, rank)
         if following is None:
             return
-        self.journal.add(tag, at, value, offset)
-        self.fresh = True
-        self.touch(at, following)
+        self.journal.add(tag, at, value, offset, rank)
+        if following > at:
+            self.fresh = True
+            self.touch(*(self.spread[tag].reach(at, following) if tag in self.spread else (at, following)))
 
-    def note(self, tag: str, series: Series, at: int, value: int, revision: int) -> None:
-        """Adds a published point to a series of this cell and to the journal: nothing is derived from it."""
-        if series.add(at, value, revision) is not None:
-            self.journal.add(tag, at, value, revision)
-
-    def _slot(self, tag: str, spec: Tag) -> Slot:
-        """What the samples of a tag are for, by its role."""
-        match spec.role:
-            case "state" | "mode":
-                series = self.series[tag] = self.timeline.state if spec.role == "state" else self.timeline.mode
-                return Named(tag, series, self.names.codes(spec.codes), self.names.number(UNKNOWN))
-            case "good_count" | "scrap_count" | "rework_count":
-                series = self.series[tag] = Series()
-                cycle_us = max(1, round(self.type.ideal_cycle_s * 1_000_000))
-                added = spec.counts == "increments"
-                self.counters.append(Counter(series, COUNTED[spec.role], spec.modulus, cycle_us, added))
-                return Whole(tag, series, spec.modulus, 0 if added else MADE_BEFORE)
-            case "energy":
-                series = self.series[tag] = Series()
-                self.counters.append(Counter(series, "energy", None, 1))
-                return Metered(tag, series, MADE_BEFORE)
-            case "reason":
-                self.series[tag] = self.reasons
-                return Whole(tag, self.reasons)
-            case "characteristic":
-                self.series[tag] = Series()
-                values = self.measurements[tag] = Measurements()
-                return Measured(tag, values)
-            case _:
-                return Slot(tag)
-
-    def _outside(self, reason: str, count: int, what: str) -> Rejection:
-        return Rejection(reason, f"{self.path}: {count} sample(s) {what}")
+    def note(self, tag: str, series: Series, at: int, value: int, revision: int, rank: int) -> None:
+        """Adds a published point to a series of this cell and to the journal: nothing is derived from it. What lies before
+        the floor no late one can meet."""
+        if at >= self.floor and series.add(at, value, revision, rank) is not None:
+            self.journal.add(tag, at, value, revision, rank)
 
     # --- facts
 
@@ -269,14 +292,31 @@ class Cell:
     def operator_reasons(self) -> list[tuple[Reason, int]]:
         """What operators said of stops of the line and of this cell, with raw offsets, in order of begin and id."""
         reasons = self.line.facts.of(Reason) + self.facts.of(Reason)
+        # One told of the line may have a code of other machines; one restored, a code that has left the model since then.
+        reasons = [pair for pair in reasons if pair[0].code == NO_REASON or pair[0].code in self.type.reasons]
         reasons.sort(key=lambda pair: (pair[0].started_at, pair[0].id))
         return reasons
+
+    def mark_gaps(self) -> None:
+        """Takes the gaps of the line and its own as they are now, and marks what that changes: silences around them, too."""
+        if (changed := self.recall_gaps()) is not None:
+            self.touch(*self.timeline.life.around(*changed))
+
+    def recall_gaps(self) -> tuple[int, int] | None:
+        """The same without a mark; returns the stretch in which it changes anything."""
+        told = [gap for gap, _ in self.line.facts.of(Gap) + self.facts.of(Gap)]
+        kept = (self.timeline.state, self.timeline.mode, self.reasons, *(counter.series for counter in self.counters))
+        return listen(self.timeline.life, kept, told)
 
     # --- time
 
     def intervals(self, start: int, end: int, now: int) -> list[Interval]:
         """The intervals of equal state and mode that make up [start, end), above the definition's noise floor."""
         return noise.intervals(self.timeline, self.elements, start, end, now)
+
+    def until(self, end: int) -> int:
+        """Up to when (exclusive) what is told of [start, end) reaches: as a history ends, its last moment is part of it."""
+        return end + (end == self.windows.end)
 
     def _stopped(self, start: int, end: int) -> Iterator[tuple[int, int, Context]]:
         """[start, end) of time in a stop by what its published parts say."""
@@ -317,23 +357,29 @@ class Cell:
         """Forgets samples before `floor` (a full hour), after adding their sums to the windows that still run on."""
         before = floor // HOUR
         if self.born is not None:
-            for start, end in self.touched:
+            for start, end in self.touched if self.settled != -INF else [(-INF, INF)]:
                 self.windows.invalidate(start, end)
-            first = max(self.floor, self.born) // HOUR
-            self.sums.carry_over(self.schedule, self._running(floor), first, before, now, watermark)
-        for series in self.series.values():
-            self.gone.update(f"hour|{hour}" for hour in series.evict(before))
+            running = self._running(floor)
+            self.sums.carry_over(self.schedule, running, self.floor // HOUR, before, now, watermark)
+        readings = [of.series.believed(floor) for of in self.counters if isinstance(of.series, Readings)]
+        self.timeline.evict(floor, [of.at for of in readings if of is not None], now)
+        self.forget(before)
         for hour in self.ledger.expire(before):
             self.gone.update((f"out|{hour}", f"add|{hour}"))
-        self.packed_hours = {hour for hour in self.packed_hours if hour >= before}
-        self.timeline.life.evict(floor)
+        self.timeline.life.evict(floor - self.elements.margin_us)
         self.windows.evict(before)
         self.floor = floor
 
+    def forget(self, before: int) -> None:
+        """Forgets samples of hours below the hour number `before` that nothing looks back on."""
+        gone = {hour for series in self.series.values() for hour in series.evict(before)}
+        gone.difference_update(*(series.hours for series in self.series.values()))
+        self.gone.update(f"hour|{hour}" for hour in gone)
+
     def _running(self, at: int) -> list[Running]:
         """The orders, shifts and the day whose sums must go on over `at`, and those that have ended."""
-        windows = [Running(ORDERS, of.order.id, of.start, of.end) for of in self.schedule.orders.values()]
-        windows += [Running(SHIFTS, of.shift.id, of.start, of.end) for of in self.schedule.shifts.values()]
+        windows = [Running(ORDERS, of.order.id, of.start, of.end, of.parts) for of in self.schedule.orders.values()]
+        windows += [Running(SHIFTS, of.shift.id, of.start, of.end, of.parts) for of in self.schedule.shifts.values()]
         day = self.line.days.at(at)
         windows.append(Running(DAY, day.name, day.start, day.end))
         return windows

@@ -22,13 +22,17 @@ from operator import attrgetter
 import msgspec
 
 from processors.cell.cell import Cell
+from processors.inputs.block import Entry
 from processors.inputs.facts import KINDS, Fact, ToldFacts
 from processors.inputs.journal import Arrival
 from processors.inputs.line_facts import LineFacts
 from processors.inputs.measurements import SavedValue
-from processors.inputs.series import Entry, Packed
+from processors.inputs.rank import source_of
+from processors.inputs.readings import Readings, SavedReadings
+from processors.inputs.series import Packed
 from processors.output.ledger import Ledger
-from processors.timeline.windows import SavedHour, SavedTotals
+from processors.timeline.totals import SavedTotals
+from processors.timeline.windows import SavedHour
 from processors.units import HOUR, INF
 from schemas.records import Sample, Value
 
@@ -62,6 +66,7 @@ class SavedSample(msgspec.Struct, omit_defaults=True, gc=False, rename={"value":
     at: int
     value: Value = None
     quality: int = 0
+    rank: int = 0
 
 
 class SavedEntry(msgspec.Struct, gc=False, rename={"value": "v", "offset": "o"}):
@@ -91,13 +96,28 @@ class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
     fresh: bool = False
     life: list[tuple[int, int]] = []
     """Chains of signs of life: begin, end."""
+    evicted: int | None = None
+    """The newest sign of life of evicted chains."""
+    stated: int = INF
+    unseen_floor: int = 0
+    unseen_before: list[tuple[int, int]] = []
+    """`Timeline.unseen_before`, up to `unseen_floor`."""
+    """The earliest known state there ever was."""
+    gaps: list[tuple[int, int]] = []
+    """Stretches in which nobody listened, as of the last look."""
     newest: dict[str, SavedSample] = {}
     """By tag."""
+    rivals: dict[str, list[SavedSample]] = {}
+    """By tag of whose newest time two sources spoke: the last word of each."""
+    sources: list[str] = []
+    """By number, as ranks have it."""
     carry: dict[str, SavedEntry] = {}
     """By tag: the newest sample of those evicted."""
     carried: dict[str, list[SavedTotals]] = {}
     """By window: its sums over evicted hours."""
     sums: SavedHour | None = None
+    readings: dict[str, SavedReadings] = {}
+    """By tag of a cumulative counter: what is known of its glitches."""
     measured: dict[str, list[SavedValue]] = {}
     """By characteristic: values that the watermark has not passed."""
 
@@ -199,20 +219,38 @@ def _saved(cell: Cell) -> SavedCell:
         rescheduled=cell.rescheduled,
         fresh=cell.fresh,
         life=list(zip(life.starts, life.ends, strict=True)),
+        evicted=life.evicted,
+        stated=cell.timeline.stated,
+        unseen_floor=cell.timeline.floor,
+        unseen_before=list(cell.timeline.unseen_before.items()),
+        gaps=life.unheard.spans,
         newest={
-            tag: SavedSample(s.at, s.value, s.quality)
-            for tag, slot in cell.tags.items()
-            if (s := slot.newest) is not None
+            tag: _saved_sample(slot.rank, slot.newest) for tag, slot in cell.tags.items() if slot.newest is not None
         },
+        rivals={
+            tag: [_saved_sample(*last) for last in slot.rivals.values()]
+            for tag, slot in cell.tags.items()
+            if slot.rivals
+        },
+        sources=cell.sources.dump(),
         carry={tag: SavedEntry(*series.carry) for tag, series in cell.series.items() if series.carry is not None},
         carried={label: cell.windows.dump(groups) for label, groups in cell.sums.carried.items()},
         sums=cell.windows.newest,
+        readings={tag: series.dump() for tag, series in cell.series.items() if isinstance(series, Readings)},
         measured={
             name: values.dump()
             for name, values in cell.measurements.items()
             if values or name not in cell.series  # one inspected by hand is known from its first value on
         },
     )
+
+
+def _saved_sample(rank: int, sample: Sample) -> SavedSample:
+    return SavedSample(sample.at, sample.value, sample.quality, rank)
+
+
+def _loaded_sample(tag: str, saved: SavedSample) -> tuple[int, Sample]:
+    return saved.rank, Sample(tag, saved.at, saved.value, saved.quality)
 
 
 def load_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
@@ -230,7 +268,7 @@ def load_cell(cell: Cell, parts: Mapping[str, bytes]) -> None:
             arrivals += cell.journal.load(int(key[4:]), data)
     for sample in sorted(arrivals, key=attrgetter("at")):  # in order of time little is unpacked
         if sample.tag in cell.series:
-            cell.series[sample.tag].add(sample.at, sample.value, sample.offset)
+            cell.series[sample.tag].add(sample.at, sample.value, sample.offset, sample.rank)
     if "cell" in parts:
         _load_saved(cell, decode_cell(parts["cell"]))
 
@@ -247,16 +285,27 @@ def _load_saved(cell: Cell, saved: SavedCell) -> None:
     cell.touched, cell.awaited = saved.touched, saved.awaited
     cell.rescheduled, cell.fresh = saved.rescheduled, saved.fresh
     life.starts, life.ends = [start for start, _ in saved.life], [end for _, end in saved.life]
-    life.silent_from = saved.silent_from
+    life.silent_from, life.evicted = saved.silent_from, saved.evicted
+    cell.timeline.stated = saved.stated
+    cell.timeline.floor, cell.timeline.unseen_before = saved.unseen_floor, dict(saved.unseen_before)
+    life.unheard.put_back(saved.gaps)
     if saved.sums is not None:
         cell.windows.keep(saved.sums.hour, saved.sums.done, cell.windows.load(saved.sums.sums))
+    cell.sources.load(saved.sources)
     for tag, sample in saved.newest.items():
-        cell.slot(tag).newest = Sample(tag, sample.at, sample.value, sample.quality)
+        if (slot := cell.slot(tag)) is not None:
+            slot.rank, slot.newest = _loaded_sample(tag, sample)
+    for tag, samples in saved.rivals.items():
+        if (slot := cell.slot(tag)) is not None:
+            slot.rivals = {source_of(last.rank): _loaded_sample(tag, last) for last in samples}
+    cell.forget(cell.floor // HOUR)  # a chunk of newest samples may reach back before the floor
     for tag, entry in saved.carry.items():
         if tag in cell.series:
-            cell.series[tag].carry = Entry(entry.at, entry.value, entry.offset)
-    for series in cell.series.values():
-        series.evict(cell.floor // HOUR)
+            cell.series[tag].restore_carry(Entry(entry.at, entry.value, entry.offset))
+    for tag, readings in saved.readings.items():
+        counted = cell.series.get(tag)
+        if isinstance(counted, Readings):
+            counted.load(readings)
     for characteristic, values in saved.measured.items():
         if (known := cell.measured(characteristic)) is not None:
             known.load(values)

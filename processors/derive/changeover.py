@@ -12,7 +12,7 @@ that piece); run-in, to the first good piece. Breaks and time outside shifts cou
 
 Provisional while B has no good piece yet, final once the watermark has passed it (and EARLY, where nothing halted),
 corrected after that. Brought up to date every provisional_s. Of what lies before the horizon only the last good piece is
-known, so that a changeover over a weekend is measured, too.
+known, and what was between it and the horizon in a few numbers, so that a changeover over a weekend is measured, too.
 """
 
 from collections.abc import Iterator
@@ -58,18 +58,30 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     until: int
     """The end of its order."""
     planned_us: int = 0
-    """Planned busy time from the piece to the floor, where it lies before it."""
+    """Planned busy time from the piece to the floor, where it lies before it. So are the following."""
     offset: int = 0
+    setup_from: int | None = None
+    """Begin of the first setup after the piece."""
+    setup_over: int | None = None
+    """End of the last setup."""
+    tried: int | None = None
+    """The first piece of any kind of the order that is on the machine since."""
+    run_from: int | None = None
+    """When the machine was first run for that piece."""
+    scrap: int = 0
+    """Since the first setup; without one, since the end of the order."""
+    halted: bool = False
+    """Whether the machine has halted since the piece."""
 
 
 def runs(schedule: Schedule) -> list[Run]:
     in_a_row: list[Run] = []
-    for span in schedule.orders.values():
-        product, name = span.order.product, span.order.id
+    for turn in schedule.turns:
+        product, name = turn.order.product, turn.order.id
         if in_a_row and in_a_row[-1].product == product:
-            in_a_row[-1] = in_a_row[-1]._replace(end=span.end, orders=(*in_a_row[-1].orders, name))
+            in_a_row[-1] = in_a_row[-1]._replace(end=turn.end, orders=(*in_a_row[-1].orders, name))
         else:
-            in_a_row.append(Run(product, span.start, span.end, (name,)))
+            in_a_row.append(Run(product, turn.start, turn.end, (name,)))
     return in_a_row
 
 
@@ -122,13 +134,9 @@ class ChangeoverRecords(Derivation):
         return out
 
     def expire(self, cell: Cell, floor: int) -> None:
-        """Notes the last good piece before `floor`, and how much was planned since."""
-        begin, origin = cell.floor, _origin(cell, floor, cell.floor)
-        if origin is not None:
-            self.last_good = replace(origin, planned_us=_planned(cell.schedule, origin.at, floor))
-        elif (known := self.last_good) is not None:
-            planned_us = known.planned_us + _planned(cell.schedule, max(known.at, begin), floor)
-            self.last_good = replace(known, planned_us=planned_us)
+        """Notes the last good piece before `floor`, and what was since."""
+        known = _origin(cell, floor, cell.floor) or self.last_good
+        self.last_good = None if known is None else _carried(cell, known, floor)
         self._changed = self.last_good is not None
 
     def dump(self) -> Iterator[tuple[str, msgspec.Struct | None]]:
@@ -186,10 +194,14 @@ def _publish(
     origin = _origin(cell, run.start, view.begin) or last_good
     if origin is None or origin.product == run.product:
         return None
-    until = min(run.end, view.now)
+    until = min(run.end, cell.until(view.now))
     begun = run.start
     first = _first_good(cell, run, begun, until)
-    flying = first is not None and _unhalted(cell, origin.at, first.counted_at, view.now)
+    flying = (
+        first is not None
+        and not origin.halted
+        and _unhalted(cell, max(origin.at, view.begin), first.counted_at, view.now)
+    )
     if flying:
         setup = next(iter(_setups(cell, begun, min(begun + EARLY, until), view.now)), None)
         if setup is not None and (late := pieces.last(counters, GOOD, begun, setup[0] + 1)) is not None:
@@ -198,13 +210,7 @@ def _publish(
     if first is None and not last:
         return None
     end = view.now if first is None else first.counted_at
-    setups = _setups(cell, max(origin.at, view.begin), end, view.now)
-    setup_from = setups[0][0] if setups else min(max(origin.until, origin.at), end)
-    since = max(begun, setup_from)
-    trial = pieces.first(counters, MADE, since, end)
-    tried = end if trial is None else trial.counted_at
-    run_from = max((over for _, over in setups if over <= tried), default=tried)
-    scrap = sum(piece.number for piece in pieces.made(counters, NOT_GOOD, setup_from, end + (first is not None)))
+    parts = _parted(cell, origin, (max(origin.at, view.begin), end), begun, view.now, first is not None)
     on_machine = schedule.slice_at(first.at if first is not None else end - 1).order
     offsets = hull(origin.offset, origin.offset, *((first.offset,) * 2 if first else (NO_OFFSET,) * 2))
     target_s = cell.type.changeover_target_s
@@ -219,14 +225,65 @@ def _publish(
         to_product=run.product,
         from_order=origin.order,
         to_order=on_machine if on_machine in run.orders else run.orders[0],
-        teardown_us=setup_from - origin.at,
-        setup_us=run_from - setup_from,
-        run_in_us=end - run_from,
+        teardown_us=parts.setup_from - origin.at,
+        setup_us=parts.run_from - parts.setup_from,
+        run_in_us=end - parts.run_from,
         planned_us=origin.planned_us + _planned(schedule, max(origin.at, view.begin), end),
         target_us=None if target_s is None else round(target_s * 1_000_000),
-        scrap=scrap,
+        scrap=parts.scrap,
     )
     return origin.at, new
+
+
+class Parts(NamedTuple):
+    """Where a changeover is parted, and what was scrapped in it."""
+
+    setup_from: int
+    tried: int | None
+    """The first piece of any kind; None: there is none."""
+    run_from: int
+    scrap: int
+
+
+def _parted(cell: Cell, origin: Origin, stretch: tuple[int, int], begun: int, now: int, whole: bool) -> Parts:
+    """The parts, from what is known of the time before the stretch [start, end) and from what was in it. `begun`: since when
+    it is the next product's turn. `whole`: a piece at the very end belongs to it."""
+    start, end = stretch
+    counters, setups = cell.counters, _setups(cell, start, end, now)
+    setup_from = origin.setup_from
+    scrap = origin.scrap if setup_from is not None or not setups else 0
+    if setup_from is None:
+        setup_from = setups[0][0] if setups else min(max(origin.until, origin.at), end)
+    since = max(begun, setup_from)
+    scrap += sum(piece.number for piece in pieces.made(counters, NOT_GOOD, max(setup_from, start), end + whole))
+    if origin.tried is not None and origin.run_from is not None and origin.tried >= since:
+        return Parts(setup_from, origin.tried, origin.run_from, scrap)
+    trial = pieces.first(counters, MADE, max(since, start), end)
+    tried = end if trial is None else trial.counted_at
+    over = [over for _, over in setups if over <= tried]
+    if origin.setup_over is not None:
+        over.append(origin.setup_over)
+    return Parts(setup_from, None if trial is None else tried, max(over, default=tried), scrap)
+
+
+def _carried(cell: Cell, known: Origin, floor: int) -> Origin:
+    """What must be known of the time from a piece to `floor`, once what lies before it is forgotten."""
+    start, now = max(known.at, cell.floor), cell.settled + 1
+    if start >= floor:
+        return known
+    begun = next((run.start for run in reversed(runs(cell.schedule)) if run.start < floor), known.at)
+    setups = _setups(cell, start, floor, now)
+    parts = _parted(cell, known, (start, floor), begun, now, False)
+    return replace(
+        known,
+        planned_us=known.planned_us + _planned(cell.schedule, start, floor),
+        setup_from=parts.setup_from if setups or known.setup_from is not None else None,
+        setup_over=setups[-1][1] if setups else known.setup_over,
+        tried=parts.tried,
+        run_from=None if parts.tried is None else parts.run_from,
+        scrap=parts.scrap,
+        halted=known.halted or not _unhalted(cell, start, floor, now),
+    )
 
 
 def _origin(cell: Cell, before: int, begin: int) -> Origin | None:
@@ -234,9 +291,7 @@ def _origin(cell: Cell, before: int, begin: int) -> Origin | None:
     while (piece := pieces.last(cell.counters, GOOD, begin, before)) is not None:
         order = cell.schedule.order_at(piece.at)
         if order is not None:
-            return Origin(
-                piece.counted_at, order.id, order.product, cell.schedule.orders[order.id].end, 0, piece.offset
-            )
+            return Origin(piece.counted_at, order.id, order.product, cell.schedule.turn_end(piece.at), 0, piece.offset)
         before = max(cell.schedule.slice_at(piece.at).start, begin)
     return None
 

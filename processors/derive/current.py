@@ -3,13 +3,16 @@
 from processors.cell.cell import Cell
 from processors.derive import oee
 from processors.derive.derivation import Derivation
-from processors.timeline.timeline import UNKNOWN
+from processors.timeline.elements import UNKNOWN
+from processors.timeline.totals import Groups
 from processors.timeline.view import View
-from processors.timeline.windows import Groups
 from processors.units import HOUR
+from schemas.lengths import BYTES_A_CHARACTER, cut
 from schemas.records import Current, CurrentTag, Derived, State
 
 KIND = "current"
+TEXTS_MAX_BYTES = 1_000_000
+"""Of all text values in a snapshot: the rest of it, with the longest names that there may be, has room beside them."""
 
 
 class Snapshots(Derivation):
@@ -59,13 +62,24 @@ class Snapshots(Derivation):
                 quality=measured.quality,
                 oee=measured.oee,
                 open_alerts=sum(1 for kind, _ in ledger.lasting if kind.startswith("alert.")),
-                tags=tuple(
-                    CurrentTag(name, newest.at, newest.value, newest.quality)
-                    for name, slot in sorted(cell.tags.items())
-                    if (newest := slot.newest) is not None
-                ),
+                tags=_tags(cell),
+                coverage=measured.observed.coverage,
+                why_null=measured.observed.why_null,
             )
         ]
+
+
+def _tags(cell: Cell) -> tuple[CurrentTag, ...]:
+    """The newest value of each tag. Where texts might take too much together, each has an equal share and longer ones are
+    cut and marked."""
+    newest = [(name, slot.newest) for name, slot in sorted(cell.tags.items()) if slot.newest is not None]
+    share = TEXTS_MAX_BYTES // (BYTES_A_CHARACTER * max(1, len(newest)))
+    if cell.type.text_max <= share:
+        return tuple([CurrentTag(name, s.at, s.value, s.quality) for name, s in newest])
+    return tuple(
+        CurrentTag(name, s.at, cut(s.value, share) if isinstance(s.value, str) else s.value, s.quality)
+        for name, s in newest
+    )
 
 
 def _sums(cell: Cell, view: View) -> Groups:

@@ -162,7 +162,7 @@ def _kind(product: str | None) -> str:
 
 def _cycles(cell: Cell, view: View, start: int, end: int, before_hour: Before) -> dict[str | None, ProductCycles]:
     """Product → the cycles that end in [start, end), as far as it is over."""
-    until = min(end, view.now)
+    until = min(end, cell.until(view.now))
     schedule, slow = cell.schedule, cell.type.slow_cycle_factor
     counted = _counted(cell, start, until)
     if not counted:
@@ -177,9 +177,9 @@ def _cycles(cell: Cell, view: View, start: int, end: int, before_hour: Before) -
     planned = schedule.slice_at(begin)
     product, ideal_us = _made_of(cell, planned.order)
     known_product, cycles = product, None
-    for at, number, reset, offset in counted:
-        if not planned.start <= at - MADE_BEFORE < planned.end:
-            planned = schedule.slice_at(at - MADE_BEFORE)
+    for at, made_at, number, reset, offset in counted:
+        if not planned.start <= made_at < planned.end:
+            planned = schedule.slice_at(made_at)
             product, ideal_us = _made_of(cell, planned.order)
         if cycles is None or product != known_product:
             cycles = by_product.setdefault(product, ProductCycles())
@@ -204,25 +204,37 @@ def _cycles(cell: Cell, view: View, start: int, end: int, before_hour: Before) -
     return by_product
 
 
-def _counted(cell: Cell, start: int, end: int) -> list[tuple[int, int, int, int]]:
-    """(when the counter said so, pieces, whether it began again, offset) of the pieces made in [start, end)."""
-    counted: list[tuple[int, int, int, int]] = []
-    for counter in cell.counters:
-        if counter.what in MADE:
-            said = 0 if counter.increments else MADE_BEFORE
-            made = increments(counter, start, end)
-            counted += [(at + said, number, reset, offset) for at, number, reset, offset in made if number]
+Counting = tuple[int, int, int, int, int]
+"""(when the counter said so, when the pieces were made, how many, whether their cycle is unknown, offset)."""
+
+
+def _counted(cell: Cell, start: int, end: int) -> list[Counting]:
+    """The pieces made in [start, end). Of amounts that are spread no cycle is known, nor of what is counted among them."""
+    counted: list[Counting] = []
+    making = [counter for counter in cell.counters if counter.what in MADE]
+    spread = int(any(counter.spread_us is not None for counter in making))
+    for counter in making:
+        for at, number, reset, offset in increments(counter, start, end):
+            if number > 0 or reset:
+                counted.append((at + counter.before, at, number, reset | spread, offset))
     counted.sort()
-    merged: list[tuple[int, int, int, int]] = []
+    merged: list[Counting] = []
     last = -INF
     for count in counted:
         if count[0] == last:
-            _, number, reset, offset = merged[-1]
-            merged[-1] = (last, number + count[1], reset | count[2], offset)
+            _, made_at, number, reset, offset = merged[-1]
+            merged[-1] = (last, made_at, number + count[2], reset | count[3], offset)
         else:
             merged.append(count)
             last = count[0]
-    return merged
+    again = 0
+    pieces: list[Counting] = []
+    for at, made_at, number, reset, offset in merged:
+        again |= reset
+        if number > 0:  # a counter that began again at 0 says so with the next piece
+            pieces.append((at, made_at, number, again, offset))
+            again = 0
+    return pieces
 
 
 def _running(cell: Cell, start: int, end: int, now: int) -> list[tuple[int, int]]:

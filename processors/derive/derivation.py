@@ -118,8 +118,9 @@ class LineDerivation(Stateful, Protocol):
         """The differences to what was published, each `kpi_s`. `schedule`: the line's shifts."""
         return []
 
-    def expire(self, floor: int) -> None:
-        """Forgets what no record inside the horizon can need: the time before `floor` (a full hour, µs)."""
+    def expire(self, cells: Mapping[str, Cell], schedule: Schedule, moment: Moment) -> None:
+        """Notes what it must know of the time before `moment.floor`, and forgets the rest: samples and facts from there
+        are evicted next."""
         return
 
 

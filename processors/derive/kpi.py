@@ -3,7 +3,7 @@
 Windows: hours (UTC), shifts, orders, days of the line's time zone, and products: the part of a day in which a product's
 orders ran. Provisional every kpi_s while open, final when the watermark passes the end, corrected after that.
 
-Beside time and pieces a record knows: FE, breakdowns that began in the window; TTR, time broken down in it; TBF = running
+Beside time and pieces a record knows: FE, stops in which the machine broke down in the window, each once; TTR, time broken down in it; TBF = running
 + setup + TTR (ISO 22400's time between failures leaves out delays); CMT = TTR; PMT, time in mode maintenance or in stops
 of category maintenance; IP and GP, pieces counted and good at first pass; E, energy; AOET, from begin to end of an order.
 """
@@ -20,8 +20,8 @@ from processors.timeline import stops
 from processors.timeline.elements import MAINTENANCE, SETUP
 from processors.timeline.stops import Stops
 from processors.timeline.sums import DAY, LONG_MAX, ORDERS, Running
+from processors.timeline.totals import Groups, Totals
 from processors.timeline.view import View
-from processors.timeline.windows import Groups, Totals
 from processors.units import HOUR, INF
 from schemas.records import Derived, Kpi, KpiPieces, KpiStops
 from topology.kpi.values import Facts, losses, values
@@ -33,7 +33,8 @@ Span = tuple[int, int]
 
 
 class KpiWindow(NamedTuple):
-    """What a record is about. `parts`: the stretches of it that count, in order; [start, end) for all but products."""
+    """What a record is about. `parts`: the stretches of it that count, in order: an order or shift
+    may be interrupted, a product's orders ran now and then."""
 
     window: str
     start: int
@@ -62,16 +63,17 @@ class KpiRecords(Derivation):
         """Windows that are due."""
         out: list[Derived] = []
         for window, groups in _due(cell, view):
-            out += _publish(cell, view, window, groups)
+            if window.parts[0][0] < view.now or groups:  # else nothing is counted in the last moment of a history
+                out += _publish(cell, view, window, groups)
         return out
 
     def withdraw(self, cell: Cell, view: View) -> list[Derived]:
         """Takes back windows of orders, shifts and products that a later fact has moved or removed."""
         out: list[Derived] = []
         schedule, ledger = cell.schedule, cell.ledger
-        there = {
-            "kpi.order": {order.start for order in schedule.orders.values()},
-            "kpi.shift": {shift.start for shift in schedule.shifts.values()},
+        there = {  # one that now ends before the first sign of life has no record
+            "kpi.order": {order.start for order in schedule.orders.values() if order.end > view.begin},
+            "kpi.shift": {shift.start for shift in schedule.shifts.values() if shift.end > view.begin},
         }
         for kind in ledger.kinds():
             if kind.startswith(PRODUCT):
@@ -97,14 +99,14 @@ def _due(cell: Cell, view: View) -> Iterator[tuple[KpiWindow, Groups]]:
             groups = sums.hour(schedule, hour, view)
             yield KpiWindow("hour", start, end, [(start, end)]), groups
     for name, shift in schedule.shifts.items():
-        if shift.end > view.begin and shift.start < view.now and view.due(shift.start, shift.end, flush):
-            window = KpiWindow("shift", shift.start, shift.end, [(shift.start, shift.end)], name)
+        if shift.end > view.begin and view.begun(shift.start) and view.due(shift.start, shift.end, flush):
+            window = KpiWindow("shift", shift.start, shift.end, [*shift.parts], name)
             yield window, sums.shift(schedule, name, view)
     for name, order in schedule.orders.items():
-        if order.end > view.begin and order.start < view.now and view.due(order.start, order.end, flush):
-            groups = sums.of(schedule, Running(ORDERS, name, order.start, order.end), view)
+        if order.end > view.begin and view.begun(order.start) and view.due(order.start, order.end, flush):
+            groups = sums.of(schedule, Running(ORDERS, name, order.start, order.end, order.parts), view)
             product = order.order.product
-            yield KpiWindow("order", order.start, order.end, [(order.start, order.end)], name, name, product), groups
+            yield KpiWindow("order", order.start, order.end, [*order.parts], name, name, product), groups
     for day in schedule.days.between(first, view.now + 1):
         if view.due(day.start, day.end, flush):
             groups = sums.of(schedule, Running(DAY, day.name, day.start, day.end), view)
@@ -118,10 +120,10 @@ def _due(cell: Cell, view: View) -> Iterator[tuple[KpiWindow, Groups]]:
 def _products(cell: Cell, view: View, start: int, end: int) -> dict[str, list[Span]]:
     """Product → when its orders ran in [start, end)."""
     ran: dict[str, list[Span]] = {}
-    for order in cell.schedule.orders.values():
-        since, until = max(order.start, start, cell.born or 0), min(order.end, end)
-        if since < until and since < view.now:
-            ran.setdefault(order.order.product, []).append((since, until))
+    for turn in cell.schedule.turns:
+        since, until = max(turn.start, start, cell.born or 0), min(turn.end, end)
+        if since < until and view.begun(since):
+            ran.setdefault(turn.order.product, []).append((since, until))
     return ran
 
 
@@ -134,7 +136,7 @@ def _publish(cell: Cell, view: View, window: KpiWindow, groups: Groups) -> list[
     stopped = _stops(cell, view, window, totals)
     element_us = dict(zip(elements.names, totals.element_us, strict=True))
     quantities = _quantities(cell, view, window, totals, _by_category(stopped))
-    facts = Facts(element_us, made, quantities)
+    facts = Facts(element_us, made, quantities, totals.observed_us)
     return cell.ledger.put(
         Kpi,
         window.kind,
@@ -155,6 +157,7 @@ def _publish(cell: Cell, view: View, window: KpiWindow, groups: Groups) -> list[
                 scrap=pieces.scrap,
                 rework=pieces.rework,
                 start_up=pieces.start_up,
+                unseen=pieces.unseen,
             )
             for pieces in made
         ),
@@ -164,6 +167,7 @@ def _publish(cell: Cell, view: View, window: KpiWindow, groups: Groups) -> list[
         values=values(elements.definition, facts, cell.line.site_kpis),
         parts=(),
         rule=None,
+        **oee.observation(facts.observed_us, sum(element_us.values()), facts.stateless)._asdict(),
     )
 
 
@@ -177,9 +181,9 @@ def _stops(cell: Cell, view: View, window: KpiWindow, totals: Totals) -> Stops:
 
 
 def _by_category(stopped: Stops) -> dict[str | None, tuple[int, int]]:
-    """Category → (how many began here, µs)."""
+    """Category → (stops in which it began here, µs)."""
     summed: dict[str | None, tuple[int, int]] = {}
-    for (_, _, category), (count, us) in stopped.items():
+    for (_, _, category), (_, us, count) in stopped.items():
         count_before, us_before = summed.get(category, (0, 0))
         summed[category] = count_before + count, us_before + us
     return summed
@@ -189,7 +193,7 @@ def _longest_first(stopped: Stops) -> tuple[KpiStops, ...]:
     longest = sorted(stopped.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
     return tuple(
         KpiStops(reason_code=code, reason=reason, category=category, count=count, stopped_us=us)
-        for (code, reason, category), (count, us) in longest
+        for (code, reason, category), (count, us, _) in longest
     )
 
 

@@ -1,6 +1,6 @@
 """Every derived class, in the order in which they are derived: each may read what those before it have published."""
 
-from processors.derive.alert import Acknowledgements, SilenceAlerts
+from processors.derive.alert import Acknowledgements, ImplausibleCounts, SilenceAlerts
 from processors.derive.bottleneck.bottleneck import BottleneckRecords
 from processors.derive.changeover import ChangeoverRecords
 from processors.derive.current import Snapshots
@@ -11,6 +11,7 @@ from processors.derive.kpi import KpiRecords
 from processors.derive.oee import OeeRecords
 from processors.derive.production import ProductionRecords
 from processors.derive.quality import QualityRecords
+from processors.derive.specification import SpecificationAlerts
 from processors.derive.state import StateRecords
 
 OF_CELL: tuple[type[Derivation], ...] = (
@@ -22,7 +23,9 @@ OF_CELL: tuple[type[Derivation], ...] = (
     ChangeoverRecords,
     CycleRecords,
     SilenceAlerts,
+    ImplausibleCounts,
     QualityRecords,
+    SpecificationAlerts,
     Acknowledgements,
     Snapshots,
 )

@@ -1,4 +1,4 @@
-"""What people and business systems say about a line or a cell: orders, shifts, lots, reasons.
+"""What people and business systems say about a line or a cell: orders, shifts, lots, reasons, and when nobody listened.
 
 A later fact with the same id replaces the earlier one (later in the log). Facts live as long as they can matter to a
 window inside the correction horizon.
@@ -9,13 +9,15 @@ from typing import NamedTuple, TypeVar
 from processors.base import Rejection
 from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Acknowledge, Inspection, Lot, Order, Reason, Shift
+from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Shift
 
-Fact = Order | Shift | Lot | Reason
+Fact = Order | Shift | Lot | Reason | Gap
 
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
 
+NO_REASON = 0
+"""The code that takes a reason away."""
 IDEAL_CYCLE_MAX_S = 31 * 86_400
 
 
@@ -26,8 +28,8 @@ class Told(NamedTuple):
     offset: int
 
 
-KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, Lot, Reason)}
-KindT = TypeVar("KindT", Order, Shift, Lot, Reason)
+KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, Lot, Reason, Gap)}
+KindT = TypeVar("KindT", Order, Shift, Lot, Reason, Gap)
 
 
 def span(fact: Fact) -> tuple[int, int]:
@@ -48,10 +50,14 @@ def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
         return Rejection("out_of_range", f"{path}: {type(fact).__name__} {fact.id} has a time outside 2000 to 2100")
     if fact.ended_at is not None and fact.ended_at < fact.started_at:
         return Rejection("bad_interval", f"{path}: {type(fact).__name__} {fact.id} ends before it begins")
+    if isinstance(fact, Shift) and any(pause.ended_at < pause.started_at for pause in fact.breaks):
+        return Rejection("bad_interval", f"{path}: a break of Shift {fact.id} ends before it begins")
     if span(fact)[1] <= oldest:
         return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
     if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S:
         return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
+    if isinstance(fact, Order) and (fact.planned_quantity or 0) < 0:
+        return Rejection("out_of_range", f"{path}: Order {fact.id} has planned_quantity {fact.planned_quantity}")
     return None
 
 

@@ -22,6 +22,7 @@ class Arrival(msgspec.Struct, array_like=True, gc=False):
     at: int
     value: int
     offset: int
+    rank: int = 0
 
 
 _decode = msgspec.msgpack.Decoder(list[Arrival]).decode
@@ -42,8 +43,8 @@ class Journal:
         self._lines = self._saved = 0
         self._hours: tuple[int, ...] = ()
 
-    def add(self, tag: str, at: int, value: int, offset: int) -> None:
-        self._open += _encode((tag, at, value, offset))
+    def add(self, tag: str, at: int, value: int, offset: int, rank: int) -> None:
+        self._open += _encode((tag, at, value, offset, rank))
         self._lines += 1
         hour = at // HOUR
         if hour not in self._hours:

@@ -1,24 +1,30 @@
 """When a machine was heard: signs of life as a set of chains, and the silence between them.
 
-A chain is a run of signs with no gap longer than `silent_after`. The set of chains is a function of the set of signs.
+A chain is a run of signs with no pause longer than `silent_after`. The set of chains is a function of the set of signs.
+Where nobody listened (`unheard`), a pause is judged in parts: what lies before, within and after the gap, each by itself.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 
+from processors.inputs.gaps import Gaps
 from processors.units import INF
 
 
 class Life:
     """Chains [start, end] in order, no two within `silent_after` of each other. All µs; `silent_after` INF: never silent."""
 
-    __slots__ = ("ends", "silent_after", "silent_from", "starts")
+    __slots__ = ("ends", "evicted", "silent_after", "silent_from", "starts", "unheard")
 
     def __init__(self, silent_after: int) -> None:
         self.silent_after = silent_after
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.silent_from: int | None = None
-        """The last sign of life of the silence that was declared, while it lasts."""
+        """When the silence that was declared began, while it lasts: with the last sign of life, or the end of a gap."""
+        self.evicted: int | None = None
+        """The newest sign of the chains that were evicted."""
+        self.unheard = Gaps()
 
     def declare(self, now: int) -> int | None:
         """Declares silence once nothing has been heard for too long; returns since when, if it is declared only now.
@@ -27,12 +33,12 @@ class Life:
         """
         if not self.ends:
             return None
-        heard = self.ends[-1]
-        if self.silent_from is not None and self.silent_from != heard:
+        since = self._listened_since(self.ends[-1], now)
+        if self.silent_from is not None and self.silent_from != since:
             self.silent_from = None
-        if self.silent_from is None and now - heard > self.silent_after:
-            self.silent_from = heard
-            return heard
+        if self.silent_from is None and now - since > self.silent_after:
+            self.silent_from = since
+            return since
         return None
 
     def add(self, at: int) -> tuple[int, int] | None:
@@ -62,42 +68,78 @@ class Life:
         return self.ends[-1] if self.ends else None
 
     def silences(self, start: int, end: int, now: int) -> list[tuple[int, int]]:
-        """Spans within [start, end) in which nothing was heard, as known at `now`; before the first sign too."""
-        starts, ends = self.starts, self.ends
-        if not starts:
-            return [(start, end)]
-        silences = []
-        i = bisect_right(starts, start) - 1
-        if i < 0:
-            if starts[0] > start:
-                silences.append((start, min(starts[0], end)))
-            i = 0
-        last = len(starts) - 1
-        while i <= last:
-            quiet_from = ends[i]
+        """Spans within [start, end) in which nothing was heard for too long, as known at `now`; before the first sign too."""
+        silences: list[tuple[int, int]] = []
+        for quiet_from, quiet_to in self._pauses(start, now):
             if quiet_from >= end:
                 break
-            quiet_to = starts[i + 1] if i < last else (INF if now - quiet_from > self.silent_after else quiet_from)
             a, b = max(quiet_from, start), min(quiet_to, end)
             if a < b:
                 silences.append((a, b))
-            i += 1
         return silences
 
     def gaps(self, start: int, end: int, now: int) -> list[tuple[int, int]]:
-        """Silences that begin in [start, end), whole; the one that lasts ends at INF."""
-        first = bisect_left(self.ends, start)
+        """Silences of the machine that begin in [start, end), whole; the one that lasts ends at INF."""
         gaps = []
-        for i in range(first, len(self.ends)):
-            if self.ends[i] >= end:
+        for quiet_from, quiet_to in self._pauses(start, now):
+            if quiet_from >= end:
                 break
-            if i + 1 < len(self.ends):
-                gaps.append((self.ends[i], self.starts[i + 1]))
-            elif now - self.ends[i] > self.silent_after:
-                gaps.append((self.ends[i], INF))
+            known = self.starts and (self.evicted is not None or quiet_from >= self.starts[0])
+            if known and quiet_from >= start and not self.unheard.holds(quiet_from):
+                gaps.append((quiet_from, quiet_to))
         return gaps
 
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """[start, end) with the pauses that its ends are part of."""
+        i = bisect_right(self.starts, start) - 1
+        if i < 0:
+            start = -INF
+        elif self.ends[i] < start:
+            start = self.ends[i]
+        j = bisect_left(self.ends, end)
+        if j == len(self.ends):
+            end = INF
+        elif self.starts[j] > end:
+            end = self.starts[j]
+        return start, end
+
+    def heard_after(self, at: int) -> int:
+        """A time up to which there was a sign after `at`, as the chains tell; INF where there is none. Signs within a chain
+        are not kept: the next one comes before `silent_after` has passed."""
+        if self.evicted is not None and self.evicted > at:
+            return self.evicted
+        i = bisect_right(self.starts, at)
+        if i and at < self.ends[i - 1] and self.silent_after != INF:
+            return at + self.silent_after
+        return self.starts[i] if i < len(self.starts) else INF
+
+    def _pauses(self, start: int, now: int) -> Iterator[tuple[int, int]]:
+        """Parts of pauses that are too long, in order, from the one that `start` may be in on."""
+        starts, ends = self.starts, self.ends
+        if not starts:
+            yield -INF, INF
+            return
+        i = max(bisect_left(ends, start) - 1, -1)
+        for n in range(i, len(ends)):
+            since = ends[n] if n >= 0 else -INF if self.evicted is None else self.evicted
+            until = starts[n + 1] if n + 1 < len(starts) else INF
+            if not self.unheard.edges:
+                if until != INF or now - since > self.silent_after:
+                    yield since, until
+                continue
+            for a, b in self.unheard.parts(since, until):
+                length = (b if until != INF else min(b, now)) - a
+                if length > self.silent_after or since == -INF:
+                    yield a, b
+
+    def _listened_since(self, heard: int, now: int) -> int:
+        """Since when somebody has listened without a break to a machine that was last heard then."""
+        edges = self.unheard.edges
+        i = bisect_right(edges, now)
+        return max(heard, edges[i - 1]) if i else heard
+
     def evict(self, before: int) -> None:
-        """Forgets chains that end before `before`, but never the last one."""
-        while len(self.ends) > 1 and self.ends[0] < before:
+        """Forgets chains that end before `before`, but never the last of these: it says since when nothing was heard."""
+        while len(self.ends) > 1 and self.ends[1] < before:
+            self.evicted = self.ends[0]
             del self.starts[0], self.ends[0]

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from processors.inputs.rank import source_of
+
 
 class SavedValue(msgspec.Struct, omit_defaults=True, gc=False, rename={"value": "v", "offset": "o", "inspection": "i"}):
     """A measured value as it is saved."""
@@ -11,36 +13,59 @@ class SavedValue(msgspec.Struct, omit_defaults=True, gc=False, rename={"value": 
     offset: int
     inspection: str = ""
     """Id of the inspection; empty for a sample."""
+    rank: int = 0
 
 
 class Measurements:
-    """The set of values that wait. Of two at one time (and of one inspection) the greater counts."""
+    """The set of values that wait. Of the samples of one time the source's last counts (`inputs.rank`), of two sources' the
+    greater; of one inspection what the log says last."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[int, str], tuple[float, int]] = {}
-        """(at, inspection id or '') → value and offset."""
+        self._waiting: dict[tuple[int, str], list[tuple[float, int, int]]] = {}
+        """(at, inspection id or '') → value, offset and rank of each source's last."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, at: int, inspection: str, value: float, offset: int) -> bool:
-        """Keeps a value until the watermark passes it; False where a greater one is there already."""
-        known = self._waiting.get((at, inspection))
-        if known is not None and value <= known[0]:
-            return False
-        self._waiting[at, inspection] = (value, offset)
+    def add(self, at: int, inspection: str, value: float, offset: int, rank: int = 0) -> bool:
+        """Keeps a value until the watermark passes it; False where it does not count beside what is there already."""
+        told = self._waiting.setdefault((at, inspection), [])
+        if inspection:
+            if told and offset <= told[0][1]:
+                return False
+            told[:] = [(value, offset, rank)]
+            return True
+        for n, (known, _, known_rank) in enumerate(told):
+            if source_of(known_rank) == source_of(rank):
+                if (rank, value) <= (known_rank, known):
+                    return False
+                told[n] = (value, offset, rank)
+                return True
+        told.append((value, offset, rank))
         return True
 
-    def due(self, watermark: int) -> list[tuple[int, str, float, int]]:
-        """Takes out the values up to the watermark, in order: (at, inspection, value, offset)."""
+    def replace(self, inspection: str, offset: int) -> bool:
+        """Forgets what the log said of an inspection before `offset`; False where it has said something since."""
+        waiting = [(key, told[0][1]) for key, told in self._waiting.items() if key[1] == inspection]
+        for key, known in waiting:
+            if known < offset:
+                del self._waiting[key]
+        return all(known <= offset for _, known in waiting)
+
+    def due(self, watermark: int) -> list[tuple[int, str, float, int, int]]:
+        """Takes out the values up to the watermark, in order: (at, inspection, value, offset, rank)."""
         keys = sorted(key for key in self._waiting if key[0] <= watermark)
-        return [(*key, *self._waiting.pop(key)) for key in keys]
+        return [(*key, *max(self._waiting.pop(key))) for key in keys]
 
     def dump(self) -> list[SavedValue]:
-        return [SavedValue(at, value, offset, name) for (at, name), (value, offset) in self._waiting.items()]
+        return [
+            SavedValue(at, value, offset, name, rank)
+            for (at, name), told in self._waiting.items()
+            for value, offset, rank in told
+        ]
 
     def load(self, saved: list[SavedValue]) -> None:
         for of in saved:
-            self.add(of.at, of.inspection, of.value, of.offset)
+            self.add(of.at, of.inspection, of.value, of.offset, of.rank)

@@ -1,9 +1,12 @@
-"""Pieces of a work unit in order of time, whichever of its counters counted them, and the nearest before or after."""
+"""Pieces of a work unit in order of time, whichever of its counters counted them, and the nearest before or after.
+
+Amounts that are spread are left out: when one of their pieces was made nobody knows.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.inputs.counters import MADE_BEFORE, Counted, Counter, increments
+from processors.inputs.counters import Counted, Counter, increments
 
 MADE: tuple[Counted, ...] = ("good", "scrap", "rework")
 NOT_GOOD: tuple[Counted, ...] = ("scrap", "rework")
@@ -28,13 +31,12 @@ def made(counters: Sequence[Counter], what: Sequence[Counted], start: int, end: 
     """The pieces counted in [start, end)."""
     by_time: dict[int, Count] = {}
     for counter in counters:
-        if counter.what in what:
+        if counter.what in what and counter.spread_us is None:
             for at, number, reset, offset in increments(counter, start, end):
-                if number:
+                if number > 0:
                     known = by_time.get(at)
                     if known is None:
-                        counted_at = at if counter.increments else at + MADE_BEFORE
-                        by_time[at] = Count(at, counted_at, number, bool(reset), offset)
+                        by_time[at] = Count(at, at + counter.before, number, bool(reset), offset)
                     else:
                         by_time[at] = known._replace(number=known.number + number, reset=known.reset or bool(reset))
     return [by_time[at] for at in sorted(by_time)]

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from processors.output.columns import content_of
-from processors.output.ledger import Key, Ledger, withdrawn
+from processors.output.ledger import Ledger, withdrawn
+from processors.output.segment import Key
 from processors.output.withdrawal import emptied
 from schemas.records import Derived
 

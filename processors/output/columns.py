@@ -65,10 +65,15 @@ def pack(records: Iterable[tuple[str, Derived]]) -> bytes:
     return deflate.compress(_encoder.encode((fields, groups))) + deflate.flush()
 
 
-def unpack(data: bytes, dropped: dict[str, int]) -> Iterator[Row]:
-    """What `pack` gave, here or in another release. Records of a type that is gone are counted in `dropped`, by name."""
+def unpack(data: bytes, dropped: dict[str, int], only: str | None = None) -> Iterator[Row]:
+    """What `pack` gave, here or in another release, of all kinds or of one.
+
+    Records of a type that is gone are counted in `dropped`, by name, when all are unpacked.
+    """
     fields, groups = _decoder.decode(zlib.decompressobj(zdict=DICTIONARY).decompress(data))
     for kind, name, count, columns in groups:
+        if only is not None and kind != only:
+            continue
         cls = _TYPES.get(name)
         if cls is None:
             dropped[name] = dropped.get(name, 0) + count

@@ -17,29 +17,15 @@ import msgspec
 from processors.output.columns import content_of, unpack
 from processors.output.columns import pack as pack_columns
 from processors.output.identity import natural_id, revised
+from processors.output.segment import Key, Segment
 from processors.units import HOUR, INF
-from schemas.records import Derived, Inputs
-
-Key = tuple[str, int]
-"""(kind, started_at)."""
+from schemas.records import Derived, Inputs, Quality
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 NEW_MAX = 8
 """Records of an hour that are held unpacked, at most; in a busy hour an eighth of those packed."""
-
-
-class Segment:
-    """Records whose interval begins in one hour: `new` goes before what is packed."""
-
-    __slots__ = ("count", "new", "packed")
-
-    def __init__(self) -> None:
-        self.new: dict[Key, Derived] = {}
-        self.packed: bytes | None = None
-        self.count = 0
-        """Records packed."""
 
 
 class Ledger:
@@ -78,8 +64,8 @@ class Ledger:
         """The last begin of each kind, withdrawn ones too."""
         self._recent: dict[str, Derived] = {}
         """The record of each kind last put or asked for."""
-        self._loaded: dict[int, dict[Key, Derived]] = {}
-        """Hours unpacked since the last `pack`."""
+        self._loaded: dict[tuple[int, str], dict[Key, Derived]] = {}
+        """Records of an hour and a kind unpacked since the last `pack`."""
         self.open: dict[Key, int | None] = {}
         """Records still provisional → their ended_at."""
         self.lasting: dict[Key, None] = {}
@@ -105,7 +91,7 @@ class Ledger:
             return None
         record = segment.new.get((kind, started_at))
         if record is None and segment.packed is not None:
-            record = self._load(started_at // HOUR, segment).get((kind, started_at))
+            record = self._load(started_at // HOUR, kind, segment.packed).get((kind, started_at))
         if record is not None:
             self._recent[kind] = record
         return record
@@ -229,16 +215,18 @@ class Ledger:
         """Drops segments below the hour number `before` whose records all ended before it; returns their hours."""
         edge = before * HOUR
         gone = []
+        stay: set[Key] = set()
+        lost: set[str] = set()  # kinds whose last begin goes
         for hour in sorted(hour for hour in self._segments if hour < before):
             segment = self._segments[hour]
-            records = self._load(hour, segment) | segment.new
+            records = self._all(segment)
             if all(
                 r.ended_at is not None and r.ended_at <= edge and key not in self.open for key, r in records.items()
             ):
                 for kind, started_at in records:
                     self._unbegin(kind, started_at)
                     if self._newest.get(kind) == started_at:
-                        del self._newest[kind]
+                        lost.add(kind)
                     recent = self._recent.get(kind)
                     if recent is not None and recent.started_at == started_at:
                         del self._recent[kind]
@@ -248,15 +236,22 @@ class Ledger:
                 for marks in (self._changed, self._repacked, self._grown):
                     marks.pop(hour, None)
                 gone.append(hour)
+            else:
+                stay |= records.keys()
         self._loaded.clear()
+        for kind in lost:
+            del self._newest[kind]
+            if left := [started_at for of, started_at in stay if of == kind]:
+                newest = self._newest[kind] = max(left)
+                if self._segments[newest // HOUR].packed is not None:
+                    self._repacked[newest // HOUR] = None  # what is saved of it says which is the newest
         return gone
 
     def records(self) -> dict[Key, Derived]:
         """Everything there is, unpacked."""
         everything: dict[Key, Derived] = {}
-        for hour, segment in self._segments.items():
-            everything |= self._load(hour, segment) | segment.new
-        self._loaded.clear()
+        for segment in self._segments.values():
+            everything |= self._all(segment)
         return everything
 
     def adopt(self, kind: str, record: Derived) -> None:
@@ -270,9 +265,8 @@ class Ledger:
         key, hour = (kind, started_at), started_at // HOUR
         segment = self._segments[hour]
         if key not in segment.new:  # packed: its hour is unpacked, and packed again once enough has piled up
-            segment.new = self._load(hour, segment) | segment.new
+            segment.new = self._all(segment)
             segment.packed, segment.count = None, 0
-            self._loaded.pop(hour, None)
             self._repacked[hour] = None
         del segment.new[key]
         self._unbegin(kind, started_at)
@@ -335,12 +329,15 @@ class Ledger:
         if starts and (i := bisect_left(starts, at)) < len(starts) and starts[i] == at:
             del starts[i]
 
-    def _load(self, hour: int, segment: Segment) -> dict[Key, Derived]:
-        if segment.packed is None:
-            return {}
-        if hour not in self._loaded:
-            self._loaded[hour] = self._decode(segment.packed)
-        return self._loaded[hour]
+    def _load(self, hour: int, kind: str, packed: bytes) -> dict[Key, Derived]:
+        """The packed records of one kind."""
+        records = self._loaded.get((hour, kind))
+        if records is None:
+            records = self._loaded[hour, kind] = self._decode(packed, kind)
+        return records
+
+    def _all(self, segment: Segment) -> dict[Key, Derived]:
+        return (self._decode(segment.packed) if segment.packed is not None else {}) | segment.new
 
     def _pack(self, hour: int, segment: Segment) -> None:
         """Packs what is neither open nor without an end: a corrected record may lack its end, too."""
@@ -351,16 +348,16 @@ class Ledger:
         records = (self._decode(segment.packed) if segment.packed is not None else {}) | closed
         segment.new = {key: record for key, record in segment.new.items() if key in held}
         segment.packed, segment.count = self._encode(records), len(records)
-        self._loaded.pop(hour, None)
+        self._loaded.clear()
         self._repacked[hour] = None
         self._changed[hour] = None
 
     def _encode(self, records: dict[Key, Derived]) -> bytes:
         return pack_columns((kind, record) for (kind, _), record in records.items())
 
-    def _decode(self, data: bytes) -> dict[Key, Derived]:
+    def _decode(self, data: bytes, kind: str | None = None) -> dict[Key, Derived]:
         records: dict[Key, Derived] = {}
-        for row in unpack(data, self.dropped):
+        for row in unpack(data, self.dropped, kind):
             started_at, revision = row.content["started_at"], row.content["revision"]
             records[row.kind, started_at] = row.cls(
                 id=revised(self.natural_id(row.kind, started_at), revision),
@@ -396,5 +393,5 @@ class Ledger:
 
 
 def withdrawn(record: Derived) -> bool:
-    """Taken back; a quality point lasts no time either, but is never taken back."""
-    return record.ended_at == record.started_at and record.message_class != "quality"
+    """Taken back. A quality point lasts no time in any case: its phase says it."""
+    return record.phase == "withdrawn" if isinstance(record, Quality) else record.ended_at == record.started_at

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from schemas.records import Alert, Bottleneck, Changeover, Cycle, Derived, Kpi, Oee, Production
+from schemas.records import Alert, Bottleneck, Changeover, Cycle, Derived, Kpi, Oee, Production, Quality
+
+NOTHING_OBSERVED: dict[str, Any] = {"observed_us": 0, "elapsed_us": 0, "coverage": None, "why_null": None}
 
 
 def emptied(record: Derived | None) -> dict[str, Any]:
@@ -13,11 +15,11 @@ def emptied(record: Derived | None) -> dict[str, Any]:
         case Oee():
             counts = dict.fromkeys(("good", "scrap", "rework", "ideal_us", "ideal_good_us"), 0)
             ratios = dict.fromkeys(("availability", "performance", "quality", "oee"))
-            return {"element_us": dict.fromkeys(record.element_us, 0), **counts, **ratios}
+            return {"element_us": dict.fromkeys(record.element_us, 0), **counts, **ratios, **NOTHING_OBSERVED}
         case Kpi():
             empty: dict[str, Any] = {"pieces": (), "stops": (), "quantities": {}, "loss_us": {}, "parts": ()}
             times, values = dict.fromkeys(record.element_us, 0), dict.fromkeys(record.values)
-            return {"element_us": times, "values": values, **empty}
+            return {"element_us": times, "values": values, **empty, **NOTHING_OBSERVED}
         case Changeover():
             return dict.fromkeys(("teardown_us", "setup_us", "run_in_us", "planned_us", "scrap"), 0)
         case Cycle():
@@ -29,5 +31,7 @@ def emptied(record: Derived | None) -> dict[str, Any]:
             return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
         case Alert():
             return {"state": "cleared"}
+        case Quality():
+            return {"phase": "withdrawn", "rules": (), "beyond": None}
         case _:
             return {}

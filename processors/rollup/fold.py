@@ -9,16 +9,19 @@ Hours, days and products go up to the enterprise, shifts to the site, orders to 
 one of its parts is, or while one of its machines has not come as far as its end.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
 
+from processors.derive.oee import observation
 from processors.output.identity import natural_id, revised
-from processors.rollup.parts import Part, inputs, pack, reach, recorded, stops, unpack
+from processors.output.withdrawal import NOTHING_OBSERVED
+from processors.rollup.observing import Observable
+from processors.rollup.parts import Part, inputs, pack, reach, recorded, said, stops, unpack
 from processors.rollup.places import TOP, Key, Zones, key_of, zones
 from processors.rollup.work_center import WorkCenter
 from processors.timeline.sums import LONG_MAX
@@ -32,8 +35,6 @@ from topology.namespace.path import Level, Path
 
 LEVELS = (Level.LINE, Level.AREA, Level.SITE, Level.ENTERPRISE)
 ROLLED_THROUGHPUT_YIELD = "rty"
-
-_digest = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 class Taken(StrEnum):
@@ -126,6 +127,7 @@ class Rollup:
             if path.level is Level.LINE:
                 center = self._centers[str(path)] = WorkCenter(path, plant)
                 self._lines |= dict.fromkeys(center.cells, str(path))
+        self._observable = Observable(self._centers, zones(plant))
         self._by_level = {
             level: [n for _, n in sorted(self._nodes.items()) if n.path.level is level] for level in LEVELS
         }
@@ -217,7 +219,7 @@ class Rollup:
 
     def _stands(self, node: Node, key: Key, window: Window, record: Kpi) -> None:
         start = record.started_at
-        window.published[start] = Published(record.revision, record.status, record.ended_at, _said(record))
+        window.published[start] = Published(record.revision, record.status, record.ended_at, said(record))
         window.until = max(window.until, start if record.ended_at is None else record.ended_at)
         if record.ended_at != start:
             window.start = start
@@ -255,11 +257,11 @@ class Rollup:
         quantities = {name: float(of) for name, of in facts.quantities.items()}
         if key.window == "order" and ended_at is not None and all("AOET" in part.quantities for part in standing):
             quantities["AOET"] = float(ended_at - start)
-        facts = Facts(facts.element_us, facts.pieces, quantities)
+        facts = replace(facts, quantities=quantities)
         products = {part.product for part in standing}
         content = {
             "product": products.pop() if len(products) == 1 else None,
-            "element_us": dict(facts.element_us),
+            "element_us": {name: min(us, LONG_MAX) for name, us in facts.element_us.items()},
             "pieces": recorded(facts.pieces),
             "quantities": quantities,
             "loss_us": {
@@ -269,6 +271,7 @@ class Rollup:
             "values": {**more, **values(self._definition, facts, node.site_kpis)},
             "parts": tuple(sorted({part.path for part in standing})),
             "rule": rule,
+            **observation(*self._observable.of(str(node.path), key, standing), facts.stateless)._asdict(),
         }
         yield from self._publish(node, key, window, start, ended_at, closed, standing, content)
 
@@ -326,7 +329,7 @@ class Rollup:
             order=key.name if key.window == "order" else None,
             **content,
         )
-        same = known is not None and known.digest == _said(record) and not (known.status == "provisional" and closed)
+        same = known is not None and known.digest == said(record) and not (known.status == "provisional" and closed)
         if same:
             assert known is not None
             record = msgspec.structs.replace(
@@ -362,6 +365,7 @@ class Rollup:
             values=dict.fromkeys((*self._definition.kpis, *(node.site_kpis or ()))),
             parts=(),
             rule=None,
+            **NOTHING_OBSERVED,
         )
         yield record
         self._stands(node, key, window, record)
@@ -390,9 +394,3 @@ class Rollup:
             node.changed.discard(key)
         node.heard = {path: heard for path, heard in node.heard.items() if heard.newest >= edge}
         node.evicted = newest
-
-
-def _said(record: Kpi) -> bytes:
-    """A digest of what a record says, whatever its revision."""
-    said = msgspec.structs.replace(record, id="", status="", revision=0, inputs=None)
-    return hashlib.blake2b(_digest(said), digest_size=16).digest()

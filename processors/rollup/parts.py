@@ -1,5 +1,6 @@
 """What a whole keeps of a part's Kpi record, packed, and how parts are put together."""
 
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
 
@@ -32,6 +33,8 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
     quantities: dict[str, float]
     stops: tuple[KpiStops, ...]
     inputs: Inputs
+    observed_us: int | None = None
+    elapsed_us: int | None = None
 
     @classmethod
     def of(cls, record: Kpi) -> "Part":
@@ -51,12 +54,14 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
             quantities={name: of for name, of in record.quantities.items() if math.isfinite(of)},
             stops=record.stops,
             inputs=record.inputs,
+            observed_us=record.observed_us,
+            elapsed_us=record.elapsed_us,
         )
 
     @property
     def facts(self) -> Facts:
         pieces = tuple(Pieces.of(made) for made in self.pieces)
-        return Facts(self.element_us, pieces, self.quantities)
+        return Facts(self.element_us, pieces, self.quantities, self.observed_us)
 
 
 def reach(record: Kpi) -> int:
@@ -68,6 +73,7 @@ def reach(record: Kpi) -> int:
 
 pack = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder(Part).decode
+_digest = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
 def stops(parts: Iterable[Part]) -> tuple[KpiStops, ...]:
@@ -80,7 +86,13 @@ def stops(parts: Iterable[Part]) -> tuple[KpiStops, ...]:
             summed[key] = count + stop.count, us + stop.stopped_us
     longest = sorted(summed.items(), key=lambda item: (-item[1][1], -item[1][0], str(item[0])))
     return tuple(
-        KpiStops(reason_code=code, reason=reason, category=category, count=count, stopped_us=us)
+        KpiStops(
+            reason_code=code,
+            reason=reason,
+            category=category,
+            count=min(count, LONG_MAX),
+            stopped_us=min(us, LONG_MAX),
+        )
         for (code, reason, category), (count, us) in longest
     )
 
@@ -108,6 +120,13 @@ def recorded(pieces: Iterable[Pieces]) -> tuple[KpiPieces, ...]:
             scrap=min(made.scrap, LONG_MAX),
             rework=min(made.rework, LONG_MAX),
             start_up=min(made.start_up, LONG_MAX),
+            unseen=made.unseen,
         )
         for made in pieces
     )
+
+
+def said(record: Kpi) -> bytes:
+    """A digest of what a record says, whatever its revision."""
+    content = msgspec.structs.replace(record, id="", status="", revision=0, inputs=None)
+    return hashlib.blake2b(_digest(content), digest_size=16).digest()

@@ -1,9 +1,10 @@
 """Quality records: one for each point of an individuals and moving-range chart of a characteristic.
 
-The first `baseline` points give the limits, which then stay: mean ± 3·MR̄/d2, moving range up to D4·MR̄; later points
-are checked by the Nelson rules among themselves (σ = MR̄/d2). A new product starts the chart anew. Points are taken in
-order of source time when the watermark passes them. A point that comes later than that is published with the limits as
-they are, phase `late` and no rules, and moves nothing.
+The newest `baseline` points give the limits, which then stay: mean ± 3·MR̄/d2, moving range up to D4·MR̄; later points
+are checked by the Nelson rules among themselves (σ = MR̄/d2). What is out of specification is no pattern of a process that
+is well: limits are learnt once at most a tenth of those points are, and without them and the ranges that they end. A new
+product starts the chart anew. Points are taken in order of source time when the watermark passes them. A point that comes
+later than that is published with the limits as they are, phase `late` and no rules, and moves nothing.
 """
 
 import struct
@@ -14,11 +15,14 @@ from statistics import fmean
 import msgspec
 
 from processors.spc import nelson
+from processors.spc.specification import NONE, Specification
 
 D2 = 1.1283791670955126
 """d2(2) = 2/√π: mean range of two points in σ."""
 D4 = 3.2665319192886013
 """D4(2) = 1 + 3·d3(2)/d2(2)."""
+LEARNT_PER_REFUSED = 10
+"""Of so many points that limits are learnt from, one may be out of specification; rounded down."""
 
 
 @dataclass(slots=True)
@@ -51,9 +55,20 @@ def ordinal(value: float) -> int:
     return int(bits) if bits >= 0 else int(bits) ^ 0x7FFF_FFFF_FFFF_FFFF
 
 
-def learn(points: list[float]) -> Limits:
-    """Limits from two points or more."""
-    return Limits(fmean(points), fmean(abs(b - a) for a, b in pairwise(points)))
+def measure(number: int) -> float:
+    """The double of which `ordinal` gave the number."""
+    bits = number if number >= 0 else number ^ 0x7FFF_FFFF_FFFF_FFFF
+    (value,) = struct.unpack("<d", struct.pack("<q", bits))
+    return float(value)
+
+
+def learn(points: list[float], specification: Specification = NONE) -> Limits:
+    """Limits from points in order, of which two neighbours or more are within the specification; the rest is left out."""
+    within = [value for value in points if specification.broken(value) is None]
+    ranges = [
+        abs(b - a) for a, b in pairwise(points) if specification.broken(a) is None and specification.broken(b) is None
+    ]
+    return Limits(fmean(within), fmean(ranges))
 
 
 @dataclass(slots=True)
@@ -71,9 +86,9 @@ class Chart:
     """The chart of one characteristic on one machine."""
 
     baseline: int
-    lsl: float | None
-    usl: float | None
+    specification: Specification = NONE
     learning: list[float] = field(default_factory=list)
+    """The newest points while limits are learnt; then those that they were learnt from."""
     limits: Limits | None = None
     recent: list[float] = field(default_factory=list)
     """The last points of the control phase, for the rules."""
@@ -81,21 +96,41 @@ class Chart:
     product: str | None = None
     alert_from: int | None = None
     """Begin of the open alert."""
+    alert_rules: tuple[int, ...] = ()
+    """Rules that the point completed with which it began."""
+    alert_point: str = ""
+    """Kind of the record of that point."""
     quiet: int = 0
-    """Points in a row without a rule."""
+    """Points of the control phase in a row without a rule."""
 
     def restart(self) -> None:
-        """Learns new limits from here on."""
+        """Learns new limits from here on. What the alert says is not undone by it: the new points have shown nothing yet."""
         self.learning, self.limits, self.recent, self.previous = [], None, [], None
+        self.quiet = 0
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the control limits, in words; None: nothing."""
+        if self.limits is not None:
+            words = self.specification.exceeded(self.limits.lcl, self.limits.ucl)
+            return None if words is None else f"not capable: {words}"
+        beyond = self._beyond()
+        if beyond <= self.baseline // LEARNT_PER_REFUSED:
+            return None
+        return f"limits refused: {beyond} of {len(self.learning)} points out of specification"
+
+    def _beyond(self) -> int:
+        """Points out of specification among those that limits would be learnt from."""
+        return sum(self.specification.broken(value) is not None for value in self.learning)
 
     def take(self, value: float) -> ChartedPoint:
         """The next point in order of time."""
         moving_range = None if self.previous is None else abs(value - self.previous)
         self.previous = value
         if self.limits is None:
-            self.learning.append(value)
-            if len(self.learning) >= self.baseline:
-                self.limits = learn(self.learning)
+            self.learning = [*self.learning[-self.baseline + 1 :], value]
+            if len(self.learning) == self.baseline and self._beyond() <= self.baseline // LEARNT_PER_REFUSED:
+                self.limits = learn(self.learning, self.specification)
             return ChartedPoint(moving_range, "baseline", ())
         self.recent = [*self.recent[-nelson.LONGEST + 1 :], value]
         completed = nelson.rules(self.recent, self.limits.mean, self.limits.sigma)
@@ -114,6 +149,8 @@ class Chart:
             previous=self.previous,
             product=self.product,
             alert_from=self.alert_from,
+            alert_rules=self.alert_rules,
+            alert_point=self.alert_point,
             quiet=self.quiet,
         )
 
@@ -124,7 +161,8 @@ class Chart:
             self.limits = None
         else:
             self.limits = Limits(saved.mean, saved.mean_range)
-        self.product, self.alert_from, self.quiet = saved.product, saved.alert_from, saved.quiet
+        self.product, self.quiet = saved.product, saved.quiet
+        self.alert_from, self.alert_rules, self.alert_point = saved.alert_from, saved.alert_rules, saved.alert_point
 
 
 class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
@@ -137,4 +175,6 @@ class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
     previous: float | None = None
     product: str | None = None
     alert_from: int | None = None
+    alert_rules: tuple[int, ...] = ()
+    alert_point: str = ""
     quiet: int = 0

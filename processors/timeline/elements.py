@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 from processors.inputs.schedule import BUSY
-from topology.kpi.definition import Definition, Planned, shipped
+from topology.kpi.definition import Decision, Definition, Planned, shipped
 
 BREAKDOWN_STATES = frozenset({"aborting", "aborted", "clearing"})
 SETUP, MAINTENANCE = "setup", "maintenance"
 """Modes in which a machine that does not run is not stopped."""
 PRODUCTION, UNKNOWN = "production", "unknown"
+NOT_OBSERVED = "not_observed"
+"""The mode of time in which nobody listened, or nothing of the machine's state was known yet; its state is unknown."""
 
 
 class Context(NamedTuple):
@@ -28,6 +30,8 @@ class Elements:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
+        self.fingerprint = definition.fingerprint
+        """Of the definition; to find it takes a millisecond, and each tick saves it."""
         self.names = tuple(definition.elements)
         self._numbers = {name: n for n, name in enumerate(self.names)}
         self._indices: dict[tuple[str, str, bool, Planned, Context], int] = {}
@@ -42,8 +46,10 @@ class Elements:
         self.apt = self._numbers.get("APT", 0)
         noise = definition.options.noise_floor
         self.noise_stop_us, self.noise_run_us = round(noise.stop_s * 1_000_000), round(noise.run_s * 1_000_000)
-        self.unknown = self.index(UNKNOWN, UNKNOWN, False, BUSY)
-        """Index of the element of time of which nothing is known."""
+        self.not_observed = self.index(UNKNOWN, NOT_OBSERVED, False, BUSY)
+        """Index of the element of time that nobody saw."""
+        self.observes = definition.options.not_observed == "outside"
+        """Whether such time is outside, and so what was made in it cannot be held against the time that was seen."""
 
     @property
     def margin_us(self) -> int:
@@ -59,9 +65,15 @@ class Elements:
         key = (state, mode, order, status, context)
         number = self._indices.get(key)
         if number is None:
-            decision = self.definition.rule(state, mode, order, status, context.category, context.micro)
+            decision = self.decision(state, mode, order, status, context)
             number = self._indices[key] = self._numbers[decision.element]
         return number
+
+    def decision(self, state: str, mode: str, order: bool, status: Planned, context: Context = PLAIN) -> Decision:
+        """What time counts as, and what decided it."""
+        if state == UNKNOWN and mode == NOT_OBSERVED:
+            return self.definition.blind(order, status)
+        return self.definition.rule(state, mode, order, status, context.category, context.micro)
 
     def runs(self, state: str, mode: str) -> bool:
         """Whether the machine produces."""

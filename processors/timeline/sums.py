@@ -8,8 +8,9 @@ from processors.output.ledger import Ledger
 from processors.timeline import stops
 from processors.timeline.elements import MAINTENANCE
 from processors.timeline.timeline import Timeline
+from processors.timeline.totals import Group, Groups, Totals, merge
 from processors.timeline.view import View
-from processors.timeline.windows import Group, Groups, Totals, Windows, merge
+from processors.timeline.windows import Windows
 from processors.units import HOUR
 
 LONG_MAX = (1 << 63) - 1
@@ -27,6 +28,12 @@ class Running(NamedTuple):
     name: str
     start: int
     end: int
+    parts: tuple[tuple[int, int], ...] = ()
+    """Its stretches [start, end), where another interrupts it; empty: all of it."""
+
+    def own_us(self, until: int) -> int:
+        """How much of it lies before an instant."""
+        return sum(min(end, until) - start for start, end in self.parts or ((self.start, self.end),) if start < until)
 
     @property
     def label(self) -> str:
@@ -53,22 +60,23 @@ class Sums:
     def shift(self, schedule: Schedule, name: str, view: View) -> Groups:
         """The sums of a shift so far."""
         shift = schedule.shifts[name]
-        return self.of(schedule, Running(SHIFTS, name, shift.start, shift.end), view)
+        return self.of(schedule, Running(SHIFTS, name, shift.start, shift.end, shift.parts), view)
 
     def of(self, schedule: Schedule, window: Running, view: View) -> Groups:
-        """The sums of a window so far, from hours and from what was carried over. Time older than both is unknown."""
-        part, name, start, end = window
+        """The sums of a window so far, from hours and from what was carried over. Nobody saw what is older than both."""
+        part, name, start, end, _ = window
         groups: Groups = {}
         merge(groups, self.carried.get(window.label, {}))
         until = min(end, view.now)
-        for hour in range(max(start, view.floor) // HOUR, -(-until // HOUR)):
+        last_moment = int(until < end and until == self.windows.end)
+        for hour in range(max(start, view.floor) // HOUR, -(-(until + last_moment) // HOUR)):
             for group, totals in self.hour(schedule, hour, view).items():
                 if group[part] == name:
                     merge(groups, {group: totals})
         known_us = sum(sum(totals.element_us) for totals in groups.values())
-        if (missing := until - start - known_us) > 0:  # a part older than anything kept
+        if (missing := window.own_us(until) - known_us) > 0:  # a part older than anything kept
             rest = self.windows.nothing()
-            rest.element_us[self.windows.unknown] = missing
+            rest.element_us[self.windows.not_observed] = missing
             order, shift, day = (name if n == part else None for n in (ORDERS, SHIFTS, DAY))
             merge(groups, {Group(order, shift, day or ""): rest})
         return groups

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from processors.spans import merged
 from processors.timeline.timeline import NO_OFFSET
 from schemas.records import Derived, Inputs
 
@@ -53,24 +54,14 @@ class View:
         offset = self.moment.inputs.first_offset
         return (offset, offset) if first == NO_OFFSET else (first, last)
 
+    def begun(self, start: int) -> bool:
+        """Whether there is anything to say of what begins then; as a history ends, also of its last moment."""
+        return start < self.now or (start == self.now and self.moment.last)
+
     def due(self, start: int, end: int, flush: bool) -> bool:
         """Whether a window must be computed: it closes now, or changed after it had closed, or is open and due."""
         if end > self.watermark:
-            return flush and start < self.now
+            return flush and self.begun(start)
         if end > self.previous_watermark:
             return True
         return any(lo <= end and hi >= start for lo, hi in self.spans)
-
-
-def merged(spans: list[tuple[int, int]], lowest: int, highest: int) -> list[tuple[int, int]]:
-    """The union of stretches, clipped to [lowest, highest], in order."""
-    union: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        lo, hi = max(start, lowest), min(end, highest)
-        if lo > hi:
-            continue
-        if union and lo <= union[-1][1]:
-            union[-1] = (union[-1][0], max(union[-1][1], hi))
-        else:
-            union.append((lo, hi))
-    return union

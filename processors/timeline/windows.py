@@ -5,106 +5,21 @@ its length, exactly, in integer µs.
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from processors.inputs.counters import Counter, increments
-from processors.inputs.schedule import Schedule, Slice
-from processors.timeline import stops
-from processors.timeline.elements import PLAIN, Context, Elements
-from processors.timeline.stops import Stops
-from processors.timeline.timeline import NO_OFFSET, Interval, hull
-from processors.units import HOUR
+from processors.inputs.schedule import BUSY, Schedule, Slice
+from processors.timeline.elements import PLAIN, UNKNOWN, Context, Elements
+from processors.timeline.timeline import Interval, Timeline
+from processors.timeline.totals import ENERGY_MAX, Group, Groups, SavedTotals, Totals, dump, load, merge
+from processors.timeline.unseen import made_since, made_unseen
+from processors.units import HOUR, INF
 
-ENERGY_MAX = (1 << 63) - 1
-"""What a sum of energy can be saved as; a meter that jumps between nothing and the most possible gets there in hours."""
 STRETCH = 30_000_000
 """Event time (µs) by which the sums behind the watermark go forward; computing them in smaller steps costs more."""
 
 
-class Group(NamedTuple):
-    """What an instant belongs to."""
-
-    order: str | None
-    shift: str | None
-    day: str
-
-
-class Totals:
-    """Time by element (µs, in the order of `Elements.names`), pieces, and the raw offsets they rest on (NO_OFFSET: none).
-
-    Sums carried over from evicted hours also hold what else is known only inside the horizon: `stops`, and µs in mode maintenance.
-    """
-
-    __slots__ = (
-        "element_us",
-        "energy",
-        "first_offset",
-        "good",
-        "last_offset",
-        "maintained_us",
-        "resets",
-        "rework",
-        "scrap",
-        "start_up",
-        "stops",
-    )
-
-    def __init__(
-        self,
-        element_us: list[int],
-        good: int = 0,
-        scrap: int = 0,
-        rework: int = 0,
-        energy: int = 0,
-        resets: int = 0,
-        first_offset: int = NO_OFFSET,
-        last_offset: int = NO_OFFSET,
-        start_up: int = 0,
-        maintained_us: int = 0,
-        stopped: Stops | None = None,
-    ) -> None:
-        self.element_us = element_us
-        self.good = good
-        self.scrap = scrap
-        self.rework = rework
-        self.energy = energy
-        """In thousandths of the meter's unit."""
-        self.resets = resets
-        self.first_offset = first_offset
-        self.last_offset = last_offset
-        self.start_up = start_up
-        """Scrap of a start-up, a part of `scrap`."""
-        self.maintained_us = maintained_us
-        self.stops = stopped
-
-    def add(self, other: "Totals") -> None:
-        mine, theirs = self.element_us, other.element_us
-        for n in range(len(mine)):
-            mine[n] += theirs[n]
-        self.good += other.good
-        self.scrap += other.scrap
-        self.rework += other.rework
-        self.energy = min(self.energy + other.energy, ENERGY_MAX)
-        self.resets += other.resets
-        self.start_up += other.start_up
-        self.maintained_us += other.maintained_us
-        if other.stops:
-            self.stops = self.stops or {}
-            stops.merge(self.stops, other.stops)
-        self.saw(other.first_offset, other.last_offset)
-
-    def saw(self, first: int, last: int) -> None:
-        self.first_offset, self.last_offset = hull(self.first_offset, self.last_offset, first, last)
-
-    @property
-    def made(self) -> int:
-        """PQ."""
-        return self.good + self.scrap + self.rework
-
-
-Groups = dict[Group, Totals]
 Intervals = Callable[[int, int, int], list[Interval]]
 """(start, end, now) → the intervals of equal state and mode."""
 Stopped = Callable[[int, int], Iterable[tuple[int, int, Context]]]
@@ -112,41 +27,6 @@ Stopped = Callable[[int, int], Iterable[tuple[int, int, Context]]]
 
 StartingUp = Callable[[int, str | None], bool]
 """(time of a piece, its order) → whether it belongs to a start-up."""
-
-
-class SavedStop(msgspec.Struct, omit_defaults=True, gc=False, rename={"count": "n"}):
-    """Stops of one reason."""
-
-    code: int | None = None
-    reason: str | None = None
-    category: str | None = None
-    count: int = 0
-    us: int = 0
-
-
-class SavedTotals(
-    msgspec.Struct,
-    omit_defaults=True,
-    gc=False,
-    rename={"element_us": "us", "first_offset": "first", "last_offset": "last", "maintained_us": "maintained"},
-):
-    """A group and its `Totals` as they are saved. A name once used keeps its meaning; a missing one is its default."""
-
-    day: str = ""
-    order: str | None = None
-    shift: str | None = None
-    element_us: dict[str, int] = {}
-    """By the element's name; what is zero is left out."""
-    good: int = 0
-    scrap: int = 0
-    rework: int = 0
-    energy: int = 0
-    resets: int = 0
-    first_offset: int = NO_OFFSET
-    last_offset: int = NO_OFFSET
-    start_up: int = 0
-    maintained_us: int = 0
-    stops: list[SavedStop] = []
 
 
 class SavedHour(msgspec.Struct, omit_defaults=True, gc=False):
@@ -164,7 +44,18 @@ _decode = msgspec.msgpack.Decoder(list[SavedTotals]).decode
 class Windows:
     """Sums of one cell. Closed stretches of an hour are kept; `invalidate` drops what a late sample or fact touches."""
 
-    __slots__ = ("_closed", "_counters", "_elements", "_intervals", "_live", "_starting_up", "_stopped", "_whole")
+    __slots__ = (
+        "_closed",
+        "_counters",
+        "_elements",
+        "_intervals",
+        "_live",
+        "_starting_up",
+        "_stopped",
+        "_timeline",
+        "_whole",
+        "end",
+    )
 
     def __init__(
         self,
@@ -173,8 +64,13 @@ class Windows:
         elements: Elements,
         stopped: Stopped,
         starting_up: StartingUp,
+        timeline: Timeline,
+        end: int = INF,
     ) -> None:
+        self.end = end
+        """The tick with which a history ends: what is counted at that very moment is part of the windows it is in."""
         self._intervals = intervals
+        self._timeline = timeline
         self._counters = counters
         self._elements = elements
         self._stopped = stopped
@@ -187,9 +83,9 @@ class Windows:
         """The same up to the last `now`."""
 
     @property
-    def unknown(self) -> int:
-        """Index of the element of time of which nothing is known."""
-        return self._elements.unknown
+    def not_observed(self) -> int:
+        """Index of the element of time that nobody saw."""
+        return self._elements.not_observed
 
     def nothing(self) -> Totals:
         """Totals of no time and no pieces."""
@@ -203,27 +99,32 @@ class Windows:
             totals = self._of(groups, piece)
             order = piece.order is not None
             for start_us, end_us, state, mode, first, last in self._intervals(piece.start, piece.end, now):
-                if elements.contextual and elements.stops(state, mode, order or not schedule.orders_told, piece.status):
+                if elements.contextual and piece.status == BUSY and elements.halts(state, mode):
                     for since, until, context in self._stopped(start_us, end_us):
                         n = elements.index(state, mode, order, piece.status, context)
                         totals.element_us[n] += until - since
                 else:
                     n = elements.index(state, mode, order, piece.status, PLAIN)
                     totals.element_us[n] += end_us - start_us
+                if state != UNKNOWN:
+                    totals.observed_us += end_us - start_us
                 totals.saw(first, last)
-        self._count(groups, schedule, start, end)
+        self._count(groups, schedule, start, end, now)
         return groups
 
     def pieces(self, schedule: Schedule, start: int, end: int) -> Groups:
         """Pieces alone."""
         groups: Groups = {}
-        self._count(groups, schedule, start, end)
+        self._count(groups, schedule, start, end, None)
         return groups
 
-    def _count(self, groups: Groups, schedule: Schedule, start: int, end: int) -> None:
+    def _count(self, groups: Groups, schedule: Schedule, start: int, end: int, now: int | None) -> None:
+        """`now` None: it does not matter what was made while nobody saw the machine."""
         piece = schedule.slice_at(start)
+        indifferent = now is None or not self._elements.observes
         for counter in self._counters:
             what = counter.what
+            seen = indifferent or what == "energy" or self._timeline.all_seen(made_since(counter, start))
             for at, made, reset, offset in increments(counter, start, end):
                 if not piece.start <= at < piece.end:
                     piece = schedule.slice_at(at)
@@ -240,6 +141,9 @@ class Windows:
                     totals.energy = min(totals.energy + made, ENERGY_MAX)
                 totals.resets += reset
                 totals.saw(offset, offset)
+                if not seen:
+                    totals.unseen = totals.unseen.plus(what, made_unseen(counter, at, made, self._timeline, now or at))
+                    seen = self._timeline.all_seen(at)  # then the next one, too: it rose since this sample
 
     def _of(self, groups: Groups, piece: Slice) -> Totals:
         group = Group(piece.order, piece.shift, piece.day)
@@ -249,7 +153,15 @@ class Windows:
         return totals
 
     def hour(self, schedule: Schedule, hour: int, now: int, watermark: int) -> Groups:
-        """One hour up to `now`. To be read, not changed.
+        """One hour up to `now`; as a history ends, with its last moment. To be read, not changed."""
+        groups = self._hour(schedule, hour, now, watermark)
+        if now == self.end and now // HOUR == hour and (last := self.pieces(schedule, now, now + 1)):
+            merge(last, groups)
+            return last
+        return groups
+
+    def _hour(self, schedule: Schedule, hour: int, now: int, watermark: int) -> Groups:
+        """One hour up to `now`.
 
         Kept are the sums up to the watermark, behind which little changes, and those up to the last `now`.
         """
@@ -312,51 +224,8 @@ class Windows:
 
     def dump(self, groups: Groups) -> list[SavedTotals]:
         """Sums as they are saved."""
-        names = self._elements.names
-        return [
-            SavedTotals(
-                group.day,
-                group.order,
-                group.shift,
-                {name: us for name, us in zip(names, of.element_us, strict=True) if us},
-                of.good,
-                of.scrap,
-                of.rework,
-                of.energy,
-                of.resets,
-                of.first_offset,
-                of.last_offset,
-                of.start_up,
-                of.maintained_us,
-                [SavedStop(*key, *counts) for key, counts in of.stops.items()] if of.stops else [],
-            )
-            for group, of in groups.items()
-        ]
+        return dump(groups, self._elements.names)
 
     def load(self, rows: Iterable[SavedTotals]) -> Groups:
         """The sums that `dump` gave."""
-        names = self._elements.names
-        groups: Groups = {}
-        for row in rows:
-            groups[Group(row.order, row.shift, row.day)] = Totals(
-                [row.element_us.get(name, 0) for name in names],
-                row.good,
-                row.scrap,
-                row.rework,
-                row.energy,
-                row.resets,
-                row.first_offset,
-                row.last_offset,
-                row.start_up,
-                row.maintained_us,
-                {(of.code, of.reason, of.category): [of.count, of.us] for of in row.stops} or None,
-            )
-        return groups
-
-
-def merge(into: Groups, other: Groups) -> None:
-    for group, totals in other.items():
-        mine = into.get(group)
-        if mine is None:
-            mine = into[group] = Totals([0] * len(totals.element_us))
-        mine.add(totals)
+        return load(rows, self._elements.names)

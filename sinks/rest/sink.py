@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx2
 
 from schemas.records import Derived
-from schemas.text import to_plain
+from schemas.text import calendar, to_plain
 from sinks.base import Delivery, Positions, Rejected, Retryable
 from sinks.rest.config import Call, Lookup, RequestMapping, RestConfig
 from sinks.rest.ledger import ObjectLedger
@@ -95,7 +95,7 @@ class RestSink:
         if known is not None and not known.unclear and known.revision >= record.revision:
             return False
         try:
-            values = {**to_plain(record), "natural_id": natural_id}
+            values = {**to_plain(record, calendar), "natural_id": natural_id}
         except OverflowError as error:
             raise _Refused("unfit", f"{record.id!r}: a time that no calendar has: {error}") from error
         exists = known is not None and not known.unclear and known.revision >= 0

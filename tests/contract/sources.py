@@ -40,8 +40,8 @@ class OpcUaSource:
         await self.server.write_attribute_value(ua.NodeId(f"filler.{tag}", 2), data)
 
     async def babble(self) -> None:
-        """An array, which is no value of a tag."""
-        data = ua.DataValue(ua.Variant(["a", "b"], ua.VariantType.String), SourceTimestamp=moment(T0))
+        """An array with more parts than a value may have."""
+        data = ua.DataValue(ua.Variant(["a"] * 65, ua.VariantType.String), SourceTimestamp=moment(T0))
         await self.server.write_attribute_value(ua.NodeId("filler.Name", 2), data)
 
     async def vanish(self) -> None:
@@ -96,7 +96,7 @@ class MqttSource:
         for payload in (
             b"\xff{",
             b'{"\\ud800": 1}',
-            b'{"at": 1, "values": {"\\ud800": 1, "Name": "\\udfff", "On": true}}',
+            b'{"at": 1795413600001, "values": {"\\ud800": 1, "Name": "\\udfff", "On": true}}',
         ):
             self.client.publish(self.topic, payload, qos=1).wait_for_publish(5)
 

@@ -3,11 +3,12 @@
 from processors.cell.cell import Cell
 from processors.inputs.line_facts import LineFacts
 from processors.output.ledger import Ledger
+from processors.spans import merged
 from processors.timeline.elements import Elements
 from processors.timeline.timeline import Names
-from processors.timeline.view import Moment, View, merged
+from processors.timeline.view import Moment, View
 from processors.units import INF
-from schemas.records import Inputs, Order, Sample, Shift, Value
+from schemas.records import Inputs, Order, Sample, Samples, Shift, Value
 from tests.harness.line_logs import CELL, LINE, TOPIC, S, plant
 from topology.model.kpis import selected
 from topology.namespace.path import Path
@@ -24,8 +25,9 @@ def make_cell(definition: str = "iso22400@1") -> Cell:
 
 
 def hear(cell: Cell, at: int, offset: int = 0, **values: Value) -> None:
-    """Samples of one time."""
-    refused = cell.take([Sample(tag, at, value, 0) for tag, value in values.items()], offset, 0, INF)
+    """Samples of one time, in a record that is its source's `offset`-th."""
+    samples = tuple(Sample(tag, at, value, 0) for tag, value in values.items())
+    refused = cell.take(Samples("plc", offset, samples), offset, 0, INF)
     assert not refused
 
 

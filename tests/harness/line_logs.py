@@ -6,6 +6,7 @@ from typing import Any
 
 from processors.base import Input, Rejection
 from processors.line import LineFold
+from processors.output.ledger import withdrawn
 from schemas.records import Bottleneck, Cycle, Derived, Kpi, Oee, Production, Raw, Sample, Samples, Tick, Value
 from topology.model.plant import Plant
 
@@ -185,8 +186,7 @@ class Run:
     def newest(self, message_class: str, path: str = CELL) -> list[Any]:
         """The last revision of each record of a class that was not withdrawn, in order of begin."""
         by_id = {r.natural_id: r for r in self.records if r.message_class == message_class and r.path == path}
-        kept = [r for r in by_id.values() if r.ended_at != r.started_at or message_class == "quality"]
-        return sorted(kept, key=lambda r: (r.started_at, r.id))
+        return sorted((r for r in by_id.values() if not withdrawn(r)), key=lambda r: (r.started_at, r.id))
 
 
 def play(told: Iterable[Told], minutes: int = 70, *, alive: Iterable[str] = (CELL,), run: Run | None = None) -> Run:
@@ -211,9 +211,8 @@ def final_content(records: Iterable[Derived]) -> dict[str, tuple[object, ...]]:
     for record in records:
         if record.message_class == "current" or (isinstance(record, WINDOWS) and record.ended_at is None):
             continue  # an open window has no final numbers: what it shows depends on when it was last published
-        withdrawn = record.ended_at == record.started_at and record.message_class != "quality"
         empty = isinstance(record, Production) and not (record.good or record.scrap or record.resets)
-        if withdrawn or empty:
+        if withdrawn(record) or empty:
             content.pop(record.natural_id, None)
             continue
         names = [name for name in record.__struct_fields__ if name not in left_out]

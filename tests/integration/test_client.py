@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import os
 import re
 import sys
@@ -281,6 +282,35 @@ def test_a_fact_is_published_and_read_back(area: OwnArea) -> None:
             ns.publish("nobody/dallas/packaging/line-1/filler", reason)
         with pytest.raises(NotPublished, match="does not fit"):
             ns.publish(path, msgspec.structs.replace(reason, code=2**70))
+
+
+def test_what_the_plant_model_does_not_take_is_not_published(area: OwnArea, tmp_path: Path) -> None:
+    path = PATH.replace("acme", area.enterprise, 1)
+    enterprise, site, place, line, cell = path.split("/")
+    model = {
+        "namespace": {
+            "enterprise": enterprise,
+            "sites": {site: {"areas": {place: {"lines": {line: {"cells": {cell: "machine"}}}}}}},
+        },
+        "types": {
+            "machine": {
+                "tags": {"State": {"role": "state"}},
+                "ideal_cycle_s": 1.0,
+                "reasons": {301: {"name": "jam", "category": "micro"}},
+            }
+        },
+    }
+    (tmp_path / "plant").mkdir()
+    (tmp_path / "plant" / "plant.yaml").write_text(json.dumps(model), encoding="utf-8")
+    reason = Reason(id="r1", code=301, started_at=T, by="anna")
+    with connect_sync(plant=tmp_path / "plant") as ns:
+        assert ns.publish(path, reason) == 0
+        with pytest.raises(NotPublished, match=r"code 310; did you mean 301 \(jam\)"):
+            ns.publish(path, msgspec.structs.replace(reason, code=310))
+        with pytest.raises(NotPublished, match="did you mean"):
+            ns.publish(f"{path}x", reason)
+        assert ns.publish(path, msgspec.structs.replace(reason, code=310), force=True) == 1
+        assert ns.publish(f"{path}x", reason, force=True) == 2
 
 
 def test_what_cannot_be_meant_is_refused(area: OwnArea) -> None:

@@ -19,6 +19,7 @@ from tests.harness import eventually
 from uns.runtime.ports import free_port
 from uns.testing.patience import patient
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)

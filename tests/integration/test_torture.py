@@ -16,6 +16,7 @@ from tests.torture.room import Room, Services
 from topology.namespace.classes import MessageClass
 from uns.engine.step import AreaTopics
 
+pytestmark = pytest.mark.long
 ALL = os.environ.get("UNS_TORTURE") == "all"
 
 
@@ -84,4 +85,4 @@ def test_the_judge_compares_the_state_that_is_left_behind(services: Services) ->
         keys = {record.key or b"" for record in room.area.written(MessageClass.CHANGELOG, 0)}
         lost = forged(room, topics.changelog, None, *(k for k in keys if topics.state_name(k) and b"filler" in k))
         assert (lost.lost, lost.duplicate, lost.byte_equal) == (0, 0, False)
-        assert "restored state" in lost.differences[0]
+        assert "(oracle, restored) state" in lost.differences[0]

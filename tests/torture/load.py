@@ -74,7 +74,7 @@ class Machines:
         if chance.random() < 0.2:
             values["FillVolume"] = (
                 chance.choice((float("nan"), float("inf")))
-                if chance.random() < 0.05
+                if chance.random() < 0.05 and self._poison
                 else round(chance.gauss(500, 2), 3)
             )
         self._sequence[path] += 1

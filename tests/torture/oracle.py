@@ -12,6 +12,7 @@ from processors.line import LineFold
 from schemas.codec import Codec, Undecodable
 from schemas.records import Derived, Samples, Shift, Tick
 from tests.harness.area import Area
+from tests.harness.restarts import state, unlike
 from tests.torture.load import NUMBER
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
@@ -198,19 +199,23 @@ class _Partition:
         return "late" if all(headers[REASON] == b"late" for headers in refused) else "quarantined"
 
     def _state(self, changelog: Iterable[LogRecord], log: Sequence[LogRecord]) -> None:
-        """A fold restored from the changelog says the same as the oracle's from here on: no effect is missing in it."""
-        kept: dict[str, bytes] = {}
+        """A fold restored from the changelog knows what the oracle's knows, and says the same from here on."""
+        kept: dict[bytes, bytes] = {}
         for record in changelog:
-            name = self._topics.state_name(record.key or b"")
-            if name is not None and record.value is not None:
-                kept[name] = record.value
-            elif name is not None:
-                kept.pop(name, None)
-        restored = self._fresh()
-        for name, value in kept.items():
-            restored.fold.restore(name, value)
+            if record.key is not None and record.value is not None:
+                kept[record.key] = record.value
+            elif record.key is not None:
+                kept.pop(record.key, None)
+        restored, loaded = self._fresh(), self._fresh()
+        restored.restore(kept)
+        loaded.restore(kept)
         if restored.fold.watermark != self._step.fold.watermark:
             self._verdict.differs(f"{self._topics.changelog}[{self._number}]: another watermark than the oracle's")
+        own = {key: value for key, value in self._step.fold.changes().items() if value is not None}
+        if said := unlike(
+            "", state(_fold(self._step), own), state(_fold(loaded), dict(self._topics.parts().join(kept)))
+        ):
+            self._verdict.differs(f"{self._topics.changelog}[{self._number}]: (oracle, restored) state{said}")
         suffix = list(self._suffix(log))
         ours, theirs = list(_say(self._step, suffix)), list(_say(restored, suffix))
         if ours != theirs:
@@ -234,6 +239,11 @@ class _Partition:
             return self._codec.decode(record.value)
         except Undecodable:
             return None
+
+
+def _fold(step: Step) -> LineFold:
+    assert isinstance(step.fold, LineFold)
+    return step.fold
 
 
 def _number(record: LogRecord) -> bytes | None:

@@ -169,3 +169,9 @@ def test_every_module_says_its_purpose(name: str) -> None:
         if module.partition(".")[0] == name and modules()[module].stat().st_size and not ast.get_docstring(tree(module))
     ]
     assert silent == []
+
+
+def test_nothing_waits_by_wait_for() -> None:
+    """Until Python 3.12 it swallows a cancellation that meets what it waits for: what is stopped then goes on for ever."""
+    waits = [name for name, file in modules().items() if "asyncio.wait_for(" in file.read_text(encoding="utf-8")]
+    assert not waits, "use `async with asyncio.timeout(…)`"

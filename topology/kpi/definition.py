@@ -75,7 +75,7 @@ def _formula(text: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-KpiId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+KpiId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 FormulaText = Annotated[str, AfterValidator(_formula)]
 
 
@@ -148,9 +148,28 @@ class DefinitionOptions(FrozenModel):
     )
     start_up: StartUp | None = Field(None, description="none: start-up scrap is scrap")
     rework: Literal["not_good", "good"] = Field("not_good", description="whether reworked pieces count in GQ")
+    machine_reason: Literal["own_time", "whole_stop"] = Field(
+        "own_time",
+        description="what a code of the machine's explains: the stop from its sample to the next code (the first also what "
+        "was before it), or, the last one, all of the stop",
+    )
     aggregation: Literal["sum_over_sum"] = Field("sum_over_sum", description="how parts become a whole")
     zero_denominator: Literal["no_value"] = Field("no_value", description="a KPI whose denominator is zero")
+    not_observed: Literal["outside", "as_unknown"] = Field(
+        "outside",
+        description="time in which nobody listened to the machine, or nothing of its state was known yet: in no "
+        "denominator, or as what the time model makes of the state unknown",
+    )
 
+
+LATER_OPTIONS = ("machine_reason", "not_observed")
+"""Options that came after definitions had been sealed: at its default such a one is no part of the fingerprint."""
+
+NOT_OBSERVED = "not_observed"
+OUTSIDE_OBSERVATION = TimeElement(
+    description="nobody listened to the machine, or nothing of its state was known yet", loss="outside"
+)
+"""The element `not_observed`, which a definition has whether or not it lists it."""
 
 ISO_ELEMENTS = {
     "APT": TimeElement(description="actual production time", loss="none"),
@@ -167,8 +186,9 @@ class Decision(NamedTuple):
     """What an instant counts as, and what decided it."""
 
     element: str
-    by: When | MicroStop | Planned
-    """The condition of a rule of the time model, the option micro_stop, or the shift plan where no rule asks for it."""
+    by: When | MicroStop | Planned | Literal["not_observed"]
+    """The condition of a rule of the time model, the option micro_stop, the shift plan where no rule asks for it, or that
+    nobody listened."""
 
 
 class Definition(FrozenModel):
@@ -209,8 +229,14 @@ class Definition(FrozenModel):
             used.add(self.options.micro_stop.element)
         if not self.plans:
             used |= {"unplanned", "PDOT"}
-        if strangers := sorted(used - set(self.elements)):
+        if strangers := sorted(used - set(self.elements) - {NOT_OBSERVED}):
             raise ValueError(f"{', '.join(strangers)}: no element; {hint(strangers[0], self.elements)}")
+        if NOT_OBSERVED in used or self.elements.get(NOT_OBSERVED, OUTSIDE_OBSERVATION).loss != "outside":
+            raise ValueError(
+                "not_observed is time outside, and no rule gives it: to count it as what the state unknown counts as, "
+                "write options: {not_observed: as_unknown}"
+            )
+        self.elements.setdefault(NOT_OBSERVED, OUTSIDE_OBSERVATION)  # last: the others keep their order
         return self
 
     @property
@@ -225,8 +251,23 @@ class Definition(FrozenModel):
     @property
     def fingerprint(self) -> str:
         """The same for the same content, whatever its layout; `seal` is not part of it."""
-        content = json.dumps(self.model_dump(mode="json", exclude={"seal"}), sort_keys=True)
+        told = self.model_dump(mode="json", exclude={"seal"})
+        for name in LATER_OPTIONS:
+            if getattr(self.options, name) == DefinitionOptions.model_fields[name].default:
+                del told["options"][name]
+        if self.elements.get(NOT_OBSERVED) == OUTSIDE_OBSERVATION:
+            del told["elements"][NOT_OBSERVED]
+        content = json.dumps(told, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def blind(self, order: bool, planned: Planned) -> Decision:
+        """What time counts as in which nobody listened. What the plan alone decides, it decides of such time too: a break
+        stays a break, and time outside every shift stays unplanned."""
+        told = self.rule("unknown", "unknown", order, planned)
+        by_plan = isinstance(told.by, str) or (isinstance(told.by, When) and told.by.planned is not None)
+        if self.options.not_observed == "as_unknown" or (planned != "busy" and by_plan):
+            return told
+        return Decision(NOT_OBSERVED, "not_observed")
 
     def element(self, state: str, mode: str, order: bool, planned: Planned = "busy", reason: str | None = None) -> str:
         """What time counts as in this state and mode, with or without an order, by plan and by reason category."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from schemas.records import KpiPieces
-from topology.kpi.definition import Definition, KpiFormula
+from topology.kpi.definition import NOT_OBSERVED, Definition, KpiFormula
 from topology.kpi.formula import parse
 
 CONSTANTS = {"second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
@@ -19,7 +19,7 @@ COUNTS = {
 }
 PER_PRODUCT = {"PRI": "planned run time per item of the product", **COUNTS}
 TIMES = {
-    "window": "length of the window: the sum of all elements",
+    "window": "length of the window as far as anybody saw it: the sum of all elements but not_observed",
     "base": "the elements that are not outside",
     "operating": "base without the availability losses",
 }
@@ -65,11 +65,19 @@ class Pieces:
     product: str | None = None
     start_up: int = 0
     """Start-up scrap, a part of `scrap`."""
+    unseen: bool = False
+    """Made while nobody saw the machine: counted, and set against no time, since there is none to set it against."""
+
+    @property
+    def pri_us(self) -> int:
+        """What a piece counts in time."""
+        return 0 if self.unseen else self.ideal_cycle_us
 
     @classmethod
     def of(cls, record: KpiPieces) -> "Pieces":
         """As a `Kpi` record carries them."""
-        return cls(record.ideal_cycle_us, record.good, record.scrap, record.rework, record.product, record.start_up)
+        counts = record.good, record.scrap, record.rework
+        return cls(record.ideal_cycle_us, *counts, record.product, record.start_up, record.unseen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +87,36 @@ class Facts:
     element_us: Mapping[str, int] = field(default_factory=dict)
     pieces: tuple[Pieces, ...] = ()
     quantities: Mapping[str, int | float | Fraction] = field(default_factory=dict)
+    observed_us: int | None = None
+    """Of the time, in how much a state was known. 0: in none, so no element is known but by name. None: nobody counted."""
+    elapsed_us: int | None = None
+    """The time that `observed_us` is a part of. None: nobody counted."""
+
+    @property
+    def stateless(self) -> bool:
+        """Whether time has gone by and no state was known in it: what rests on time has no value."""
+        return self.observed_us == 0 and any(self.element_us.values())
+
+    @property
+    def coverage(self) -> float | None:
+        """Observed of elapsed time; None: nobody counted, or no time has gone by."""
+        return None if self.observed_us is None or not self.elapsed_us else self.observed_us / self.elapsed_us
 
 
 def total(parts: Iterable[Facts]) -> Facts:
     """The facts of a whole. A quantity that one part does not know is not known of the whole. Order does not matter."""
     elements: dict[str, int] = {}
-    pieces: dict[tuple[str | None, int], tuple[int, int, int, int]] = {}
+    pieces: dict[tuple[str | None, int, bool], tuple[int, int, int, int]] = {}
     quantities: dict[str, int | float | Fraction] | None = None
+    observed_us: int | None = 0
+    elapsed_us: int | None = 0
     for part in parts:
+        observed_us = None if observed_us is None or part.observed_us is None else observed_us + part.observed_us
+        elapsed_us = None if elapsed_us is None or part.elapsed_us is None else elapsed_us + part.elapsed_us
         for name, us in part.element_us.items():
             elements[name] = elements.get(name, 0) + us
         for one in part.pieces:
-            key = one.product, one.ideal_cycle_us
+            key = one.product, one.ideal_cycle_us, one.unseen
             good, scrap, rework, start_up = pieces.get(key, (0, 0, 0, 0))
             pieces[key] = good + one.good, scrap + one.scrap, rework + one.rework, start_up + one.start_up
         if quantities is None:
@@ -99,12 +125,12 @@ def total(parts: Iterable[Facts]) -> Facts:
             known = quantities.keys() & part.quantities.keys()
             quantities = {name: Fraction(quantities[name]) + Fraction(part.quantities[name]) for name in known}
     merged = (
-        Pieces(cycle_us, good, scrap, rework, product, start_up)
-        for (product, cycle_us), (good, scrap, rework, start_up) in sorted(
+        Pieces(cycle_us, good, scrap, rework, product, start_up, unseen)
+        for (product, cycle_us, unseen), (good, scrap, rework, start_up) in sorted(
             pieces.items(), key=lambda item: str(item[0])
         )
     )
-    return Facts(elements, tuple(merged), quantities or {})
+    return Facts(elements, tuple(merged), quantities or {}, observed_us, elapsed_us)
 
 
 def values(
@@ -179,8 +205,11 @@ class Evaluation:
 def _given(definition: Definition, facts: Facts, products: tuple[Product, ...]) -> dict[str, Fraction | None]:
     """Name → value of all that formulas start from: constants, elements, times (µs), quantities, counts of pieces."""
     start: dict[str, Fraction | None] = {name: Fraction(us) for name, us in CONSTANTS.items()}
-    start |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
-    start |= _times(definition, facts)
+    if facts.stateless:
+        start |= dict.fromkeys((*definition.elements, *TIMES))
+    else:
+        start |= {name: Fraction(facts.element_us.get(name, 0)) for name in definition.elements}
+        start |= _times(definition, facts)
     start |= {name: Fraction(quantity) for name, quantity in facts.quantities.items() if name in QUANTITIES}
     return start | {name: sum((product[name] for product in products), Fraction(0)) for name in COUNTS}
 
@@ -202,10 +231,10 @@ def losses(definition: Definition, facts: Facts) -> dict[str, int]:
         if (us := facts.element_us.get(name, 0)) and element.loss not in ("none", "outside")
     }
     running = sum(us for name, us in facts.element_us.items() if definition.elements[name].loss == "none")
-    scrap = sum(one.ideal_cycle_us * one.scrap for one in facts.pieces)
-    start_up = sum(one.ideal_cycle_us * one.start_up for one in facts.pieces)
-    rework = sum(one.ideal_cycle_us * one.rework for one in facts.pieces)
-    good = sum(one.ideal_cycle_us * one.good for one in facts.pieces)
+    scrap = sum(one.pri_us * one.scrap for one in facts.pieces)
+    start_up = sum(one.pri_us * one.start_up for one in facts.pieces)
+    rework = sum(one.pri_us * one.rework for one in facts.pieces)
+    good = sum(one.pri_us * one.good for one in facts.pieces)
     if definition.options.rework == "good":
         good, rework = good + rework, 0
     found["performance.speed"] = running - good - scrap - rework
@@ -238,10 +267,14 @@ def _times(definition: Definition, facts: Facts) -> dict[str, Fraction]:
             sum(us for name, us in facts.element_us.items() if definition.elements[name].loss not in left_out)
         )
 
-    return {"window": summed(), "base": summed("outside"), "operating": summed("outside", "availability")}
+    return {
+        "window": summed() - facts.element_us.get(NOT_OBSERVED, 0),
+        "base": summed("outside"),
+        "operating": summed("outside", "availability"),
+    }
 
 
 def _product(one: Pieces, rework_is_good: bool) -> dict[str, Fraction]:
     good = one.good + one.rework if rework_is_good else one.good
-    found = {"PRI": one.ideal_cycle_us, "PQ": one.good + one.scrap + one.rework, "GQ": good, "SQ": one.scrap}
+    found = {"PRI": one.pri_us, "PQ": one.good + one.scrap + one.rework, "GQ": good, "SQ": one.scrap}
     return {name: Fraction(value) for name, value in {**found, "RQ": one.rework, "SUQ": one.start_up}.items()}

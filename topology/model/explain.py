@@ -145,7 +145,8 @@ def _labels(model: type[BaseModel]) -> list[str]:
 
 
 def _branch(model: type[BaseModel]) -> str:
-    for name, field in model.model_fields.items():
+    fields = sorted(model.model_fields.items(), key=lambda item: not item[1].is_required())  # what tells branches apart
+    for name, field in fields:
         if get_origin(field.annotation) is Literal:
             return f"{name} {', '.join(map(str, get_args(field.annotation)))}"
     return model.__name__

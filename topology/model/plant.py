@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from topology.frozen import FrozenModel
+from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.pilot import PilotPlan
 from topology.model.shifts import Calendar
-from topology.model.tags import CharacteristicTag, EnergyTag, Role, Tag
+from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, Role, Tag
 from topology.model.wiring import Access, ConnectorEntry, Retention, SinkEntry
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level, Path
@@ -27,13 +27,15 @@ def _segment(text: str) -> str:
 
 
 Segment = Annotated[str, AfterValidator(_segment)]
+REASONS_MAX = 1_000
+"""Reasons of a type: a Kpi record may have a stop of each."""
 
 
 class StopReason(FrozenModel):
     """One entry of an equipment type's reason tree."""
 
-    name: str = Field(description="what an operator calls it", examples=["pump fault"])
-    category: Annotated[str, AfterValidator(checked_category)] = Field(
+    name: Name = Field(description="what an operator calls it", examples=["pump fault"])
+    category: Annotated[Name, AfterValidator(checked_category)] = Field(
         "",
         description=f"{', '.join(CATEGORIES)}, or a word of your own; breakdown opens a work order; none: its parent's",
         examples=["breakdown"],
@@ -46,7 +48,7 @@ class StopReason(FrozenModel):
 class EquipmentType(FrozenModel):
     """What all machines of a kind share, at every site."""
 
-    tags: dict[str, Tag] = Field(description="tags that a fold reads; all other tags are carried on unread")
+    tags: dict[Name, Tag] = Field(description="tags that a fold reads; all other tags are carried on unread")
     ideal_cycle_s: float = Field(
         gt=0, description="planned run time per item (PRI) where the order gives none, in seconds", examples=[6.0]
     )
@@ -54,6 +56,11 @@ class EquipmentType(FrozenModel):
         60.0,
         gt=0,
         description="without any sample for so long the state is unknown, in seconds; a minute is some cycles of most machines; null: never",
+    )
+    uncertain: Literal["use", "refuse"] = Field(
+        "use",
+        description="what a sample of uncertain quality is (OPC UA: 0x40000000 to 0x7FFFFFFF): as good as any other, or as "
+        "bad as a bad one",
     )
     micro_stop_s: float = Field(
         300.0,
@@ -71,7 +78,22 @@ class EquipmentType(FrozenModel):
         description="what a changeover should take, last good piece to first good piece, in seconds",
         examples=[240],
     )
-    reasons: dict[int, StopReason] = Field(default_factory=dict, description="reason code → name and category")
+    text_max: int = Field(
+        1_024,
+        ge=1,
+        le=16_000,
+        description="characters of a tag's text value; a sample with a longer one goes to quarantine",
+    )
+    other_tags_max: int = Field(
+        512,
+        ge=0,
+        le=10_000,
+        description="how many tags that `tags` does not name the snapshot (`current`) of a machine shows: the first by name; "
+        "all others are signs of life, cost nothing and are shown nowhere, but are in the raw log",
+    )
+    reasons: dict[int, StopReason] = Field(
+        default_factory=dict, max_length=REASONS_MAX, description="reason code → name and category"
+    )
 
     @field_validator("reasons")
     @classmethod
@@ -212,7 +234,7 @@ class Time(FrozenModel):
 class KpiSelection(FrozenModel):
     """By what all numbers are computed."""
 
-    definition: str = Field(
+    definition: Name = Field(
         "iso22400@1",
         description="KPI definition that all sites use, name@version; the default has the four ratios of the OEE record, iso22400@2 all KPIs",
     )
@@ -236,6 +258,17 @@ class Plant(FrozenModel):
     connectors: dict[Segment, ConnectorEntry] = Field(default_factory=dict, description="who publishes")
     sinks: dict[Segment, SinkEntry] = Field(default_factory=dict, description="who receives")
     access: tuple[Access, ...] = Field((), description="who may read or write what")
+
+    @model_validator(mode="after")
+    def _spread_within_the_horizon(self) -> "Plant":
+        for name, equipment in self.types.items():
+            for tag, spec in equipment.tags.items():
+                if isinstance(spec, CountTag | EnergyTag) and (spec.spread_s or 0) > self.time.horizon_h * 3600:
+                    raise ValueError(
+                        f"type {name}, tag {tag}: amounts are spread over {spec.spread_s:g} s, and numbers corrected for "
+                        f"{self.time.horizon_h:g} h; state a shorter spread_max_s"
+                    )
+        return self
 
     @cached_property
     def enterprise(self) -> Path:

@@ -1,6 +1,7 @@
 """What one part of a plant model says of another: names that are not there, words that nothing counts. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from topology.document import Problem, Where
@@ -10,8 +11,9 @@ from topology.model.explain import explain
 from topology.model.kpis import definitions, invalid, plant_faults, selected
 from topology.model.pilot_check import pilot_faults
 from topology.model.plant import Plant
+from topology.model.shaping import TagRule
 from topology.model.sources import Sources, dotted
-from topology.model.tags import ModeTag
+from topology.model.tags import CountTag, ModeTag
 from topology.namespace.path import Level
 from topology.nearest import hint, misspelt
 from topology.vocabulary import CATEGORIES, MODES
@@ -34,6 +36,7 @@ def model_problems(plant: Plant, sources: Sources) -> list[Problem]:
         *pilot_faults(plant, definitions(plant)),
         *_misspelt_words(plant),
         *_misspelt_tags(plant),
+        *_rules_of_tags(plant),
     ]
     return _problems(faults, sources)
 
@@ -110,12 +113,46 @@ def _misspelt_words(plant: Plant) -> Iterator[Fault]:
 
 
 def _misspelt_tags(plant: Plant) -> Iterator[Fault]:
-    """A deadband of a tag that is another spelling of one that a type has. Tags that no type has are carried, too."""
+    """A tag of a connector that is another spelling of one that a type has. Tags that no type has are carried, too."""
     known = list(dict.fromkeys(tag for model in plant.types.values() for tag in model.tags))
     for name, connector in plant.connectors.items():
-        for tag in connector.suppress.deadband:
-            if (meant := misspelt(tag, known)) is not None:
-                yield ("connectors", name, "suppress", "deadband", tag), f"no type has the tag; did you mean {meant!r}?"
+        named: list[tuple[Where, str | None]] = [
+            *((("suppress", "deadband", tag), tag) for tag in connector.suppress.deadband),
+            *((("tags", n, "name"), rule.name) for n, rule in enumerate(connector.tags)),
+            *((("derived", n, "tag"), one.tag) for n, one in enumerate(connector.derived)),
+        ]
+        for where, tag in named:
+            if tag is not None and (meant := misspelt(tag, known)) is not None:
+                yield ("connectors", name, *where), f"no type has the tag; did you mean {meant!r}?"
+
+
+def _rules_of_tags(plant: Plant) -> Iterator[Fault]:
+    """A rule of a connector for a type that is not there, and one that thins out what must not be."""
+    for name, connector in plant.connectors.items():
+        for kind, rules in (("tags", connector.tags), ("derived", connector.derived)):
+            for n, one in enumerate(rules):
+                if one.type is not None and one.type not in plant.types:
+                    yield (
+                        ("connectors", name, kind, n, "type"),
+                        f"type {one.type!r} is not known; {hint(one.type, plant.types)}",
+                    )
+        for n, rule in enumerate(connector.tags):
+            if rule.every_s is not None and (tag := _each_counts(plant, rule)) is not None:
+                yield (
+                    ("connectors", name, "tags", n, "every_s"),
+                    f"it holds back values of {tag}, of which each one counts; give its tag a rule of its own before this one",
+                )
+
+
+def _each_counts(plant: Plant, rule: TagRule) -> str | None:
+    """A tag that a rule is for, and that tells states, modes, reasons or amounts."""
+    for name, model in plant.types.items():
+        for tag, spec in model.tags.items() if rule.type in (None, name) else ():
+            meant = rule.name == tag or (rule.name is None and fnmatchcase(tag, rule.tag))
+            amount = isinstance(spec, CountTag) and spec.counts == "increments"
+            if meant and (spec.role in ("state", "mode", "reason") or amount):
+                return f"{tag} of type {name}"
+    return None
 
 
 def _own_words(plant: Plant) -> Iterator[tuple[str, str, Where]]:

@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from schemas.lengths import BREAKS_MAX, NAME_MAX
 from schemas.records import Break, Shift
 from schemas.text import micros_of, moment
-from topology.frozen import FrozenModel
-from topology.namespace.filters import Filter
+from topology.frozen import FilterText, FrozenModel
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -34,6 +34,10 @@ def _minutes(value: Any) -> Any:
     return value
 
 
+ShiftName = Annotated[str, StringConstraints(max_length=NAME_MAX - len("2026-12-24-"))]
+"""The id of a shift has its day before the name."""
+
+
 def zone_name(name: str) -> str:
     """The name itself. Raises `ValueError` where it is no time zone."""
     try:
@@ -41,11 +45,6 @@ def zone_name(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{name!r} is no time zone; they look like Europe/Berlin or America/Chicago") from None
     return name
-
-
-def _filter(text: str) -> str:
-    Filter.parse(text)
-    return text
 
 
 TimeOfDay = Annotated[int, BeforeValidator(_minutes)]
@@ -67,7 +66,7 @@ class ShiftPattern(FrozenModel):
         description='local time, e.g. "06:00"; not after `begin`: of the next day', examples=["06:00"]
     )
     days: tuple[Day, ...] = Field(DAYS, description="days on which it begins; none: kept, but not worked")
-    breaks: tuple[BreakPattern, ...] = Field((), description="its breaks")
+    breaks: tuple[BreakPattern, ...] = Field((), max_length=BREAKS_MAX, description="its breaks")
 
     @property
     def length(self) -> int:
@@ -98,7 +97,7 @@ class ExceptionalDays(FrozenModel):
     day: date = Field(description="first day, e.g. 2026-12-24", examples=["2026-12-24"])
     until: date | None = Field(None, description="last day; none: one day", examples=["2026-12-26"])
     name: str = Field(description="why, e.g. Christmas", examples=["Christmas"])
-    shifts: dict[str, ShiftPattern] = Field(
+    shifts: dict[ShiftName, ShiftPattern] = Field(
         default_factory=dict, description="shifts instead of the usual; none: no work"
     )
 
@@ -115,13 +114,11 @@ class ExceptionalDays(FrozenModel):
 class Calendar(FrozenModel):
     """Who works when. Time outside of its shifts is not planned."""
 
-    filter: Annotated[str, AfterValidator(_filter)] = Field(
-        description="MQTT filter over the lines it holds for", examples=["acme/dallas/#"]
-    )
+    filter: FilterText = Field(description="MQTT filter over the lines it holds for", examples=["acme/dallas/#"])
     zone: Annotated[str, AfterValidator(zone_name)] = Field(
         description="time zone of its local times, e.g. Europe/Berlin", examples=["Europe/Berlin"]
     )
-    shifts: dict[str, ShiftPattern] = Field(min_length=1, description="name → shift")
+    shifts: dict[ShiftName, ShiftPattern] = Field(min_length=1, description="name → shift")
     exceptions: tuple[ExceptionalDays, ...] = Field(
         (), description="holidays, extra shifts; the first that holds decides"
     )

@@ -1,21 +1,14 @@
 """Who publishes, who receives, who may, and how long topics keep it: the parts of a plant model around its machines."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from topology.frozen import FrozenModel
+from topology.frozen import FilterText, FrozenModel
+from topology.model.shaping import DerivedTag, TagRule
 from topology.namespace.classes import DERIVED, MessageClass
-from topology.namespace.filters import REST, Filter
+from topology.namespace.filters import REST
 from topology.namespace.path import Level
-
-
-def _filter(text: str) -> str:
-    Filter.parse(text)
-    return text
-
-
-FilterText = Annotated[str, AfterValidator(_filter)]
 
 
 class Suppress(FrozenModel):
@@ -40,6 +33,12 @@ class ConnectorEntry(FrozenModel):
 
     protocol: str = Field(description="name of a registered connector", examples=["opcua", "mqtt"])
     suppress: Suppress = Field(default_factory=Suppress, description="what is left out")
+    tags: tuple[TagRule, ...] = Field(
+        (), description="what is made of the values of some tags; of those that fit a tag the first is its own"
+    )
+    derived: tuple[DerivedTag, ...] = Field(
+        (), description="tags that are worked out from others; one may rest on another before it"
+    )
     spool: SpoolLimits = Field(default_factory=SpoolLimits, description="the buffer on disk")
     config: dict[str, Any] = Field(
         description="the protocol's own options", examples=[{"url": "opc.tcp://10.0.0.7:4840", "machines": ["…"]}]

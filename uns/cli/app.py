@@ -84,6 +84,7 @@ app = group(
         "connector": "connector",
         "sink": "sink",
         "schema": "schema",
+        "certs": "certs",
         "docs": "docs",
         "run": "app",
     },

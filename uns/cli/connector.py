@@ -1,14 +1,19 @@
 """`uns run connector NAME` and `uns connector …`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uns.cli.app import app, emit, group, run
 from uns.cli.options import JsonOption, PlantOption, which_plant
 
+if TYPE_CHECKING:
+    from topology.model.plant import Plant
+
 connector = group(
-    "The plant's connectors: what there is, and their ledgers.", dict.fromkeys(("list", "ledger"), "connector")
+    "The plant's connectors: what there is, what they say, and their ledgers.",
+    dict.fromkeys(("list", "add", "ledger", "try"), "connector"),
 )
 app.add_typer(connector, name="connector")
 
@@ -25,29 +30,93 @@ def run_connector(
     as_json: JsonOption = False,
 ) -> None:
     """Publish what one source says, until SIGTERM."""
-    from uns.cli.tail import word
-    from uns.cli.words import member
+    if dry_run:
+        _show(name, plant, count, wait_s, as_json)
+        return
     from uns.client.connection import connection
+    from uns.runners.connector.service import serve
+
+    serve(connection(), _checked(name, plant), name)
+
+
+@connector.command()
+def add(
+    protocol: Annotated[str, typer.Argument(help="as `uns connector list` names it")],
+    name: Annotated[str, typer.Argument(help="name of the connector")],
+    url: Annotated[str | None, typer.Option(help="where the source is; a server on this machine by default")] = None,
+    machine: Annotated[str | None, typer.Option(help="path of the machine that it reads; the model's first")] = None,
+    plant: PlantOption = None,
+) -> None:
+    """Write a file of the plant model for one more source; then edit it, and `uns connector try NAME`."""
+    from uns.cli.words import member
+    from uns.errors import UserError
+    from uns.model.components import UnknownComponent
     from uns.model.lint import check_connector
     from uns.model.plant import load_plant
-    from uns.runners.connector.preview import preview
-    from uns.runners.connector.service import serve
-    from uns.runtime.running import effective_settings
-    from uns.runtime.telemetry import quiet
+    from uns.model.starter import add
 
-    settings = effective_settings() if dry_run else connection()
+    folder = which_plant(plant)
+    model = load_plant(folder)
+    if name in model.connectors:
+        raise UserError(f"connector {name!r} is in the plant model already")
+    machines = {str(path): path for path in model.cells()}
+    if not machines:
+        raise UserError("the plant model has no machine yet; add one to its namespace")
+    path = next(iter(machines)) if machine is None else str(member("machine", machine, machines, "the plant model"))
+    try:
+        file = add(folder, protocol, name, path, url)
+    except UnknownComponent as error:
+        raise UserError(str(error)) from None
+    typer.echo(f"wrote {file}: it reads {path}")
+    try:
+        check_connector(load_plant(folder), name)
+    except UserError as error:
+        typer.echo(f"! {error}", err=True)
+    typer.echo(f"\nNext: edit it, then\n  uns lint {folder}\n  uns connector try {name}")
+
+
+@connector.command("try")
+def try_(
+    name: Annotated[str, typer.Argument(help="connector of the plant model")],
+    plant: PlantOption = None,
+    count: Annotated[int, typer.Option(min=1, help="values to show")] = 10,
+    wait_s: Annotated[float, typer.Option(min=0.1, help="longest wait for them, in seconds")] = 10.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a source says and what is wrong with it; nothing is published. Exit code 1 where something is wrong."""
+    if _show(name, plant, count, wait_s, as_json):
+        raise typer.Exit(1)
+
+
+def _checked(name: str, plant: Path | None) -> "Plant":
+    """The plant model, with this connector in it and right."""
+    from uns.cli.words import member
+    from uns.model.lint import check_connector
+    from uns.model.plant import load_plant
+
     model = load_plant(which_plant(plant))
     member("connector", name, model.connectors, "the plant model")
     check_connector(model, name)
-    if not dry_run:
-        serve(settings, model, name)
-        return
+    return model
+
+
+def _show(name: str, plant: Path | None, count: int, wait_s: float, as_json: bool) -> bool:
+    """Shows what a source says; whether something is wrong with it."""
+    from uns.cli.tail import word
+    from uns.runners.connector.preview import preview
+    from uns.runtime.running import effective_settings
+    from uns.runtime.telemetry import quiet
+
     quiet()
-    values = preview(settings, model, name, count, wait_s)
+    units, remarks = preview(effective_settings(), _checked(name, plant), name, count, wait_s)
     if as_json:
-        emit(values)
-    for value in values if not as_json else ():
-        typer.echo("  ".join(f"{field}={word(told)}" for field, told in value.items()))
+        emit({"units": units, "remarks": remarks})
+        return bool(remarks)
+    for unit in units:
+        typer.echo("  ".join(f"{field}={word(told)}" for field, told in unit.items()))
+    for remark in remarks:
+        typer.echo(f"! {remark}", err=True)
+    return bool(remarks)
 
 
 @connector.command("list")

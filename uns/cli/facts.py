@@ -1,10 +1,16 @@
 """`uns ack` and `uns pub`: what people and other systems tell the namespace."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from uns.cli.app import UserError, app
+from uns.cli.options import PlantOption, which_plant
+
+if TYPE_CHECKING:
+    from schemas.records import Fact
+    from topology.namespace.path import Path as Place
 
 ALERT = "acme/dallas/packaging/line-1/packer#alert.breakdown@20261123T060000.000000Z~iso22400@2"
 FACT = (
@@ -12,6 +18,9 @@ FACT = (
     '"ended_at": "2026-11-23T06:12:00Z", "by": "anna"}'
 )
 PUBLISHER = "uns-cli"
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="publish without asking the plant model, where it is on another machine")
+]
 
 
 @app.command()
@@ -25,6 +34,8 @@ def ack(
     ],
     by: Annotated[str, typer.Option(help="who has seen it")],
     comment: Annotated[str | None, typer.Option(help="in your words")] = None,
+    plant: PlantOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Acknowledge an alert."""
     from schemas.records import Acknowledge
@@ -35,8 +46,10 @@ def ack(
 
     natural = natural_id_of(alert)
     path = path_of(natural.partition("#")[0])
-    settings = connection()
     fact = Acknowledge(alert=natural, at=_now(), by=by, comment=comment)
+    if not force:
+        _check(plant, path, fact)
+    settings = connection()
     with failures_told(NotPublished):
         publish(settings, codec(settings), path, fact, PUBLISHER)
     typer.echo(f"acknowledged {natural}")
@@ -63,8 +76,12 @@ def pub(
         str, typer.Argument(help="line or cell the fact is about, e.g. acme/dallas/packaging/line-1/filler")
     ],
     fact: Annotated[str, typer.Argument(help=f"JSON, e.g. {FACT}")],
+    plant: PlantOption = None,
+    force: ForceOption = False,
 ) -> None:
-    """Publish one fact: an Order, Lot, Shift, Reason, Inspection or Acknowledge."""
+    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection or Acknowledge. What the processors would refuse is not
+    published: an unknown place or reason code, an end before the begin, a text that is too long.
+    """
     import json
 
     from schemas.records import FACT_TYPES
@@ -87,10 +104,27 @@ def pub(
         raise UserError(str(error)) from error
     if not isinstance(record, FACT_TYPES):
         raise UserError(f"{type(record).__name__} is not a fact; there are {', '.join(t.__name__ for t in FACT_TYPES)}")
+    if not force:
+        _check(plant, place, record)
     settings = connection()
     with failures_told(NotPublished):
         offset = publish(settings, codec(settings), place, record, PUBLISHER)
     typer.echo(f"published {type(record).__name__} for {place} at offset {offset}")
+
+
+def _check(named: "Path | None", place: "Place", fact: "Fact") -> None:
+    """Raises `UserError` where the plant model does not take the fact, and where there is none to ask."""
+    from processors.inputs.admission import Admission
+    from uns.model.plant import load_plant
+
+    folder = which_plant(named)
+    if not folder.exists():
+        raise UserError(
+            f"no plant model in {folder} to check the fact by; --plant names its folder, --force publishes unchecked"
+        )
+    refused = Admission(load_plant(folder)).whole_refusal(str(place), fact)
+    if refused is not None:
+        raise UserError(f"not published: {refused.message}; --force publishes it all the same")
 
 
 def _now() -> int:

@@ -34,7 +34,7 @@ def fold(
     """
     from schemas.text import micros
     from uns.history.file.fold import fold as folded
-    from uns.history.file.read import read
+    from uns.history.file.read import as_far_as, read
     from uns.history.file.source import UNREADABLE, lines
     from uns.model.plant import load_plant
 
@@ -47,7 +47,7 @@ def fold(
         _unusable(str(error))
     try:
         with lines(file) as data:
-            result = folded(model, read(data), end, every)
+            result = folded(model, as_far_as(read(data), UNREADABLE), end, every)
     except UNREADABLE as error:
         _unusable(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
     if as_json:

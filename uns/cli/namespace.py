@@ -10,6 +10,7 @@ from uns.cli.options import JsonLinesOption, JsonOption, PlantOption, which_plan
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from schemas.records import Current, Kpi
     from topology.namespace.path import Path as Place
 
 KPI_BACK_DAYS = 2
@@ -58,6 +59,7 @@ def tree(
         typer.echo(
             "  " * (len(segments) - 1)
             + f"{segments[-1]:<14} {current.state:<11} OEE {oee:<8} good {current.good:<6} {shown(current.at, zone)}"
+            + coverage_of(current)
         )
         if tags:
             for tag in current.tags:
@@ -111,6 +113,13 @@ def _get_snapshot(place: "Place", zone: "ZoneInfo", as_json: bool) -> None:
             typer.echo(f"{name:<14} {word(value)}")
 
 
+def coverage_of(record: "Current | Kpi") -> str:
+    """What must be said beside a record's ratios; empty where all of the time was seen."""
+    if record.why_null is not None:
+        return f"  {record.why_null}"
+    return "" if record.coverage is None or record.coverage >= 1 else f"  {100 * record.coverage:.1f} % of it seen"
+
+
 def _get_kpis(place: "Place", zone: "ZoneInfo", as_json: bool) -> None:
     from schemas.records import Kpi
     from schemas.text import to_plain
@@ -139,7 +148,8 @@ def _get_kpis(place: "Place", zone: "ZoneInfo", as_json: bool) -> None:
             continue
         end = "now" if record.ended_at is None else shown(record.ended_at, zone, "minutes")
         begin = shown(record.started_at, zone, "minutes")
-        typer.echo(f"{record.window} {record.window_name or ''}  {begin} to {end}  {record.status}")
+        coverage = coverage_of(record)
+        typer.echo(f"{record.window} {record.window_name or ''}  {begin} to {end}  {record.status}{coverage}")
         for name, value in record.values.items():
             if value is not None:
                 typer.echo(f"  {name:<30} {value:.4g}")

@@ -14,13 +14,25 @@ def init(
     folder: Annotated[Path, typer.Argument(help="folder to write")] = Path("plant"),
     opcua: Annotated[str | None, typer.Option(help="address of your OPC UA server, opc.tcp://host:port")] = None,
     mqtt: Annotated[str | None, typer.Option(help="address of your MQTT broker, mqtt://host:port")] = None,
+    protocol: Annotated[str | None, typer.Option(help="any other protocol, as `uns connector list` names it")] = None,
+    url: Annotated[str | None, typer.Option(help="where its source is; a server on this machine by default")] = None,
 ) -> None:
     """Write a commented plant model for your first machine."""
+    from uns.model.components import UnknownComponent
     from uns.model.starter import write
 
-    if opcua and mqtt:
-        raise UserError("one source to begin with: --opcua or --mqtt; more are added in connectors.yaml")
-    files = write(folder, opcua=None if mqtt else opcua or "opc.tcp://127.0.0.1:4840", mqtt=mqtt)
+    given = {
+        name: address
+        for name, address in (("opcua", opcua), ("mqtt", mqtt), (protocol, url))
+        if name and (address or name == protocol)
+    }
+    if len(given) > 1:
+        raise UserError("one source to begin with; more are added by `uns connector add`")
+    ((chosen, address),) = given.items() or (("opcua", url),)
+    try:
+        files = write(folder, chosen, address)
+    except UnknownComponent as error:
+        raise UserError(str(error)) from None
     for file in files:
         typer.echo(f"wrote {file}")
     typer.echo(

@@ -52,7 +52,7 @@ def tail(
     shown = 0
     with subscribe(wanted, chosen, start, follow) as messages:
         for message in messages:
-            if isinstance(message.record, Tick) and not ticks:
+            if isinstance(message.record, Tick) and not ticks and not _in_quarantine(message):
                 continue
             typer.echo(json.dumps(document(message), ensure_ascii=False) if as_json else line(message, zones))
             shown += 1
@@ -154,6 +154,8 @@ def short(name: str, value: Any) -> str:
         return f"{value:.4g}"
     if name == "tags":
         return f"{len(value)} tags"
+    if name in ("observed_us", "elapsed_us") and value is not None:
+        return f"{value / 60e6:.1f}min"
     if name in ("element_us", "loss_us"):
         return " ".join(f"{element}:{micros / 60e6:.1f}min" for element, micros in value.items() if micros)
     if name in ("values", "quantities"):

@@ -114,5 +114,8 @@ def shown(at_us: int, zone: ZoneInfo, timespec: str = "seconds") -> str:
     """For people: date, time and zone, `2026-11-23 06:00:01 CET`."""
     from uns.model.zones import local
 
-    there = local(at_us, zone)
+    try:
+        there = local(at_us, zone)
+    except OverflowError:  # of what no calendar has
+        return f"{at_us} µs"
     return f"{there.replace(tzinfo=None).isoformat(' ', timespec)} {there:%Z}"

@@ -44,4 +44,5 @@ def up(
         typer.echo("\nstopping")
     finally:
         running.close()
-        typer.echo(farewell(given.state_dir, f"uns up --plant {folder}"))
+        if running.begun:
+            typer.echo(farewell(given.state_dir, f"uns up --plant {folder}"))

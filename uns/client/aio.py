@@ -43,7 +43,7 @@ class AsyncSubscription:
                 subscription.all_handled()
                 if subscription.commit_due:
                     await self._call(subscription.commit)
-                if not received and subscription.ended:
+                if subscription.ended:
                     return
         finally:
             await asyncio.shield(self.close())
@@ -140,9 +140,9 @@ class AsyncNamespace:
             self._sync.history(filters, start, end, classes, every_revision=every_revision, records=records)
         )
 
-    async def publish(self, path: str | Path, fact: Fact, source: str = "uns-client") -> int:
+    async def publish(self, path: str | Path, fact: Fact, source: str = "uns-client", *, force: bool = False) -> int:
         """As `Namespace.publish`."""
-        return await asyncio.to_thread(self._sync.publish, path, fact, source)
+        return await asyncio.to_thread(self._sync.publish, path, fact, source, force=force)
 
 
 def connect(bootstrap: str | None = None, registry: str | None = None, **settings: Any) -> AsyncNamespace:

@@ -4,15 +4,20 @@ from collections.abc import Collection, Sequence
 from types import TracebackType
 from typing import Any
 
+from processors.base import Rejection
+from processors.inputs.admission import Admission
 from schemas.codec import Codec
 from schemas.records import FACT_TYPES, Fact
+from topology.model.loader import PlantError, load
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from uns.client.connection import codec, connection
 from uns.client.history import History, Instant, instant
 from uns.client.subscribe import Begin, Subscription
-from uns.kafka.publish import Publisher
+from uns.errors import UserError
+from uns.kafka.publish import NotPublished, Publisher
+from uns.runtime.running import environment
 from uns.runtime.settings import Settings
 
 Filters = str | Sequence[str]
@@ -40,6 +45,7 @@ class Namespace:
         self.settings = settings
         self._codec: Codec = codec(settings)
         self._publisher: Publisher | None = None
+        self._admission: Admission | None = None
         self._open: list[Subscription] = []
 
     def subscribe(
@@ -96,17 +102,34 @@ class Namespace:
 
         return History(read, begin_us, end_us, every_revision)
 
-    def publish(self, path: str | Path, fact: Fact, source: str = "uns-client") -> int:
-        """Puts a fact (an Order, Lot, Shift, Reason, Inspection or Acknowledge) on its line or cell, and waits until Kafka
+    def publish(self, path: str | Path, fact: Fact, source: str = "uns-client", *, force: bool = False) -> int:
+        """Puts a fact (an Order, Lot, Shift, Reason, Gap, Inspection or Acknowledge) on its line or cell, and waits until Kafka
         has it. `source`: who says it. Returns its offset. Raises `NotPublished`, `BadPath`, and `TypeError` for a record that
         only the processors may write.
+
+        What the plant model does not take (an unknown place, a reason code that the type does not know, a text that is too
+        long) is not published, if not by `force`. Where the folder of the model (`plant`) is not on this machine, nothing
+        is checked. Raises `UserError` for a model that is there and cannot be read.
         """
         if not isinstance(fact, FACT_TYPES):
             names = ", ".join(kind.__name__ for kind in FACT_TYPES)
             raise TypeError(f"{type(fact).__name__} is no fact; there are {names}")
+        place = Path.parse(path) if isinstance(path, str) else path
+        if not force and (refused := self._refusal(place, fact)) is not None:
+            raise NotPublished(f"{refused.message}; force=True publishes it all the same")
         if self._publisher is None:
             self._publisher = Publisher(self.settings, self._codec)
-        return self._publisher.fact(Path.parse(path) if isinstance(path, str) else path, fact, source)
+        return self._publisher.fact(place, fact, source)
+
+    def _refusal(self, place: Path, fact: Fact) -> Rejection | None:
+        """What the plant model says against a fact; nothing, where the model is not here."""
+        folder = self.settings.plant
+        if self._admission is None and folder.exists():
+            try:
+                self._admission = Admission(load(folder, environment()))
+            except PlantError as error:
+                raise UserError(f"the plant model in {folder} cannot be used:\n{error}") from error
+        return None if self._admission is None else self._admission.whole_refusal(str(place), fact)
 
     def close(self) -> None:
         """Ends all subscriptions; a group's positions are committed. Idempotent."""

@@ -25,6 +25,7 @@ from uns.runtime.settings import Settings
 log = structlog.get_logger()
 
 POLL_S = 0.2
+LATER = 1 << 62
 METADATA_S = 10.0
 REFRESH_S = 30.0
 """So often topics and partitions that are new are looked for."""
@@ -127,6 +128,8 @@ class Subscription:
             },
         )
         self._assigned: set[TopicAndPartition] = set()
+        self._ends: dict[TopicAndPartition, int] = {}
+        """Where the log ended as it was assigned, if this does not follow. A busy log is never seen at its end."""
         self._unread: set[TopicAndPartition] = set()
         """Partitions that have not been read to their end yet."""
         self._handled: dict[TopicAndPartition, int] = {}
@@ -167,7 +170,10 @@ class Subscription:
                 if not received:
                     raise
                 return received
-            self._polled[message.topic(), message.partition()] = message.offset() + 1
+            place = message.topic(), message.partition()
+            self._polled[place] = message.offset() + 1
+            if message.offset() + 1 >= self._ends.get(place, LATER):
+                self._unread.discard(place)
             if item is not None:
                 received.append(item)
         return received
@@ -195,7 +201,7 @@ class Subscription:
             self.all_handled()
             if self.commit_due:
                 self.commit()
-            if self.ended and not received:
+            if self.ended:  # even while more comes: on a busy topic it always does
                 return
 
     def handled(self, item: Received) -> None:
@@ -263,6 +269,11 @@ class Subscription:
     def _assign(self, placed: list[TopicPartition]) -> None:
         self._assigned.update((part.topic, part.partition) for part in placed)
         self._unread.update((part.topic, part.partition) for part in placed)
+        if not self._follow and placed:
+            latest = [TopicPartition(part.topic, part.partition, OFFSET_END) for part in placed]
+            for end in self._consumer.offsets_for_times(latest, timeout=METADATA_S):
+                if end.offset >= 0:
+                    self._ends[end.topic, end.partition] = end.offset
         self._consumer.incremental_assign(placed)
 
     def _placed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
@@ -344,6 +355,8 @@ class Subscription:
             if message_class is not MessageClass.QUARANTINE:
                 return None  # a broken key belongs to no path: the engine's quarantine shows it
             path = place  # shown as the topic's, or nobody would see it at all
+        if message_class is MessageClass.QUARANTINE and not place.contains(path):
+            path = place  # so is a key of another place: the topic's people have it
         if not any(wanted.matches(path) for wanted in self._filters):
             return None
         if self._records and self._codec.kind(message.value()) not in self._records:

@@ -26,6 +26,7 @@ def compare(namespace: Evidence, truth: Truth) -> dict[str, Any]:
         "breakdowns_true": len(truth.breakdowns),
         "breakdowns_found": _breakdowns(namespace.of(MessageClass.DOWNTIME), truth),
         "drift_flagged": _drifts(namespace.of(MessageClass.QUALITY), truth),
+        "drift_alerted": _alerted(namespace, truth),
         "silent_machine_unknown": _silences(namespace, truth),
     }
 
@@ -86,7 +87,10 @@ def _breakdowns(records: Iterable[Derived], truth: Truth) -> int:
     stops = [
         record
         for record in records
-        if isinstance(record, Downtime) and record.category == "breakdown" and record.ended_at != record.started_at
+        if isinstance(record, Downtime)
+        and record.category == "breakdown"
+        and record.new_category
+        and record.ended_at != record.started_at
     ]
     matched = 0
     for path, begin, end in truth.breakdowns:
@@ -108,6 +112,27 @@ def _drifts(records: Iterable[Derived], truth: Truth) -> bool:
         any(path == place and name == characteristic and at >= begin for place, name, at in flagged)
         for path, characteristic, begin in truth.drifts
     )
+
+
+def _alerted(namespace: Evidence, truth: Truth) -> bool:
+    """Whether each drift is under an alert; one that left the specification under one that says so."""
+    alerts = [r for r in namespace.of(MessageClass.ALERT) if isinstance(r, Alert) and r.ended_at != r.started_at]
+    beyond = {(r.path, r.characteristic, r.started_at) for r in _points(namespace) if r.beyond is not None}
+    for path, characteristic, begin in truth.drifts:
+        kinds = {
+            alert.kind
+            for alert in alerts
+            if (alert.path, alert.subject) == (path, characteristic)
+            and (alert.ended_at is None or alert.ended_at > begin)
+        }
+        left = any(place == path and name == characteristic and at >= begin for place, name, at in beyond)
+        if not kinds or (left and "out_of_specification" not in kinds):
+            return False
+    return True
+
+
+def _points(namespace: Evidence) -> list[Quality]:
+    return [record for record in namespace.of(MessageClass.QUALITY) if isinstance(record, Quality)]
 
 
 def _silences(namespace: Evidence, truth: Truth) -> bool:

@@ -106,7 +106,7 @@ def _expected_work_orders(namespace: Evidence) -> set[str]:
     return {
         record.natural_id
         for record in namespace.derived.values()
-        if isinstance(record, Downtime) and record.category == "breakdown"
+        if isinstance(record, Downtime) and record.category == "breakdown" and record.new_category
     }
 
 
@@ -130,7 +130,9 @@ def problems(summary: dict[str, Any]) -> list[str]:
         said.append(f"OEE differs by up to {truth['oee_error_max']:.4f}")
     if truth["breakdowns_found"] != truth["breakdowns_true"]:
         said.append(f"{truth['breakdowns_found']} of {truth['breakdowns_true']} breakdowns found")
-    said += [f"{name} is false" for name in ("drift_flagged", "silent_machine_unknown") if not truth[name]]
+    said += [
+        f"{name} is false" for name in ("drift_flagged", "drift_alerted", "silent_machine_unknown") if not truth[name]
+    ]
     return said
 
 
@@ -197,7 +199,7 @@ def _result_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "",
-            f"breakdowns {truth['breakdowns_found']} of {truth['breakdowns_true']}; drift flagged: {truth['drift_flagged']}; silent machine unknown: {truth['silent_machine_unknown']}",
+            f"breakdowns {truth['breakdowns_found']} of {truth['breakdowns_true']}; drift flagged: {truth['drift_flagged']}, alerted: {truth['drift_alerted']}; silent machine unknown: {truth['silent_machine_unknown']}",
         ),
     ]
     return rows + [("problem", text) for text in summary["problems"]]

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from topology.namespace.classes import DERIVED
 from uns.engine.step import REASONS
+from uns.kafka.message import OUTPUT_REASONS
 
 COMMITTED, FENCED, FAILED = "committed", "fenced", "failed"
 """Outcomes of a transaction; one that hung is `committed` or `ABORTED`."""
@@ -30,6 +31,11 @@ records = Counter("uns_engine_records", "raw records folded or quarantined", ["t
 samples = Counter("uns_engine_samples", "samples in the folded records", ["topic"])
 outputs = Counter("uns_engine_outputs", "derived records committed", ["message_class"])
 quarantined = Counter("uns_engine_quarantined", "quarantine records committed", ["reason"])
+refused_outputs = Counter(
+    "uns_engine_refused_outputs",
+    "derived records that their topic or schema does not take; they are in quarantine",
+    ["message_class", "reason"],
+)
 redelivered = Counter("uns_engine_redelivered", "records below the fence, dropped", ["topic"])
 skipped = Counter("uns_engine_gap_offsets", "offsets that retention removed before they were folded", _PARTITION)
 group_ahead = Counter("uns_engine_group_ahead", "restores with the group's offset above the fence", _PARTITION)
@@ -99,6 +105,9 @@ def start(topics: Iterable[str]) -> None:
         hanging_transactions: (COMMITTED, ABORTED),
         stage_seconds: STAGES,
     }
+    for message_class in DERIVED:
+        for reason in OUTPUT_REASONS:
+            refused_outputs.labels(message_class, reason)
     for counter, labels in known.items():
         for label in labels:
             counter.labels(label)

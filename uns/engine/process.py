@@ -40,7 +40,7 @@ class Commits(Protocol):
 
     def open(self) -> None: ...
     def commit(
-        self, messages: Iterable[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
+        self, messages: Sequence[tuple[int, Message]], offsets: Mapping[TP, int], membership: Membership
     ) -> None: ...
 
 
@@ -222,6 +222,8 @@ class Processor:
         metrics.samples.labels(tp.topic).inc(counts.samples)
         for name, n in counts.outputs.items():
             metrics.outputs.labels(name).inc(n)
+        for (message_class, reason), n in counts.refused.items():
+            metrics.refused_outputs.labels(message_class, reason).inc(n)
         for name, n in counts.quarantined.items():
             metrics.quarantined.labels(name).inc(n)
         metrics.fence.labels(*labels).set(partition.next_offset)

@@ -20,7 +20,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.topics import topic
 from uns.engine import metrics
 from uns.engine.failure import Exit, Fatal
-from uns.engine.step import AreaTopics, Decoded, Fence, Refused, Step
+from uns.engine.step import AreaTopics, Counts, Decoded, Fence, Refused, Step
 from uns.kafka.log import read
 from uns.kafka.message import ConsumedRecord, Message
 from uns.runtime.settings import Settings
@@ -92,7 +92,10 @@ class Rebuild:
             raise Fatal(Exit.RESTORE, f"{self._tp.topic}[{self._step.partition}]: rebuild: {error}") from error
         self._save()
         gone = [Message(self._topics.changelog, key, None) for key in self._old if key not in self._state]
-        corrections = [self._step.output(record, max(0, end - 1)) for record in differences]
+        counts = Counts()
+        corrections = [self._step.output(record, max(0, end - 1), counts) for record in differences]
+        for (message_class, reason), refused in counts.refused.items():
+            metrics.refused_outputs.labels(message_class, reason).inc(refused)
         metrics.rebuilds.labels(self._tp.topic).inc()
         metrics.rebuild_outputs.labels(self._tp.topic).inc(len(corrections))
         log.info(

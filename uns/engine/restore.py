@@ -26,6 +26,7 @@ from uns.engine.hanging import Hanging
 from uns.engine.healer import Healer
 from uns.engine.rebuild import Decode, Rebuild, Rebuilt
 from uns.engine.step import AreaTopics, Fence, Step
+from uns.engine.topics import record_limits
 from uns.engine.transport import truncated
 from uns.kafka import clients
 from uns.runtime.settings import Settings
@@ -92,7 +93,10 @@ class Restorer:
         codec: Codec,
         areas: Mapping[str, AreaTopics],
         decode: Decode = Step.decode,
+        limits: dict[str, int] | None = None,
     ) -> None:
+        """`limits`: where each restore puts topic → bytes of a record that it takes, of the topics that it looks at."""
+        self._limits = {} if limits is None else limits
         self._settings, self._config, self._group = settings, config, group
         self._fold, self._codec, self._areas = fold, codec, areas
         self._decode = decode
@@ -122,6 +126,7 @@ class Restorer:
             group = self._group_offsets(admin, partitions, check)
             changelogs = {TP(self._areas[tp.topic].changelog, tp.partition): tp for tp in partitions}
             outputs = self._outputs(admin, partitions, check)
+            self._limits |= record_limits(admin, {output.topic for output in outputs})
             healer = Healer(self._settings, self._config, self._group, changelogs | outputs)
             # What hangs in a changelog has no effect yet, so it shall have none: the fence says where to go on.
             ends = self._stable_ends(admin, changelogs, check, healer, lambda transaction: False)
@@ -256,7 +261,7 @@ class Restorer:
         self, consumer: Consumer, tp: TP, kept: "ChangelogContent", group: int, outputs: Collection[TP], check: "_Check"
     ) -> Restored:
         topics = self._areas[tp.topic]
-        step = Step(self._fold(tp.topic, tp.partition), self._codec, topics, tp.partition)
+        step = Step(self._fold(tp.topic, tp.partition), self._codec, topics, tp.partition, self._limits)
         fence = kept.fence
         low, high = self._watermarks(consumer, tp, check)
         if fence is not None and fence.next_offset > high:
@@ -264,14 +269,12 @@ class Restorer:
         rebuilt = None
         if fence is not None and fence.state_version != step.fold.state_version:
             lows = {o.topic: self._watermarks(consumer, o, check)[0] for o in outputs if o.topic in topics.revised}
-            old = [key for key in kept.values if topics.state_name(key) is not None]
+            old = [key for key in kept.values if step.owns(key)]
             self._rebuild = Rebuild(self._settings, topics, step, fence, old, self._decode, check.wanted)
             rebuilt = self._rebuild.run(low, lows)
             self._rebuild = None
         else:
-            for key, value in kept.values.items():
-                if (name := topics.state_name(key)) is not None:
-                    step.restore(name, value)
+            step.restore(kept.values)
         keys = step.state.keys
         step.state.changed_bytes = 0
         if fence is None:

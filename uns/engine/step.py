@@ -3,7 +3,7 @@
 Pure but for `Codec`'s registry look-ups: no clock, no Kafka.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,10 +14,27 @@ from processors.base import Fold, Input, Rejection
 from schemas.codec import REASONS as CODEC_REASONS
 from schemas.codec import Codec, Undecodable
 from schemas.records import RAW_TYPES, Derived, Raw, Samples
+from topology.cluster import MESSAGE_MAX_BYTES, QUARANTINE_MAX_BYTES
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import PREFIX, parse_topic, topic
-from uns.kafka.message import CAUSE, ConsumedRecord, Headers, Message, cloud_event, error_headers, identified
+from uns.engine.parts import Parts
+from uns.kafka.message import (
+    CAUSE,
+    OUTPUT_REASONS,
+    TOO_LARGE,
+    UNWRITABLE,
+    ConsumedRecord,
+    Headers,
+    Message,
+    cloud_event,
+    error_headers,
+    fitting,
+    identified,
+    plain_json,
+    refused_output,
+    size_of,
+)
 
 CONNECTOR = "uns-processors"
 UNFINISHED = 0
@@ -25,8 +42,14 @@ UNFINISHED = 0
 
 
 BAD_KEY, FOREIGN_PATH, NOT_RAW = "bad_key", "foreign_path", "not_raw"
-REASONS = (BAD_KEY, FOREIGN_PATH, NOT_RAW, *CODEC_REASONS, *FOLD_REASONS)
-"""Why a raw record goes to quarantine, every one there is: its key, its bytes, or what the fold says of it."""
+REASONS = (BAD_KEY, FOREIGN_PATH, NOT_RAW, *CODEC_REASONS, *FOLD_REASONS, *OUTPUT_REASONS)
+"""Why a record goes to quarantine, every one there is: a raw one for its key, its bytes, or what the fold says of it; a
+derived one because its topic or its schema does not take it."""
+NOTHING: Mapping[str, int] = {}
+TRACEPARENT_MAX_BYTES = 128
+"""W3C's has 55; what is longer is none, and would grow with every record that follows from it."""
+AROUND_MAX_BYTES = 8_192
+"""Key, headers and framing of a derived record never take more."""
 
 
 class Refused(NamedTuple):
@@ -71,15 +94,19 @@ class AreaTopics:
         self.prefix = prefix
         # The class leads the key: a later fold over another class of the area shares the changelog topic.
         self.fence_key = f"{message_class}/fence".encode()
-        self._state_key = f"{message_class}/state/"
+        self.lead = str(message_class)
+        self._keys = self.parts()
+
+    def parts(self) -> Parts:
+        """For one partition: how its state lies in the changelog."""
+        return Parts(self.lead)
 
     def state_key(self, key: str) -> bytes:
-        return (self._state_key + key).encode()
+        return self._keys.whole_key(key)
 
     def state_name(self, key: bytes) -> str | None:
-        """The fold's own key, or None for a key of another fold."""
-        text = key.decode()
-        return text.removeprefix(self._state_key) if text.startswith(self._state_key) else None
+        """The fold's own key, or None for a key of another fold, and for that of a part."""
+        return self._keys.name(key)
 
 
 class Counts:
@@ -89,6 +116,13 @@ class Counts:
         self.records = self.samples = 0
         self.outputs: dict[str, int] = {}
         self.quarantined: dict[str, int] = {}
+        self.refused: dict[tuple[str, str], int] = {}
+        """(message class, reason) → derived records that went to quarantine."""
+
+    def refuse(self, message_class: str, reason: str) -> None:
+        """Counts a derived record that goes to quarantine."""
+        self.refused[message_class, reason] = self.refused.get((message_class, reason), 0) + 1
+        self.quarantined[reason] = self.quarantined.get(reason, 0) + 1
 
 
 class StateSize:
@@ -99,6 +133,9 @@ class StateSize:
         self.bytes = 0
         self.changed_bytes = 0
         """Written since the last look; whoever looks sets it to zero."""
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._sizes
 
     def put(self, key: str, value: bytes | None) -> None:
         size = 0 if value is None else len(value)
@@ -117,8 +154,12 @@ class StateSize:
 class Step:
     """The fold of one raw partition with its codec. Not thread-safe: one thread at a time."""
 
-    def __init__(self, fold: Fold, codec: Codec, topics: AreaTopics, partition: int) -> None:
+    def __init__(
+        self, fold: Fold, codec: Codec, topics: AreaTopics, partition: int, limits: Mapping[str, int] = NOTHING
+    ) -> None:
+        """`limits`: topic → bytes of a record that it takes, where that is not what `uns apply` has given it."""
         self.fold = fold
+        self._limits, self._parts = limits, topics.parts()
         self.topics = topics
         self.partition = partition
         self.state = StateSize()
@@ -155,7 +196,7 @@ class Step:
             return []
         trace: Headers = ((CAUSE, str(source.offset).encode()),)
         if source.headers:
-            trace += tuple(header for header in source.headers if header[0] == "traceparent")
+            trace += tuple(h for h in source.headers if h[0] == "traceparent" and len(h[1]) <= TRACEPARENT_MAX_BYTES)
         messages = []
         for result in results:
             if isinstance(result, Rejection):
@@ -164,8 +205,7 @@ class Step:
                 )
                 messages.append(self._quarantine(source, refusal, counts))
             else:
-                counts.outputs[result.message_class] = counts.outputs.get(result.message_class, 0) + 1
-                messages.append(self._output(result, trace))
+                messages.append(self._output(result, trace, counts))
         return messages
 
     def apply(self, item: Decoded) -> list[Derived | Rejection]:
@@ -184,20 +224,27 @@ class Step:
             return None
         return record if isinstance(record, Derived) else None
 
-    def output(self, record: Derived, offset: int) -> Message:
-        """A derived record that the fold says at a raw offset."""
-        return self._output(record, ((CAUSE, str(offset).encode()),))
+    def output(self, record: Derived, offset: int, counts: Counts) -> Message:
+        """A derived record that the fold says at a raw offset, or what goes to quarantine in its place."""
+        return self._output(record, ((CAUSE, str(offset).encode()),), counts)
 
     def changes(self) -> Iterator[Message]:
         """State changed since the last call, for the changelog; a null value is a tombstone."""
-        for key, value in self.fold.changes().items():
-            self.state.put(key, value)
-            yield Message(self.topics.changelog, self.topics.state_key(key), value)
+        for name, value in self.fold.changes().items():
+            known = name in self.state
+            self.state.put(name, value)
+            for key, part in self._parts.split(name, value, known):
+                yield Message(self.topics.changelog, key, part)
 
-    def restore(self, key: str, value: bytes) -> None:
-        """Puts back one key of the fold's state; before the first step."""
-        self.state.put(key, value)
-        self.fold.restore(key, value)
+    def restore(self, values: Mapping[bytes, bytes]) -> None:
+        """Puts back the fold's state from the keys of its changelog, among which may be others; before the first step."""
+        for name, value in self._parts.join(values):
+            self.state.put(name, value)
+            self.fold.restore(name, value)
+
+    def owns(self, key: bytes) -> bool:
+        """Whether a key of the changelog is one of the fold's state."""
+        return self._parts.owns(key)
 
     def fence(self, fence: Fence) -> Message:
         return Message(self.topics.changelog, self.topics.fence_key, msgspec.msgpack.encode(fence))
@@ -212,9 +259,23 @@ class Step:
             return Refused(FOREIGN_PATH, "KEY_CONVERTER", "", f"{path} is not in {self.topics.area}: wrong topic")
         return text
 
-    def _output(self, record: Derived, trace: Headers) -> Message:
+    def _output(self, record: Derived, trace: Headers, counts: Counts) -> Message:
+        """The record as its topic takes it; one that is too large, or that no schema holds, for quarantine."""
         name, key, event = self._where(record.path, type(record))
-        return Message(name, key, self._codec.encode(record), (*identified(record.id, event), *trace))
+        headers = (*identified(record.id, event), *trace)
+        try:
+            written = Message(name, key, self._codec.encode(record), headers)
+            most = self._limits.get(name, MESSAGE_MAX_BYTES)
+            if len(written.value or b"") + AROUND_MAX_BYTES <= most or (size := size_of(written)) <= most:
+                counts.outputs[record.message_class] = counts.outputs.get(record.message_class, 0) + 1
+                return written
+            reason, words = TOO_LARGE, f"{record.id}: {size} bytes; the topic takes {most}"
+        except ValueError as error:
+            written = Message(name, key, plain_json(record), headers)
+            reason, words = UNWRITABLE, f"{record.id}: {error}"
+        counts.refuse(record.message_class, reason)
+        refused = refused_output(written, CONNECTOR, self.partition, reason, words, self.topics.prefix)
+        return fitting(refused, self._limits.get(refused.topic, QUARANTINE_MAX_BYTES))
 
     def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
         """Topic, key, and the headers that all records of one kind and path share."""
@@ -235,7 +296,8 @@ class Step:
             exception=refusal.exception,
             tag=refusal.tag,
         )
-        return Message(self.topics.quarantine, source.key, source.value, (*source.headers, *ours))
+        whole = Message(self.topics.quarantine, source.key, source.value, (*source.headers, *ours))
+        return fitting(whole, self._limits.get(self.topics.quarantine, QUARANTINE_MAX_BYTES))
 
 
 def _name(error: BaseException) -> str:

@@ -166,7 +166,8 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         async with self._reading:
             if not self._expected:
                 try:
-                    await asyncio.wait_for(self._opened.wait(), timeout_s)
+                    async with asyncio.timeout(timeout_s):
+                        await self._opened.wait()
                 except TimeoutError:
                     return []
             return await self._read(timeout_s)

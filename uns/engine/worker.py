@@ -67,10 +67,10 @@ class Worker:
         metrics.start(self._areas)
         self._tick_s = tick_s
         self._ticker = Ticker(settings, clock, codec, self.name, shifts)
-        self._processor = Processor(
-            Transactions(settings, config, self.name), config, clock, self.name, retry_on, lambda: self._stopping
-        )
-        self._restorer = Restorer(settings, config, group, fold, codec, self._areas, self._processor.decode)
+        limits: dict[str, int] = {}
+        transactions = Transactions(settings, config, self.name, prefix, limits)
+        self._processor = Processor(transactions, config, clock, self.name, retry_on, lambda: self._stopping)
+        self._restorer = Restorer(settings, config, group, fold, codec, self._areas, self._processor.decode, limits)
         self._transaction_thread = ThreadPoolExecutor(1, "transaction")
         self._restore_thread = ThreadPoolExecutor(1, "restore")
         self._pending: deque[FetchedBatch] = deque()
@@ -347,9 +347,11 @@ class Worker:
         """SIGTERM: what is folded is committed, the rest is the next worker's. Best effort, the session bounds it."""
         self._stopping = True
         try:
-            await asyncio.wait_for(self._idle.wait(), self._config.stop_timeout_s)
+            async with asyncio.timeout(self._config.stop_timeout_s):
+                await self._idle.wait()
             thread = self._app.consumer._thread
-            await asyncio.wait_for(thread.call_thread(thread.leave), 3.0)
+            async with asyncio.timeout(3.0):
+                await thread.call_thread(thread.leave)
         except Exception as error:
             log.warning("left without saying so, the session ends by itself", error=repr(error))
         self._ticker.close()

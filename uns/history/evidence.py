@@ -316,12 +316,16 @@ def gaps(states: Sequence[PublishedRecord], start: int, end: int) -> list[tuple[
 
 
 def window_segments(record: Derived, pieces: list[TimeSegment], facts: Sequence[ToldFact]) -> list[TimeSegment]:
-    """Of a product's window only the time in which its orders ran."""
+    """Of a product's window only the time in which its orders ran, of a shift's or an order's without what interrupts it."""
     if isinstance(record, Kpi) and record.window == "product":
         orders = {
             told.fact.id for told in facts if isinstance(told.fact, Order) and told.fact.product == record.product
         }
         return [segment for segment in pieces if segment.order in orders]
+    if isinstance(record, Oee | Kpi) and record.window == "shift":
+        return [segment for segment in pieces if segment.shift in (None, record.window_name)]
+    if isinstance(record, Oee | Kpi) and record.window == "order":
+        return [segment for segment in pieces if segment.order in (None, record.window_name)]
     return pieces
 
 

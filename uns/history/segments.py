@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from processors.inputs.schedule import Schedule
 from processors.timeline import noise
 from processors.timeline.elements import PLAIN, Context, Elements
-from processors.timeline.timeline import NO_OFFSET, UNKNOWN, Interval
+from processors.timeline.timeline import NO_OFFSET, NOBODY, Interval
 from schemas.records import Derived, Downtime, State
 from topology.kpi.definition import Planned
 from uns.model.kpi import decided_by
@@ -63,9 +63,7 @@ def segments(
         stop = stopped.at(since)
         for piece in plan.slices(since, until):
             context = PLAIN if stop is None else _context(elements, stop)
-            decision = elements.definition.rule(
-                interval.state, interval.mode, piece.order is not None, piece.status, *context
-            )
+            decision = elements.decision(interval.state, interval.mode, piece.order is not None, piece.status, context)
             pieces.append(
                 TimeSegment(
                     piece.start,
@@ -85,10 +83,10 @@ def segments(
 
 
 def _intervals(timeline: "_Track[State]", start: int, end: int) -> Iterator[Interval]:
-    """[start, end) as the records tell it; unknown where none does."""
+    """[start, end) as the records tell it; what none tells of, nobody saw: there is one from the first known state on."""
     for since, until in pairwise(sorted({start, end, *timeline.edges(start, end)})):
         known = timeline.at(since)
-        state, mode = (UNKNOWN, UNKNOWN) if known is None else (known.state, known.mode)
+        state, mode = NOBODY if known is None else (known.state, known.mode)
         yield Interval(since, until, state, mode, NO_OFFSET, NO_OFFSET)
 
 

@@ -3,18 +3,24 @@
 No other module spells a header's name.
 """
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
+
+import msgspec
+from confluent_kafka import KafkaError
 
 from schemas.codec import Codec
 from schemas.records import Derived, Record
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
-from topology.namespace.topics import PREFIX, topic
+from topology.namespace.topics import PREFIX, parse_topic, topic
 
 Headers = tuple[tuple[str, bytes], ...]
 
 CONTENT_TYPE = b"application/avro"
+_BATCH_BYTES, _HEADER_BYTES = 61 + 40, 10
+"""What Kafka adds to a record in a batch of its own, and to a header, at most (batch header 61, lengths as varints)."""
 
 CAUSE = "uns.offset"
 """Header of a derived record: the raw offset at which the fold said it, nearly always a tick's."""
@@ -22,6 +28,11 @@ REASON = "uns.reason"
 """Header of a quarantined record: the bounded label that metrics use, too."""
 CUT = "uns.cut"
 """Header of a quarantined record whose value was cut: its whole length in bytes."""
+TOO_LARGE, UNWRITABLE, REFUSED = OUTPUT_REASONS = ("output_too_large", "output_unwritable", "output_refused")
+"""Why a derived record is in quarantine: its topic takes none so large, its schema holds none such, the broker said no."""
+SIZE_REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE})
+RECORD_REFUSED = SIZE_REFUSED | {KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_TIMESTAMP}
+"""What a broker says of a record, or of the batch that it is in, and not of the topic or of us."""
 WORDS_MAX_BYTES = 2_000
 """Of an error's words in a header; a record with them must still fit its topic."""
 ORIGIN_MAX_BYTES = 500
@@ -96,7 +107,7 @@ def error_headers(
     """Why a record is in quarantine: Kafka Connect's own header names, so that its tools read them, and ours beside.
 
     `topic` says where it came from; for a record that came from no topic, what its source calls the place. `stage` is
-    one of Connect's (KEY_CONVERTER, VALUE_CONVERTER, TRANSFORMATION, TASK_PUT). Total: any text has a header, texts that
+    one of Connect's (KEY_CONVERTER, VALUE_CONVERTER, TRANSFORMATION, TASK_PUT, KAFKA_PRODUCE). Total: any text has a header, texts that
     are no Unicode with their halves escaped, long ones cut.
     """
     texts = (
@@ -113,6 +124,49 @@ def error_headers(
         (CUT, None if cut_bytes is None else b"%d" % cut_bytes),
     )
     return tuple((name, value) for name, value in texts if value is not None)
+
+
+def size_of(written: Message) -> int:
+    """Bytes that a record takes in a batch of its own, at most, before it is compressed: what a topic's limit is about."""
+    named = sum(len(name) + len(value) + _HEADER_BYTES for name, value in written.headers)
+    return _BATCH_BYTES + len(written.key or b"") + len(written.value or b"") + named
+
+
+def fitting(written: Message, max_bytes: int) -> Message:
+    """A record for quarantine as its topic takes it: too long a value is cut and says so; what its headers said at its
+    source goes before the whole of its value does."""
+    over = size_of(written) - max_bytes
+    if over <= 0:
+        return written
+    value = written.value or b""
+    mark = (CUT, b"%d" % len(value))
+    kept = len(value) - over - _HEADER_BYTES - len(CUT) - len(mark[1])
+    if kept >= 0:
+        return written._replace(value=value[:kept], headers=(*written.headers, mark))
+    ours = tuple(header for header in written.headers if header[0].startswith(("__connect.", "uns.", "ce_")))
+    bare = written._replace(value=b"", headers=(*ours, mark))
+    return bare._replace(value=value[: max(0, max_bytes - size_of(bare))])
+
+
+def refused_output(
+    written: Message, writer: str, partition: int, reason: str, words: str, prefix: str = PREFIX
+) -> Message:
+    """A derived record that cannot be written, for the quarantine of its place: as it is, with why."""
+    place, _ = parse_topic(written.topic, prefix)
+    why = error_headers(
+        connector=writer,
+        stage="KAFKA_PRODUCE",
+        reason=reason,
+        words=words,
+        topic=written.topic,
+        partition=partition,
+    )
+    return Message(topic(place, MessageClass.QUARANTINE, prefix), written.key, written.value, (*written.headers, *why))
+
+
+def plain_json(record: Record) -> bytes:
+    """A record that no schema holds, for who looks into quarantine: JSON, whatever is in it."""
+    return json.dumps(msgspec.to_builtins(record), default=repr).encode()
 
 
 def fitted(value: bytes | None) -> tuple[bytes | None, int | None]:

@@ -1,6 +1,7 @@
 """Looks over what a plant's backbone stands on; each finding says what is wrong and how to mend it."""
 
 import importlib.metadata
+import math
 import os
 import platform
 import secrets
@@ -19,6 +20,10 @@ DISK_WARN_GB, DISK_FAIL_GB = 5.0, 1.0
 SKEW_WARN_S = 1.0
 SKEW_FAIL_S = 300.0
 """Past the default of `time.future_s` every sample of such a source goes to quarantine."""
+
+
+CONNECTOR_QUIET_S = 30.0
+"""A connector that runs says how it is every second; under load later."""
 
 
 class Verdict(StrEnum):
@@ -46,6 +51,7 @@ def examine(settings: Settings, environ: Mapping[str, str], write: bool = False)
         lambda: _postgres(settings),
         lambda: _mqtt(settings),
         lambda: _plant(settings, environ),
+        lambda: _connectors(settings),
     ]
     with ThreadPoolExecutor(len(checks)) as pool:
         return [finding for findings in pool.map(_guarded, checks) for finding in findings]
@@ -258,3 +264,23 @@ def _plant(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     except PlantError as error:
         return [Finding("plant", Verdict.FAIL, str(error), "`uns lint` shows all of it")]
     return [Finding("plant", Verdict.OK, f"{len(plant.cells())} machines in {len(plant.areas())} areas, {settings.plant}")]  # fmt: skip
+
+
+def _connectors(settings: Settings) -> list[Finding]:
+    """What the connectors that keep their spool here say of themselves: clocks that are off, variables that are not read."""
+    from uns.runners.connector.health import read_health
+
+    findings = []
+    for name, health in read_health(settings.state_dir).items():
+        check = f"connector {name}"
+        age_s = math.inf if health is None else time.time() - health.at / 1e6
+        if health is None or age_s > CONNECTOR_QUIET_S:
+            when = "never" if health is None else f"{age_s:.0f} s ago"
+            findings.append(
+                Finding(check, Verdict.WARN, f"does not run; last seen {when}", f"`uns run connector {name}`")
+            )
+        elif health.problems:
+            findings += [Finding(check, Verdict.WARN, problem, "see its log") for problem in health.problems]
+        else:
+            findings.append(Finding(check, Verdict.OK, "runs and listens"))
+    return findings

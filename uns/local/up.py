@@ -95,6 +95,8 @@ class Up:
         self._closing = ExitStack()
         self._closing.callback(FolderLock(settings.state_dir).release)
         self.page_url = ""
+        self.begun = False
+        """Whether a service was started, and so the state folder may hold data."""
         self.settings = settings
 
     def start(self) -> None:
@@ -111,6 +113,7 @@ class Up:
             usual_ports=True,
         )
         self._closing.callback(services.stop)
+        self.begun = True
         services.start()
         state_dir = str(self._settings.state_dir.absolute())
         environ = {**services.environ, "UNS_PLANT": str(self._plant), "UNS_STATE_DIR": state_dir}

@@ -142,6 +142,8 @@ def decided_by(decision: Decision) -> str:
             return f"micro stop: {sign} {micro.below_s:g} s{which}"
         case When() as when:
             return condition(when)
+        case "not_observed":
+            return "nobody listened, or no state was known yet"
         case planned:
             return f"planned: {planned}"
 

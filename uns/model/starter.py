@@ -1,8 +1,13 @@
 """The plant model that `uns init` writes: one machine, every line explained."""
 
+import re
+from importlib.resources import files
 from pathlib import Path
+from string import Template
+from textwrap import indent
 
 from uns.errors import UserError
+from uns.model.components import connector_spec
 
 NAMESPACE = """\
 # What is where: enterprise/site/area/line/cell (ISA-95). Names hold a-z, 0-9 and inner '-'.
@@ -42,37 +47,47 @@ types:
     micro_stop_s: 300     # a shorter stop is a micro stop
     reasons: {}           # e.g. {201: {name: drive fault, category: breakdown}}
 """
-OPCUA = """\
-# Who publishes. The variables below a node become tags, by browse name; or list them: tags: {{State: "ns=2;i=7"}}
-connectors:
-  machine-1:
-    protocol: opcua
-    config:
-      url: {url}
-      publish_interval_ms: 250
-      machines:
-        - {{path: my-company/my-site/my-area/line-1/machine-1, node: "i=85"}} # i=85: everything below Objects
-"""
-MQTT = """\
-# Who publishes. Payload `samples`: {{"at": "2026-11-23T06:00:00Z", "values": {{"State": 6, "GoodParts": 17}}}}
-connectors:
-  machine-1:
-    protocol: mqtt
-    config:
-      broker: {url}
-      client_id: uns-machine-1
-      subscriptions:
-        - {{topic: "my-site/machine-1/data", path: my-company/my-site/my-area/line-1/machine-1, payload: samples}}
-"""
+MACHINE = "my-company/my-site/my-area/line-1/machine-1"
+"""The machine of `NAMESPACE`."""
+STARTER, SAMPLE = "starter.yaml", "sample.yaml"
+"""Beside a connector: its smallest configuration, with ${url}, ${machine} and ${name}; and one that shows what it can."""
+_URL = re.compile(r"# url: (\S+)\n")
 
 
-def write(folder: Path, opcua: str | None, mqtt: str | None) -> list[Path]:
+def source(protocol: str, name: str, machine: str, url: str | None = None) -> str:
+    """The YAML of a connector that reads one machine, every line explained. `url` None: that of a server on this machine.
+    Raises `UnknownComponent`."""
+    package = files(connector_spec(protocol).config.__module__.rpartition(".")[0])
+    starter = package.joinpath(STARTER)
+    if starter.is_file():
+        text = starter.read_text(encoding="utf-8")
+        if (usual := _URL.match(text)) is not None:
+            text, url = text[usual.end() :], url or usual[1]
+        filled = Template(text).substitute(url=url, machine=machine, name=name)
+    else:
+        filled = package.joinpath(SAMPLE).read_text(encoding="utf-8")
+    return f"connectors:\n  {name}:\n    protocol: {protocol}\n    config:\n{indent(filled, ' ' * 6)}"
+
+
+def write(folder: Path, protocol: str, url: str | None) -> list[Path]:
     """Writes the files and returns them. Raises `UserError` rather than touch a file that is there."""
-    source = MQTT.format(url=mqtt) if mqtt else OPCUA.format(url=opcua)
-    contents = {"namespace.yaml": NAMESPACE, "types.yaml": TYPES, "connectors.yaml": source}
+    contents = {
+        "namespace.yaml": NAMESPACE,
+        "types.yaml": TYPES,
+        "connectors.yaml": f"# Who publishes.\n{source(protocol, 'machine-1', MACHINE, url)}",
+    }
     if taken := [name for name in contents if (folder / name).exists()]:
         raise UserError(f"{folder} has {', '.join(taken)} already; name another folder: uns init NAME")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in contents.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in contents]
+
+
+def add(folder: Path, protocol: str, name: str, machine: str, url: str | None) -> Path:
+    """Writes a file of its own for a connector. Raises `UserError` where one is there, and `UnknownComponent`."""
+    file = folder / f"connector-{name}.yaml"
+    if file.exists():
+        raise UserError(f"{file} is there already; edit it, or name another connector")
+    file.write_text(source(protocol, name, machine, url), encoding="utf-8")
+    return file

@@ -148,6 +148,7 @@ def _group(group: Group) -> dict[str, Any]:
         "windows": group.value.windows,
         "pieces": group.pieces,
         "planned_h": round(group.planned_h, 6),
+        "coverage": group.coverage,
         **_interval(group.value),
         "proportion": list(group.proportion) if group.proportion else None,
         "wilson": list(group.pieces_interval) if group.pieces_interval else None,
@@ -179,12 +180,24 @@ def page(answer: GroupComparison) -> str:
     question, unit, scale = answer.question, answer.measure.shown_unit, answer.measure.scale
     span = f"{iso(question.start)[:16]} … {iso(question.end)[:16]} UTC"
     head = f"{question.kpi} by {question.by}, {question.wanted}, {span}: {answer.window} windows of {answer.level}, {answer.measure.label}"
-    rows = [(str(question.by), "windows", "planned h", "pieces", f"{question.kpi} {unit}", "95 % interval", "Wilson")]
+    rows = [
+        (
+            str(question.by),
+            "windows",
+            "planned h",
+            "seen",
+            "pieces",
+            f"{question.kpi} {unit}",
+            "95 % interval",
+            "Wilson",
+        )
+    ]
     rows += [
         (
             group.name,
             str(group.value.windows),
             f"{group.planned_h:.1f}" if group.planned_h else "–",
+            "–" if group.coverage is None else f"{100 * group.coverage:.1f} %",
             str(group.pieces),
             number(group.value.value, scale),
             between(group.value.low, group.value.high, scale),

@@ -3,7 +3,9 @@
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -13,8 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connectors.base import Batch, Connector, ConnectorSpec, FactReading, Malformed, Reading, Said, SourceUnavailable
-from schemas.records import Sample
+from connectors.base import (
+    Batch,
+    Connector,
+    ConnectorSpec,
+    FactReading,
+    Malformed,
+    Reading,
+    Safe,
+    Said,
+    SourceUnavailable,
+)
+from schemas.records import GOOD, Sample
 from topology.namespace.path import Path
 from uns.model.components import connector_spec
 from uns.runtime.ports import free_port
@@ -28,7 +40,12 @@ DEADLINE_S = 15.0
 
 
 class Source(Protocol):
-    """A real source that the suite reads: it must be able to say integers of the tag `State`."""
+    """A real source that the suite reads: it must be able to say integers of the tag `State`.
+
+    One whose values have no times of their own, because it is asked for the present one again and again, also says
+    `polled = True`: then what it says next waits until the value before has been read, values are compared without their
+    times, and what comes again is left out. One that is itself the client of our server says `listens = True`.
+    """
 
     config: dict[str, Any]
     """A configuration of the connector that reads it."""
@@ -64,6 +81,9 @@ class Codec:
 OpenSource = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]
 """Starts the source of one test; takes what fixtures it needs from the request."""
 
+Away = Callable[[int], dict[str, Any]]
+"""Options by which a source is away, whose errors name this number: a port where nobody listens, a folder that is not."""
+
 
 class ConnectorContract(ComponentContract):
     """The suite; `connector_contract` makes one for a protocol."""
@@ -71,6 +91,7 @@ class ConnectorContract(ComponentContract):
     protocol: ClassVar[str]
     codec: ClassVar[Codec]
     source: ClassVar[Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]]
+    away: ClassVar[Away | None]
 
     @property
     def spec(self) -> ConnectorSpec[Any]:
@@ -108,12 +129,9 @@ class ConnectorContract(ComponentContract):
 
     def test_a_source_that_is_away_is_named(self) -> None:
         port = free_port()
-        config = {
-            name: f"{value.partition('://')[0]}://127.0.0.1:{port}"
-            if isinstance(value, str) and "://" in value
-            else value
-            for name, value in self.sample().items()
-        }
+        config = self.sample()
+        away = type(self).away
+        config |= _addresses(config, port) if away is None else away(port)
 
         async def go() -> None:
             connector = self.build(config)
@@ -132,13 +150,11 @@ class ConnectorContract(ComponentContract):
                 connector = self.build(source.config)
                 await connector.open({})
                 said = [Sample("State", T0 + n * 1000, n + 1) for n in range(200)]
-                said += [Sample(tag, T0 + n, value) for n, (tag, value) in enumerate(source.also)]
-                for sample in said:
-                    await source.say(sample.tag, sample.at, sample.value)
-                read = await collect(connector, source, {(sample.tag, sample.at) for sample in said})
+                said += [Sample(tag, T0 + n * 1000, value) for n, (tag, value) in enumerate(source.also)]
+                read = await converse(connector, source, said)
                 assert connector.healthy()
                 states = [sample for sample in read if sample.tag == "State"]
-                assert states == said[:200], "each change, with the source's own time, in order, once"
+                assert states == said[:200], "each change, with the source's own time if it has one, in order, once"
                 assert set(said) <= set(read)
                 await connector.close()
                 assert not connector.healthy()
@@ -150,12 +166,9 @@ class ConnectorContract(ComponentContract):
             async with type(self).source(request) as source:
                 connector = self.build(source.config)
                 await connector.open({})
-                await source.say("State", T0, 1)
-                await source.babble()
-                await source.say("State", T0 + 1000, 2)
                 malformed: list[Malformed] = []
-                wanted = {("State", T0), ("State", T0 + 1000)}
-                read = await collect(connector, source, wanted, malformed=malformed)
+                said = [Sample("State", T0, 1), Sample("State", T0 + 1000, 2)]
+                read = await converse(connector, source, said, malformed)
                 assert [sample.value for sample in read if sample.tag == "State"] == [1, 2]
                 assert malformed, "what cannot be read is told"
                 for thing in malformed:
@@ -182,6 +195,8 @@ class ConnectorContract(ComponentContract):
     def test_a_lost_source_is_noticed(self, request: pytest.FixtureRequest) -> None:
         async def go() -> None:
             async with type(self).source(request) as source:
+                if getattr(source, "listens", False):
+                    pytest.skip("this connector is a server: there is no link to lose")
                 connector = self.build(source.config)
                 await connector.open({})
                 task = asyncio.create_task(drain(connector.batches()))
@@ -208,21 +223,36 @@ class ConnectorContract(ComponentContract):
                 await first.close()
                 await source.say("State", T0 + 2000, 3)
                 second = self.build(source.config)
-                await second.open({(source.path, "State"): T0})
+                await second.open({(source.path, "State"): Safe(T0, 1, 0)})
                 read = await collect(second, source, {("State", T0 + 1000), ("State", T0 + 2000)})
-                assert [sample.value for sample in read if sample.tag == "State"] == [2, 3]
+                states = sorted((sample.at, sample.value) for sample in read if sample.tag == "State")
+                assert [value for _, value in states] == [2, 3], "each once; what is live need not wait for it"
                 await second.close()
 
         asyncio.run(go())
 
 
-def connector_contract(protocol: str, source: OpenSource, codec: Codec) -> type[ConnectorContract]:
-    """The suite for a registered protocol: assign it to a name that begins with `Test` in a test module."""
+def connector_contract(
+    protocol: str, source: OpenSource, codec: Codec, away: Away | None = None
+) -> type[ConnectorContract]:
+    """The suite for a registered protocol: assign it to a name that begins with `Test` in a test module.
+
+    Without `away`, each address of the sample configuration becomes one where nobody listens.
+    """
     return type(
         f"Test{protocol.title()}Contract",
         (ConnectorContract,),
-        {"protocol": protocol, "source": staticmethod(source), "codec": codec},
+        {"protocol": protocol, "source": staticmethod(source), "codec": codec, "away": away and staticmethod(away)},
     )
+
+
+def _addresses(config: dict[str, Any], port: int) -> dict[str, Any]:
+    """The addresses of a configuration, moved to where nobody listens."""
+    return {
+        name: f"{value.partition('://')[0]}://127.0.0.1:{port}"
+        for name, value in config.items()
+        if isinstance(value, str) and "://" in value
+    }
 
 
 def check_said(thing: Said) -> None:
@@ -280,6 +310,61 @@ async def collect(
             if ack:
                 await batch.ack()
             if wanted <= {(sample.tag, sample.at) for sample in read}:
+                break
+    return read
+
+
+async def converse(
+    connector: Connector, source: Source, said: Sequence[Sample], malformed: list[Malformed] | None = None
+) -> list[Sample]:
+    """What is read of a source that says these. With a list for what is malformed, it babbles after the first of them."""
+
+    async def say(sample: Sample) -> None:
+        await source.say(sample.tag, sample.at, sample.value)
+        if malformed is not None and sample is said[0]:
+            await source.babble()
+
+    if getattr(source, "polled", False):
+        return await _converse_polled(connector, source, said, say, malformed)
+    for sample in said:
+        await say(sample)
+    return await collect(connector, source, {(sample.tag, sample.at) for sample in said}, malformed=malformed)
+
+
+async def _converse_polled(
+    connector: Connector,
+    source: Source,
+    said: Sequence[Sample],
+    say: Callable[[Sample], Awaitable[None]],
+    malformed: list[Malformed] | None,
+) -> list[Sample]:
+    """Each is said once the one before has been read, and stands for all that is read of it. What is read must be what
+    was said, of each tag in its order, at the time of its arrival; before the first value of a tag any other may come.
+    """
+    present: dict[str, Sample] = {}
+    read: list[Sample] = []
+    waiting = deque(said)
+    await say(waiting[0])
+    stream = connector.batches()
+    async with asyncio.timeout(patient(DEADLINE_S)), aclosing(stream):  # type: ignore[type-var]
+        async for batch in stream:
+            assert malformed is not None or not batch.malformed, batch.malformed
+            if malformed is not None:
+                malformed += batch.malformed
+            await batch.ack()
+            for reading in batch.readings:
+                assert reading.path == source.path
+                assert reading.time_of == "arrival"
+                assert abs(reading.sample.at - time.time_ns() // 1000) < patient(DEADLINE_S) * 1_000_000
+                tag, value, quality = reading.sample.tag, reading.sample.value, reading.sample.quality
+                if waiting and (tag, value, quality) == (waiting[0].tag, waiting[0].value, waiting[0].quality):
+                    present[tag] = waiting.popleft()
+                    read.append(present[tag])
+                    if waiting:
+                        await say(waiting[0])
+                elif tag in present and quality == GOOD:
+                    assert value == present[tag].value, f"{tag} = {value} was not said now"
+            if not waiting and malformed != []:
                 break
     return read
 

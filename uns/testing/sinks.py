@@ -117,7 +117,8 @@ class SinkContract(ComponentContract):
         async def go() -> None:
             sink = self.build(type(self).away(port), tmp_path)
             with pytest.raises(Retryable, match=str(port)) as caught:
-                await asyncio.wait_for(open_and_write(sink), patient(DEADLINE_S))
+                async with asyncio.timeout(patient(DEADLINE_S)):
+                    await open_and_write(sink)
             assert SECRET not in str(caught.value)
             with pytest.raises(Retryable):  # what the runner does when a reopen has failed, too
                 await sink.write([delivery(downtime(1), 0)], {})

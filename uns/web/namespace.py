@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.records import Current, Derived, Value, is_good
+from schemas.records import Current, Derived, Value, is_good, is_uncertain
 from uns.web.theme import UNKNOWN, StateLook, look
 
 STALE_US = 15 * 60 * 1_000_000
@@ -59,7 +59,8 @@ class Namespace:
             if current is not None:
                 node["label"] = f"{snapshot_look(current, self.now, live).glyph} {segments[-1]}"
                 for tag in current.tags:
-                    mark = "" if is_good(tag.quality) else " (bad quality)"
+                    word = "uncertain" if is_uncertain(tag.quality) else "bad quality"
+                    mark = "" if is_good(tag.quality) else f" ({word})"
                     node["children"][f"#{tag.tag}"] = {
                         "id": f"{path}#{tag.tag}",
                         "label": f"{tag.tag}  {value(tag.value)}{mark}",

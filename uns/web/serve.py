@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from processors.inputs.admission import Admission
 from schemas.codec import Codec
 from schemas.records import Fact
 from topology.model.loader import PlantError, load
@@ -43,7 +44,11 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
         begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in classes}
         return Subscription(settings, codec, [Filter.parse("#")], classes, begin)
 
+    admission = None if plant is None else Admission(plant)
+
     async def tell(path: str, fact: Fact) -> str | None:
+        if admission is not None and (refused := admission.whole_refusal(path, fact)) is not None:
+            return refused.message
         try:
             await asyncio.to_thread(publish, settings, codec, Path.parse(path), fact, "uns-page")
         except NotPublished as error:

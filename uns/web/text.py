@@ -5,7 +5,10 @@ from schemas.text import moment
 
 def clock(at: int | None) -> str:
     """Plant time of day, UTC, of µs; a dash for None and for 0, which is no time yet."""
-    return f"{moment(at):%H:%M:%S}" if at else "–"
+    try:
+        return f"{moment(at):%H:%M:%S}" if at else "–"
+    except OverflowError:  # of what no calendar has
+        return "–"
 
 
 def span(duration_us: int) -> str:
@@ -16,6 +19,16 @@ def span(duration_us: int) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h {seconds % 3600 // 60:02d}"
+
+
+def seen(coverage: float | None, why_null: str | None) -> str:
+    """What an operator must know of a ratio: how much of the time it speaks of was seen. Empty: all of it."""
+    if why_null is not None:
+        return f"{why_null}: pieces are counted, OEE cannot be told"
+    if coverage is None or coverage >= 1:
+        return ""
+    share = "under 1 %" if coverage < 0.01 else f"{min(99, int(100 * coverage))} %"
+    return f"rests on {share} of the time; the rest was not seen"
 
 
 def percent(ratio: float | None) -> str:

@@ -28,8 +28,9 @@ STOPPED = StateLook("#7f8a99", "■", "stopped")
 SETUP = StateLook("#5b86c9", "⚙", "setup")
 MAINTENANCE = StateLook("#8a6fb3", "✚", "maintenance")
 UNKNOWN = StateLook("#f4f4f2", "?", "no data", dashed=True)
+NOT_OBSERVED = StateLook("#ffffff", "·", "nobody listened", dashed=True)
 
-LOOKS = (RUNNING, STARTING, IDLE, STARVED, HELD, FAULT, STOPPED, SETUP, MAINTENANCE, UNKNOWN)
+LOOKS = (RUNNING, STARTING, IDLE, STARVED, HELD, FAULT, STOPPED, SETUP, MAINTENANCE, UNKNOWN, NOT_OBSERVED)
 
 _BY_STATE = {
     "execute": RUNNING,
@@ -55,7 +56,7 @@ _BY_STATE = {
 def look(state: str, mode: str = "production") -> StateLook:
     """How a machine state is drawn; what is not known at all looks like no data, never like running or stopped."""
     if state == "unknown":
-        return UNKNOWN
+        return NOT_OBSERVED if mode == "not_observed" else UNKNOWN
     if mode == "setup":
         return SETUP
     if mode == "maintenance":
@@ -106,6 +107,7 @@ body { background:#f6f7f8; color:#1f2933; font-feature-settings:"tnum"; }
 .machine .oee { font-size:26px; font-weight:600; line-height:1.1; } .machine .oee small { display:block; font-size:10px; font-weight:400; color:#6b7785; }
 .machine .facts { font-size:11px; color:#6b7785; text-align:right; flex:1; }
 .machine .factors { display:flex; flex-wrap:wrap; gap:2px 10px; padding:4px 12px 9px; font-size:11px; color:#3d4852; }
+.machine .coverage { padding:0 12px 9px; font-size:11px; color:#935a00; }
 .alert { display:flex; gap:10px; align-items:flex-start; font-size:13px; flex:1; }
 .alert .sev { background:var(--state); color:#fff; border-radius:3px; font-size:10px; padding:2px 6px; text-transform:uppercase; margin-top:2px; }
 .alert small { color:#6b7785; }

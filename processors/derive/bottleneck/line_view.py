@@ -1,6 +1,6 @@
 """The cells of a line as they are known at one tick: what each does hour by hour, and who holds the line up."""
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import NamedTuple
 
 from processors.cell.cell import Cell
@@ -10,8 +10,8 @@ from processors.timeline.timeline import NO_OFFSET, hull
 from processors.timeline.view import Moment
 from processors.units import HOUR
 
-LOOK, WARM_UP = 4, 1
-"""Hours."""
+LOOK = 4
+"""How many hours after an hour a period is followed that reaches over its end."""
 KEPT_STRETCHES = 16
 """A past hour of a cell with more of them is not remembered between refreshes."""
 
@@ -24,6 +24,20 @@ class Hour(NamedTuple):
     last_offset: int
 
 
+NOTHING = Hour([], NO_OFFSET, NO_OFFSET)
+
+
+class Edge(NamedTuple):
+    """What reaches up to the begin of an hour: all that the hour must know of the time before."""
+
+    begun: tuple[int | None, ...]
+    """Since when each cell has been active; None: it is not."""
+    holder: int | None
+    """The cell that is the bottleneck."""
+    certain: bool
+    """Whether nothing can change this but something late."""
+
+
 class CellShare(NamedTuple):
     """One cell in one hour, or in the part of it that is in one shift; parts add up. All but `ended` in µs."""
 
@@ -34,7 +48,7 @@ class CellShare(NamedTuple):
     starved: int = 0
     other: int = 0
     ended: int = 0
-    """Active periods that ended in it."""
+    """Active periods that ended in it; what ends with it belongs to it."""
     ended_us: int = 0
     """Their whole length."""
     age: int = 0
@@ -44,6 +58,9 @@ class CellShare(NamedTuple):
 class HourShares(NamedTuple):
     cells: list[CellShare]
     certain: bool
+    """Whether nothing can change this but something late."""
+    looked: int
+    """What changes after this time changes nothing here."""
     first_offset: int
     last_offset: int
 
@@ -55,117 +72,157 @@ class LineView:
         self,
         flow: Sequence[Cell | None],
         ideal_us: Sequence[int],
-        past: dict[tuple[int, int], Hour],
+        past: MutableMapping[tuple[int, int], Hour],
+        edges: MutableMapping[int, Edge],
         moment: Moment,
-        floor: int,
+        first: int,
+        lowest: int,
     ) -> None:
         """`flow`: the cells in their order, None for one that was never heard of; `past`: (cell, hour) → hours behind the
-        watermark, which are read from there and put there."""
-        self.now, self.watermark, self.floor = moment.now, moment.watermark, floor
+        watermark; `edges`: by hour. Both are read from there and put there. `first`: the first hour that can be read;
+        `lowest`: the first that is remembered."""
+        self.now, self.watermark, self.first, self.lowest = moment.now, moment.watermark, first, lowest
         self.offset = moment.inputs.first_offset
         """Of the tick."""
-        self._flow, self._ideal_us, self._past = flow, ideal_us, past
+        self._ends = moment.last
+        self._readable = moment.floor // HOUR
+        self._flow, self._ideal_us, self._past, self._edges = flow, ideal_us, past, edges
         self._hours: dict[tuple[int, int], Hour] = {}
-        self._chains: dict[int, tuple[list[ActivePeriod], Chain]] = {}
+        self._chains: dict[int, Chain] = {}
+        self._periods: dict[tuple[int, int], list[ActivePeriod]] = {}
+
+    @property
+    def fresh(self) -> Edge:
+        """An edge before which nothing is known."""
+        return Edge((None,) * len(self._flow), None, True)
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return len(self._flow)
 
     def shares(self, hour: int, start: int, end: int) -> HourShares:
         """[start, end) of one hour."""
         over, until = (hour + 1) * HOUR, min(end, self.now)
-        hours = [self._hour(n, hour) for n in range(len(self._flow))]
-        if hour not in self._chains:
-            self._chains[hour] = self._chain(hour)
-        periods, bottlenecks = self._chains[hour]
+        hours = [self.hour(n, hour) for n in range(len(self._flow))]
+        bottlenecks = self._chain(hour)
         held = held_us(bottlenecks.periods, len(hours), start, until)
         flow = [[_clip(s, start, end) for s in of.stretches if s.start < end and s.end > start] for of in hours]
         waits = blocked_and_starved(flow, self._ideal_us)
+        periods = self._from(hour, hour)
         first = offset = NO_OFFSET
         cells = []
         for n, stretches in enumerate(flow):
             first, offset = hull(first, offset, hours[n].first_offset, hours[n].last_offset)
             active = sum(s.end - s.start for s in stretches if s.activity.active)
-            own = [p for p in periods if p.machine == n]
-            ended = [p.length for p in own if start < p.end <= until and p.end < self.now]
-            age = next((until - p.start for p in own if p.start < until < p.end or until == p.end == self.now), 0)
+            own = [p for p in periods if p.machine == n and p.start < until and p.end > start]
+            ended = [p.length for p in own if p.end <= until and not self._lasts(p)]
+            age = next((until - p.start for p in own if p.end > until or (p.end == until and self._lasts(p))), 0)
             other = until - start - active - sum(waits[n])
             cells.append(CellShare(*held[n], active, *waits[n], other, len(ended), sum(ended), age))
-        certain = over + LOOK * HOUR <= self.watermark or (over <= self.watermark and bottlenecks.certain)
-        return HourShares(cells, certain, first, offset)
+        certain = self._capped(hour) or (
+            over <= self.watermark
+            and bottlenecks.certain
+            and self.edge(hour).certain
+            and not any(p.end == over and self._lasts(p) for p in periods)  # it may end there, and count as ended
+        )
+        return HourShares(cells, certain, min(bottlenecks.looked, self.watermark), first, offset)
 
-    def _chain(self, hour: int) -> tuple[list[ActivePeriod], Chain]:
-        """(active periods, bottlenecks among them) of an hour."""
-        periods = [p for n in range(len(self._flow)) for p in self._periods(n, hour - WARM_UP, hour, hour)]
-        begin, over = (hour - WARM_UP) * HOUR, (hour + 1) * HOUR
-        last = min(self.now, over + LOOK * HOUR)
-        return periods, chain(periods, begin, over, last, lambda at: self._active_at(at, hour))
+    def edge(self, hour: int) -> Edge:
+        """What reaches up to the begin of an hour; nothing at the first that is known, unless it is remembered."""
+        first = hour
+        while first not in self._edges and first > self.lowest:
+            first -= 1
+        if first not in self._edges:
+            self._edges[first] = self.fresh
+        for number in range(first, hour):
+            bottlenecks = self._chain(number)
+            over = (number + 1) * HOUR
+            certain = self._capped(number) or (
+                over <= self.watermark and self._edges[number].certain and bottlenecks.holder_certain
+            )
+            self._edges[number + 1] = Edge(self._begun(number), bottlenecks.holder, certain)
+        return self._edges[hour]
 
-    def reach(self, lo: int, hi: int) -> range:
-        """The hours whose parts a change in [lo, hi] may have changed."""
-        since, until = lo, hi
-        for _ in range(2):  # periods that hold it, and those that a period held by it may follow
-            since = min((p.start for p in self._around(since)), default=since)
-        until = max((p.end for p in self._around(until)), default=until)
-        return range(max(since, self.floor) // HOUR, min(until // HOUR + WARM_UP, self.now // HOUR) + 1)
-
-    def _around(self, at: int) -> list[ActivePeriod]:
-        hour = at // HOUR
-        near = [p for n in range(len(self._flow)) for p in self._periods(n, hour - 1, hour, hour)]
-        return [p for p in near if p.start <= at <= p.end]
-
-    def _active_at(self, at: int, hour: int) -> list[ActivePeriod]:
-        return [
-            p
-            for n in range(len(self._flow))
-            for p in self._periods(n, at // HOUR, at // HOUR, hour)
-            if p.start <= at < p.end
-        ]
-
-    def _periods(self, n: int, first: int, last: int, hour: int) -> list[ActivePeriod]:
-        """The active periods of a cell that meet the hours `first` to `last`, whole within LOOK hours around `hour`."""
-        lowest, highest = max(hour - LOOK, self.floor // HOUR), min(hour + LOOK, self.now // HOUR)
-        periods: list[list[int]] = []
-        for number in range(max(first, lowest), min(last, highest) + 1):
-            for stretch in self._hour(n, number).stretches:
-                if stretch.activity.active:
-                    if periods and periods[-1][1] == stretch.start:
-                        periods[-1][1] = stretch.end
-                    else:
-                        periods.append([stretch.start, stretch.end])
-        if periods:
-            periods[0][0] = self._reach(n, periods[0][0], -1, lowest)
-            periods[-1][1] = self._reach(n, periods[-1][1], 1, highest)
-        # What reaches up to now lasts, also where nothing is waited for.
-        return [ActivePeriod(start, end, n, end > self.watermark or end == self.now) for start, end in periods]
-
-    def _reach(self, n: int, edge: int, step: int, furthest: int) -> int:
-        """Where an active period that meets the edge of an hour begins (step −1) or ends (+1)."""
-        while edge % HOUR == 0:
-            number = edge // HOUR - (step < 0)
-            if number * step > furthest * step:
-                break
-            stretches = self._hour(n, number).stretches
-            further = edge
-            for stretch in stretches[::step]:
-                if not stretch.activity.active or (stretch.start if step > 0 else stretch.end) != further:
-                    break
-                further = stretch.end if step > 0 else stretch.start
-            if further == edge:
-                break
-            edge = further
-        return edge
-
-    def _hour(self, n: int, number: int) -> Hour:
+    def hour(self, n: int, number: int) -> Hour:
+        """What a cell does in an hour, up to now."""
         key = n, number
         known = self._hours.get(key) or self._past.get(key)
         if known is None:
-            known = self._read(self._flow[n], number * HOUR, min((number + 1) * HOUR, self.now))
+            known = self._read(self._flow[n], number)
             self._hours[key] = known
             if (number + 1) * HOUR <= self.watermark and len(known.stretches) <= KEPT_STRETCHES:
                 self._past[key] = known
         return known
 
-    def _read(self, cell: Cell | None, start: int, end: int) -> Hour:
-        if cell is None or start >= end:
-            return Hour([], NO_OFFSET, NO_OFFSET)
+    def _capped(self, hour: int) -> bool:
+        """Whether what lasts still counts as it is."""
+        return (hour + 1 + LOOK) * HOUR <= self.watermark
+
+    def _lasts(self, period: ActivePeriod) -> bool:
+        """Whether a period may go on after now, so that nobody knows yet whether it has ended."""
+        return period.end == self.now and not self._ends
+
+    def _chain(self, hour: int) -> Chain:
+        """Bottlenecks of an hour."""
+        if hour in self._chains:
+            return self._chains[hour]
+        holder = self.edge(hour).holder
+
+        def active_at(at: int) -> list[ActivePeriod]:
+            return [p for p in self._from(hour, at // HOUR) if p.start <= at < p.end]
+
+        def next_start(at: int) -> list[ActivePeriod]:
+            return sorted(p for p in self._from(hour, hour) if p.start > at)
+
+        known = self._chains[hour] = chain(
+            hour * HOUR, (hour + 1) * HOUR, holder, self.watermark, active_at, next_start
+        )
+        return known
+
+    def _begun(self, hour: int) -> tuple[int | None, ...]:
+        """Since when each cell has been active as an hour ends."""
+        begun: list[int | None] = [None] * len(self._flow)
+        for period in self._from(hour, hour):
+            if period.end >= (hour + 1) * HOUR:
+                begun[period.machine] = period.start
+        return tuple(begun)
+
+    def _from(self, hour: int, last: int) -> list[ActivePeriod]:
+        """The active periods of all cells that begin before the end of the hour `last` and reach into what follows the
+        begin of `hour`: whole, but for what of them comes later than LOOK hours after it."""
+        highest = min(hour + LOOK, self.now // HOUR)
+        last = min(last, highest)
+        known = self._periods.get((hour, last))
+        if known is None:
+            begun = self.edge(hour).begun
+            known = [p for n in range(len(self._flow)) for p in self._of(n, hour, last, highest, begun[n])]
+            self._periods[hour, last] = known
+        return known
+
+    def _of(self, n: int, hour: int, last: int, highest: int, begun: int | None) -> list[ActivePeriod]:
+        periods: list[list[int]] = []
+        for number in range(hour, highest + 1):
+            if number > last and not (periods and periods[-1][1] == number * HOUR):
+                break
+            for stretch in self.hour(n, number).stretches:
+                if not stretch.activity.active:
+                    continue
+                if periods and periods[-1][1] == stretch.start:
+                    periods[-1][1] = stretch.end
+                elif number > last:
+                    break
+                else:
+                    periods.append([stretch.start, stretch.end])
+        if begun is not None and periods and periods[0][0] == hour * HOUR:
+            periods[0][0] = begun
+        # What reaches up to now lasts, also where nothing is waited for.
+        return [ActivePeriod(start, end, n, end > self.watermark or end == self.now) for start, end in periods]
+
+    def _read(self, cell: Cell | None, number: int) -> Hour:
+        start, end = number * HOUR, min((number + 1) * HOUR, self.now)
+        if cell is None or start >= end or number < self._readable:
+            return NOTHING
         stretches: list[Stretch] = []
         first = last = NO_OFFSET
         for interval in cell.intervals(start, end, self.now):

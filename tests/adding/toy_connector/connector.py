@@ -1,7 +1,7 @@
 """The toy connection. The protocol cannot ask again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from connectors.base import Batch, Resume, SourceUnavailable
 from topology.namespace.path import Path
@@ -18,7 +18,8 @@ class ToyConnector:
 
     async def open(self, resume: Resume) -> None:
         try:
-            self._streams = await asyncio.wait_for(asyncio.open_connection(*self._config.host), 5)
+            async with asyncio.timeout(5):
+                self._streams = await asyncio.open_connection(*self._config.host)
         except OSError as error:
             raise SourceUnavailable(f"{self._config.url} does not answer: {error}; is it up?") from error
 
@@ -39,3 +40,6 @@ class ToyConnector:
 
     def healthy(self) -> bool:
         return self._streams is not None and not self._streams[0].at_eof()
+
+    def problems(self) -> Sequence[str]:
+        return ()

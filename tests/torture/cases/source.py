@@ -42,16 +42,17 @@ def poison(stage: Stage) -> None:
                 for tag in ("Good", "FillVolume")
                 for value in (float("nan"), float("inf"), float("-inf"))
             ),
+            ("too_long", *room.machines.put(path, huge)[:2]),
         ]
         said: list[Put] = []
         for _, bad_key, value in bad:
             said += [room.machines.next(room.clock()), (bad_key, value, 0)]
-        # Two megabytes that can be read are no poison: a tag that no fold reads is carried on.
-        said += [room.machines.put(path, huge), room.machines.next(room.clock())]
+        said.append(room.machines.next(room.clock()))
         room.worker()
         room.say(*said)
         verdict = room.exact()
         refused = room.area.written(MessageClass.QUARANTINE, 0)
+        assert [dict(r.headers)["uns.reason"].decode() for r in refused] == [reason for reason, _, _ in bad]
         assert [(r.key, r.value) for r in refused] == [(k, v) for _, k, v in bad]
         for record_, (reason, _, _) in zip(refused, bad, strict=True):
             headers = dict(record_.headers)

@@ -1,6 +1,6 @@
 """The line fold by example: control charts, alerts, snapshots, bounds."""
 
-from processors.timeline.windows import ENERGY_MAX
+from processors.timeline.totals import ENERGY_MAX
 from schemas.records import Acknowledge, Current, Inspection, Order, Quality, Shift
 from tests.harness.line_logs import (
     ABORTED,
@@ -157,9 +157,29 @@ def test_absurd_times_are_refused_and_never_raise() -> None:
 
 
 def test_a_meter_gone_mad_ends_no_worker() -> None:
-    """Its sums stay what can be saved; [own] before, the 64 bits of a saved sum ran over and the fold raised."""
+    """Ten times a second 0 and then a million million kWh: each 0 is a dip, the first rise is all that counts.
+
+    [own] Before, what counts nothing was sought from the begin of the hour for each dip anew: a tick took minutes.
+    """
     told = [samples(T0 + n * 100_000, Energy=n % 2 * 1e12) for n in range(20_000)]
     run = Run().feed(ordered([*told, *beats(T0, T0 + 2 * HOUR), *ticks(T0, T0 + 2 * HOUR, every=MINUTE)]))
+    run.restart()
+    run.feed(ticks(T0 + 2 * HOUR + MINUTE, T0 + 3 * HOUR, every=MINUTE))
+    run.save()
+    hour = next(record for record in run.newest("kpi") if record.window == "hour" and record.started_at == T0)
+    assert (hour.status, hour.quantities["E"]) == ("final", 1e12)
+    assert not run.rejections
+
+
+def test_a_meter_that_begins_again_too_often_ends_no_worker() -> None:
+    """Its sums stay what can be saved; [own] before, the 64 bits of a saved sum ran over and the fold raised."""
+    told = [samples(T0 + n * 100_000, Energy=n % 2 * 1e12) for n in range(20_000)]
+    equipment = plant()
+    meter = equipment.types["filler"].tags["Energy"].model_copy(update={"falls": "reset"})
+    tags = {**equipment.types["filler"].tags, "Energy": meter}
+    filler = equipment.types["filler"].model_copy(update={"tags": tags})
+    run = Run(equipment.model_copy(update={"types": {"filler": filler}}))
+    run.feed(ordered([*told, *beats(T0, T0 + 2 * HOUR), *ticks(T0, T0 + 2 * HOUR, every=MINUTE)]))
     run.restart()
     run.feed(ticks(T0 + 2 * HOUR + MINUTE, T0 + 3 * HOUR, every=MINUTE))
     run.save()

@@ -133,11 +133,11 @@ def test_a_bad_state_is_unknown_and_no_sign_of_life() -> None:
 
 def test_first_sample_is_a_baseline_roll_over_and_reset_count() -> None:
     run = play(
-        [samples(at(n), Good=g, Scrap=s) for n, (g, s) in enumerate([(990, 50), (999, 52), (4, 3), (500, 3), (2, 1)])],
+        [samples(at(n), Good=g, Scrap=s) for n, (g, s) in enumerate([(990, 50), (999, 52), (4, 3), (60, 3), (2, 1)])],
         10,
     )
     made = run.newest("production")
-    assert [(r.good, r.scrap, r.resets) for r in made] == [(9, 2, 0), (5, 3, 1), (496, 0, 0), (2, 1, 2)]
+    assert [(r.good, r.scrap, r.resets) for r in made] == [(9, 2, 0), (5, 3, 1), (56, 0, 0), (2, 1, 2)]
     assert [begin for begin, _ in spans(made)] == [0, 60, 120, 180], "made before the sample that counts them"
     assert {r.status for r in made} == {"final"}
 
@@ -245,7 +245,9 @@ def test_what_is_no_stop() -> None:
     told: list[Told] = [(LINE, shift), (LINE, order), samples(T0, State=EXECUTE, Mode=1), samples(at(5), State=STOPPED)]
     told += [samples(at(25), Mode=4), samples(at(30), Mode=2), samples(at(35), Mode=1)]
     run = play(told)
-    assert spans(run.newest("downtime")) == [(300, 600), (1200, 1500), (2100, 2400)]
+    assert spans(run.newest("downtime")) == [(300, 600), (1200, 1500), (2100, 3600)], "it goes on after its order"
+    told.append(samples(at(42), State=IDLE))
+    assert spans(play(told).newest("downtime"))[-1] == (2100, 2520), "without an order idle is no stop"
     breakdown = play([*told, samples(at(45), State=ABORTED)])
     assert spans(breakdown.newest("downtime"))[-1] == (2700, 3600)
 
@@ -254,7 +256,7 @@ def test_what_is_no_stop() -> None:
 
 
 def test_oee_of_an_hour() -> None:
-    """1 min unknown, 44 min running, 5 min setup, 10 min held; 400 good of 420 at 6 s ideal."""
+    """1 min before the first state, 44 min running, 5 min setup, 10 min held; 400 good of 420 at 6 s ideal."""
     told = [
         ORDER,
         samples(at(1), State=EXECUTE, Mode=1, Good=0, Scrap=0),
@@ -264,11 +266,21 @@ def test_oee_of_an_hour() -> None:
     told += [samples(at(30), State=HELD), samples(at(40), State=EXECUTE), samples(at(50), Good=400, Scrap=20)]
     found = hour(play(told))
     minutes = {name: us / MINUTE for name, us in found.element_us.items()}
-    assert minutes == {"PDOT": 0, "APT": 44, "AUST": 5, "ADET": 10, "ADOT": 0, "unplanned": 0, "unknown": 1}
-    assert found.availability == pytest.approx(44 / 60)
+    assert minutes == {
+        "PDOT": 0,
+        "APT": 44,
+        "AUST": 5,
+        "ADET": 10,
+        "ADOT": 0,
+        "unplanned": 0,
+        "unknown": 0,
+        "not_observed": 1,
+    }
+    assert found.availability == pytest.approx(44 / 59)
     assert found.performance == pytest.approx(42 / 44)
     assert found.quality == pytest.approx(400 / 420)
-    assert found.oee == pytest.approx(40 / 60)
+    assert found.oee == pytest.approx(40 / 59)
+    assert (found.observed_us, found.elapsed_us, found.coverage) == (59 * MINUTE, HOUR, 59 / 60)
     assert (found.status, found.ended_at, found.ideal_us) == ("final", T0 + HOUR, 42 * MINUTE)
 
 

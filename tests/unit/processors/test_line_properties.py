@@ -9,11 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from processors.base import Rejection
-from processors.inputs.counters import roll_over_or_reset
+from processors.inputs.counters import Counter, judge
+from processors.inputs.glitches import Rate, Scanner
+from processors.inputs.series import Series
 from schemas.codec import Codec
-from schemas.records import TYPES, Derived, Oee, Order, Production, Sample, Shift, State, Value
+from schemas.records import TYPES, Derived, Kpi, Oee, Order, Production, Sample, Shift, State, Value
 from tests.harness.line_logs import BAD, CELL, MINUTE, OTHER, T0, Run, S, final_numbers, plant, samples, tick, ticks
 from tests.harness.line_scenarios import all_samples, delayed, scenario
+from tests.harness.scanned import scan
 from topology.namespace.packml import CODE_MAPS
 
 some = settings(
@@ -23,6 +26,22 @@ some = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a seed does not shrink
 )
 seeds = st.integers(0, 2**32).map(random.Random)
+
+
+def pieces_of(readings: list[tuple[int, int]], modulus: int | None) -> int:
+    """The pieces of a whole history, read once from its begin to its end."""
+    rate = Rate(lambda _at: 6 * S)
+    glitches, _ = scan(Scanner(rate), readings)
+    counter = Counter("", Series(), "good", modulus, rate)
+    pieces, previous, since = 0, None, 0
+    for at, value in readings:
+        if any(run.start <= at < run.end for run in glitches):
+            continue
+        if previous is not None and value != previous:
+            pieces += judge(counter, previous, value, at - since, at).pieces
+        if value != previous:
+            previous, since = value, at
+    return pieces
 
 
 def encoded(outputs: list[Derived | Rejection]) -> bytes:
@@ -55,10 +74,15 @@ def test_elements_of_every_window_sum_to_its_length(chance: random.Random) -> No
 def test_oee_is_the_product_of_its_factors(chance: random.Random) -> None:
     scene = scenario(chance)
     scene.told = [told for told in scene.told if not isinstance(told[1], Order)]  # one ideal cycle in every window
+    records = Run().feed(scene.punctual()).records
+    # Pieces made while nobody saw the machine stand against no time: with them in a window it is no product.
+    unseen = {(r.window, r.started_at) for r in records if isinstance(r, Kpi) and any(made.unseen for made in r.pieces)}
     whole = [
         r
-        for r in Run().feed(scene.punctual()).records
-        if isinstance(r, Oee) and None not in (r.availability, r.performance, r.quality)
+        for r in records
+        if isinstance(r, Oee)
+        and None not in (r.availability, r.performance, r.quality)
+        and (r.window, r.started_at) not in unseen
     ]
     assert whole
     for record in whole:
@@ -74,9 +98,19 @@ def test_delay_within_lateness_repetition_and_splitting_change_nothing(chance: r
     assert final_numbers(Run().feed(delayed(chance, scene, 9 * S))) == punctual
 
 
+@pytest.mark.long
 @some
 @given(seeds, st.sampled_from([3 * MINUTE, 40 * MINUTE, 600 * MINUTE]))
 def test_delay_within_the_horizon_ends_in_the_same_numbers(chance: random.Random, most: int) -> None:
+    same_numbers_after_a_delay(chance, most)
+
+
+def test_the_order_of_a_stop_that_was_cut_back_before_that_order_began() -> None:
+    """Seen open until after an order's begin, then over before it: it has not interrupted that order."""
+    same_numbers_after_a_delay(random.Random(7427), 3 * MINUTE)
+
+
+def same_numbers_after_a_delay(chance: random.Random, most: int) -> None:
     scene = scenario(chance)
     late = delayed(chance, scene, most)
     last = max(T0 + 20 * 60 * MINUTE, scene.end)
@@ -92,6 +126,7 @@ def test_delay_within_the_horizon_ends_in_the_same_numbers(chance: random.Random
     assert compared(runs[0]) == compared(runs[1])
 
 
+@pytest.mark.long
 @some
 @given(seeds, st.integers(1, 6))
 def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, cuts: int) -> None:
@@ -108,6 +143,7 @@ def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, cuts: int) -
     assert encoded(run.outputs) == encoded(whole.outputs)
 
 
+@pytest.mark.long
 @some
 @given(seeds, st.sampled_from([3, 48]))
 def test_restored_fold_goes_on_over_packed_hours_that_late_samples_open_again(
@@ -168,7 +204,9 @@ def test_state_records_are_the_timeline_of_a_naive_recomputation(chance: random.
     for record in records:
         end = record.ended_at or scene.end
         for at in (record.started_at, (record.started_at + end) // 2, end - 1):
-            assert naive(at) == (record.state, record.mode)
+            # Why a state is unknown is asked by test_unobserved_properties.
+            mode = "unknown" if record.state == "unknown" else record.mode
+            assert naive(at) == (record.state, mode)
 
 
 @some
@@ -180,9 +218,7 @@ def test_production_sums_to_what_the_counters_made(chance: random.Random) -> Non
         made = {"good": 0, "scrap": 0}
         for tag, modulus in (("Good", 1000), ("Scrap", None)):
             counts = [(s.at, whole(s)) for s in all_samples(scene, path, tag) if s.quality == 0]
-            for (before, previous), (after, value) in pairwise(counts):
-                name = "good" if tag == "Good" else "scrap"
-                made[name] += roll_over_or_reset(previous, value, modulus, after - before, 6 * S)[0]
+            made["good" if tag == "Good" else "scrap"] += pieces_of(counts, modulus)
         records: list[Production] = run.newest("production", path)
         assert {"good": sum(r.good for r in records), "scrap": sum(r.scrap for r in records)} == made
         spans = [(r.started_at, r.ended_at) for r in records]
@@ -192,16 +228,19 @@ def test_production_sums_to_what_the_counters_made(chance: random.Random) -> Non
 @some
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), min_size=1, max_size=300), st.booleans())
 def test_true_pieces_through_roll_over_and_reset(steps: list[tuple[int, bool]], rolls: bool) -> None:
-    """A machine that shows its counter after every cycle and each time it starts again from 0."""
-    count, truth, told = (990 if rolls else 0), 0, [samples(T0, Good=990, Scrap=0)]
+    """A machine that shows its counter after every cycle (of 6 s) and each time it starts again from 0.
+
+    No faster than it can be: what comes back in one step that no machine makes is a dip, not a reset.
+    """
+    count, truth, told, cycle = (990 if rolls else 0), 0, [samples(T0, Good=990, Scrap=0)], 6 * S
     for n, (made, reset) in enumerate(steps, start=1):
         if reset and not rolls:
             count = 0
-            told.append(samples(T0 + n * S - S // 2, Scrap=0))
+            told.append(samples(T0 + (n - 1) * cycle + 1, Scrap=0))
         truth += made
         count += made
-        told.append(samples(T0 + n * S, {"Good": count % 1000} if rolls else {"Scrap": count}))
-    run = Run().feed([*told, *ticks(T0, T0 + 10 * MINUTE)])
+        told.append(samples(T0 + n * cycle, {"Good": count % 1000} if rolls else {"Scrap": count}))
+    run = Run().feed([*told, *ticks(T0, T0 + 31 * MINUTE)])
     records: list[Production] = run.newest("production")
     assert sum(r.good if rolls else r.scrap for r in records) == truth
 
@@ -247,8 +286,15 @@ def test_bad_samples_of_every_kind_never_raise_and_all_outputs_have_bytes() -> N
         for tag in ("State", "Mode", "Good", "Scrap", "StopReason", "FillVolume", "Other"):
             for quality in (0, BAD):
                 run.feed([samples(T0 + n * S, {tag: value}, quality=quality)])
-    run.feed(ticks(T0 + MINUTE, T0 + 80 * MINUTE))
-    assert {r.reason for r in run.rejections} == {"wrong_type", "not_finite", "out_of_range", "unmapped_state"}
+    run.feed([samples(T0 + 50 * S, Scrap=7), samples(T0 + 80 * S, Scrap=9)])  # 2**39 pieces a second count nothing
+    run.feed(ticks(T0 + 2 * MINUTE, T0 + 80 * MINUTE))
+    assert {r.reason for r in run.rejections} == {
+        "not_finite",
+        "out_of_range",
+        "unknown_code",
+        "unmapped_state",
+        "wrong_type",
+    }
     assert {r.message_class for r in run.records} >= {"state", "production", "oee", "quality", "current"}
     for record in run.records:
         codec.encode(record)

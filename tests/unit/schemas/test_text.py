@@ -1,11 +1,14 @@
 """Records as text and back."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Break, Inputs, Oee, Sample, Samples, Shift
+from schemas.records import Break, Inputs, Oee, Sample, Samples, Shift, Tick
 from schemas.text import from_plain, iso, micros, to_plain
+from uns.cli.times import shown
 
 TIMES = st.integers(min_value=0, max_value=4_102_444_800_000_000)
 
@@ -83,3 +86,12 @@ def test_samples_and_derived_records_survive() -> None:
 def test_what_is_no_record_is_refused_with_its_name(plain: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         from_plain(plain)
+
+
+@pytest.mark.parametrize("at", [2**63 - 1, -(2**63), 253_402_300_800_000_000])
+def test_a_time_that_no_calendar_has_is_shown_all_the_same(at: int) -> None:
+    assert iso(at) == f"{at} µs"
+    assert to_plain(Tick(at=at, worker="w"))["at"] == f"{at} µs"
+    assert shown(at, ZoneInfo("Europe/Berlin")) == f"{at} µs"
+    with pytest.raises(ValueError, match="µs"):
+        from_plain({"type": "Tick", "at": f"{at} µs", "worker": "w"})

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from processors.derive.downtime import CATEGORY_BY_STATE
-from processors.timeline import elements, timeline
+from processors.timeline import elements
 from schemas.catalog import source
 from schemas.records import DERIVED_TYPES
 from topology.document import read
@@ -49,7 +49,7 @@ def test_the_words_of_shipped_definitions_are_known(label: str) -> None:
 
 
 def test_the_words_of_the_folds_are_known() -> None:
-    assert {elements.PRODUCTION, timeline.PRODUCTION, elements.SETUP, elements.MAINTENANCE} <= set(MODES)
+    assert {elements.PRODUCTION, elements.SETUP, elements.MAINTENANCE} <= set(MODES)
     assert set(CATEGORY_BY_STATE.values()) <= {*CATEGORIES, *INFERRED}
     assert CATEGORY_BY_STATE
 

@@ -141,7 +141,8 @@ async def run(given: argparse.Namespace) -> None:
 
 async def _stop(servers: Iterable[MachineServer]) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.gather(*(server.stop() for server in servers)), STOP_S)
+        async with asyncio.timeout(STOP_S):
+            await asyncio.gather(*(server.stop() for server in servers))
 
 
 async def _say_goodbye(publisher: Publisher) -> None:
@@ -151,7 +152,8 @@ async def _say_goodbye(publisher: Publisher) -> None:
 
 async def _pause(stopping: asyncio.Event) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), SLICE_S)
+        async with asyncio.timeout(SLICE_S):
+            await stopping.wait()
 
 
 async def _room(publisher: Publisher, stopping: asyncio.Event) -> bool:

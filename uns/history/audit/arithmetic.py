@@ -65,12 +65,12 @@ def worked(
         return []  # another content under the same label: nothing would add up
     kpis = {**definition.kpis, **(extra or {})}
     if isinstance(record, Kpi):
-        facts = Facts(record.element_us, _pieces(record.pieces), record.quantities)
+        facts = Facts(record.element_us, _pieces(record.pieces), record.quantities, _own(record))
         evaluation = Evaluation(definition, facts, per_product(definition, facts.pieces), kpis)
         said: Mapping[str, float | None] = record.values
     elif isinstance(record, Oee):
         products = per_product(definition, _pieces(made)) if made is not None else _from_sums(record)
-        evaluation = Evaluation(definition, Facts(record.element_us), products, kpis)
+        evaluation = Evaluation(definition, Facts(record.element_us, observed_us=_own(record)), products, kpis)
         if products is None:
             evaluation.put(_counts(record, definition))
         said = {name: getattr(record, name) for name in RATIOS}
@@ -80,6 +80,11 @@ def worked(
     for name in said:
         _work(evaluation, name, said, formulas)
     return list(formulas.values())
+
+
+def _own(record: Kpi | Oee) -> int | None:
+    """How much of the time that its elements tell of a state was known in: a line's are those of one of its machines."""
+    return record.observed_us if record.why_null is None else 0
 
 
 def _work(evaluation: Evaluation, name: str, said: Mapping[str, float | None], formulas: dict[str, Worked]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from processors.output.ledger import withdrawn
-from schemas.records import Derived, Fact, Reason, Samples
+from schemas.records import Derived, Fact, Gap, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.history.audit.arithmetic import TIME_QUANTITIES, seconds
 from uns.history.audit.result import Audit
@@ -234,7 +234,7 @@ def _plain(fact: Fact | Any) -> str:
     plain = to_plain(fact)
     kind = plain.pop("type")
     name = plain.pop("id", "")
-    who = f" by {plain.pop('by')}" if isinstance(fact, Reason) else ""
+    who = f" by {plain.pop('by')}" if isinstance(fact, Reason | Gap) else ""
     rest = "  ".join(f"{key}={_short(key, value)}" for key, value in plain.items() if value not in (None, []))
     return f"{kind} {name}{who}  {rest}".strip()
 

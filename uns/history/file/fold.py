@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from processors.base import Input, Rejection
+from processors.inputs.admission import Admission
 from processors.line import LineFold
 from processors.output.ledger import withdrawn
-from schemas.records import Acknowledge, Derived, Inspection, Production, Raw, Samples, Tick
+from schemas.records import Derived, Production, Raw, Samples, Tick
 from topology.model.plant import Plant, Time
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
@@ -29,8 +30,6 @@ MINUTE, DENSE = 60_000_000, 50
 """After so many records a tick comes with the minute: to derive from what is at hand costs less than to unpack an hour."""
 SAVED = 24
 """Every so many ticks the fold lets go of what it would have saved."""
-OF_MACHINES = Samples | Inspection | Acknowledge
-"""Records that are told of a machine, never of a line."""
 NO_LINE = 0
 """Stands for the offset of what no line says: ticks, and the shifts of the plant's calendars."""
 
@@ -74,6 +73,7 @@ def fold(plant: Plant, told: Iterable[FileRecord | Refusal], until: int | None =
     out = Folded()
     homes = {str(path): str(path.at(Level.LINE)) for path in plant.cells()}
     homes |= {line: line for line in homes.values()}
+    admission = Admission(plant)
     logs: dict[str, list[FileRecord]] = {}
     tags = {str(path): equipment.tags for path, equipment in plant.cells().items()}
     now = 0
@@ -82,7 +82,9 @@ def fold(plant: Plant, told: Iterable[FileRecord | Refusal], until: int | None =
             out.refused.append(item)
         elif isinstance(item.record, Tick):  # time went on for all
             now, out.taken = max(now, item.record.at), out.taken + 1
-        elif item.path in homes and (item.path != homes[item.path] or not isinstance(item.record, OF_MACHINES)):
+        elif (nowhere := admission.unknown_path(item.path, type(item.record))) is not None:
+            out.refused.append(_unknown(item, nowhere, homes))
+        else:
             logs.setdefault(homes[item.path], []).append(item)
             now, out.taken = max(now, seen(item.record)), out.taken + 1
             if isinstance(item.record, Samples):
@@ -90,8 +92,6 @@ def fold(plant: Plant, told: Iterable[FileRecord | Refusal], until: int | None =
                 for sample in item.record.samples:
                     if sample.tag not in tags[item.path]:
                         out.unread[item.path, sample.tag] += 1
-        else:
-            out.refused.append(_unknown(item, homes))
     for line in sorted(logs):
         LineLog(plant, line, out, every).run(logs.pop(line), now, until)
     out.refused.sort(key=lambda refusal: refusal.line)
@@ -184,7 +184,7 @@ class LineLog:
             self._last[record.natural_id] = record
 
     def _close(self, last: int) -> None:
-        """One more revision of what is open: it ends with the file."""
+        """One more revision of what is open: it ends with the file; what begins with the last moment lasts a microsecond."""
         for natural_id, record in list(self._last.items()):
             lasts = record.ended_at is None
             if lasts or record.status == "provisional":
@@ -192,7 +192,7 @@ class LineLog:
                     record,
                     id=f"{natural_id}:{record.revision + 1}",
                     revision=record.revision + 1,
-                    ended_at=last if lasts else record.ended_at,
+                    ended_at=max(last, record.started_at + 1) if lasts else record.ended_at,
                 )
                 self._keep(closed)
         # The pieces of a bucket are published once it is over. Nothing else is asked about that time.
@@ -232,16 +232,16 @@ def _punctual(time: Time) -> Time:
     )
 
 
-def _unknown(item: FileRecord, known: Mapping[str, str]) -> Refusal:
-    if item.path in known:
-        machines = ", ".join(path for path, line in known.items() if line == item.path and path != line)
-        message = f"{type(item.record).__name__} for {item.path}: that is a line; its machines are {machines}"
-        return Refusal(item.line, item.path, None, "unknown_path", message)
-    try:
-        Path.parse(item.path)
-        close = nearest(item.path, known)
-        said = "; add it to the plant model, or mend the path" if close is None else f"; did you mean {close!r}?"
-        message = f"{type(item.record).__name__} for {item.path}: the plant model has no such machine or line{said}"
-    except BadPath as error:
-        message = str(error)
-    return Refusal(item.line, item.path, None, "unknown_path", message)
+def _unknown(item: FileRecord, nowhere: Rejection, known: Mapping[str, str]) -> Refusal:
+    """The refusal of a record of a place that is not in the model, with the nearest that is."""
+    message = nowhere.message
+    if item.path not in known:
+        try:
+            Path.parse(item.path)
+            close = nearest(item.path, known)
+            message += (
+                "; add it to the plant model, or mend the path" if close is None else f"; did you mean {close!r}?"
+            )
+        except BadPath as error:
+            message = str(error)
+    return Refusal(item.line, item.path, None, nowhere.reason, message)

@@ -5,10 +5,11 @@ But for facts told more than once: of those with one path, kind and id the last 
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from processors.units import INF
-from schemas.records import Acknowledge, Lot, Order, Raw, Reason, Samples, Shift, is_good
+from schemas.records import Acknowledge, Gap, Lot, Order, Raw, Reason, Samples, Shift, is_live
 from uns.history.file.read import FileRecord
 
 TICK = 3_600_000_000
@@ -43,7 +44,7 @@ def units(told: list[FileRecord], patience: Mapping[str, int]) -> list[Unit]:
         if isinstance(record, Samples):
             if item.path in patience:
                 signs.setdefault(item.path, set()).update(
-                    sample.at for sample in record.samples if is_good(sample.quality)
+                    sample.at for sample in record.samples if is_live(sample.quality)
                 )
         elif (key := _key(item)) is not None:
             begin, end = span(record)
@@ -60,7 +61,7 @@ def units(told: list[FileRecord], patience: Mapping[str, int]) -> list[Unit]:
         path, record = item.path, item.record
         if isinstance(record, Samples):
             for part, stretch in enumerate(_stretches(record)):
-                at = min(sample.at for sample in stretch.samples)
+                at, _ = span(stretch)
                 times = heard.get(path, [])
                 before = times[i] if (i := bisect_left(times, at) - 1) >= 0 else at
                 at = before if at - before > patience.get(path, INF) else at
@@ -70,7 +71,8 @@ def units(told: list[FileRecord], patience: Mapping[str, int]) -> list[Unit]:
         at = span(record)[0] if key is None else begins.get(key, span(record)[0])
         rank = FIRST if key is not None and key in first else ANSWER if isinstance(record, Acknowledge) else FACT
         ordered.append(Unit(0 if rank == FIRST else at, rank, item.line, 0, path, record))
-    ordered.sort(key=lambda unit: unit[:4])
+    for place in ("part", "line", "rank", "at"):  # the last decides first: four sorts need no key of a tuple a record
+        ordered.sort(key=attrgetter(place))
     return ordered
 
 
@@ -90,11 +92,14 @@ def cut(told: list[FileRecord], until: int) -> list[FileRecord]:
 
 def span(record: Raw) -> tuple[int, int]:
     """First and last event time of which a record speaks."""
+    if isinstance(record, Samples):
+        if len(record.samples) == 1:  # as most are: a million times a file, three times each
+            at = record.samples[0].at
+            return at, at
+        times = [sample.at for sample in record.samples]
+        return min(times, default=INF), max(times, default=0)
     match record:
-        case Samples():
-            times = [sample.at for sample in record.samples]
-            return min(times, default=INF), max(times, default=0)
-        case Order() | Lot() | Shift() | Reason():
+        case Order() | Lot() | Shift() | Reason() | Gap():
             return record.started_at, record.started_at if record.ended_at is None else record.ended_at
         case _:
             return record.at, record.at
@@ -102,7 +107,7 @@ def span(record: Raw) -> tuple[int, int]:
 
 def seen(record: Raw) -> int:
     """The last moment at which a record says what was: what is told of an interval may be a plan."""
-    return 0 if isinstance(record, Order | Lot | Shift | Reason) else span(record)[1]
+    return 0 if isinstance(record, Order | Lot | Shift | Reason | Gap) else span(record)[1]
 
 
 def end(told: list[FileRecord], now: int) -> int:
@@ -114,13 +119,16 @@ def end(told: list[FileRecord], now: int) -> int:
 def _key(item: FileRecord) -> tuple[str, str, str] | None:
     """What a later line with the same key replaces."""
     record = item.record
-    if isinstance(record, Order | Lot | Shift | Reason):
+    if isinstance(record, Order | Lot | Shift | Reason | Gap):
         return item.path, type(record).__name__, record.id
     return None
 
 
 def _stretches(record: Samples) -> Iterator[Samples]:
     """A record's samples by the hour, between two ticks each."""
+    if len(record.samples) == 1:
+        yield record
+        return
     hours: dict[int, list[int]] = {}
     for n, sample in enumerate(record.samples):
         hours.setdefault(sample.at // TICK, []).append(n)

@@ -22,10 +22,13 @@ from topology.nearest import hint
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SOURCE = "file"
 """Who says what says not who says it."""
+LINES = "file, by line"
+"""The source of samples without a sequence: the file itself is, and its order counts."""
 TYPES: dict[str, type[Raw]] = {cls.__name__: cls for cls in RAW_TYPES}
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "Samples": {"source": SOURCE, "sequence": 0},
+    "Samples": {"source": SOURCE, "sequence": None},
     "Reason": {"by": SOURCE},
+    "Gap": {"by": SOURCE, "cause": "not_said"},
     "Tick": {"worker": SOURCE, "path": ""},
 }
 QUALITIES = {"good": 0, "uncertain": 0x40000000, "bad": 0x80000000}
@@ -71,7 +74,7 @@ class _PlainSamples(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"
     path: str
     samples: list[_PlainSample]
     source: str = SOURCE
-    sequence: int = 0
+    sequence: int | None = None
 
 
 _decode = msgspec.json.Decoder(_PlainSamples).decode
@@ -101,6 +104,22 @@ def read(data: bytes | Iterable[bytes]) -> Iterator[FileRecord | Refusal]:
                 yield from _line(number, stripped)
 
 
+def as_far_as(
+    told: Iterable[FileRecord | Refusal], unreadable: tuple[type[Exception], ...]
+) -> Iterator[FileRecord | Refusal]:
+    """What a file says up to where it ends too early or is damaged, which is refused. Raises where that is at once."""
+    number = 0
+    try:
+        for item in told:
+            number = item.line
+            yield item
+    except unreadable as error:
+        if not number:
+            raise
+        message = f"the file cannot be read from here on ({error}); what stands before is folded"
+        yield Refusal(number + 1, None, None, "cut_off", message)
+
+
 def _usual(number: int, line: bytes) -> FileRecord | None:
     """The fast way for samples as they mostly are; None for everything else, faults too."""
     try:
@@ -109,13 +128,16 @@ def _usual(number: int, line: bytes) -> FileRecord | None:
         samples = tuple([Sample(intern(part.tag), micros(part.at), part.value, part.quality) for part in plain.samples])
     except (msgspec.MsgspecError, ValueError):
         return None
-    if not -_LONG <= plain.sequence < _LONG:
+    source, sequence = plain.source, plain.sequence
+    if sequence is None:
+        source, sequence = LINES, number
+    if not -_LONG <= sequence < _LONG:
         return None
     for sample in samples:
         long = type(sample.value) is int and not -_LONG <= sample.value < _LONG
         if long or not EARLIEST <= sample.at <= LATEST or not 0 <= sample.quality <= QUALITY_MAX:
             return None
-    return FileRecord(number, intern(plain.path), Samples(intern(plain.source), plain.sequence, samples))
+    return FileRecord(number, intern(plain.path), Samples(intern(source), sequence, samples))
 
 
 def _line(number: int, line: bytes) -> Iterator[FileRecord | Refusal]:
@@ -127,13 +149,13 @@ def _line(number: int, line: bytes) -> Iterator[FileRecord | Refusal]:
         words = f"this is no JSON: {error}; one JSON object a line is expected"
         yield Refusal(number, None, None, "bad_json", words)
     else:
-        yield from records(number, plain)
+        yield from records(number, plain, number)
 
 
 def _array(data: bytes) -> Iterator[FileRecord | Refusal]:
     """The records of a JSON array, each at the line where it begins."""
     decoder = json.JSONDecoder()
-    at = counted = 0
+    at = counted = told = 0
     number = 1
     try:
         text = data.decode("utf-8")
@@ -145,7 +167,8 @@ def _array(data: bytes) -> Iterator[FileRecord | Refusal]:
                 break
             number, counted = number + text.count("\n", counted, at), at
             plain, at = decoder.raw_decode(text, at)
-            yield from records(number, plain)
+            told += 1
+            yield from records(number, plain, told)
             at = _skipped(text, at)
             separator = text[at : at + 1]
             if separator == "]":
@@ -168,8 +191,11 @@ def _skipped(text: str, at: int) -> int:
     return at
 
 
-def records(number: int, plain: Any) -> Iterator[FileRecord | Refusal]:
-    """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one."""
+def records(number: int, plain: Any, place: int) -> Iterator[FileRecord | Refusal]:
+    """The record that a JSON value says, without those of its samples that are at fault: they are refused one by one.
+
+    `place`: rises from record to record; the sequence of samples that have none.
+    """
     path = _text_or_none(plain, "path")
     try:
         if not isinstance(plain, dict):
@@ -196,6 +222,8 @@ def records(number: int, plain: Any) -> Iterator[FileRecord | Refusal]:
                     yield Refusal(number, path, _text_or_none(part, "tag"), fault.reason, str(fault))
             if parts and not good:
                 return
+            if fields["sequence"] is None:
+                fields |= {"source": LINES, "sequence": place}
             record = msgspec.convert({**fields, "samples": good}, Samples)
         if not isinstance(plain["path"], str):
             raise _Fault("wrong_type", f"path: text is expected, not {_short(plain['path'])}")

@@ -54,7 +54,7 @@ def _stops(records: Iterable[Derived]) -> Table:
 
 
 def _windows(records: Iterable[Derived]) -> Table:
-    table = _table("window", "from", "time", "A %", "P %", "Q %", "OEE %", "good", "scrap", "unknown")
+    table = _table("window", "from", "time", "A %", "P %", "Q %", "OEE %", "seen %", "good", "scrap", "unknown")
     order = ("shift", "order", "hour")
     windows = sorted(
         (r for r in records if isinstance(r, Oee)),
@@ -67,7 +67,7 @@ def _windows(records: Iterable[Derived]) -> Table:
             name,
             _time(record.started_at),
             _length(sum(record.element_us.values())),
-            *("–" if ratio is None else f"{100 * ratio:.2f}" for ratio in ratios),
+            *("–" if ratio is None else f"{100 * ratio:.2f}" for ratio in (*ratios, record.coverage)),
             str(record.good),
             str(record.scrap),
             _length(record.element_us.get("unknown", 0)),

@@ -186,7 +186,7 @@ class _Machine:
         numbers = [_numbers(side, self.path, [pair[n] for pair in windows]) for n, side in enumerate(self.sides)]
         sums: dict[tuple[LossCause, str, str], int] = {}
         for pair in windows:
-            for piece_a, piece_b, us in self._moved(*_reach(pair)):
+            for piece_a, piece_b, us in self._moved(pair):
                 key = _cause(piece_a, piece_b), piece_a.element, piece_b.element
                 sums[key] = sums.get(key, 0) + us
         moved = [
@@ -212,13 +212,16 @@ class _Machine:
     def _class(self, n: int, element: str) -> Loss:
         return self.sides[n].definition.elements[element].loss
 
-    def _moved(self, start: int, end: int) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
+    def _moved(self, pair: tuple[Kpi, Kpi]) -> Iterator[tuple[TimeSegment, TimeSegment, int]]:
         """Where the loss class changes."""
+        start, end = _reach(pair)
         pieces_a, pieces_b = (
             segments(Elements(side.definition), own.states, own.stops, self.plan, start, end)
             for side, own in zip(self.sides, self.own, strict=True)
         )
         for mine, theirs, us in overlaid(pieces_a, pieces_b):
+            if pair[0].window == "shift" and mine.shift not in (None, pair[0].window_name):
+                continue  # another shift lies inside of it
             if self._class(0, mine.element) != self._class(1, theirs.element):
                 yield mine, theirs, us
 
@@ -281,6 +284,8 @@ def _shared(own_a: _Own, own_b: _Own, window: WindowName | None, start: int, end
 def _reach(pair: tuple[Kpi, Kpi]) -> tuple[int, int]:
     """The time that both records speak of: an open window so far as both have come."""
     kpi_a, kpi_b = pair
+    if kpi_a.ended_at is not None and kpi_b.ended_at is not None:
+        return kpi_a.started_at, min(kpi_a.ended_at, kpi_b.ended_at)
     return kpi_a.started_at, kpi_a.started_at + min(sum(kpi_a.element_us.values()), sum(kpi_b.element_us.values()))
 
 
@@ -290,6 +295,7 @@ def _numbers(side: Side, path: str, records: Sequence[Kpi]) -> Numbers:
             record.element_us,
             tuple(Pieces.of(pieces) for pieces in record.pieces),
             record.quantities,
+            record.observed_us,
         )
         for record in records
     )

@@ -9,6 +9,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from uns.kafka import clients
+from uns.kafka.message import RECORD_REFUSED, Message, refused_output
 from uns.runners.connector.spool import Spool, SpoolRow
 from uns.runtime.settings import Settings
 
@@ -20,17 +21,20 @@ IN_FLIGHT_MAX_KB = 64_000
 IN_FLIGHT_MIN_KB = 4_000
 """Enough for the largest record there is, however small the spool."""
 CHUNK = 500
+REFUSED_BY_TOPIC = "refused_by_topic"
+"""Why a record of ours is in quarantine: larger than its topic takes, or against a rule of the broker's."""
 PROBE_S = 0.5
 
 
 class OutletBroken(RuntimeError):
-    """The producer is beyond use, or Kafka refuses a record for good; the process ends and a new one begins anew."""
+    """The producer is beyond use, or Kafka refuses all records; the process ends and a new one begins anew."""
 
 
 class Outlet:
     """`feed` and `collect` belong to the runner's thread; deliveries arrive on a thread of its own.
 
-    A broker that is away is waited for without end: the spool holds what comes meanwhile, and it is bounded.
+    A broker that is away is waited for without end: the spool holds what comes meanwhile, and it is bounded. A record that
+    Kafka refuses for what it is goes to quarantine in its place.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class Outlet:
         self.cursor = 0
         """Id of the newest entry that was given to the client."""
         self.in_flight = 0
+        self._refused: dict[int, bool] = {}
+        """Id of an entry that was refused → whether it was alone. A broker refuses a batch as a whole: each goes again, by
+        itself, and the one that is meant shows."""
         self.problem: str | None = None
         self._done: deque[tuple[int, float, KafkaError | None]] = deque()
         self._stop = threading.Event()
@@ -66,6 +73,10 @@ class Outlet:
 
     def feed(self) -> None:
         """Gives the client what it has room for."""
+        for id_ in self._refused:
+            if self.in_flight == 0 and self._produce(self._spool.read(id_ - 1, 1)[0]):
+                self._refused[id_], self.in_flight = True, 1
+            return
         while self.in_flight < IN_FLIGHT_MAX:
             rows = self._spool.read(self.cursor, CHUNK)
             for row in rows:
@@ -103,9 +114,9 @@ class Outlet:
             id_, began, error = self._done.popleft()
             self.in_flight -= 1
             if error is not None:
-                raise OutletBroken(
-                    f"entry {id_}: Kafka refuses it: {error.str()}; `uns apply` makes the topics as the plant needs them"
-                )
+                self._refuse(id_, error)
+                continue
+            self._refused.pop(id_, None)
             if not ids:
                 self._observe(time.monotonic() - began)
             ids.append(id_)
@@ -115,6 +126,21 @@ class Outlet:
             self.problem = None
             self._spool.delivered(ids)
         return ids
+
+    def _refuse(self, id_: int, error: KafkaError) -> None:
+        entry = self._spool.read(id_ - 1, 1)[0].entry
+        if error.code() not in RECORD_REFUSED or (entry.quarantine and self._refused.get(id_)):
+            raise OutletBroken(
+                f"entry {id_}: Kafka refuses it: {error.str()}; `uns apply` makes the topics as the plant needs them"
+            )
+        if self._refused.get(id_):
+            log.error("a record went to quarantine: its topic refuses it", topic=entry.topic, why=error.str())
+            written = Message(entry.topic, entry.key, entry.value, entry.headers)
+            told = refused_output(written, "connector", entry.partition, REFUSED_BY_TOPIC, error.str())
+            self._spool.replace(
+                id_, entry._replace(topic=told.topic, headers=told.headers, quarantine=REFUSED_BY_TOPIC)
+            )
+        self._refused[id_] = False
 
     def _poll(self) -> None:
         while not self._stop.is_set():

@@ -1,27 +1,30 @@
 """From what a connector read to Kafka records: suppressing, checking, packing by path. No I/O, no clock."""
 
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from connectors.base import Batch, FactReading, Malformed, Reading
+from connectors.base import Batch, FactReading, Malformed, Reading, Safe, Span
+from processors.inputs.admission import Admission
 from schemas.codec import Codec
-from schemas.records import Fact, Sample, Samples, Value
+from schemas.lengths import NAME_MAX, overlong, with_short_comment
+from schemas.records import Fact, Gap, Sample, Samples, Value
 from topology.model.plant import Plant
-from topology.model.wiring import Suppress
+from topology.model.wiring import ConnectorEntry
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
 from uns.kafka.message import cloud_event, error_headers, fitted, identified
-from uns.runners.connector.spool import PLACES_MAX, SpoolEntry
+from uns.runners.connector.shaping import Shaped, Shaping
+from uns.runners.connector.spool import SpoolEntry
 
 SAMPLES_MAX = 500
 """Samples in one record."""
 RECORD_MAX_BYTES = 900_000
-ID_MAX = 500
-"""Characters of a fact's id: it goes into a header too."""
-UNCHANGED, DEADBAND = "unchanged", "deadband"
+STATED = ("state", "mode")
+"""Roles whose values hold until the next one."""
 UNKNOWN_PATH, BAD_VALUE, BAD_FACT = "unknown_path", "bad_value", "bad_fact"
 """Why the packer puts something into quarantine; a connector has reasons of its own for what it cannot read."""
 
@@ -33,66 +36,115 @@ class PackedRecords:
     entries: list[SpoolEntry] = field(default_factory=list)
     read: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
-    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+    newest: dict[tuple[str, str], Safe] = field(default_factory=dict)
+    cursor: dict[str, int] = field(default_factory=dict)
 
 
 class Packer:
-    """Remembers the last published value of each tag where something is suppressed, and nothing else."""
+    """Knows where each path belongs, and what is made of its tags."""
 
     def __init__(
-        self, source: str, plant: Plant, codec: Codec, suppress: Suppress, next_sequence: Callable[[str], int]
+        self, source: str, plant: Plant, codec: Codec, entry: ConnectorEntry, next_sequence: Callable[[str], int]
     ) -> None:
-        self._source, self._codec, self._suppress, self._next = source, codec, suppress, next_sequence
+        self._source, self._codec, self._next = source, codec, next_sequence
+        self._shaping = Shaping(entry, plant)
         self._areas = plant.areas()
         self._enterprise = plant.enterprise
+        self._types = plant.cells()
         self._known = {place for cell in plant.cells() for place in (cell, cell.parent)}
+        self._text_max = {cell: equipment.text_max for cell, equipment in plant.cells().items()}
+        """Machine → characters of a text value."""
+        self._admission = Admission(plant)
         self._places: dict[Path, tuple[str, int, bytes]] = {}
-        self._last: dict[tuple[Path, str], tuple[Value, int]] = {}
 
-    def pack(self, batches: Iterable[Batch]) -> PackedRecords:
-        """Every unit of the batches ends as an entry or as suppressed."""
+    def pack(self, batches: Iterable[Batch], now: int) -> PackedRecords:
+        """Every unit of the batches, which arrive at `now` (µs), ends as an entry, as suppressed, or is held back."""
         packed = PackedRecords()
-        by_path: dict[Path, list[Sample]] = {}
+        admitted: list[Reading] = []
         for batch in batches:
             packed.read += len(batch)
+            packed.cursor.update(batch.cursor)
             for reading in batch.readings:
-                if reading.path not in self._known:
-                    message = f"{reading.path} is not in the plant model; add it, or correct the connector"
+                text_max = self._text_max.get(reading.path)
+                if text_max is None:
+                    message = self._admission.nowhere(str(reading.path), Samples).message
                     packed.entries.append(self._refused(reading, UNKNOWN_PATH, message))
-                elif problem := _problem(reading.sample):
+                elif problem := problem_of(reading.sample, text_max):
                     packed.entries.append(self._refused(reading, BAD_VALUE, problem))
                 else:
-                    self._mark(packed, reading)
-                    if reason := self._suppressed(reading):
-                        packed.suppressed[reason] += 1
-                    else:
-                        by_path.setdefault(reading.path, []).append(reading.sample)
+                    admitted.append(reading)
             packed.entries += [self._fact(item) for item in batch.facts]
             packed.entries += [self._malformed(item) for item in batch.malformed]
-        for path, samples in by_path.items():
-            self._samples(packed, path, samples)
+            for (path, tag), safe in batch.reached.items():
+                packed.newest[str(path), tag] = safe
+        self._take(packed, self._shaping.shape(admitted, now))
         return packed
 
-    def _mark(self, packed: PackedRecords, reading: Reading) -> None:
-        place = (str(reading.path), reading.sample.tag)
-        packed.newest[place] = max(packed.newest.get(place, -1), reading.sample.at)
+    @property
+    def holds(self) -> int:
+        """How many readings are held back."""
+        return self._shaping.holds
 
-    def _suppressed(self, reading: Reading) -> str | None:
-        sample = reading.sample
-        band = self._suppress.deadband.get(sample.tag)
-        if not self._suppress.unchanged and band is None:
-            return None
-        place = (reading.path, sample.tag)
-        last = self._last.get(place)
-        if last is not None and last[1] == sample.quality:  # a change of quality is always news
-            if self._suppress.unchanged and type(last[0]) is type(sample.value) and last[0] == sample.value:
-                return UNCHANGED
-            if band is not None and _number(last[0]) and _number(sample.value) and abs(sample.value - last[0]) < band:  # type: ignore[operator]
-                return DEADBAND
-        if len(self._last) >= PLACES_MAX:
-            self._last.clear()  # a source that invents tags must not fill the memory; some values are published once more
-        self._last[place] = (sample.value, sample.quality)
-        return None
+    def due(self, now: int | None) -> PackedRecords:
+        """What was held back until now; None: all of it, for the end has come."""
+        packed = PackedRecords()
+        self._take(packed, self._shaping.due(now))
+        return packed
+
+    def _take(self, packed: PackedRecords, shaped: Shaped) -> None:
+        packed.read += shaped.derived - shaped.held
+        packed.suppressed += shaped.suppressed
+        for said in shaped.safe:
+            self._mark(packed, said)
+        by_path: dict[Path, list[Sample]] = {}
+        for reading in shaped.readings:
+            if self._shaping.remakes and (problem := problem_of(reading.sample, self._text_max[reading.path])):
+                packed.entries.append(self._refused(reading, BAD_VALUE, problem))
+            else:
+                by_path.setdefault(reading.path, []).append(reading.sample)
+        for path, samples in by_path.items():
+            self._samples(packed, path, samples)
+
+    def gaps(self, gaps: Mapping[Path, Gap]) -> list[SpoolEntry]:
+        """What the connector says of itself: nothing that was read, so no units of the ledger."""
+        return [self._fact(FactReading(path, gap))._replace(units=0) for path, gap in gaps.items()]
+
+    def spans(self, entries: Iterable[SpoolEntry]) -> dict[str, tuple[int, int]]:
+        """Path → first and last source time (µs) of the samples in entries that were packed here."""
+        spans: dict[str, tuple[int, int]] = {}
+        for entry in entries:
+            record = self._codec.decode(entry.value) if entry.key is not None and not entry.quarantine else None
+            if isinstance(record, Samples) and entry.key is not None:
+                times = [sample.at for sample in record.samples]
+                first, last = spans.get(path := entry.key.decode(), (times[0], times[0]))
+                spans[path] = min(first, *times), max(last, *times)
+        return spans
+
+    def observing(self, tags: Iterable[tuple[Path, str]]) -> list[Path]:
+        """Of paths and tags those machines whose state they tell; of one that tells none, any tag will do."""
+        paths: dict[Path, None] = {}
+        for path, tag in tags:
+            if path in self._types and self._types[path].tag("state") in (None, tag):
+                paths[path] = None
+        return sorted(paths, key=str)
+
+    def blinded(self, missed: Mapping[tuple[Path, str], Span]) -> dict[Path, Span]:
+        """Of stretches in which values of tags are missing those that leave more unknown than values between two others: of
+        a state or mode, and of amounts, each of which counts for itself. A total says later what it has risen by."""
+        paths: dict[Path, Span] = {}
+        for (path, tag), span in missed.items():
+            role = self._types[path].tags.get(tag) if path in self._types else None
+            if role is not None and (role.role in STATED or getattr(role, "counts", None) == "increments"):
+                paths[path] = span.joined(paths.get(path))
+        return paths
+
+    def _mark(self, packed: PackedRecords, reading: Reading) -> None:
+        if reading.ahead:
+            return
+        sample, place = reading.sample, (str(reading.path), reading.sample.tag)
+        before = packed.newest.get(place)
+        if before is None or sample.at >= before.at:
+            packed.newest[place] = Safe(sample.at, sample.value, sample.quality)
 
     def _samples(self, packed: PackedRecords, path: Path, samples: list[Sample]) -> None:
         name, number, bytes_key = self._place(path)
@@ -103,24 +155,19 @@ class Packer:
             packed.entries.append(SpoolEntry(name, number, bytes_key, value, headers, len(part)))
 
     def _fact(self, reading: FactReading) -> SpoolEntry:
-        if reading.path not in self._known:
-            return self._quarantine(
-                None,
-                _shown(reading.fact),
-                UNKNOWN_PATH,
-                f"{reading.path} is not in the plant model",
-                str(reading.path),
-            )
+        fact, where = with_short_comment(reading.fact), str(reading.path)
+        if (nowhere := self._admission.unknown_path(where, type(fact))) is not None:
+            return self._quarantine(reading.path, _shown(fact), UNKNOWN_PATH, nowhere.message, where)
         name, number, bytes_key = self._place(reading.path)
-        kind = type(reading.fact).__name__
+        kind = type(fact).__name__
         try:
-            value = self._codec.encode(reading.fact)
-            id_ = f"{self._source}/{reading.path}/{kind}/{_identity(reading.fact)}"
-            headers = identified(id_, cloud_event(self._source, type(reading.fact)))
-            if len(value) > RECORD_MAX_BYTES:
-                raise ValueError(f"{len(value)} bytes; a record holds at most {RECORD_MAX_BYTES}")
+            if (words := overlong(fact)) is not None:
+                raise ValueError(words)
+            value = self._codec.encode(fact)
+            id_ = f"{self._source}/{where}/{kind}/{_identity(fact)}"
+            headers = identified(id_, cloud_event(self._source, type(fact)))
         except ValueError as error:
-            return self._quarantine(reading.path, _shown(reading.fact), BAD_FACT, str(error), str(reading.path))
+            return self._quarantine(reading.path, _shown(fact), BAD_FACT, str(error), where)
         return SpoolEntry(name, number, bytes_key, value, headers, 1)
 
     def _malformed(self, item: Malformed) -> SpoolEntry:
@@ -179,11 +226,15 @@ def _length_max(sample: Sample) -> int:
     return 64 + 4 * (len(sample.tag) + (len(sample.value) if isinstance(sample.value, str) else 0))
 
 
-def _problem(sample: Sample) -> str | None:
+def problem_of(sample: Sample, text_max: int) -> str | None:
     """Why no record can hold a sample. Asked before it meets others, so that it cannot spoil their record."""
     value, name = sample.value, f"tag {sample.tag[:100]!r}"
-    if _length_max(sample) > RECORD_MAX_BYTES:
-        return f"{name}: tag and value have more than {(RECORD_MAX_BYTES - 64) // 4} characters; no record holds them"
+    if len(sample.tag) > NAME_MAX:
+        return f"{name}: a tag has at most {NAME_MAX} characters"
+    if isinstance(value, str) and len(value) > text_max:
+        return f"{name}: a text of {len(value)} characters; {text_max} are the most, see text_max of its type"
+    if type(value) is float and not math.isfinite(value):
+        return f"{name} = {value}: no number; a source that has none says null, with a bad quality"
     for number in (sample.at, sample.quality, value):
         if type(number) is int and not -(2**63) <= number < 2**63:
             return f"{name}: an integer of {number.bit_length()} bits; 64 is the most"
@@ -214,8 +265,4 @@ def _number(value: Value) -> bool:
 
 
 def _identity(fact: Fact) -> str:
-    """Raises `ValueError` for an id that no header takes."""
-    id_ = str(getattr(fact, "id", None) or getattr(fact, "alert", ""))
-    if len(id_) > ID_MAX:
-        raise ValueError(f"an id of {len(id_)} characters; {ID_MAX} is the most")
-    return id_
+    return str(getattr(fact, "id", None) or getattr(fact, "alert", ""))

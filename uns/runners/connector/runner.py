@@ -14,11 +14,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import Batch, Connector, SourceUnavailable, nothing_to_acknowledge
+from connectors.base import Batch, Connector, Keeps, Proves, Resumes, SourceUnavailable, nothing_to_acknowledge
+from schemas.records import Gap
 from topology.model.wiring import ConnectorEntry
+from topology.namespace.path import Path
+from uns.runners.connector.clocks import Clocks
+from uns.runners.connector.listening import Listening, overflown
 from uns.runners.connector.outlet import Outlet, OutletBroken
-from uns.runners.connector.packing import Packer
+from uns.runners.connector.packing import PackedRecords, Packer
 from uns.runners.connector.spool import Spool, SpoolError
+from uns.runtime.clock import Clock, system
 
 log = structlog.get_logger()
 
@@ -36,6 +41,8 @@ UNACKED_MAX = 10_000
 """Batches that Kafka has not confirmed and their source waits for; beyond it the source waits altogether."""
 FLUSH_S = 1.5
 """Time for the last records at a stop; what is left stays in the spool, so there is no reason to be killed over it."""
+LISTEN_S = 1.0
+"""How often it is kept when the link was last good: a gap may begin so much too early."""
 ROOM = 0.9
 """A full spool takes again once it is this much of its size."""
 
@@ -54,13 +61,23 @@ class _Pending:
 class ConnectorRunner:
     """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
 
-    def __init__(self, name: str, model: ConnectorEntry, connector: Connector, packer: Packer, spool: Spool) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: ConnectorEntry,
+        connector: Connector,
+        packer: Packer,
+        spool: Spool,
+        clock: Clock = system,
+    ) -> None:
+        """`clock`: the plant's; gaps are told by it."""
         self.name, self.spool = name, spool
         self.source_problem: str | None = "not opened yet"
-        self.reopened = 0
+        self.reopened = self.overflows = 0
         self.last_read = 0.0
         """Monotonic time of the newest batch."""
         self._connector, self._packer, self._policy = connector, packer, model.spool.when_full
+        self.clocks = Clocks()
         self._inbox: asyncio.Queue[Batch] = asyncio.Queue(INBOX_MAX)
         self._pending: deque[_Pending] = deque()
         self._owner: dict[int, _Pending] = {}
@@ -70,6 +87,7 @@ class ConnectorRunner:
         self._taking = False
         """Whether batches are between the inbox and the spool."""
         self.outlet: Outlet | None = None
+        self._clock, self._listening = clock, Listening(name, spool.listened)
 
     def attach(self, outlet: Outlet) -> None:
         self.outlet = outlet
@@ -81,11 +99,13 @@ class ConnectorRunner:
     async def run(self) -> None:
         reader = asyncio.create_task(self._read(), name="reader")
         writer = asyncio.create_task(self._write(), name="writer")
+        listener = asyncio.create_task(self._listen(), name="listener")
         try:
-            done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait((reader, writer, listener), return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
+            listener.cancel()
             reader.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await reader
@@ -100,6 +120,9 @@ class ConnectorRunner:
         problems = [] if self.source_problem is None else [self.source_problem]
         if self.source_problem is None and not self._connector.healthy():
             problems.append("the source is connected and silent")
+        if self.source_problem is None:
+            problems += self._connector.problems()
+            problems += self.clocks.problems()
         if self._full:
             problems.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
         if self._unacked >= UNACKED_MAX:
@@ -116,15 +139,23 @@ class ConnectorRunner:
             opened = time.monotonic()
             try:
                 await self._inbox.join()  # what is not yet in the spool would be asked for once more
-                await self._connector.open(self.spool.newest())
+                resume = self.spool.newest()
+                if isinstance(self._connector, Resumes):
+                    self._connector.resume_at(self.spool.cursor())
+                await self._connector.open(resume)
+                kept = self._connector.kept() if isinstance(self._connector, Keeps) else None
+                self._tell(self._listening.opened(self._clock(), self._packer.observing(resume), kept))
                 self.source_problem = None
                 log.info("source open", connector=self.name)
                 async for batch in self._connector.batches():
                     self.last_read = time.monotonic()
+                    self.clocks.saw(batch.readings, self._clock())
                     await self._inbox.put(batch)
                     self._wake.set()
                 raise SourceUnavailable("the source ended its stream")
             except SourceUnavailable as error:
+                if self.source_problem is None:
+                    self._listening.lost()
                 self.source_problem = str(error)
                 log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
             # Not when we are cancelled: the link must live until what was read is acknowledged; `_flush` closes it.
@@ -135,6 +166,25 @@ class ConnectorRunner:
             await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
             wait_s = min(2 * wait_s, BACKOFF_S[1])
 
+    async def _listen(self) -> None:
+        """Remembers when the link was last known good, also for the process that comes after a death of this one."""
+        while True:
+            self.spool.says(system(), self.problems())
+            if self.source_up():
+                unproved_s = self._connector.unproved_s() if isinstance(self._connector, Proves) else 0.0
+                self._listening.good(self._clock() - int(unproved_s * 1_000_000))
+                assert self._listening.last is not None
+                self.spool.listens(self._listening.last)
+            await asyncio.sleep(LISTEN_S)
+
+    def _tell(self, gaps: dict[Path, Gap]) -> None:
+        """Says when nobody listened, in the order of all that is read."""
+        if gaps:
+            self.spool.append(self._packer.gaps(gaps), 0, {}, {})
+            self._wake.set()
+            for path, gap in gaps.items():
+                log.info("gap", connector=self.name, path=str(path), cause=gap.cause, id=gap.id)
+
     # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
 
     async def _write(self) -> None:
@@ -142,12 +192,14 @@ class ConnectorRunner:
         while True:
             self._settle(self.outlet)
             await self._acknowledge()
+            self._let_out(self._clock())
             self.outlet.feed()
             if await self._take():
                 continue
             self._wake.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), IDLE_S)
+                async with asyncio.timeout(IDLE_S):
+                    await self._wake.wait()
 
     def _open_for_more(self) -> bool:
         if self._unacked >= UNACKED_MAX:
@@ -180,7 +232,8 @@ class ConnectorRunner:
         units, deadline = len(batches[0]), time.monotonic() + GATHER_S
         while units < GATHER_MAX and (left := deadline - time.monotonic()) > 0:
             try:
-                batch = await asyncio.wait_for(self._inbox.get(), left)
+                async with asyncio.timeout(left):
+                    batch = await self._inbox.get()
             except TimeoutError:
                 break
             batches.append(batch)
@@ -188,21 +241,34 @@ class ConnectorRunner:
         return batches
 
     def _keep(self, batches: list[Batch]) -> None:
-        packed = self._packer.pack(batches)
-        ids = self.spool.append(packed.entries, packed.read, packed.suppressed, packed.newest)
+        ids = self._store(self._packer.pack(batches, self._clock()))
         # All of a gathered group is acknowledged together: its records are shared between its batches.
         if acks := [batch.ack for batch in batches if batch.ack is not nothing_to_acknowledge]:
             group = _Pending(acks, len(ids))
             self._pending.append(group)
             self._unacked += len(acks)
             self._owner.update(dict.fromkeys(ids, group))
+        self._tell(self._listening.caught_up(path for batch in batches for path in batch.caught_up))
+        for batch in batches:
+            if batch.missed:
+                self.overflows += len(batch.missed)
+                self._tell(self._listening.dropped(self._packer.blinded(batch.missed)))
         if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
             self._drop()  # perhaps of this very group, so only now that its entries have an owner
+
+    def _store(self, packed: PackedRecords) -> list[int]:
+        return self.spool.append(packed.entries, packed.read, packed.suppressed, packed.newest, packed.cursor)
+
+    def _let_out(self, now: int | None) -> None:
+        """Takes what was held back until now, None: all of it, into the spool."""
+        if self._packer.holds and (packed := self._packer.due(now)).read:
+            self._store(packed)
 
     def _drop(self) -> None:
         assert self.outlet is not None
         before = self.spool.pending
-        for id_ in self.spool.drop_oldest(self.outlet.cursor, int(self.spool.bytes - self.spool.max_bytes * ROOM)):
+        wanted = int(self.spool.bytes - self.spool.max_bytes * ROOM)
+        for id_ in self.spool.drop_oldest(self.outlet.cursor, wanted, self._packer.spans):
             self._release(id_)
         self._full = True
         log.error("spool full, oldest dropped", connector=self.name, units=before - self.spool.pending)
@@ -212,6 +278,9 @@ class ConnectorRunner:
             self._release(id_)
         if self._policy == "drop_oldest" and self._full and self.spool.bytes < self.spool.max_bytes / 2:
             self._full = False
+        if self.spool.missed and not self._full:  # told once there is room: till then it is one growing gap a path
+            self._tell(overflown(self.name, self.spool.missed))
+            self.spool.told_missed()
 
     def _release(self, id_: int) -> None:
         if (group := self._owner.pop(id_, None)) is not None:
@@ -226,13 +295,16 @@ class ConnectorRunner:
 
     async def _flush(self, writer: "asyncio.Task[None]") -> None:
         deadline = time.monotonic() + FLUSH_S
-        while not writer.done() and time.monotonic() < deadline and self._unsettled():  # noqa: ASYNC110 (conditions on disk and in the writer)
+        while not writer.done() and time.monotonic() < deadline and self._unsettled():
+            if self._inbox.empty() and not self._taking:
+                self._let_out(None)
             await asyncio.sleep(0.02)
         writer.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await writer
         if self.outlet is not None:
             with suppress(OutletBroken, SpoolError):  # who raised them first has told
+                self._let_out(None)
                 self._settle(self.outlet)
                 await self._acknowledge()
         if self.spool.pending:
@@ -244,4 +316,5 @@ class ConnectorRunner:
 
     def _unsettled(self) -> bool:
         """Whether something read is not yet in the spool, confirmed and acknowledged."""
-        return bool(not self._inbox.empty() or self._taking or self.spool.pending or self._pending)
+        waiting = not self._inbox.empty() or self._taking or self._packer.holds
+        return bool(waiting or self.spool.pending or self._pending)

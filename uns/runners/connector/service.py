@@ -17,11 +17,12 @@ from uns.client.connection import codec
 from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
 from uns.runners.connector.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
-from uns.runners.connector.outlet import Outlet, OutletBroken
-from uns.runners.connector.packing import BAD_FACT, BAD_VALUE, DEADBAND, UNCHANGED, UNKNOWN_PATH, Packer
+from uns.runners.connector.outlet import REFUSED_BY_TOPIC, Outlet, OutletBroken
+from uns.runners.connector.packing import BAD_FACT, BAD_VALUE, UNKNOWN_PATH, Packer
 from uns.runners.connector.runner import ConnectorRunner
+from uns.runners.connector.shaping import REASONS
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
-from uns.runtime import telemetry
+from uns.runtime import clock, telemetry
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -40,8 +41,8 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
         spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
     except (SpoolError, ServiceError) as error:
         raise UserError(str(error)) from error
-    packer = Packer(name, plant, records, model.suppress, spool.next_sequence)
-    runner = ConnectorRunner(name, model, connector, packer, spool)
+    packer = Packer(name, plant, records, model, spool.next_sequence)
+    runner = ConnectorRunner(name, model, connector, packer, spool, clock.from_spec(settings.clock))
     try:
         asyncio.run(_run(settings, runner))
     except (SpoolError, OutletBroken) as error:
@@ -123,23 +124,34 @@ class ConnectorMetrics(Collector):
                 "Since the newest batch",
                 time.monotonic() - runner.last_read if runner.last_read else -1,
             ),
+            (
+                "uns_connector_clock_offset_seconds",
+                "How far the clock of the source is ahead of ours, of several machines the one that is off most",
+                worst.offset_s if (worst := runner.clocks.worst()) is not None else float("nan"),
+            ),
         ):
             gauge = GaugeMetricFamily(metric, text, labels=("connector",))
             gauge.add_metric((name,), value)
             yield gauge
-        reopened = CounterMetricFamily(
-            "uns_connector_reopened", "Times the source was lost and opened anew", labels=("connector",)
-        )
-        reopened.add_metric((name,), runner.reopened)
-        yield reopened
+        for metric, text, count in (
+            ("uns_connector_reopened", "Times the source was lost and opened anew", runner.reopened),
+            (
+                "uns_connector_overflows",
+                "Times the source said of a tag that it had no room for values and dropped them",
+                runner.overflows,
+            ),
+        ):
+            counter = CounterMetricFamily(metric, text, labels=("connector",))
+            counter.add_metric((name,), count)
+            yield counter
 
 
 def _rows(ledger: Ledger) -> Iterable[tuple[str, str, int]]:
     yield READ, "", ledger.read
     yield PUBLISHED, "", ledger.published
     for outcome, known, reasons in (
-        (SUPPRESSED, (UNCHANGED, DEADBAND), ledger.suppressed),
-        (QUARANTINED, (UNKNOWN_PATH, BAD_VALUE, BAD_FACT), ledger.quarantined),
+        (SUPPRESSED, REASONS, ledger.suppressed),
+        (QUARANTINED, (UNKNOWN_PATH, BAD_VALUE, BAD_FACT, REFUSED_BY_TOPIC), ledger.quarantined),
         (DROPPED, (SPOOL_FULL,), ledger.dropped),
     ):
         for reason, count in (dict.fromkeys(known, 0) | dict(reasons)).items():

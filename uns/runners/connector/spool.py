@@ -4,6 +4,7 @@ One SQLite transaction a call (WAL, synchronous=NORMAL: it survives the death of
 transactions may be gone, and with them their ledger entries). One process and one thread use a spool.
 """
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from connectors.base import Safe
 from topology.namespace.path import Path as PlantPath
 from uns.kafka.message import Headers
 from uns.runners.connector.ledger import DROPPED, FILE, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger, of
@@ -25,14 +27,28 @@ CREATE TABLE IF NOT EXISTS outbox (
     headers BLOB NOT NULL, units INTEGER NOT NULL, quarantine TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS ledger (outcome TEXT, reason TEXT, units INTEGER NOT NULL, PRIMARY KEY (outcome, reason));
 CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, PRIMARY KEY (path, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS missed (path TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS listened (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS said (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, problems TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, value BLOB, quality INTEGER,
+    PRIMARY KEY (path, tag)) WITHOUT ROWID;
 """
+_VALUE_OF_NEWEST = "ALTER TABLE newest ADD COLUMN value BLOB; ALTER TABLE newest ADD COLUMN quality INTEGER;"
+"""For a spool of a release that kept the time alone."""
 
 PLACES_MAX = 200_000
-"""Tags whose newest time is remembered: a source that invents tags must fill neither memory nor disk."""
+"""Tags whose newest value is remembered: a source that invents tags must fill neither memory nor disk."""
+VALUE_MAX_BYTES = 1_000
+"""Of a longer value only the time is remembered."""
 ROW_BYTES = 100
 """What an entry takes beside its value and headers, about: key, topic, indexes."""
 _SIZE = f"length(value) + length(headers) + {ROW_BYTES}"
+
+
+_NEVER = Safe(-(2**63))
+NOWHERE: Mapping[str, int] = {}
+_decode_value = msgspec.msgpack.decode
 
 
 class SpoolError(RuntimeError):
@@ -56,6 +72,9 @@ class SpoolRow(NamedTuple):
     entry: SpoolEntry
 
 
+Spans = Callable[[Sequence[SpoolEntry]], Mapping[str, tuple[int, int]]]
+
+
 class Spool:
     """Opened for one connector, alone. Raises `SpoolError` from every method when the disk fails."""
 
@@ -73,15 +92,27 @@ class Spool:
             self._db.executescript(
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=2000;" + _SCHEMA
             )
+            if len(self._db.execute("PRAGMA table_info(newest)").fetchall()) == 3:
+                self._db.executescript(_VALUE_OF_NEWEST)
             self._counts = Counter(
                 {(outcome, reason): units for outcome, reason, units in self._db.execute("SELECT * FROM ledger")}
             )
             self._sequence: dict[str, int] = dict(self._db.execute("SELECT path, last FROM sequence"))
-            self._newest = {(path, tag): at for path, tag, at in self._db.execute("SELECT path, tag, at FROM newest")}
+            self._newest = {
+                (path, tag): Safe(at, None if quality is None else _decode_value(value), quality)
+                for path, tag, at, value, quality in self._db.execute("SELECT * FROM newest")
+            }
             self.bytes, self.pending = self._db.execute(
                 f"SELECT coalesce(sum({_SIZE}), 0), coalesce(sum(units), 0) FROM outbox"
             ).fetchone()
             self._ledger = of(self._counts, self.pending)
+            listened = self._db.execute("SELECT at FROM listened").fetchone()
+            self.listened: int | None = listened[0] if listened is not None else None
+            """When its connector was last known to listen (µs); None: never yet."""
+            self.missed: dict[str, tuple[int, int]] = {
+                path: (first, last) for path, first, last in self._db.execute("SELECT * FROM missed")
+            }
+            """Path → times (µs) of the first and last sample that was dropped, and of which nothing was told yet."""
         except sqlite3.Error as error:
             self._db.close()
             self._lock.release()
@@ -93,24 +124,47 @@ class Spool:
         self._sequence[path] = number
         return number
 
-    def newest(self) -> dict[tuple[PlantPath, str], int]:
-        """Newest source time (µs) that is safe here, by path and tag."""
-        return {(PlantPath.parse(path), tag): at for (path, tag), at in self._newest.items()}
+    def newest(self) -> dict[tuple[PlantPath, str], Safe]:
+        """The value with the newest source time that is safe here, by path and tag."""
+        return {(PlantPath.parse(path), tag): safe for (path, tag), safe in self._newest.items()}
+
+    def cursor(self) -> dict[str, int]:
+        """Where the source is to be read on from, as the batches said that are safe."""
+        try:
+            return dict(self._db.execute("SELECT name, place FROM cursor"))
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def listens(self, at: int) -> None:
+        """Keeps that the connector listened then."""
+        try:
+            self._db.execute("INSERT OR REPLACE INTO listened VALUES (1, ?)", (at,))
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        self.listened = at
+
+    def says(self, at: int, problems: Sequence[str]) -> None:
+        """Keeps why the connector is not ready, at µs of this machine's clock, for who looks from beside (`read_health`)."""
+        try:
+            self._db.execute("INSERT OR REPLACE INTO said VALUES (1, ?, ?)", (at, json.dumps(list(problems))))
+        except sqlite3.Error as error:
+            raise self._error(error) from error
 
     def append(
         self,
         entries: Sequence[SpoolEntry],
         read: int,
         suppressed: Mapping[str, int],
-        newest: Mapping[tuple[str, str], int],
+        newest: Mapping[tuple[str, str], Safe],
+        cursor: Mapping[str, int] = NOWHERE,
     ) -> list[int]:
         """Keeps entries, their sequences and their ledger entries, all or nothing; returns the entries' ids in order."""
         counts = Counter({(READ, ""): read, **{(SUPPRESSED, reason): units for reason, units in suppressed.items()}})
         room = PLACES_MAX - len(self._newest)
         later = {
-            place: at
-            for place, at in newest.items()
-            if at > self._newest.get(place, -1) and (place in self._newest or (room := room - 1) >= 0)
+            place: safe
+            for place, safe in newest.items()
+            if safe.at >= self._newest.get(place, _NEVER).at and (place in self._newest or (room := room - 1) >= 0)
         }
         packed = [
             (e.topic, e.partition, e.key, e.value, msgspec.msgpack.encode(e.headers), e.units, e.quarantine)
@@ -128,8 +182,10 @@ class Spool:
                 [(path, self._sequence[path]) for path in paths if path in self._sequence],
             )
             self._db.executemany(
-                "INSERT OR REPLACE INTO newest VALUES (?, ?, ?)", [(*place, at) for place, at in later.items()]
+                "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?)",
+                [(*place, *_columns(safe)) for place, safe in later.items()],
             )
+            self._db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor.items())
             self._count(counts)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -140,39 +196,63 @@ class Spool:
         )
         return ids
 
+    def replace(self, id_: int, entry: SpoolEntry) -> None:
+        """Puts another entry in the place of one; it stands for the same units."""
+        headers = msgspec.msgpack.encode(entry.headers)
+        try:
+            (before,) = self._db.execute(f"SELECT {_SIZE} FROM outbox WHERE id = ?", (id_,)).fetchone()
+            self._db.execute(
+                "UPDATE outbox SET topic = ?, partition = ?, key = ?, value = ?, headers = ?, quarantine = ? WHERE id = ?",
+                (entry.topic, entry.partition, entry.key, entry.value, headers, entry.quarantine, id_),
+            )
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        self._settle({}, len(entry.value) + len(headers) + ROW_BYTES - before, 0)
+
     def read(self, after: int, limit: int) -> list[SpoolRow]:
         """Entries in the order they came, from after an id."""
         try:
             rows = self._db.execute("SELECT * FROM outbox WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
         except sqlite3.Error as error:
             raise self._error(error) from error
-        return [
-            SpoolRow(
-                id_,
-                SpoolEntry(
-                    topic, partition, key, value, msgspec.msgpack.decode(headers, type=Headers), units, quarantine
-                ),
-            )
-            for id_, topic, partition, key, value, headers, units, quarantine in rows
-        ]
+        return [_row(*row) for row in rows]
 
     def delivered(self, ids: Iterable[int]) -> None:
         """Kafka has these: they leave the spool and count as published or quarantined."""
         self._leave(list(ids), lambda quarantine: (QUARANTINED, quarantine) if quarantine else (PUBLISHED, ""))
 
-    def drop_oldest(self, after: int, wanted_bytes: int) -> list[int]:
-        """Makes room by dropping what came first and was not yet given to Kafka (`after` was); returns the ids dropped."""
-        ids, freed = [], 0
+    def drop_oldest(self, after: int, wanted_bytes: int, spans: Spans = lambda _: {}) -> list[int]:
+        """Makes room by dropping what came first and was not yet given to Kafka (`after` was); returns the ids dropped.
+
+        What the connector says of itself has no units, and stays. `spans`: dropped entries → what is `missed` with them.
+        """
+        rows: list[SpoolRow] = []
+        freed = 0
+        query = f"SELECT *, {_SIZE} FROM outbox WHERE id > ? AND units > 0 ORDER BY id"
         try:
-            for row in self._db.execute(f"SELECT id, {_SIZE} FROM outbox WHERE id > ? ORDER BY id", (after,)):
+            for *columns, size in self._db.execute(query, (after,)):
                 if freed >= wanted_bytes:
                     break
-                ids.append(row[0])
-                freed += row[1]
+                rows.append(_row(*columns))
+                freed += size
         except sqlite3.Error as error:
             raise self._error(error) from error
-        self._leave(ids, lambda _quarantine: (DROPPED, SPOOL_FULL))
+        missed = dict(self.missed)
+        for path, (first, last) in spans([row.entry for row in rows]).items():
+            before = missed.get(path, (first, last))
+            missed[path] = min(before[0], first), max(before[1], last)
+        ids = [row.id for row in rows]
+        self._leave(ids, lambda _quarantine: (DROPPED, SPOOL_FULL), missed)
+        self.missed = missed
         return ids
+
+    def told_missed(self) -> None:
+        """What is missed has been told."""
+        try:
+            self._db.execute("DELETE FROM missed")
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        self.missed = {}
 
     def ledger(self) -> Ledger:
         """As of the last transaction. Any thread may ask."""
@@ -183,7 +263,12 @@ class Spool:
         self._db.close()
         self._lock.release()
 
-    def _leave(self, ids: list[int], outcome_of: Callable[[str], tuple[str, str]]) -> None:
+    def _leave(
+        self,
+        ids: list[int],
+        outcome_of: Callable[[str], tuple[str, str]],
+        missed: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
         counts: Counter[tuple[str, str]] = Counter()
         size = units = 0
         try:
@@ -197,6 +282,10 @@ class Spool:
                     units += row[0]
                     size += row[2]
             self._count(counts)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO missed VALUES (?, ?, ?)",
+                [(path, *span) for path, span in (missed or {}).items()],
+            )
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._error(error) from error
@@ -219,3 +308,17 @@ class Spool:
             f"spool {self._file}: {error}. Free the disk, or mend its permissions; a damaged file may be moved away, "
             "with it goes what Kafka has not confirmed"
         )
+
+
+def _columns(safe: Safe) -> tuple[int, bytes | None, int | None]:
+    """(at, value, quality) as the file has them."""
+    value = None if safe.quality is None else msgspec.msgpack.encode(safe.value)
+    return (safe.at, None, None) if value is None or len(value) > VALUE_MAX_BYTES else (safe.at, value, safe.quality)
+
+
+def _row(
+    id_: int, topic: str, partition: int, key: bytes | None, value: bytes, headers: bytes, units: int, quarantine: str
+) -> SpoolRow:
+    """A row of the outbox."""
+    decoded = msgspec.msgpack.decode(headers, type=Headers)
+    return SpoolRow(id_, SpoolEntry(topic, partition, key, value, decoded, units, quarantine))

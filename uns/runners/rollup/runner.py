@@ -19,7 +19,8 @@ from topology.namespace.topics import partition, topic
 from uns.engine.config import EngineConfig
 from uns.engine.transaction import Transactions
 from uns.engine.transport import Membership
-from uns.kafka.message import event_id, message
+from uns.kafka.message import UNWRITABLE as OUTPUT_UNWRITABLE
+from uns.kafka.message import Message, cloud_event, event_id, identified, message, plain_json, refused_output
 from uns.runners.rollup.source import RollupSource
 from uns.runtime.settings import Settings
 
@@ -199,7 +200,8 @@ class RollupRunner:
                 written.append(record)
             except ValueError as error:  # sums of what is beyond measure: this window is not said, the others are
                 self.sums.records[UNWRITABLE] += 1
-                log.error("record not written", id=record.id, why=str(error))
+                log.error("record not written, it is in quarantine", id=record.id, why=str(error))
+                messages.append(self._refused(record, str(error)))
         needed = {tp: str(min(next(iter(self._kept[tp].values()), at), at)) for tp, at in positions.items()}
         self._transactions.commit(messages, positions, self._membership, needed)
         self._committed, self._committed_at = positions, time.monotonic()
@@ -207,6 +209,13 @@ class RollupRunner:
             self.sums.outputs[Level(record.path.count("/") + 1).name.lower()] += 1
         self.sums.transactions += 1
         self.sums.commit_s += time.monotonic() - begun
+
+    def _refused(self, record: Kpi, words: str) -> tuple[int, Message]:
+        """What goes to quarantine in place of a record that no schema holds, and its partition there."""
+        home, number = self._home(Path.parse(record.path))
+        event = identified(record.id, cloud_event(record.path, Kpi))
+        unwritten = Message(home, record.path.encode(), plain_json(record), event)
+        return number, refused_output(unwritten, group(self._plant), number, OUTPUT_UNWRITABLE, words)
 
     def _home(self, path: Path) -> tuple[str, int]:
         """Topic and partition of a path's Kpi records."""

@@ -5,8 +5,8 @@ from html import escape
 from schemas.records import Alert
 from uns.web.line.board import Board, CellBoard
 from uns.web.namespace import snapshot_look
-from uns.web.text import clock, percent, span
-from uns.web.theme import ALERT_COLORS, UNKNOWN, StateLook
+from uns.web.text import clock, percent, seen, span
+from uns.web.theme import ALERT_COLORS, NOT_OBSERVED, UNKNOWN, StateLook
 
 
 def cell_look(board: Board, cell: CellBoard, live: bool) -> StateLook:
@@ -21,22 +21,28 @@ def card(board: Board, cell: CellBoard, live: bool) -> str:
     if current is None:
         return _card(cell.name, shown, "never seen", "", "–", "")
     since = span(board.now - current.state_since) if current.state_since else "–"
-    detail = f"{escape(current.state)} · {since}" if shown is not UNKNOWN else f"last seen {clock(current.last_seen)}"
+    detail = (
+        f"{escape(current.state)} · {since}"
+        if shown not in (UNKNOWN, NOT_OBSERVED)
+        else f"last seen {clock(current.last_seen)}"
+    )
     order = f"{escape(current.order or 'no order')} · {escape(current.product or '–')}"
     factors = (
         f"<span>A {percent(current.availability)}</span><span>P {percent(current.performance)}</span>"
         f"<span>Q {percent(current.quality)}</span><span>{current.good} good</span><span>{current.scrap} scrap</span>"
     )
-    return _card(cell.name, shown, detail, order, percent(current.oee), factors)
+    words = seen(current.coverage, current.why_null)
+    return _card(cell.name, shown, detail, order, percent(current.oee), factors, words)
 
 
-def _card(name: str, shown: StateLook, detail: str, order: str, oee: str, factors: str) -> str:
+def _card(name: str, shown: StateLook, detail: str, order: str, oee: str, factors: str, coverage: str = "") -> str:
     dashed = " dashed" if shown.dashed else ""
     return (
         f'<div class="machine{dashed}" style="--state:{shown.color}"><div class="bar"></div>'
         f'<div class="head"><b>{escape(name)}</b><span class="word">{shown.glyph} {shown.word}</span></div>'
         f'<div class="body"><div class="oee">{oee}<small>OEE this shift</small></div>'
-        f'<div class="facts"><div>{detail}</div><div>{order}</div></div></div><div class="factors">{factors}</div></div>'
+        f'<div class="facts"><div>{detail}</div><div>{order}</div></div></div><div class="factors">{factors}</div>'
+        + (f'<div class="coverage">{escape(coverage)}</div></div>' if coverage else "</div>")
     )
 
 

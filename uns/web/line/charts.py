@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from processors.output.ledger import withdrawn
 from schemas.records import Oee, Quality
 from topology.kpi.definition import Definition
 from uns.web.line.board import Board, CellBoard
@@ -12,6 +13,8 @@ from uns.web.theme import FAINT, INK, LINE, LOOKS, StateLook, bars, look
 MINUTE_US = 60_000_000
 TIMELINE_US = 60 * MINUTE_US
 """How far back the state timeline reaches in plant time."""
+FLAGGED = "#cc3d3d"
+"""Of a point that somebody should look at."""
 
 Options = dict[str, Any]
 
@@ -206,13 +209,17 @@ def pareto(board: Board, cells: Sequence[CellBoard], limit: int = 10) -> Options
 def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], float] | None = None) -> Options:
     """Individuals with centre line, control limits (dashed), specification limits and target (dotted).
 
-    A flagged point names its rules. `targets`: (path, characteristic) → value to aim at.
+    A flagged point names its rules and the specification limit that it is beyond; what is wrong with the control limits
+    stands above. `targets`: (path, characteristic) → value to aim at.
     """
+    points = [point for point in points if not withdrawn(point)]
     marks = [] if not points else _levels(points[-1], targets or {})
+    warning = (points[-1].limits_warning or "") if points else ""
     levels = [*(point.value for point in points), *(mark["yAxis"] for mark in marks)]
     margin = (max(levels) - min(levels)) * 0.06 if levels else 1
     return {
         "animation": False,
+        "title": {"text": warning, "top": 0, "left": 56, "textStyle": {"fontSize": 11, "color": FLAGGED}},
         "grid": {"left": 56, "right": 78, "top": 20, "bottom": 24},
         "tooltip": {"trigger": "item"},
         "xAxis": {"type": "time", "splitLine": {"show": False}},
@@ -235,17 +242,20 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
 
 
 def _point(point: Quality) -> Options:
-    flagged = bool(point.rules)
+    words = ["MR" if rule == 0 else str(rule) for rule in point.rules]
+    if point.beyond is not None:
+        words.append(point.beyond.upper())
+    flagged = bool(words)
     return {
         "value": [point.started_at / 1000, point.value],
         "symbol": "diamond" if flagged else "circle",
         "symbolSize": 11 if flagged else 4,
-        "itemStyle": {"color": "#cc3d3d" if flagged else ("#9aa5b1" if point.phase == "baseline" else INK)},
+        "itemStyle": {"color": FLAGGED if flagged else ("#9aa5b1" if point.phase == "baseline" else INK)},
         "label": {
             "show": flagged,
-            "formatter": ",".join("MR" if rule == 0 else str(rule) for rule in point.rules),
+            "formatter": ",".join(words),
             "position": "top",
-            "color": "#cc3d3d",
+            "color": FLAGGED,
             "fontSize": 10,
         },
     }

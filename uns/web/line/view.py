@@ -118,7 +118,7 @@ class LinePanel:
     def _draw_control(self, points: dict[str, list[Quality]]) -> None:
         if list(points) != list(self._characteristic.options):
             # To begin with, the one with most to look at.
-            flagged = max(points, key=lambda name: sum(bool(point.rules) for point in points[name]), default=None)
+            flagged = max(points, key=lambda name: sum(bool(p.rules or p.beyond) for p in points[name]), default=None)
             self._characteristic.set_options(list(points), value=self._characteristic.value or flagged)
         self._draw(
             self._control,

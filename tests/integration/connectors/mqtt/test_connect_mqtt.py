@@ -10,6 +10,7 @@ from tests.contract.sources import PATH, mqtt
 from tests.harness import MqttBroker
 from uns.model.components import connector_spec
 from uns.testing.connectors import T0
+from uns.testing.patience import patient
 
 BACKLOG = 300
 SPEC = connector_spec("mqtt")
@@ -42,5 +43,61 @@ def test_a_backlog_larger_than_what_is_taken_unread_does_not_hold_up_the_opening
                         break
             assert found == said
             await second.close()
+
+    asyncio.run(go())
+
+
+def test_a_filter_that_is_no_longer_asked_for_is_taken_back_at_the_broker(
+    mqtt_broker: MqttBroker, enterprise: str
+) -> None:
+    """A session outlives its configuration: the broker goes on to send what was asked for once."""
+    if not mqtt_broker.persistent:
+        pytest.skip("this broker keeps nothing for a session that is away; install mosquitto")
+
+    async def go() -> None:
+        async with mqtt(mqtt_broker, enterprise) as source:
+            (asked,) = source.config["subscriptions"]
+            more = {**asked, "topic": f"{enterprise}/+/old/#"}
+            first = SPEC.build("mqtt", SPEC.config.model_validate({**source.config, "subscriptions": [asked, more]}))
+            await first.open({})
+            await first.close()
+            second = SPEC.build("mqtt", SPEC.config.model_validate(source.config))
+            await second.open({})
+            stream = second.batches()
+            old = f"{enterprise}/x/old/y/data"
+            async with asyncio.timeout(patient(20)):
+                source.client.publish(old, b"{}", qos=1)
+                async for batch in stream:
+                    if batch.malformed:
+                        break
+                await source.say("State", T0, 1)
+                while True:  # until the broker has taken it in, and a fresh message comes alone
+                    source.client.publish(old, b"{}", qos=1)
+                    await source.say("State", T0, 2)
+                    came = []
+                    async for batch in stream:
+                        came += [thing.reason for thing in batch.malformed]
+                        if any(reading.sample.value == 2 for reading in batch.readings):
+                            break
+                    if not came:
+                        break
+            await second.close()
+
+    asyncio.run(go())
+
+
+def test_a_retained_value_that_is_taken_back_is_no_error(mqtt_broker: MqttBroker, enterprise: str) -> None:
+    async def go() -> None:
+        async with mqtt(mqtt_broker, enterprise) as source:
+            connector = SPEC.build("mqtt", SPEC.config.model_validate(source.config))
+            await connector.open({})
+            source.client.publish(source.topic, b"", qos=1, retain=True)
+            await source.say("State", T0, 1)
+            async with asyncio.timeout(patient(20)):
+                async for batch in connector.batches():
+                    assert not batch.malformed
+                    if any(reading.sample.value == 1 for reading in batch.readings):
+                        break
+            await connector.close()
 
     asyncio.run(go())

@@ -10,6 +10,8 @@ import pytest
 
 from uns.testing.patience import patient
 
+pytestmark = pytest.mark.long
+
 RUN_S, RATE = 60, 90
 """An hour and a half of plant time: one hour window lies inside it and closes."""
 
@@ -88,6 +90,7 @@ def test_the_numbers_are_true(summary: dict[str, Any]) -> None:
     assert (truth["good_count_error"], truth["scrap_count_error"]) == (0, 0)
     assert truth["breakdowns_found"] == truth["breakdowns_true"] == 1
     assert truth["drift_flagged"] is True
+    assert truth["drift_alerted"] is True
     assert truth["silent_machine_unknown"] is True
     if summary["mqtt_persistent"]:
         assert truth["state_time_error_s_max"] <= summary["publish_interval_s"] * RATE

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import msgspec
+import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 from faust.types import TP
@@ -20,6 +21,8 @@ from tests.harness.waiting import until
 from topology.namespace.classes import MessageClass
 from uns.engine.failure import Exit
 from uns.engine.step import AreaTopics, Fence
+
+pytestmark = pytest.mark.long
 
 
 @contextmanager

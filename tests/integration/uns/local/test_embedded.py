@@ -272,3 +272,11 @@ def test_several_processes_may_fetch_the_jars_at_once(kafka: str, tmp_path: Path
     ends = [(*process.communicate(timeout=120), process.returncode) for process in processes]
     assert [code for _, _, code in ends] == [0, 0, 0, 0], ends
     assert len({out for out, _, _ in ends}) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has mapped is read from /proc")
+def test_kafka_maps_its_classes_from_the_archive(tmp_path: Path) -> None:
+    with Kafka(tmp_path) as broker:
+        assert broker.child is not None
+        mapped = {line.split()[-1] for line in Path(f"/proc/{broker.child.pid}/maps").read_text().splitlines()}
+        assert {Path(name).suffix for name in mapped if Path(name).name.startswith("classes-")} == {".jsa"}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from connectors.base import FactReading, Malformed, Reading
-from connectors.mqtt.codec import FACTS, Decoder
+from connectors.kit.message import FACTS
+from connectors.mqtt.codec import Decoder
 from connectors.mqtt.config import Subscription
 from tests.harness.cases import cases, document, name
 from uns.testing.connectors import check_said

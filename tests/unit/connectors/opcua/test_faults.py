@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asyncua.client.ua_client import UaClient
 
 from connectors.base import SourceUnavailable
 from connectors.opcua import connector as module
+from connectors.opcua import machines
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connector import OpcUaConnector
 from tests.contract.sources import opcua
@@ -20,11 +22,11 @@ def _bug(*_: Any, **__: Any) -> Any:
 
 def _in_the_probe(connector: OpcUaConnector, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(module, "PROBE_S", 0.01)
-    patch.setattr(connector._client, "check_connection", _bug)
+    patch.setattr(UaClient, "read_attributes", _bug)
 
 
 def _in_the_browsing(connector: OpcUaConnector, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(module, "_browse", _bug)
+    patch.setattr(machines, "below", _bug)
 
 
 async def _read(connector: OpcUaConnector) -> None:

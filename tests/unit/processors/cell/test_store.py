@@ -59,7 +59,7 @@ def test_a_fold_goes_on_with_state_of_a_later_release() -> None:
 @pytest.mark.parametrize("kind", [store.Head, store.SavedTold, store.SavedCell])
 def test_all_fields_have_a_default(kind: type[msgspec.Struct]) -> None:
     assert msgspec.msgpack.decode(b"\x80", type=kind) == kind()
-    assert msgspec.msgpack.encode(kind()) == b"\x80"
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(kind())) == {}
 
 
 def test_no_struct_of_the_state_but_a_journals_row_goes_by_position() -> None:

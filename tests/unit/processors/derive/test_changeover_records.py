@@ -67,7 +67,20 @@ def test_the_last_good_piece_before_the_floor_is_kept_and_saved_by_name() -> Non
     assert dict(sections([derivation])) == {}
     derivation.expire(cell, T0 + HOUR)
     known = derivation.last_good
-    assert known == Origin(T0 + 10 * MINUTE, "a", "water", T0 + 12 * MINUTE, 50 * MINUTE, 2)
+    assert known == Origin(
+        T0 + 10 * MINUTE,
+        "a",
+        "water",
+        T0 + 12 * MINUTE,
+        50 * MINUTE,
+        2,
+        setup_from=T0 + 15 * MINUTE,
+        setup_over=T0 + 20 * MINUTE,
+        tried=T0 + 22 * MINUTE,
+        run_from=T0 + 20 * MINUTE,
+        scrap=1,
+        halted=True,
+    )
     ((key, data),) = sections([derivation])
     assert key == "of|changeover"
     assert data is not None

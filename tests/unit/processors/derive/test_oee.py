@@ -3,7 +3,7 @@
 from processors.derive.oee import OeeRecords, ideal_cycle_us, measures, pieces, ratio
 from processors.inputs.schedule import Schedule
 from processors.timeline.elements import Elements
-from processors.timeline.windows import Group, Totals
+from processors.timeline.totals import Group, Totals
 from schemas.records import Oee, Order
 from tests.harness.cells import hear, look, make_cell, tell
 from tests.harness.line_logs import EXECUTE, HELD, HOUR, MINUTE, T0, S
@@ -14,7 +14,8 @@ ELEMENTS = Elements(definition("iso22400@1"))
 
 
 def totals(good: int, scrap: int, **element_us: int) -> Totals:
-    return Totals([element_us.get(name, 0) for name in ELEMENTS.names], good, scrap)
+    us = [element_us.get(name, 0) for name in ELEMENTS.names]
+    return Totals(us, good, scrap, observed_us=sum(us))
 
 
 def test_an_order_has_an_ideal_cycle_of_its_own() -> None:

@@ -20,7 +20,7 @@ def test_a_fact_is_read_by_one_derivation() -> None:
 
 
 def test_what_is_closed_by_the_watermark_alone() -> None:
-    assert CLOSED_BY_WATERMARK == ("alert", "downtime", "state")
+    assert CLOSED_BY_WATERMARK == ("alert", "state")
 
 
 def test_all_that_a_fold_gives_was_declared_and_all_that_was_declared_is_given() -> None:

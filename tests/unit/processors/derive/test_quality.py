@@ -5,7 +5,7 @@ import pytest
 
 from processors.derive.derivation import load_sections, sections
 from processors.derive.quality import BASELINE, QualityRecords
-from schemas.records import Alert, Inspection, Order, Quality
+from schemas.records import Alert, Derived, Inspection, Order, Quality
 from tests.harness.cells import hear, look, make_cell, tell
 from tests.harness.line_logs import MINUTE, T0, S
 
@@ -31,7 +31,16 @@ def test_points_wait_for_the_watermark_and_the_baseline_gives_the_limits() -> No
     assert (points[10].lsl, points[10].usl, points[10].inputs.first_offset) == (490, 510, 10)
 
 
-def test_a_rule_raises_an_alert_and_a_new_product_clears_it_and_learns_anew() -> None:
+def alert_times(records: list[Derived]) -> list[tuple[str, int, int | None]]:
+    """State, begin and end of each revision of an alert, in seconds after T0."""
+    return [
+        (r.state, (r.started_at - T0) // S, None if r.ended_at is None else (r.ended_at - T0) // S)
+        for r in records
+        if isinstance(r, Alert)
+    ]
+
+
+def test_a_new_product_learns_anew_and_leaves_the_alert_open_until_its_own_points_are_in_control() -> None:
     cell = make_cell()
     tell(
         cell,
@@ -41,16 +50,31 @@ def test_a_rule_raises_an_alert_and_a_new_product_clears_it_and_learns_anew() ->
     derivation = QualityRecords(cell)
     for n in range(11):
         hear(cell, T0 + n * S, FillVolume=600.0 if n == 10 else value(n))
-    hear(cell, T0 + 21 * S, FillVolume=1.0)
+    for n in range(21, 42):
+        hear(cell, T0 + n * S, FillVolume=value(n))
     records = derivation.follow(cell, look(cell, T0 + MINUTE))
-    alerts = [r for r in records if isinstance(r, Alert)]
-    assert [(a.state, a.started_at - T0, a.ended_at) for a in alerts] == [
-        ("raised", 10 * S, None),
-        ("cleared", 10 * S, T0 + 21 * S),
-    ]
-    last = records[-1]
-    assert isinstance(last, Quality)
-    assert (last.phase, last.moving_range) == ("baseline", None)
+    points = [r for r in records if isinstance(r, Quality) and r.started_at >= T0 + 20 * S]
+    assert [p.phase for p in points] == ["baseline"] * 10 + ["control"] * 11
+    assert points[0].moving_range is None
+    # ten points are learnt from and prove nothing, the eighth after them ends it
+    assert alert_times(records) == [("raised", 10, None), ("cleared", 10, 38)]
+
+
+def test_an_open_alert_is_raised_anew_under_a_definition_that_knows_it_not() -> None:
+    cell = make_cell()
+    derivation = QualityRecords(cell)
+    for n in range(11):
+        hear(cell, T0 + n * S, FillVolume=600.0 if n == 10 else value(n))
+    (before,) = [r for r in derivation.follow(cell, look(cell, T0 + MINUTE)) if isinstance(r, Alert)]
+    other = make_cell("iso22400@2")
+    restarted = QualityRecords(other)
+    saved = {key: data for key, data in sections([derivation]) if data is not None}
+    load_sections([restarted], saved, redefined=True)
+    other.watermark = T0 + MINUTE
+    hear(other, T0 + 61 * S, FillVolume=500.0)
+    (after,) = [r for r in restarted.follow(other, look(other, T0 + 2 * MINUTE)) if isinstance(r, Alert)]
+    assert (after.started_at, after.message, after.state) == (before.started_at, before.message, "raised")
+    assert after.id.replace("@2:", "@1:") == before.id
 
 
 def test_a_late_point_is_told_and_moves_nothing() -> None:
@@ -106,7 +130,7 @@ def test_its_state_is_saved_by_characteristic_and_what_is_not_known_is_passed_ov
     assert data is not None
     assert dict(sections([derivation])) == {}
     saved = msgspec.msgpack.decode(data)
-    assert saved == {"version": 1, "state": {"learning": [500.0], "previous": 500.0, "quiet": 1}}
+    assert saved == {"version": 1, "state": {"learning": [500.0], "previous": 500.0}}
     saved["state"]["of a later release"] = 1
     del saved["state"]["previous"]
     restarted = QualityRecords(cell)

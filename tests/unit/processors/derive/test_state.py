@@ -24,12 +24,13 @@ def test_an_interval_ends_where_the_next_begins_and_the_last_has_no_end() -> Non
     assert (held.state, held.inputs.first_offset) == ("held", 5)
 
 
-def test_time_before_the_first_state_is_unknown_and_rests_on_the_tick() -> None:
+def test_nobody_saw_the_time_before_the_first_state_and_it_rests_on_the_tick() -> None:
     cell = make_cell()
     hear(cell, T0, 1, Heartbeat=1)
     (record,) = StateRecords(cell).derive(cell, look(cell, T0 + 10 * S))
     assert isinstance(record, State)
-    assert (record.state, record.mode, record.inputs.first_offset) == ("unknown", "unknown", TICK_OFFSET)
+    assert (record.state, record.mode, record.inputs.first_offset) == ("unknown", "not_observed", TICK_OFFSET)
+    assert record.element == "not_observed"
 
 
 def test_a_late_sample_corrects_the_interval_it_cuts_and_withdraws_one_that_never_was() -> None:

@@ -66,7 +66,7 @@ def test_only_the_last_fifteen_points_matter(points: list[float]) -> None:
 
 
 def test_a_chart_learns_then_controls() -> None:
-    chart = Chart(baseline=10, lsl=None, usl=None)
+    chart = Chart(baseline=10)
     assert {chart.take(x).phase for x in NIST} == {"baseline"}
     point = chart.take(60.0)
     assert point.phase == "control"

@@ -14,16 +14,16 @@ def test_a_stop_counts_where_it_began_and_its_time_where_it_was() -> None:
         hear(cell, T0 + second * S, State=state)
     DowntimeRecords(cell).derive(cell, look(cell, T0 + 50 * S))
     ledger = cell.ledger
-    assert within(ledger, T0, T0 + 50 * S) == {BREAKDOWN: [1, 20 * S], INTERNAL: [1, 10 * S]}
-    assert within(ledger, T0 + 20 * S, T0 + 35 * S) == {BREAKDOWN: [0, 10 * S]}
-    assert within(ledger, T0 + 45 * S, T0 + 60 * S) == {INTERNAL: [0, 15 * S]}  # it lasts
+    assert within(ledger, T0, T0 + 50 * S) == {BREAKDOWN: [1, 20 * S, 1], INTERNAL: [1, 10 * S, 1]}
+    assert within(ledger, T0 + 20 * S, T0 + 35 * S) == {BREAKDOWN: [0, 10 * S, 0]}
+    assert within(ledger, T0 + 45 * S, T0 + 60 * S) == {INTERNAL: [0, 15 * S, 0]}  # it lasts
     assert within(ledger, T0 + 30 * S, T0 + 40 * S) == {}
 
 
 def test_stops_are_merged_by_reason_and_those_merged_in_stay_as_they_are() -> None:
-    into: Stops = {BREAKDOWN: [1, 5]}
-    other: Stops = {BREAKDOWN: [2, 7], INTERNAL: [1, 1]}
+    into: Stops = {BREAKDOWN: [1, 5, 1]}
+    other: Stops = {BREAKDOWN: [2, 7, 1], INTERNAL: [1, 1, 0]}
     merge(into, other)
     merge(into, other)
-    assert into == {BREAKDOWN: [5, 19], INTERNAL: [2, 2]}
-    assert other == {BREAKDOWN: [2, 7], INTERNAL: [1, 1]}
+    assert into == {BREAKDOWN: [5, 19, 3], INTERNAL: [2, 2, 0]}
+    assert other == {BREAKDOWN: [2, 7, 1], INTERNAL: [1, 1, 0]}

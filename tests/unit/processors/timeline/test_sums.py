@@ -1,7 +1,7 @@
 """Windows longer than an hour: from kept hours, from what evicted ones left behind, the rest unknown."""
 
 from processors.timeline.sums import DAY, ORDERS, Running
-from processors.timeline.windows import Groups
+from processors.timeline.totals import Groups
 from schemas.records import Order, Shift
 from tests.harness.cells import hear, look, make_cell, tell
 from tests.harness.line_logs import EXECUTE, HOUR, MINUTE, T0
@@ -50,7 +50,7 @@ def test_a_part_older_than_anything_kept_is_unknown() -> None:
     view.floor = T0
     groups = cell.sums.of(cell.schedule, Running(DAY, "2026-11-23", T0 - 6 * HOUR, T0 + 18 * HOUR), view)
     assert time(groups) == 6 * HOUR + MINUTE
-    unknown = sum(totals.element_us[cell.elements.unknown] for totals in groups.values())
+    unknown = sum(totals.element_us[cell.elements.not_observed] for totals in groups.values())
     assert unknown == 6 * HOUR
 
 

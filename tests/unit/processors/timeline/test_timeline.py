@@ -9,6 +9,7 @@ def timeline(silent_after: int = 100) -> Timeline:
     for at, state, offset in ((10, "execute", 1), (20, "execute", 2), (30, "held", 3)):
         line.state.add(at, names.number(state), offset)
         line.life.add(at)
+    line.restate(10)
     return line
 
 

@@ -1,7 +1,8 @@
 """A tick's look at a cell: what is due."""
 
+from processors.spans import merged
 from processors.timeline.timeline import NO_OFFSET
-from processors.timeline.view import Moment, View, merged
+from processors.timeline.view import Moment, View
 from schemas.records import Inputs
 
 

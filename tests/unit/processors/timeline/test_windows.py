@@ -3,7 +3,7 @@
 import msgspec
 
 from processors.cell.cell import Cell
-from processors.timeline.windows import ENERGY_MAX, Group, SavedTotals, Totals, merge
+from processors.timeline.totals import ENERGY_MAX, Group, SavedTotals, Totals, merge
 from schemas.records import Order
 from tests.harness.cells import hear, make_cell, tell
 from tests.harness.line_logs import EXECUTE, HELD, HOUR, MINUTE, T0
@@ -43,12 +43,13 @@ def test_sums_are_kept_and_computed_again_where_something_late_touches_them() ->
         return cell.windows.hour(cell.schedule, NUMBER, T0 + HOUR, T0 + HOUR)[group].good
 
     assert good() == 30
-    hear(cell, T0 + 5 * MINUTE, 99, Good=999)  # the greater of two at one time; then the counter rolls over
+    hear(cell, T0 + 29 * MINUTE + MINUTE // 2, 99, Good=31)  # what follows is a small step back, passed again
+    cell.listen(T0 + HOUR)
     assert good() == 30
     cell.windows.invalidate(T0 + HOUR + 1, T0 + 2 * HOUR)
     assert good() == 30
-    cell.windows.invalidate(T0 + 5 * MINUTE, T0 + 6 * MINUTE)
-    assert good() == 1030
+    cell.windows.invalidate(T0 + 29 * MINUTE, T0 + 31 * MINUTE)
+    assert good() == 31
 
 
 def test_sums_are_the_same_in_one_step_or_many() -> None:
@@ -63,29 +64,37 @@ def test_sums_are_the_same_in_one_step_or_many() -> None:
 def test_what_is_saved_is_by_name_and_an_element_that_is_new_has_no_time() -> None:
     cell = told()
     groups = cell.windows.hour(cell.schedule, NUMBER, T0 + HOUR, T0 + HOUR)
-    groups[Group("o", None, "2026-11-23")].stops = {(201, "drive fault", "breakdown"): [1, 5]}
+    groups[Group("o", None, "2026-11-23")].stops = {(201, "drive fault", "breakdown"): [1, 5, 1]}
     saved = msgspec.msgpack.encode(cell.windows.dump(groups))
     rows = msgspec.msgpack.decode(saved)
     assert rows[0]["order"] == "o"
     assert rows[0]["us"]["APT"] == 20 * MINUTE
-    assert rows[0]["stops"] == [{"code": 201, "reason": "drive fault", "category": "breakdown", "n": 1, "us": 5}]
+    (stop,) = rows[0]["stops"]
+    assert stop == {
+        "code": 201,
+        "reason": "drive fault",
+        "category": "breakdown",
+        "n": 1,
+        "us": 5,
+        "of_category": 1,
+    }
     assert "scrap" not in rows[0]
     for row in rows:
         row["of a later release"] = 1
         del row["us"]["APT"]
     loaded = cell.windows.load(msgspec.convert(rows, list[SavedTotals]))
     again = loaded[Group("o", None, "2026-11-23")]
-    assert (again.good, again.stops) == (30, {(201, "drive fault", "breakdown"): [1, 5]})
+    assert (again.good, again.stops) == (30, {(201, "drive fault", "breakdown"): [1, 5, 1]})
     assert "APT" not in elements(cell, again)
     assert cell.windows.load(cell.windows.dump(groups)).keys() == groups.keys()
 
 
 def test_totals_add_up_and_energy_stops_at_what_can_be_saved() -> None:
     into = {Group(None, None, "d"): Totals([1, 2], 1, energy=ENERGY_MAX)}
-    other = {Group(None, None, "d"): Totals([3, 4], 2, 5, 7, 1, stopped={(None, None, None): [1, 9]})}
+    other = {Group(None, None, "d"): Totals([3, 4], 2, 5, 7, 1, stopped={(None, None, None): [1, 9, 0]})}
     merge(into, other)
     merge(into, other)
     (total,) = into.values()
     assert (total.element_us, total.good, total.scrap, total.rework, total.made) == ([7, 10], 5, 10, 14, 29)
-    assert (total.energy, total.stops) == (ENERGY_MAX, {(None, None, None): [2, 18]})
+    assert (total.energy, total.stops) == (ENERGY_MAX, {(None, None, None): [2, 18, 0]})
     assert next(iter(other.values())).good == 2

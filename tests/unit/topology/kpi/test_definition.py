@@ -122,3 +122,10 @@ def test_a_micro_stop_goes_before_the_time_model_and_the_plan_where_the_definiti
     )
     iso = definition("iso22400@2")
     assert iso.rule("held", "production", True, micro=True) == iso.rule("held", "production", True)
+
+
+def test_an_option_younger_than_a_seal_does_not_break_it() -> None:
+    known = shipped()["iso22400@1"]
+    assert known.fingerprint == "4fe03b5be6de6018", "as it was before machine_reason"
+    options = known.options.model_copy(update={"machine_reason": "whole_stop"})
+    assert known.model_copy(update={"options": options}).fingerprint != known.fingerprint

@@ -116,7 +116,7 @@ def test_oee_is_the_product_of_its_factors(facts: Facts) -> None:
         product = math.prod(factor for factor in factors if factor is not None)
         assert found["oee"] == pytest.approx(product, rel=1e-12, abs=1e-12)
         piece = one.pieces[0] if one.pieces else Pieces(0)
-        busy = sum(us for name, us in one.element_us.items() if name not in ("PDOT", "unplanned"))
+        busy = sum(us for name, us in one.element_us.items() if name not in ("PDOT", "unplanned", "not_observed"))
         assert found["oee"] == piece.ideal_cycle_us * piece.good / busy
 
 
@@ -124,9 +124,9 @@ def test_oee_is_the_product_of_its_factors(facts: Facts) -> None:
 def test_parts_of_planned_time_are_summed_and_zero_denominators_give_null(facts: Facts) -> None:
     found = values(ISO, facts)
     assert (found["availability"] is None) == (
-        sum(us for name, us in facts.element_us.items() if name not in ("PDOT", "unplanned")) == 0
+        sum(us for name, us in facts.element_us.items() if name not in ("PDOT", "unplanned", "not_observed")) == 0
     )
-    assert (found["teep"] is None) == (sum(facts.element_us.values()) == 0)
+    assert (found["teep"] is None) == (sum(facts.element_us.values()) - facts.element_us.get("not_observed", 0) == 0)
     assert (found["quality"] is None) == (sum(one.good + one.scrap + one.rework for one in facts.pieces) == 0)
     assert (found["mttr"] is None) == (not facts.quantities.get("FE") or "TTR" not in facts.quantities)
 
@@ -136,7 +136,7 @@ def test_tpm_losses_sum_to_loading_time(facts: Facts) -> None:
     found = values(TPM, facts)
     lost = sum(value or 0 for name, value in found.items() if name.startswith("loss_"))
     valuable = sum(one.ideal_cycle_us * one.good for one in facts.pieces)
-    loading = sum(us for name, us in facts.element_us.items() if name not in ("PLANNED", "unplanned"))
+    loading = sum(us for name, us in facts.element_us.items() if name not in ("PLANNED", "unplanned", "not_observed"))
     assert lost + valuable / MINUTE == pytest.approx(loading / MINUTE, rel=1e-9, abs=1e-6 * max(1, valuable / MINUTE))
 
 

@@ -72,7 +72,7 @@ def _state(value: bytes) -> State:
 
 
 def test_every_counter_stands_at_zero(started: Mapping[LabelSet, float]) -> None:
-    assert len(LABELLED) == len(metrics.PER_TOPIC) + 5
+    assert len(LABELLED) == len(metrics.PER_TOPIC) + 6
     assert {name for name, _ in started} == {f"{counter._name}_total" for counter in LABELLED}
     assert set(started.values()) == {0.0}
     assert ("uns_engine_quarantined_total", (("reason", "late"),)) in started

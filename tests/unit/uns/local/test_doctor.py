@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from uns.local.doctor import Verdict, _skew, examine
+from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 
@@ -40,6 +42,30 @@ def test_the_command_exits_1_on_a_failure(tmp_path: Path) -> None:
         command, env=environ | {"UNS_MQTT": f"mqtt://127.0.0.1:{free_port()}"}, capture_output=True, text=True
     )
     assert (ill.returncode, json.loads(ill.stdout)["ok"]) == (1, False)
+
+
+def test_connectors_that_keep_their_spool_here_say_how_they_are(tmp_path: Path) -> None:
+    behind = "acme/dallas/packaging/line-1/filler: its clock is 3600 s behind ours"
+    now = time.time_ns() // 1000
+    for name, at, problems in (
+        ("plc", now, ()),
+        ("slow", now, (behind, "the source is connected and silent")),
+        ("dead", now - 3_600_000_000, ()),
+    ):
+        spool = Spool(tmp_path / "connectors" / name, 1_000_000)
+        spool.says(at, problems)
+        if name != "plc":
+            spool.close()  # one of a running connector is not disturbed
+    Spool(tmp_path / "connectors" / "new", 1_000_000).close()
+    found = [f for f in examine(Settings(state_dir=tmp_path, plant=tmp_path), {}) if f.check.startswith("connector")]
+    told = [(finding.check, finding.verdict.value, finding.detail) for finding in found]
+    assert told == [
+        ("connector dead", "warn", "does not run; last seen 3600 s ago"),
+        ("connector new", "warn", "does not run; last seen never"),
+        ("connector plc", "ok", "runs and listens"),
+        ("connector slow", "warn", behind),
+        ("connector slow", "warn", "the source is connected and silent"),
+    ]
 
 
 @given(ours=st.floats(1e9, 2e9), took=st.floats(0, 10), off=st.floats(-1000, 1000))

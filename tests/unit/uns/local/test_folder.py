@@ -41,6 +41,15 @@ def test_a_second_run_in_a_folder_is_refused_before_all_else(tmp_path: Path, wor
     assert done.stdout == ""
 
 
+def test_a_plant_that_is_not_there_starts_nothing_and_leaves_nothing_to_delete(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uns", "up", "--plant", "/nowhere"]
+    environ = {**os.environ, "UNS_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "/nowhere" in done.stderr
+    assert "rm -r" not in done.stdout + done.stderr
+
+
 def test_the_usual_port_or_another_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     port = free_port()

@@ -3,12 +3,13 @@
 import json
 import math
 
+import msgspec
 import pytest
 
 from processors.analysis.comparison import compare
 from processors.analysis.measure import measure
 from processors.analysis.selection import By, grouped
-from tests.harness.kpi_windows import DAY, T0, shifts
+from tests.harness.kpi_windows import DAY, HOUR, T0, shifts
 from topology.kpi.definition import definition
 from topology.namespace.filters import Filter
 from uns.reports.groups import GroupComparison, Question, document, page
@@ -51,6 +52,21 @@ def test_of_many_pairs_only_what_is_more_than_noise() -> None:
     said = [pair for pair in found.result.differences if pair.verdict == "more than noise"]
     assert text.count("→") == len(said) < 28
     assert f"other pairs: {28 - len(said)} could be noise; --json has all" in text
+
+
+def test_a_group_says_how_much_of_its_time_was_seen() -> None:
+    seen = [one for n in range(6) for one in shifts("early", 6, 0.9, n, path=f"acme/dallas/packaging/line-{n % 2}")]
+    half = [
+        msgspec.structs.replace(one, elapsed_us=8 * HOUR, observed_us=8 * HOUR if one.path.endswith("0") else 2 * HOUR)
+        for one in seen
+    ]
+    one = measure(ISO, "quality")
+    question = Question("quality", Filter.parse("acme/#"), By.LINE, T0, T0 + 10 * DAY)
+    found = GroupComparison(question, one, "shift", "2 × line", compare(grouped(half, By.LINE), one), ())
+    assert [group["coverage"] for group in document(found)["groups"]] == [1.0, 0.25]
+    assert "100.0 %" in page(found)
+    assert "25.0 %" in page(found)
+    assert [group["coverage"] for group in document(answer(2))["groups"]] == [None, None], "records of an older release"
 
 
 def test_a_document_has_all_of_it() -> None:

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import REGISTRY, Metric
 
 from uns.engine import metrics as engine
+from uns.runners.connector.clocks import Clocks
 from uns.runners.connector.ledger import Ledger
 from uns.runners.connector.service import _PUBLISH, ConnectorMetrics
 from uns.runners.rollup.service import RollupMetrics
@@ -36,7 +37,7 @@ class _Spool:
 
 
 class _Connector:
-    name, last_read, reopened, spool = "plc", 0.0, 0, _Spool()
+    name, last_read, reopened, overflows, spool, clocks = "plc", 0.0, 0, 0, _Spool(), Clocks()
 
     def source_up(self) -> bool:
         return True

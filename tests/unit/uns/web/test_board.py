@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from uns.web import text
 from uns.web.line import cards, charts
 from uns.web.line.board import STATES_MAX, Board
 from uns.web.namespace import STALE_US, Namespace
-from uns.web.theme import RUNNING, STOPPED, UNKNOWN, look
+from uns.web.theme import NOT_OBSERVED, RUNNING, STOPPED, UNKNOWN, look
 
 MINUTE = 60_000_000
 T0 = 1_795_000_000_000_000
@@ -221,11 +222,16 @@ def test_a_flagged_point_names_its_rules() -> None:
             lsl=None,
             usl=5.0,
             rules=(1, 5) if number == 3 else (),
+            beyond="usl" if number in (0, 3) else None,
+            limits_warning="not capable: UCL 6 above USL 5" if number == 3 else None,
         )
         for number in range(4)
     ]
     series = charts.control_chart(points)["series"][0]
-    assert [entry["label"]["formatter"] for entry in series["data"]] == ["", "", "", "1,5"]
+    assert [entry["label"]["formatter"] for entry in series["data"]] == ["USL", "", "", "1,5,USL"]
+    assert [entry["label"]["show"] for entry in series["data"]] == [True, False, False, True]
+    assert charts.control_chart(points)["title"]["text"] == "not capable: UCL 6 above USL 5"
+    assert charts.control_chart(points[:3])["title"]["text"] == ""
     assert [mark["name"] for mark in series["markLine"]["data"]] == ["x̄", "UCL", "LCL", "USL"]
     assert charts.control_chart([])["series"][0]["data"] == []
     aimed = charts.control_chart(points, {(points[0].path, "Offset"): 1.5})["series"][0]["markLine"]["data"]
@@ -259,3 +265,17 @@ def test_no_denominator_is_a_dash_and_spans_read_like_a_clock() -> None:
     assert text.percent(None) == "–"
     assert text.percent(0.0) == "0.0 %"
     assert [text.span(seconds * 1_000_000) for seconds in (5, 65, 3720)] == ["5 s", "1 min", "1 h 02"]
+
+
+def test_beside_a_ratio_stands_how_much_of_the_time_was_seen() -> None:
+    assert (text.seen(1.0, None), text.seen(None, None)) == ("", "")
+    assert text.seen(0.999, None) == "rests on 99 % of the time; the rest was not seen"
+    assert text.seen(0.004, None) == "rests on under 1 % of the time; the rest was not seen"
+    shown = Board()
+    for coverage, why, words in ((0.62, None, "62 %"), (0.0, "no state known", "no state known"), (1.0, None, None)):
+        shown.apply(msgspec.structs.replace(current(T0 + MINUTE), at=T0 + MINUTE, coverage=coverage, why_null=why))
+        drawn = cards.card(shown, shown.cells[PATH], live=True)
+        assert ("coverage" in drawn) is (words is not None)
+        assert words is None or words in drawn
+    assert look("unknown", "not_observed") is NOT_OBSERVED
+    assert look("unknown", "unknown") is UNKNOWN

@@ -153,14 +153,14 @@ def test_malformed_messages_are_quarantined_as_they_were_and_the_rest_goes_on(
     world = World.make(
         tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise, suppress={"unchanged": True})
     )
-    broken = b'{"at": 1, "values": {\xff\x00'
+    broken = b'{"at": 1795413600001, "values": {\xff\x00'
     with machine(mqtt_broker, enterprise) as plc, world.process() as process:
         process.ready()
         plc.say(1)
         plc.publish(broken)
-        plc.publish(b'{"at": 7, "values": {"\\ud800": 1, "Speed": 2.5, "Huge": 99999999999999999999}}')
-        plc.publish(b'{"at": 8, "values": {"Speed": 2.5}}')
-        plc.publish(b'{"at": 9, "values": {"Speed": 3}}', "robot/away")
+        plc.publish(b'{"at": 1795413600007, "values": {"\\ud800": 1, "Speed": 2.5, "Huge": 99999999999999999999}}')
+        plc.publish(b'{"at": 1795413600008, "values": {"Speed": 2.5}}')
+        plc.publish(b'{"at": 1795413600009, "values": {"Speed": 3}}', "robot/away")
         plc.publish(b'{"id": "o-1", "product": "cola", "started_at": "2026-11-23T06:00:00Z"}', "order")
         plc.publish(b'{"id": "o-2"}', "order")
         plc.say(1)

@@ -30,7 +30,7 @@ def test_it_shows_what_an_opc_ua_server_says(tmp_path: Path) -> None:
             await source.say("State", T0, 6)
             model = with_connector("opcua", source.config)
             settings = Settings(state_dir=tmp_path)
-            found = await asyncio.to_thread(preview, settings, model, "plc", 3, 10.0)
+            found = (await asyncio.to_thread(preview, settings, model, "plc", 3, 10.0)).units
             assert {"path": str(PATH), "tag": "State", "at": "2033-05-18T03:33:20.000000+00:00", "value": 6, "quality": 0} in found  # fmt: skip
             assert len(found) == 3
             running = Spool(tmp_path / FOLDER / "plc", 1000)
@@ -53,8 +53,10 @@ def test_what_it_shows_of_mqtt_comes_again_and_silence_is_told(
                 pytest.skip("this broker keeps nothing for a session that is away; install mosquitto")
             await source.say("State", T0, 6)
             for _ in range(2):
-                (one,) = await asyncio.to_thread(preview, settings, model, "plc", 1, 10.0)
+                ((one,), remarks) = await asyncio.to_thread(preview, settings, model, "plc", 1, 10.0)
                 assert (one["tag"], one["value"]) == ("State", 6)
+                (remark,) = remarks
+                assert f"{one['path']}: future: " in remark, "a time of 2033"
 
     asyncio.run(go())
 

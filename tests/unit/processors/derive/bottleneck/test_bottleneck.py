@@ -1,6 +1,7 @@
 """Active periods, blocked and starved, turning points: by example, by property, and through the fold."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
@@ -37,15 +38,20 @@ from tests.unit.processors.test_line_properties import some
 from topology.kpi.definition import definition
 
 
+def follow(periods: Sequence[ActivePeriod], start: int, end: int, watermark: int = 10**9) -> Chain:
+    return chain(
+        start,
+        end,
+        None,
+        watermark,
+        lambda at: [p for p in periods if p.start <= at < p.end],
+        lambda at: sorted(p for p in periods if p.start > at),
+    )
+
+
 def method(machines: list[list[tuple[int, int]]], end: int, start: int = 0) -> tuple[list[tuple[int, int]], Chain]:
     """Shares over [start, end) of closed periods, and the chain."""
-    periods = [ActivePeriod(a, b, n, False) for n, found in enumerate(machines) for a, b in found]
-
-    def active_at(at: int) -> list[ActivePeriod]:
-        return [p for p in periods if p.start <= at < p.end]
-
-    met = [p for p in periods if p.start < end and p.end > start]
-    found = chain(met, start, end, 10**9, active_at)
+    found = follow([ActivePeriod(a, b, n, False) for n, of in enumerate(machines) for a, b in of], start, end)
     return held_us(found.periods, len(machines), start, end), found
 
 
@@ -78,14 +84,28 @@ def test_nobody_active_is_no_bottleneck_and_the_next_to_begin_is_one() -> None:
 
 
 def test_a_period_that_still_lasts_makes_uncertain_only_what_it_can_change() -> None:
-    def certain(*periods: ActivePeriod) -> bool:
-        return chain(periods, 0, 100, 200, lambda at: [p for p in periods if p.start <= at < p.end]).certain
+    def certain(*periods: ActivePeriod, watermark: int = 200) -> bool:
+        return follow(periods, 0, 100, watermark).certain
 
     longest, short = ActivePeriod(0, 200, 0, True), ActivePeriod(60, 90, 1, False)
     assert certain(longest, short)
     assert not certain(longest, short, ActivePeriod(95, 200, 1, True))  # at 95 the longest that lasts may change
     assert not certain(ActivePeriod(0, 99, 0, False), ActivePeriod(60, 200, 1, True), ActivePeriod(70, 200, 2, True))
     assert certain(ActivePeriod(0, 99, 0, False), ActivePeriod(60, 200, 1, True))
+    # the longest may yet turn out to have ended after 105, when the other was longer
+    assert not certain(longest, ActivePeriod(-50, 60, 1, False), watermark=105)
+    assert certain(longest, ActivePeriod(-50, 54, 1, False), watermark=105)
+
+
+def test_the_chain_goes_on_to_the_last_that_begins_in_the_window() -> None:
+    """m1 0 to 62, m2 40 to 65, m3 50 to 70: the second follows at 62, the third at 65; it shifts in the hour from 50 on.
+
+    [own] Before, the chain stopped at the first that follows the one that reaches over the end.
+    """
+    held, chained = method([[(0, 62)], [(40, 65)], [(50, 70)]], 60)
+    assert [p.machine for p in chained.periods] == [0, 1, 2]
+    assert held == [(40, 20), (0, 20), (0, 10)]
+    assert chained.holder == 0
 
 
 machines = st.lists(

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -96,12 +97,14 @@ def test_the_form_of_a_file_does_not_matter(folder: Path, form: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "quality", [None, 0, "good", "Good", 0x40000000, "uncertain"], ids=["absent", "0", "good", "Good", "code", "word"]
+    ("quality", "counts"),
+    [(None, 100), (0, 100), ("good", 100), ("Good", 100), (0x40000000, 100), ("uncertain", 100), ("bad", 0)],
+    ids=["absent", "0", "good", "Good", "code", "uncertain", "bad"],
 )
-def test_quality_is_good_unless_said(folder: Path, quality: Any) -> None:
+def test_quality_is_good_unless_said(folder: Path, quality: Any, counts: int) -> None:
     record = one(value=100, at="2026-11-23T06:59:00Z") if quality is None else one(value=100, quality=quality)
     found = documents(run(folder, text(GOOD[0], record, samples("07:00", State="STOP")), "--json"))
-    assert pieces(found) == (100 if quality in (None, 0, "good", "Good") else 0)
+    assert pieces(found) == counts
 
 
 def test_what_may_be_left_out(folder: Path) -> None:
@@ -176,7 +179,11 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "more than a counter holds": (one(value=1 << 53), "out_of_range", "check the tag's modulus"),
     "a null count": (one(value=None), "wrong_type", "Good = None: a whole number is expected"),
     "a null state": (one(tag="State", value=None), "wrong_type", "State = None: a code is expected"),
-    "an unmapped state": (one(tag="Reason", value="x"), "wrong_type", "Reason = 'x': a whole number is expected"),
+    "a text that is no reason": (
+        one(tag="Reason", value="x"),
+        "unknown_code",
+        "Reason = 'x': add the text to the tag's map",
+    ),
     "a list as value": (one(value=[5]), "wrong_type", "a number, text, true, false or null is expected"),
     "quality as an unknown word": (one(quality="meh"), "wrong_type", 'quality "meh"; there are good, uncertain, bad'),
     "quality out of range": (one(quality=1 << 32), "out_of_range", "an OPC UA status code from 0 to 4294967295"),
@@ -339,6 +346,18 @@ def test_a_damaged_packed_file_cannot_be_read(folder: Path, kind: str, damage: s
     result = run(folder, broken, "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "history.jsonl cannot be read: " in result.stderr
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_stands_before_a_cut_is_folded(folder: Path, kind: str) -> None:
+    odd = [one(value=sha256(str(n).encode()).hexdigest(), tag="Serial") for n in range(5_000)]
+    packed = PACKED[kind](text(*GOOD, *odd).encode())
+    result = run(folder, packed[: -len(packed) // 4], "--json")
+    said = documents(result)
+    assert (result.exit_code, pieces(said)) == (1, 100)
+    (refusal,) = [document for document in said if document["class"] == "quarantine"]
+    assert refusal["reason"] == "cut_off"
+    assert len(GOOD) < refusal["line"] < len(GOOD) + len(odd)
 
 
 def test_a_tag_that_resembles_one_of_the_type_is_said_once(folder: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_silence_over_a_full_hour_is_known_at_once() -> None:
     told = [samples(time, State="RUN") for time in ("06:30", "06:50", "07:40", "08:10")]
     found = folded(plant(silent_after_s=2_000), *told)
     assert windows(found) == [
-        ("hour", "06:00", "07:00", {"APT": 20, "unknown": 40}),
+        ("hour", "06:00", "07:00", {"APT": 20, "unknown": 10, "not_observed": 30}),
         ("hour", "07:00", "08:00", {"APT": 20, "unknown": 40}),
         ("hour", "08:00", "08:10", {"APT": 10}),
     ]
@@ -164,7 +164,7 @@ def test_an_order_that_ends_within_a_stop() -> None:
     hour = only(found, "oee", window="hour", started_at=at("08:00"))
     assert minutes(hour) == {"ADET": 30, "ADOT": 30}, "without an order on the machine it is no delay of one"
     stops = [(_clock(r.started_at), _clock(r.ended_at), r.order) for r in of(found, "downtime")]
-    assert stops == [("08:00", "08:20", "a"), ("08:50", "09:00", "b")]
+    assert stops == [("08:00", "09:00", "a")], "it is one stop all the same"
 
 
 def test_two_reasons_that_overlap() -> None:
@@ -186,7 +186,7 @@ def test_two_reasons_that_overlap() -> None:
         assert {r.stop_started_at for r in of(found, "downtime")} == {at("08:00")}
         stops = only(found, "kpi", window="hour", started_at=at("08:00")).stops
         assert [(s.reason_code, s.category, s.count, s.stopped_us / 60e6) for s in stops] == [
-            (101, "micro", 2, 20),
+            (101, "micro", 1, 20),
             (201, "breakdown", 1, 20),
             (301, "stop", 1, 20),
         ]
@@ -258,11 +258,58 @@ def test_counts_as_increments() -> None:
         "State": {"role": "state", "map": {"RUN": "execute"}},
         "Good": {"role": "good_count", "counts": "increments"},
     }
-    told = [samples("06:00", State="RUN", Good=5), samples("06:10", Good=7), samples("06:10", Good=7)]
+    begun, seven = samples("06:00", State="RUN", Good=5), samples("06:10", Good=7)
+    once = [begun, seven | {"sequence": 2}, seven | {"sequence": 2}]
+    assert only(folded(plant(tags=tags), *once, samples("07:00", State="RUN")), "oee").good == 12
+    told = [begun, seven, seven]
     found = folded(plant(tags=tags), *told, samples("07:00", State="RUN"))
-    assert only(found, "oee").good == 12
-    last = folded(plant(tags=tags), *told, samples("07:00", Good=9))
-    assert [(r.started_at, r.good) for r in of(last, "production")][-1] == (at("07:00"), 9), "nothing is lost"
+    assert only(found, "oee").good == 19
+    for end, hours in (("06:20", [28]), ("07:00", [19, 9]), ("07:01", [19, 9])):
+        last = folded(plant(tags=tags), *told, samples(end, Good=9))
+        assert [(r.started_at, r.good) for r in of(last, "production")][-1] == (at(end), 9), "nothing is lost"
+        assert [r.good for r in of(last, "oee")] == hours
+        made = [sum(part.good for part in r.pieces) for r in of(last, "kpi")]
+        assert sorted(made) == sorted([28, *hours]), "and the day has it, too"
+
+
+def test_what_is_stamped_with_the_last_moment() -> None:
+    """A reason of a stop that lasts, an alert, a point, a meter: by a sample, by a fact, and where `until` ends time."""
+    tags = {
+        "State": {"role": "state", "map": {"RUN": "execute", "STOP": "stopped"}},
+        "Good": {"role": "good_count", "counts": "increments"},
+        "Reason": {"role": "reason"},
+        "Energy": {"role": "energy"},
+        "Volume": {"role": "characteristic", "baseline": 2},
+    }
+    begun = [samples("06:00", State="RUN", Energy=0), *(samples(f"06:0{n}", Volume=n % 2 / 10) for n in range(1, 7))]
+    stop = samples("06:30", State="STOP")
+    last = samples("06:40", Reason=101, Energy=5, Volume=100.0, Good=4)
+    said = fact("Reason", path=CELL, id="r", code=201, started_at="06:40", by="ann")
+    for told, code in (([last], 101), ([last, said], 201), ([last, said, samples("06:50", Good=1, Reason=201)], 201)):
+        found = folded(plant(tags=tags), *begun, stop, *told, until="06:40")
+        assert only(found, "downtime").reason_code == code
+        assert {r.quantities["E"] for r in of(found, "kpi")} == {5.0}
+        assert of(found, "quality")[-1].value == 100.0
+        (alert,) = [r for r in of(found, "alert") if r.kind == "quality"]
+        assert (alert.started_at, alert.ended_at) == (at("06:40"), at("06:40") + 1)
+        assert only(found, "oee").good == 4
+
+
+def test_an_order_that_begins_with_the_last_moment_is_there_where_it_counts() -> None:
+    tags = {
+        "State": {"role": "state", "map": {"RUN": "execute"}},
+        "Good": {"role": "good_count", "counts": "increments"},
+    }
+    orders = [
+        fact("Order", id="a", product="cola", started_at="06:00", ended_at="06:30"),
+        fact("Order", id="b", product="lemon", started_at="06:30"),
+    ]
+    for good, expected in ((3, {"a": 5, "b": 3}), (0, {"a": 5})):
+        found = folded(plant(tags=tags), *orders, samples("06:00", State="RUN", Good=5), samples("06:30", Good=good))
+        for name in ("oee", "kpi"):
+            windows = [r for r in of(found, name) if r.window == "order"]
+            made = {r.order: r.good if name == "oee" else sum(p.good for p in r.pieces) for r in windows}
+            assert made == expected
 
 
 def test_ten_days_in_any_order_are_not_late() -> None:

@@ -9,23 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import Batch, FactReading, Malformed, Reading
+from connectors.base import Batch, FactReading, Malformed, Reading, Safe
 from schemas.codec import Codec
 from schemas.records import TYPES, Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
 from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
-from topology.model.wiring import Suppress
+from topology.model.wiring import ConnectorEntry, Suppress
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.kafka.message import QUARANTINED_MAX_BYTES
 from uns.runners.connector.packing import (
-    DEADBAND,
     RECORD_MAX_BYTES,
     SAMPLES_MAX,
-    UNCHANGED,
     PackedRecords,
     Packer,
 )
+from uns.runners.connector.shaping import DEADBAND, UNCHANGED
 from uns.runners.connector.spool import SpoolEntry
 
 PLANT = plant()
@@ -43,8 +42,16 @@ class Sequences:
         return self.last[path]
 
 
-def packer(unchanged: bool = False, **deadband: float) -> Packer:
-    return Packer("plc", PLANT, CODEC, Suppress(unchanged=unchanged, deadband=deadband), Sequences())
+class Now(Packer):
+    """For which everything arrives at one time."""
+
+    def pack(self, batches: Iterable[Batch], now: int = 100) -> PackedRecords:
+        return super().pack(batches, now)
+
+
+def packer(unchanged: bool = False, **deadband: float) -> Now:
+    entry = ConnectorEntry(protocol="p", suppress=Suppress(unchanged=unchanged, deadband=deadband), config={})
+    return Now("plc", PLANT, CODEC, entry, Sequences())
 
 
 def reading(value: Any, tag: str = "Tag", at: int = 1, quality: int = 0, path: str = CELL) -> Reading:
@@ -80,12 +87,12 @@ def test_values_of_a_path_share_a_record_with_key_partition_and_headers() -> Non
     packed = packer().pack(
         [
             Batch(readings=(reading(1), reading("ä", at=2), reading(None, path=OTHER))),
-            Batch(readings=(reading(True, at=3), reading(1.5, path=LINE))),
+            Batch(readings=(reading(True, at=3),)),
         ]
     )
-    assert values(packed) == [1, "ä", True, None, 1.5]
-    assert [entry.key for entry in packed.entries] == [CELL.encode(), OTHER.encode(), LINE.encode()]
-    assert [entry.units for entry in packed.entries] == [3, 1, 1]
+    assert values(packed) == [1, "ä", True, None]
+    assert [entry.key for entry in packed.entries] == [CELL.encode(), OTHER.encode()]
+    assert [entry.units for entry in packed.entries] == [3, 1]
     assert {entry.partition for entry in packed.entries} == {
         partition(Path.parse(LINE), PLANT.areas()[Path.parse(LINE).parent])  # type: ignore[index]
     }
@@ -96,7 +103,10 @@ def test_values_of_a_path_share_a_record_with_key_partition_and_headers() -> Non
         "ce_type": b"uns.Samples",
         "content-type": b"application/avro",
     }
-    assert packed.newest == {(CELL, "Tag"): 3, (OTHER, "Tag"): 1, (LINE, "Tag"): 1}
+    assert {place: safe.at for place, safe in packed.newest.items()} == {
+        (CELL, "Tag"): 3,
+        (OTHER, "Tag"): 1,
+    }
     assert balanced(packed)
 
 
@@ -106,6 +116,8 @@ def test_values_of_a_path_share_a_record_with_key_partition_and_headers() -> Non
         (2**63, "64 bits"),
         (-(2**63) - 1, "64 bits"),
         pytest.param(10**5000, "64 is the most", id="thousands of digits"),
+        (float("nan"), "no number"),
+        (float("-inf"), "no number"),
         ("x" * RECORD_MAX_BYTES, "characters"),
         ("\ud800", "Unicode"),
         ([1], "list"),
@@ -232,8 +244,17 @@ def test_unchanged_values_are_left_out_but_a_change_of_quality_or_type_is_not() 
     )
     assert values(packed) == [1, 1, 1, True, 1.0, None, 1]
     assert packed.suppressed == {UNCHANGED: 3}
-    assert packed.newest[CELL, "Tag"] == 9, "what was left out is safe too"
+    assert packed.newest[CELL, "Tag"] == Safe(9, None, 0), "what was left out is safe too"
     assert one.pack(readings(reading(None, at=11))).suppressed == {UNCHANGED: 1}, "also in the next batch"
+
+
+def test_what_is_ahead_of_history_is_not_safe_until_the_connector_has_caught_up() -> None:
+    one, place = packer(), Path.parse(CELL)
+    ahead = Reading(place, Sample("Tag", 9, 1), ahead=True)
+    packed = one.pack([Batch.of([ahead, Reading(place, Sample("Tag", 5, 0))])])
+    assert values(packed) == [1, 0]
+    assert packed.newest == {(CELL, "Tag"): Safe(5, 0, 0)}
+    assert one.pack([Batch(reached={(place, "Tag"): Safe(9, 1, 0)})]).newest == {(CELL, "Tag"): Safe(9, 1, 0)}
 
 
 def test_a_deadband_is_measured_from_the_last_published_value() -> None:
@@ -244,16 +265,35 @@ def test_a_deadband_is_measured_from_the_last_published_value() -> None:
     assert values(packer(Tag=1.0).pack(readings(reading("a"), reading("a"), reading(True), reading(False)))) == [
         "a", "a", True, False,
     ]  # fmt: skip
-    assert len(values(packer(Tag=1.0).pack(readings(reading(float("nan")), reading(float("nan")), reading(1))))) == 3
 
 
 def test_records_are_bounded_in_samples_and_bytes() -> None:
     packed = packer().pack(readings(*(reading(n, at=n) for n in range(2 * SAMPLES_MAX + 1))))
     assert [entry.units for entry in packed.entries] == [SAMPLES_MAX, SAMPLES_MAX, 1]
     assert values(packed) == list(range(2 * SAMPLES_MAX + 1))
-    packed = packer().pack(readings(*(reading("ä" * 100_000, at=n) for n in range(7)), reading("𝄞" * 200_000)))
+    packed = packer().pack(readings(*(reading("𝄞" * 1_024, at=n) for n in range(2 * SAMPLES_MAX))))
     assert all(len(entry.value) <= RECORD_MAX_BYTES + 100 for entry in packed.entries)
-    assert len(values(packed)) == 8
+    assert len(packed.entries) > 3
+    assert len(values(packed)) == 2 * SAMPLES_MAX
+
+
+def test_a_text_longer_than_its_type_takes_goes_to_quarantine_and_a_comment_is_cut() -> None:
+    told = Reason(id="r" * 128, code=1, started_at=1, by="anna", comment="c" * 4_001)
+    packed = packer().pack(
+        [
+            *readings(reading("x" * 1_025), reading("y" * 1_024), reading(1, "t" * 129), reading(2, path=LINE)),
+            Batch(facts=(FactReading(Path.parse(CELL), told),)),
+        ]
+    )
+    assert values(packed) == ["y" * 1_024]
+    assert [entry.quarantine for entry in quarantined(packed)] == ["bad_value", "bad_value", "unknown_path"]
+    (fact,) = [
+        record
+        for record in map(CODEC.decode, (e.value for e in packed.entries if not e.quarantine))
+        if isinstance(record, Reason)
+    ]
+    assert fact.comment == "c" * 3_999 + "…"
+    assert balanced(packed)
 
 
 PATHS = st.sampled_from([CELL, OTHER, LINE, NOWHERE])
@@ -295,7 +335,7 @@ def test_any_batches_balance_with_sequences_without_a_gap(
         packed = one.pack(batches)
         assert packed.read == sum(map(len, batches))
         assert balanced(packed)
-        assert all(-(2**63) <= at < 2**63 for at in packed.newest.values())
+        assert all(-(2**63) <= safe.at < 2**63 for safe in packed.newest.values())
         for entry in packed.entries:
             for name, value in entry.headers:
                 name.encode(), value.decode()
@@ -330,7 +370,7 @@ def changes(told: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
 def test_with_more_tags_than_are_remembered_values_are_published_once_more_not_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("uns.runners.connector.packing.PLACES_MAX", 2)
+    monkeypatch.setattr("uns.runners.connector.shaping.TAGS_MAX", 2)
     one = packer(unchanged=True)
     assert values(one.pack(readings(*(reading(1, tag) for tag in "ABC")))) == [1, 1, 1]
     assert values(one.pack(readings(reading(1, "C"), reading(1, "A")))) == [1], "C is remembered, A no more"

@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from connectors.base import Safe
 from topology.namespace.path import Path as PlantPath
 from uns.errors import ServiceError
 from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
@@ -77,7 +78,7 @@ def test_drop_oldest_frees_what_is_wanted_and_spares_what_kafka_was_given(spool:
 def test_sequences_go_on_after_a_restart_for_what_was_kept_only(folder: Path) -> None:
     first = Spool(folder, 1000)
     assert [first.next_sequence(A), first.next_sequence(A), first.next_sequence(B)] == [1, 2, 1]
-    first.append([entry(), entry(), entry(path=B)], 3, {}, {(A, "Tag"): 5})
+    first.append([entry(), entry(), entry(path=B)], 3, {}, {(A, "Tag"): Safe(5, 1, 0)})
     assert first.next_sequence(A) == 3, "never kept: the record went with the process"
     first.close()
     second = Spool(folder, 1000)
@@ -87,21 +88,50 @@ def test_sequences_go_on_after_a_restart_for_what_was_kept_only(folder: Path) ->
 
 def test_newest_times_only_rise(folder: Path) -> None:
     first = Spool(folder, 1000)
-    first.append([], 0, {}, {(A, "Tag"): 5, (A, "Other"): 9})
-    first.append([], 0, {}, {(A, "Tag"): 4})
-    assert first.newest() == {(PlantPath.parse(A), "Tag"): 5, (PlantPath.parse(A), "Other"): 9}
+    first.append([], 0, {}, {(A, "Tag"): Safe(5, 1, 0), (A, "Other"): Safe(9, 1, 0)})
+    first.append([], 0, {}, {(A, "Tag"): Safe(4, 1, 0)})
+    assert first.newest() == {(PlantPath.parse(A), "Tag"): Safe(5, 1, 0), (PlantPath.parse(A), "Other"): Safe(9, 1, 0)}
     first.close()
     second = Spool(folder, 1000)
-    assert second.newest() == {(PlantPath.parse(A), "Tag"): 5, (PlantPath.parse(A), "Other"): 9}
+    assert second.newest() == {(PlantPath.parse(A), "Tag"): Safe(5, 1, 0), (PlantPath.parse(A), "Other"): Safe(9, 1, 0)}
     second.close()
+
+
+def test_a_newest_value_is_remembered_with_its_quality_unless_it_is_long(folder: Path) -> None:
+    first = Spool(folder, 1000)
+    newest = {(A, "Text"): Safe(5, "ä", 0x40000000), (A, "Long"): Safe(6, "x" * 2000, 0), (A, "None"): Safe(7, None, 0)}
+    first.append([], 0, {}, newest)
+    first.append([], 0, {}, {(A, "Text"): Safe(5, "ö", 0)})
+    first.close()
+    second = Spool(folder, 1000)
+    place = PlantPath.parse(A)
+    assert second.newest() == {
+        (place, "Text"): Safe(5, "ö", 0),
+        (place, "Long"): Safe(6),
+        (place, "None"): Safe(7, None, 0),
+    }, "of one time, the later word"
+    second.close()
+
+
+def test_a_spool_that_kept_times_alone_goes_on(folder: Path) -> None:
+    Spool(folder, 1000).close()
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as file, file:
+        file.execute("DROP TABLE newest")
+        file.execute(
+            "CREATE TABLE newest (path TEXT, tag TEXT, at INTEGER NOT NULL, PRIMARY KEY (path, tag)) WITHOUT ROWID"
+        )
+        file.execute("INSERT INTO newest VALUES (?, 'Tag', 5)", (A,))
+    spool = Spool(folder, 1000)
+    assert spool.newest() == {(PlantPath.parse(A), "Tag"): Safe(5)}
+    spool.close()
 
 
 def test_a_source_that_invents_tags_is_remembered_up_to_a_bound(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uns.runners.connector.spool.PLACES_MAX", 3)
-    spool.append([], 0, {}, {(A, "1"): 1, (A, "2"): 1})
-    spool.append([], 0, {}, {(A, "2"): 2, (A, "3"): 1, (A, "4"): 1})
-    spool.append([], 0, {}, {(A, "5"): 1, (A, "1"): 9})
-    assert spool.newest() == {(PlantPath.parse(A), tag): at for tag, at in (("1", 9), ("2", 2), ("3", 1))}
+    spool.append([], 0, {}, {(A, "1"): Safe(1, 1, 0), (A, "2"): Safe(1, 1, 0)})
+    spool.append([], 0, {}, {(A, "2"): Safe(2, 1, 0), (A, "3"): Safe(1, 1, 0), (A, "4"): Safe(1, 1, 0)})
+    spool.append([], 0, {}, {(A, "5"): Safe(1, 1, 0), (A, "1"): Safe(9, 1, 0)})
+    assert spool.newest() == {(PlantPath.parse(A), tag): Safe(at, 1, 0) for tag, at in (("1", 9), ("2", 2), ("3", 1))}
 
 
 def test_one_process_at_a_time(spool: Spool, folder: Path) -> None:
@@ -174,11 +204,12 @@ _DIES = """
 import os, sys, signal
 from pathlib import Path
 from tests.unit.uns.runners.connector.test_spool import A, entry
+from connectors.base import Safe
 from uns.runners.connector.spool import Spool
 spool = Spool(Path(sys.argv[1]), 10**6)
 while True:
     number = spool.next_sequence(A)
-    ids = spool.append([entry(b"%d" % number, 2)], 3, {"unchanged": 1}, {(A, "Tag"): number})
+    ids = spool.append([entry(b"%d" % number, 2)], 3, {"unchanged": 1}, {(A, "Tag"): Safe(number, 1, 0)})
     if number % 3:
         spool.delivered(ids)
     if number >= 200:
@@ -201,7 +232,7 @@ def test_kill_9_keeps_everything_that_was_appended(folder: Path) -> None:
     assert ledger.lost == 0
     assert ledger.suppressed == {"unchanged": last}
     assert spool.next_sequence(A) == last + 1
-    assert spool.newest() == {(PlantPath.parse(A), "Tag"): last}
+    assert spool.newest() == {(PlantPath.parse(A), "Tag"): Safe(last, 1, 0)}
     left = [int(row.entry.value) for row in spool.read(0, 10**6)]
     assert set(left) - {last} == set(range(3, last, 3))
     spool.close()
@@ -289,3 +320,19 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=30, stateful_step_count=15, deadline=None)
+
+
+def test_what_is_missed_is_remembered_with_the_drop_till_it_is_told(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1_000_000)
+    spool.append([entry(b"x" * 10_000) for _ in range(2)], 2, {}, {})
+    spool.drop_oldest(0, 1, lambda _: {A: (20, 30)})
+    spool.drop_oldest(0, 1, lambda _: {A: (10, 25)})
+    spool.listens(7)
+    spool.close()
+    spool = Spool(tmp_path, 1_000_000)
+    assert (spool.missed, spool.listened) == ({A: (10, 30)}, 7)
+    spool.told_missed()
+    spool.close()
+    spool = Spool(tmp_path, 1_000_000)
+    assert (spool.missed, spool.listened) == ({}, 7)
+    spool.close()

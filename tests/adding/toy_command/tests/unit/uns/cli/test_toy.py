@@ -9,7 +9,7 @@ from uns.model.starter import write
 
 
 def test_it_counts_the_cells(tmp_path: Path) -> None:
-    write(tmp_path, "opc.tcp://127.0.0.1:4840", None)
+    write(tmp_path, "opcua", "opc.tcp://127.0.0.1:4840")
     done = CliRunner().invoke(app, ["toy", "--plant", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output
     assert done.stdout == '{"cells": 1}\n'

@@ -1,0 +1,1 @@
+"""How fast connectors read, each beside the bare library where there is one."""

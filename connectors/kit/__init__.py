@@ -1,0 +1,1 @@
+"""What several protocols need, once: times, and what a payload says."""

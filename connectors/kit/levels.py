@@ -1,0 +1,44 @@
+"""Options that say how names of a source become parts of a path. To be mixed into whatever maps names."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from connectors.base import ConnectorConfig
+from topology.namespace.path import BadPath, Path, suggestion
+
+NAME_MAX = 200
+"""Characters of a name that an error repeats."""
+
+
+class Levels(ConnectorConfig):
+    """How a name of the source is spelled in a path."""
+
+    levels: Literal["as_they_are", "spelled"] = Field(
+        "as_they_are",
+        description="how a name becomes a part of the path; `spelled`: Line 1 and Füller_A become line-1 and fuller-a",
+    )
+
+    def level(self, name: str) -> str:
+        """A part of a path; what it is not good for, making the path says. Raises `BadPath` for what would be several parts."""
+        if self.levels == "spelled":
+            return suggestion(name.replace("/", "-")) or name
+        if "/" in name:
+            raise BadPath(f"{name[:NAME_MAX]!r} has a slash in it")
+        return name
+
+
+def _path(text: str) -> str:
+    Path.parse(text)  # its BadPath is a ValueError, with good words
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+"""An option that is a whole path."""
+
+
+def checked_template(text: str, place: re.Pattern[str]) -> str:
+    """A path in which places are filled in later. Raises `ValueError` for what can be no path, whatever fills them."""
+    Path.parse(place.sub("x", text))
+    return text

@@ -1,0 +1,245 @@
+"""What values a payload holds, by the kind that its shape names: tags, each with what was said of it. Pure."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from connectors.kit.shape import Shape
+from connectors.kit.times import BadTime, micros, shown
+from schemas.records import GOOD, Value, is_good, is_uncertain
+
+DEPTH_MAX = 32
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_MISSING = object()
+
+
+class BadPayload(ValueError):
+    """A message, or a part of it, that is no reading; `reason` is one of a few words."""
+
+    def __init__(self, reason: str, message: str, part: Any = _MISSING) -> None:
+        super().__init__(message)
+        self.reason, self.part = reason, part
+
+    @property
+    def partial(self) -> bool:
+        """Whether a part is bad and not the whole message."""
+        return self.part is not _MISSING
+
+
+class Told(NamedTuple):
+    """One value. `at` None: the message gives no time."""
+
+    tag: str
+    at: int | None
+    value: Value
+    quality: int = GOOD
+
+
+def document(payload: bytes, bytes_max: int) -> Any:
+    """The JSON of a payload. Raises `BadPayload`; of a name that stands twice in an object, too: nobody knows which counts."""
+    if len(payload) > bytes_max:
+        raise BadPayload("too_large", f"{len(payload)} bytes, at most {bytes_max} are read")
+    try:
+        return json.loads(payload, object_pairs_hook=_once)
+    except BadPayload:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise BadPayload("bad_json", f"not JSON: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in fields if names.count(name) > 1)
+        raise BadPayload("bad_json", f"{shown(twice)} stands twice in one object")
+    return fields
+
+
+def told(shape: Shape, tag: str | None, payload: bytes, bytes_max: int) -> Iterator[Told | BadPayload]:
+    """What a message of samples, an object or a bare value says; what is bad in a part is given, of the whole raised.
+
+    `tag`: of a bare value its tag; of an object what stands before the names of its fields, None for nothing.
+    """
+    if shape.payload == "value":
+        yield _bare(shape, tag or "", payload, bytes_max)
+        return
+    read = document(payload, bytes_max)
+    if not isinstance(read, dict):
+        raise BadPayload("bad_payload", f"a JSON object is expected, this is a {type(read).__name__}")
+    if shape.payload == "object":
+        yield from _object(shape, tag, read)
+    elif "values" in read:
+        yield from _values(shape, read)
+    else:
+        yield from _samples(shape, read)
+
+
+def _values(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload]:
+    values = read["values"]
+    if not isinstance(values, dict):
+        raise BadPayload("bad_payload", "'values' must be an object of tag: value")
+    at = _at(shape, read.get("at"))
+    quality = _quality(read.get("quality", GOOD))
+    for tag, value in values.items():
+        entry = {"tag": tag, "at": at, "value": value, "quality": quality}
+        yield _part(
+            entry, lambda tag=tag, value=value: Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
+        )
+
+
+def _samples(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload]:
+    samples = read.get("samples")
+    if not isinstance(samples, list):
+        raise BadPayload(
+            "bad_payload",
+            'neither "values" nor "samples" is here; {"at": …, "values": {"Tag": 1}} is expected, '
+            "or say `payload: object` where the fields are the tags",
+        )
+    for entry in samples:
+        yield _part(entry, lambda entry=entry: _sample(shape, entry))
+
+
+def _sample(shape: Shape, entry: Any) -> Told:
+    if not isinstance(entry, dict):
+        raise BadPayload("bad_payload", "a sample must be an object with tag, at and value")
+    tag = _tag(entry.get("tag"))
+    at = _at(shape, entry.get("at"))
+    if "value" not in entry:
+        raise BadPayload("bad_payload", f"{shown(tag)} has no value")
+    quality = _quality(entry.get("quality", GOOD))
+    return Told(tag, at, _value(shape, tag, entry["value"], quality), quality)
+
+
+def _object(shape: Shape, tag_before: str | None, read: dict[str, Any]) -> Iterator[Told | BadPayload]:
+    """Fields as tags, those inside others by their names joined by dots, those of lists by their place."""
+    at = None if shape.at is None else _at(shape, _field(read, shape.at))
+    if shape.fields:
+        for tag, name in shape.fields.items():
+            if (value := _field(read, name)) is not _MISSING:
+                yield _part(
+                    {name: value}, lambda tag=tag, value=value: _told(shape, _below(tag_before, tag), at, value)
+                )
+        return
+    for name, value in flat(read, 0):
+        if name != shape.at:
+            yield _part({name: value}, lambda name=name, value=value: _told(shape, _below(tag_before, name), at, value))
+
+
+def _below(tag: str | None, name: str) -> str:
+    """A name with what stands before it; of a field without a name of its own, what stands before."""
+    return f"{tag}.{name}" if tag and name else tag or name
+
+
+def _told(shape: Shape, tag: str, at: int | None, value: Any) -> Told:
+    return Told(_tag(tag), at, _value(shape, tag, value))
+
+
+def flat(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    """(name, value) of all that is no object and no list."""
+    if depth > DEPTH_MAX:
+        raise BadPayload("bad_payload", "nested too deep")
+    entries = value.items() if isinstance(value, dict) else ((str(n), part) for n, part in enumerate(value))
+    for name, part in entries:
+        if isinstance(part, dict | list):
+            for below, leaf in flat(part, depth + 1):
+                yield f"{name}.{below}", leaf
+        else:
+            yield name, part
+
+
+def _field(read: Any, name: str) -> Any:
+    """What stands under a name of dotted parts; a whole name that holds dots itself goes before."""
+    if isinstance(read, dict):
+        if name in read:
+            return read[name]
+        head, dot, rest = name.partition(".")
+        return _field(read[head], rest) if dot and head in read else _MISSING
+    if isinstance(read, list):
+        head, dot, rest = name.partition(".")
+        if head.isascii() and head.isdigit() and int(head) < len(read):
+            return _field(read[int(head)], rest) if dot else read[int(head)]
+    return _MISSING
+
+
+def _bare(shape: Shape, tag: str, payload: bytes, bytes_max: int) -> Told:
+    """A payload that is one value: a number, true, false, null, or text as it stands."""
+    if len(payload) > bytes_max:
+        raise BadPayload("too_large", f"{len(payload)} bytes, at most {bytes_max} are read")
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        raise BadPayload("bad_text", f"not UTF-8: {error}") from None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    return Told(_tag(tag), None, _value(shape, tag, value))
+
+
+def _part(entry: Any, read: Any) -> Told | BadPayload:
+    try:
+        result: Told = read()
+    except BadPayload as bad:
+        return BadPayload(bad.reason, str(bad), entry)
+    return result
+
+
+def _at(shape: Shape, value: Any) -> int:
+    try:
+        return micros(None if value is _MISSING else value, shape.time, shape.zone_info)
+    except BadTime as error:
+        raise BadPayload("bad_time", str(error)) from None
+
+
+def _tag(tag: Any) -> str:
+    if not isinstance(tag, str) or not tag:
+        raise BadPayload("bad_payload", "a sample has no tag")
+    check_text(tag, "a tag")
+    return tag
+
+
+def _value(shape: Shape, tag: str, value: Any, quality: int = GOOD) -> Value:
+    if isinstance(value, str):
+        check_text(value, tag)
+        return _number(value) if shape.text_numbers else value
+    if isinstance(value, float) and not math.isfinite(value):
+        if not is_good(quality) and not is_uncertain(quality):
+            return None  # how many sources say that a sensor failed
+        raise BadPayload("bad_value", f"{tag} = {shown(value)}: JSON has no such number, or it does not fit 64 bits")
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise BadPayload("bad_value", f"{tag} = {shown(value)} does not fit 64 bits")
+        return value
+    raise BadPayload(
+        "bad_value",
+        f"{tag} is a {type(value).__name__}; a number, text, true, false or null is expected",
+    )
+
+
+def _number(text: str) -> Value:
+    """A number that stands there as text; any other text as it is."""
+    plain = text.strip()
+    if not _NUMBER.fullmatch(plain) or len(plain) > 64:
+        return text
+    if plain.lstrip("+-").isdigit():
+        return number if -(2**63) <= (number := int(plain)) < 2**63 else text
+    return float(plain)
+
+
+def _quality(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32:
+        return value
+    raise BadPayload("bad_payload", f"quality {shown(value)} is no OPC UA status code")
+
+
+def check_text(text: str, what: str) -> None:
+    """Raises `BadPayload` for what JSON can write and no UTF-8 can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadPayload("bad_text", f"{what} holds half of a surrogate pair, which is no character") from None

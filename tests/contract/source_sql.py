@@ -1,0 +1,64 @@
+"""An MES that writes rows into a table; the database is SQLite, a real one that needs no server."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path as FilePath
+from typing import Any
+
+from tests.contract.sources import ALSO, PATH
+
+
+class SqlSource:
+    path = PATH
+    also = ALSO
+    asks_again = True  # a table keeps its rows
+
+    def __init__(self, folder: FilePath) -> None:
+        self._file = folder / "mes.db"
+        self.database = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False, timeout=30)
+        self.database.execute("PRAGMA synchronous = OFF")
+        self.database.execute("CREATE TABLE told (id INTEGER PRIMARY KEY, at INTEGER, tag TEXT, value, note TEXT)")
+        self.config: dict[str, Any] = {
+            "url": f"sqlite:///{self._file}",
+            "state_file": str(folder / "state" / "sql.db"),
+            "queries": [
+                {
+                    "name": "told",
+                    "table": "told",
+                    "watermark": "id",
+                    "key": ["id"],
+                    "every_s": 0.02,
+                    "rows_max": 7,
+                    "row": "long",
+                    "path": str(PATH),
+                    "at": "at",
+                    "time": "us",
+                    "tag": "{tag}",
+                    "value": "value",
+                }
+            ],
+        }
+
+    async def say(self, tag: str, at: int, value: object) -> None:
+        self.database.execute("INSERT INTO told (at, tag, value) VALUES (?, ?, ?)", (at, tag, value))
+
+    async def babble(self) -> None:
+        """No time, no tag, text that is no UTF-8."""
+        self.database.execute(
+            "INSERT INTO told (at, tag, value) VALUES (NULL, 'State', 1), (2000000000000000, NULL, 1)"
+        )
+        self.database.execute("INSERT INTO told (at, tag, value) VALUES (CAST(x'ff00' AS TEXT), 'State', 1)")
+
+    async def vanish(self) -> None:
+        self.database.close()
+        self._file.unlink()
+
+
+@asynccontextmanager
+async def sql(folder: FilePath) -> AsyncIterator[SqlSource]:
+    source = SqlSource(folder)
+    try:
+        yield source
+    finally:
+        source.database.close()
