@@ -10,6 +10,7 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import topic
 from uns.kafka.log import LogRecord, read
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 DEADLINE_S = 60.0
@@ -47,7 +48,7 @@ class Area:
     def _ends(self, places: Sequence[tuple[str, int]], isolation: str) -> dict[tuple[str, int], int]:
         consumer = Consumer(self.settings.kafka(**{"group.id": "ends", "isolation.level": isolation}))
         try:
-            return {p: int(consumer.get_watermark_offsets(TopicPartition(*p), 10)[1]) for p in places}
+            return {p: watermarks(consumer, TopicPartition(*p), 10)[1] for p in places}
         finally:
             consumer.close()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from uns.kafka.offsets import watermarks
 from uns.testing.patience import patient
 
 
@@ -39,7 +40,7 @@ def consume_all(
         start = []
         for name in topics:
             for number in consumer.list_topics(name, timeout=timeout_s).topics[name].partitions:
-                low, high = consumer.get_watermark_offsets(TopicPartition(name, number), timeout=timeout_s)
+                low, high = watermarks(consumer, TopicPartition(name, number), patient(timeout_s))
                 if high > low:
                     ends[name, number] = high
                     start.append(TopicPartition(name, number, low))

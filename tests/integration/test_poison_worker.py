@@ -32,6 +32,7 @@ from topology.namespace.topics import topic
 from uns.client import connect_sync
 from uns.kafka import clients
 from uns.kafka.message import quarantined
+from uns.kafka.offsets import watermarks
 from uns.model.apply import apply_plant
 from uns.model.plant import load_plant
 from uns.registry.client import RegistryClient
@@ -104,7 +105,7 @@ class Room:
     def folded(self, worker: subprocess.Popen[bytes]) -> None:
         """Waits until all that is in the log now is committed."""
         assert self._producer.flush(30) == 0
-        end = self._group.get_watermark_offsets(TopicPartition(self.raw, 0), 10)[1]
+        end = watermarks(self._group, TopicPartition(self.raw, 0), 10)[1]
 
         def reached() -> bool:
             assert worker.poll() is None, self.log.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from topology.namespace.topics import parse_topic
 from uns.errors import UserError
 from uns.kafka import clients
 from uns.kafka.message import Headers, event_id
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -313,7 +314,7 @@ class Subscription:
             if part.offset < 0:
                 placed += self._placed([part])
                 continue
-            low, _ = consumer.get_watermark_offsets(part, METADATA_S)
+            low, _ = watermarks(consumer, part, METADATA_S)
             if low > part.offset:
                 raise self._lost(part, f"the group {self._group} had read up to {part.offset}, the log begins at {low}")
             placed.append(part)

@@ -7,6 +7,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from uns.kafka import clients
 from uns.kafka.log import LogRecord, read
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -37,8 +38,8 @@ class Logs:
         """(first offset that retention has kept, end), as of the first question: later records are not looked at."""
         bounds = self._bounds.get((topic, partition))
         if bounds is None:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), TIMEOUT_S)
-            bounds = self._bounds[topic, partition] = int(low), int(high)
+            bounds = watermarks(self._consumer, TopicPartition(topic, partition), TIMEOUT_S)
+            self._bounds[topic, partition] = bounds
         return bounds
 
     def offset_at(self, topic: str, partition: int, time_ms: int) -> int:

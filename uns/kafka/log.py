@@ -4,19 +4,12 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from uns.kafka import clients
 from uns.kafka.message import Headers
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
-
-_NO_LEADER = (
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.FENCED_LEADER_EPOCH,
-    KafkaError.UNKNOWN_LEADER_EPOCH,
-)
-"""Of a partition that is just made, or moves: it passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +44,7 @@ def read(
         {"enable.partition.eof": True, "fetch.wait.max.ms": 50},
     )
     try:
-        low, high = _watermarks(consumer, TopicPartition(topic, partition), timeout_s)
+        low, high = watermarks(consumer, TopicPartition(topic, partition), timeout_s)
         position = max(low, start or 0)
         last = high if end is None else min(end, high)
         if position >= last:
@@ -79,17 +72,3 @@ def read(
                 raise TimeoutError(f"{topic}[{partition}]: nothing read for {timeout_s} s")
     finally:
         consumer.close()
-
-
-def _watermarks(consumer: Consumer, partition: TopicPartition, timeout_s: float) -> tuple[int, int]:
-    """First and last stable offset, once the partition has a leader. Raises `KafkaException`."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            low, high = consumer.get_watermark_offsets(partition, timeout_s)
-        except KafkaException as error:
-            if error.args[0].code() not in _NO_LEADER or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return low, high

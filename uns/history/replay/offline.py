@@ -23,6 +23,7 @@ from uns.history.replay.diff import Doubt, Versions, fact
 from uns.history.replay.retention import INF, KeptLog
 from uns.kafka import clients
 from uns.kafka.log import LogRecord, read
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 COMPARED = tuple(name for name in DERIVED if name not in (MessageClass.CURRENT, MessageClass.PILOT))
@@ -105,7 +106,7 @@ def cut(settings: Settings, group: str, raw: AreaTopics, partition: int, timeout
         if partition not in known.partitions:
             raise NotFolded(f"{raw.topic} has no partition {partition} yet; `uns apply` makes it")
         deadline = time.monotonic() + timeout_s
-        first = consumer.get_watermark_offsets(where, timeout_s)[0]
+        first = watermarks(consumer, where, timeout_s)[0]
         earliest = _committed(consumer, where, deadline)
         ends, lows = _ends(settings, raw, partition, deadline)
         latest = max(earliest, _committed(consumer, where, deadline))
@@ -118,7 +119,7 @@ def _first(settings: Settings, raw: AreaTopics, partition: int) -> int:
     """The first raw record that retention has kept."""
     consumer = clients.consumer(settings, "uns-replay")
     try:
-        return int(consumer.get_watermark_offsets(TopicPartition(raw.topic, partition), TIMEOUT_S)[0])
+        return watermarks(consumer, TopicPartition(raw.topic, partition), TIMEOUT_S)[0]
     finally:
         consumer.close()
 

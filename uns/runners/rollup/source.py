@@ -19,6 +19,7 @@ from faust.types import TP
 
 from uns.engine.failure import Exit, Fatal
 from uns.kafka import clients
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -99,9 +100,7 @@ class RollupSource:
     def lows(self) -> dict[TP, int]:
         """The first offset that retention has kept of each partition. Raises `Fatal`."""
         try:
-            return {
-                tp: self._consumer.get_watermark_offsets(TopicPartition(*tp), self._patience_s)[0] for tp in self.places
-            }
+            return {tp: watermarks(self._consumer, TopicPartition(*tp), self._patience_s)[0] for tp in self.places}
         except KafkaException as error:
             raise Fatal(Exit.RESTORE, f"the begins of the kpi topics: {error.args[0].str()}") from error
 

@@ -23,6 +23,7 @@ from topology.namespace.topics import topic
 from uns.engine.expected import expected_messages
 from uns.engine.step import AreaTopics, Fence, Step
 from uns.kafka.log import read
+from uns.kafka.offsets import watermarks
 from uns.registry.client import RegistryClient
 from uns.runtime.settings import Settings
 
@@ -97,7 +98,7 @@ def test_the_line_fold_survives_kills_byte_for_byte(
 
     for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
         load_records(1000)
-        end = group.get_watermark_offsets(TopicPartition(raw, 0), 10)[1]
+        end = watermarks(group, TopicPartition(raw, 0), 10)[1]
         if older:
             age(settings, AreaTopics(raw))
         running = worker()

@@ -29,6 +29,7 @@ from uns.history.replay import offline
 from uns.history.replay.publish import publish
 from uns.history.replay.recompute import raw_partitions
 from uns.kafka.log import read
+from uns.kafka.offsets import watermarks
 from uns.kafka.publish import NotPublished
 
 PLANT = """\
@@ -85,7 +86,7 @@ class History(WorkedArea):
     def end(self) -> int:
         consumer = Consumer(self.settings.kafka(**{"group.id": "none"}))
         try:
-            return int(consumer.get_watermark_offsets(TopicPartition(self.raw, 0), 10)[1])
+            return watermarks(consumer, TopicPartition(self.raw, 0), 10)[1]
         finally:
             consumer.close()
 
