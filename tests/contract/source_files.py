@@ -7,8 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path as FilePath
 from typing import Any
 
+from hypothesis import strategies as st
+
+from connectors.base import Said
+from connectors.files.codec import BadHeader, TextDecoder
+from connectors.files.config import FileSet
+from connectors.files.lines import records
 from connectors.opcua.codec import moment
+from tests.contract.payloads import PAYLOADS
 from tests.contract.sources import ALSO, PATH
+from uns.testing import Codec, connector_contract
 
 
 class FilesSource:
@@ -57,3 +65,27 @@ class FilesSource:
 @asynccontextmanager
 async def files(folder: FilePath) -> AsyncIterator[FilesSource]:
     yield FilesSource(folder)
+
+
+def _said(content: tuple[str, bytes]) -> list[Said]:
+    format_, data = content
+    shape = {"pattern": "*", "format": format_, "path": "acme/dallas/{line}", "levels": "spelled", "at": "at"}
+    decoder = TextDecoder(FileSet.model_validate({**shape, "quality": "quality"}), "folder/file.csv")
+    try:
+        begun = decoder.begin(data, last=True)
+    except BadHeader:
+        return []
+    found = records(data[begun[0] :], decoder.text, last=True) if begun else ()
+    return [thing for record in found for thing in decoder.said(record, 1)]
+
+
+CELLS = st.sampled_from(["1", "-1,5", "1e3", "x", "", "2026-11-23T06:00:00Z", '"', '"a,b"', "good", "12", "\n", "\0"])
+TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=5), max_size=5).map(
+    lambda rows: b"line,at,quality,State,Speed\n" + "\n".join(",".join(row) for row in rows).encode()
+)
+CONTRACT = connector_contract(
+    "files",
+    lambda request: files(request.getfixturevalue("tmp_path")),
+    Codec(st.tuples(st.sampled_from(["csv", "json_lines"]), TABLES | PAYLOADS), _said),
+    lambda port: {"folder": f"/no/such/folder/{port}"},
+)

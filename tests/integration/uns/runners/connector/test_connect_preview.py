@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sources import PATH, mqtt, opcua
+from tests.contract.source_mqtt import mqtt
+from tests.contract.source_opcua import opcua
+from tests.contract.sources import PATH
 from tests.harness import MqttBroker
 from tests.harness.line_logs import plant
 from topology.model.plant import Plant
