@@ -33,14 +33,16 @@ class Mark(NamedTuple):
 class Place(NamedTuple):
     """Where a query goes on, as it is kept: a mark, and which rows of the overlap before it were told."""
 
-    mark: Mark
+    mark: Mark | None
+    """None: all rows that were told have a watermark that is still to come."""
     told: Mapping[bytes, bytes]
     """Hash of the key → hash of the content."""
 
     def encode(self) -> bytes:
         """Raises `BadMark`."""
         told = {key.hex(): content.hex() for key, content in self.told.items()}
-        return b'{"mark": %s, "told": %s}' % (self.mark.encode(), json.dumps(told).encode())
+        mark = b"null" if self.mark is None else self.mark.encode()
+        return b'{"mark": %s, "told": %s}' % (mark, json.dumps(told).encode())
 
 
 _READ: dict[str, Any] = {
@@ -87,11 +89,11 @@ def decode(kept: bytes) -> Place | None:
     """A place that was kept; None for what no release of ours has written."""
     try:
         read = json.loads(kept)
-        watermark, *key = (_READ[kind](text) for kind, text in read["mark"])
+        parts = None if read["mark"] is None else [_READ[kind](text) for kind, text in read["mark"]]
         told = {bytes.fromhex(key): bytes.fromhex(content) for key, content in read["told"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return None
-    return Place(Mark(watermark, tuple(key)), told)
+    return None if parts == [] else Place(None if parts is None else Mark(parts[0], tuple(parts[1:])), told)
 
 
 def before(watermark: Any, seconds: float, numbers: int) -> Any:

@@ -32,10 +32,10 @@ class BadColumns(ValueError):
 
 
 class Part(NamedTuple):
-    """What some rows say, and the place behind them, as it is kept; None: there is none yet."""
+    """What some rows say, and the place behind them, as it is kept."""
 
     said: list[Said]
-    place: bytes | None
+    place: bytes
 
 
 class Page(NamedTuple):
@@ -118,9 +118,9 @@ class QueryReader:
         else:
             self._mark = mark
 
-    def _place(self) -> bytes | None:
+    def _place(self) -> bytes:
         if self._mark is None:
-            return None
+            return Place(None, self._told.since(None)).encode()
         since = self._since(self._mark)
         return Place(self._mark, {} if since is None else self._told.since(since)).encode()
 

@@ -31,7 +31,6 @@ class FilesSource:
         self._file.write_text("at;tag;value\n", encoding="utf-8")
         self.config: dict[str, Any] = {
             "folder": str(self._folder),
-            "state_file": str(folder / "state" / "files.db"),
             "poll_s": 0.02,
             "files": [
                 {
@@ -53,6 +52,11 @@ class FilesSource:
     async def say(self, tag: str, at: int, value: object) -> None:
         text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
         self._write(f"{moment(at).isoformat()};{tag};{text}\n".encode())
+
+    def rotate(self, number: int) -> None:
+        """The log gets another name, and a new one begins."""
+        self._file.rename(self._folder / f"filler.{number}.csv")
+        self._file.write_text("at;tag;value\n", encoding="utf-8")
 
     async def babble(self) -> None:
         """No UTF-8, no time, too many cells, a quote that is not closed."""

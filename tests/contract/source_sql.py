@@ -31,7 +31,6 @@ class SqlSource:
         self.database.execute("CREATE TABLE told (id INTEGER PRIMARY KEY, at INTEGER, tag TEXT, value, note TEXT)")
         self.config: dict[str, Any] = {
             "url": f"sqlite:///{self._file}",
-            "state_file": str(folder / "state" / "sql.db"),
             "queries": [
                 {
                     "name": "told",

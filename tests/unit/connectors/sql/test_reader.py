@@ -46,7 +46,6 @@ def told_in_a_pass(database: Connection, reader: QueryReader, kept: list[bytes] 
         result = database.execute(statement)
         parts, statement = reader.take(Answer(tuple(result.keys()), result.fetchall()), NOW)
         for part in parts:
-            assert part.place is not None
             if kept is not None:
                 kept.append(part.place)
             for thing in part.said:
@@ -99,7 +98,7 @@ def test_a_restart_goes_on_behind_the_last_row_and_ties_are_told_apart() -> None
     first = QueryReader(query, None)
     result = database.execute(first.begin())
     page = first.take(Answer(tuple(result.keys()), result.fetchall()), NOW)
-    again = QueryReader(query, decode(page.parts[-1].place or b""))
+    again = QueryReader(query, decode(page.parts[-1].place))
     assert [value for _, value in told_in_a_pass(database, again)] == list(range(3, 10))
     assert told_in_a_pass(database, again) == []
 
@@ -136,10 +135,23 @@ def test_rows_without_a_watermark_hold_nothing_up() -> None:
 COLUMNS = ("wm", "k", "v", "at")
 
 
-def marked(place: bytes | None) -> Mark:
-    kept = decode(place or b"")
+def marked(place: bytes) -> Mark:
+    kept = decode(place)
     assert kept is not None
+    assert kept.mark is not None
     return kept.mark
+
+
+def test_rows_from_the_future_are_told_once_though_no_place_reaches_to_them() -> None:
+    reader = QueryReader(Query.model_validate(OPTIONS | {"rows_max": 10}), None)
+    reader.begin()
+    early = [(NOW.replace(year=2099), "b", 2, AT)]
+    parts, _ = reader.take(Answer(COLUMNS, early), NOW)
+    assert [len(part.said) for part in parts] == [1]
+    again = QueryReader(Query.model_validate(OPTIONS | {"rows_max": 10}), decode(parts[-1].place))
+    again.begin()
+    parts, _ = again.take(Answer(COLUMNS, [*early, (NOW.replace(year=2098), "c", 3, AT)]), NOW)
+    assert [thing.sample.value for part in parts for thing in part.said if isinstance(thing, Reading)] == [3]
 
 
 def test_a_row_from_the_future_hides_none_that_comes_after_it() -> None:
@@ -245,6 +257,7 @@ def test_a_mark_comes_back_as_it_was(watermark: Any, key: list[Any]) -> None:
     place = Place(Mark(watermark, tuple(key)), {b"k" * 16: b"c" * 16})
     again = decode(place.encode())
     assert again == place
+    assert again.mark is not None
     assert [type(part) for part in (again.mark.watermark, *again.mark.key)] == [type(watermark), *map(type, key)]
 
 
@@ -288,5 +301,5 @@ def test_queries_that_cannot_be_are_refused(options: dict[str, Any], words: str)
 )
 def test_addresses_that_cannot_be_are_refused(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        SqlConfig.model_validate({"url": url, "state_file": "/s", "queries": [OPTIONS]})
+        SqlConfig.model_validate({"url": url, "queries": [OPTIONS]})
     assert "secret" not in str(caught.value)
