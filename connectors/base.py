@@ -77,7 +77,8 @@ class Batch:
     """Tags of which readings were told as `ahead`: now all is told up to this value."""
     caught_up: tuple[Path, ...] = ()
     missed: Mapping[tuple[Path, str], "Span"] = field(default_factory=dict)
-    """Tags of which the source itself says that it had values and dropped them."""
+    """Tags of which values are gone that the source had: it dropped them, or does not know them any more. It is no unit of
+    the ledger: the runner makes gaps of it."""
     cursor: Mapping[str, "Position | None"] = field(default_factory=dict)
     """Of a source that keeps what it says, or counts it (a file, a table, a partition): by a name of the connector's, where it
     is to be read on from once this batch is safe; None: that name is forgotten. Kept with the batch, all or nothing."""
@@ -126,14 +127,15 @@ class Safe(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A stretch of source time, in µs."""
+    """A stretch of source time, in µs, and why nothing is known of it: the cause of a gap."""
 
     first: int
     last: int
+    cause: str = "overflow"
 
     def joined(self, other: "Span | None") -> "Span":
         """The stretch that holds both."""
-        return self if other is None else Span(min(self.first, other.first), max(self.last, other.last))
+        return self if other is None else Span(min(self.first, other.first), max(self.last, other.last), self.cause)
 
 
 Resume = Mapping[tuple[Path, str], Safe]
