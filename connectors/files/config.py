@@ -118,7 +118,9 @@ class FilesConfig(Login, ConnectorConfig):
         examples=["/var/lib/uns/files-dallas.db"],
     )
     poll_s: float = Field(2.0, gt=0, le=3_600, description="how often the folder is looked at")
-    timeout_s: float = Field(30.0, gt=0, le=600, description="longest wait for the folder to answer; then it is away")
+    timeout_s: float = Field(
+        30.0, gt=0, le=600, description="longest wait for an answer of the folder; then it is away"
+    )
     files: tuple[FileSet, ...] = Field(min_length=1, description="which files, and what they hold")
 
     @field_validator("folder")
