@@ -14,8 +14,9 @@ from connectors.kit import state_file
 from connectors.kit.worker import Worker
 from connectors.sql import database
 from connectors.sql.config import SqlConfig
+from connectors.sql.cursor import of_state_file, places
 from connectors.sql.database import QueryFailed
-from connectors.sql.mark import BadMark, decode
+from connectors.sql.mark import BadMark
 from connectors.sql.reader import BadColumns, QueryReader
 
 log = structlog.get_logger()
@@ -57,14 +58,14 @@ class SqlConnector:
         self._waiting, self._away, self._problems = asyncio.Queue(WAITING_MAX), None, {}
         engine, connection = await self._connected()
         self._answered = time.monotonic()
-        moved = {} if self._cursor else state_file.places(config.state_file)
+        moved = {} if self._cursor else of_state_file(state_file.places(config.state_file))
         if moved:
             self._waiting.put_nowait(Batch(cursor=moved))
-        places = {name: decode(kept) for name, kept in (self._cursor or moved).items() if isinstance(kept, bytes)}
+        known = places(self._cursor or moved)
         self._open = True
         self._tasks = [asyncio.create_task(self._probe(engine, connection))]
         for query in config.queries:
-            reader = QueryReader(query, places.get(query.name))
+            reader = QueryReader(query, known.get(query.name))
             self._tasks.append(asyncio.create_task(self._poll(engine, reader), name=query.name))
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -138,8 +139,8 @@ class SqlConnector:
                 except TimeoutError:
                     raise QueryFailed(f"no answer within {config.timeout_s:g} s") from None
                 parts, statement = reader.take(answer, datetime.now(UTC))
-                for said, place in parts:
-                    await self._waiting.put(Batch.of(said, cursor={reader.query.name: place}))
+                for said, cursor in parts:
+                    await self._waiting.put(Batch.of(said, cursor=cursor))
         finally:
             worker.post(lambda: database.close(connection))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sql.mark import Mark, Place
+from connectors.sql.mark import Mark, encode
 from tests.contract.source_mqtt import mqtt
 from tests.contract.source_opcua import opcua
 from tests.contract.source_sql import sql
@@ -30,7 +30,7 @@ def test_it_begins_where_a_run_would(tmp_path: Path) -> None:
             for number in (1, 2, 3):
                 await source.say("State", T0 + number, number)
             spool = Spool(tmp_path / FOLDER / "plc", 1_000_000)
-            spool.append([], 0, {}, {}, {"told": Place(Mark(2, (2,)), {}).encode()})
+            spool.append([], 0, {}, {}, {"told": encode(Mark(2, (2,)))})
             spool.close()
             model = with_connector("sql", source.config)
             model.connectors["plc"].config["queries"][0]["overlap_numbers"] = 0
