@@ -13,7 +13,7 @@ from connectors.modbus.codec import decode
 from connectors.modbus.config import ModbusConfig
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
-from uns.testing import Codec, connector_contract
+from uns.testing import Codec, connector_contract, patient
 from uns.testing.connectors import T0
 
 WRITE_REGISTERS = 16
@@ -54,7 +54,7 @@ class ModbusSource:
             "links": [
                 {
                     "url": f"tcp://127.0.0.1:{port}",
-                    "timeout_s": 2,
+                    "timeout_s": patient(2),
                     "devices": [
                         {
                             "path": str(PATH),

@@ -20,7 +20,7 @@ from connectors.mtconnect.readings import Readings, unreadable
 from connectors.opcua.codec import moment
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
-from uns.testing import Codec, connector_contract
+from uns.testing import Codec, connector_contract, patient
 from uns.testing.text import TEXTS
 
 BOUNDARY = "a-boundary-of-the-tests"
@@ -265,7 +265,7 @@ def config(*agents: Agent, **options: Any) -> dict[str, Any]:
     """A configuration that reads these agents: the first as the machine of the contract, others beside it."""
     paths = [str(PATH), *(f"{PATH.parent}/machine-{n}" for n in range(1, len(agents)))]
     entries = [{"url": agent.url, "machines": [{"path": path}]} for agent, path in zip(agents, paths, strict=True)]
-    return {"agents": entries, "interval_ms": 10, "heartbeat_s": 0.3, "timeout_s": 1.5, **options}
+    return {"agents": entries, "interval_ms": 10, "heartbeat_s": 0.3, "timeout_s": patient(1.5), **options}
 
 
 class MtConnectSource:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.opcua.codec import decode, moment
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
-from uns.testing import Codec, connector_contract
+from uns.testing import Codec, connector_contract, patient
 from uns.testing.connectors import T0
 from uns.testing.text import NUMBERS, TEXTS
 
@@ -66,7 +66,7 @@ async def opcua() -> AsyncIterator[OpcUaSource]:
     config = {
         "url": f"opc.tcp://127.0.0.1:{port}",
         "publish_interval_ms": 20,
-        "timeout_s": 2,
+        "timeout_s": patient(2),
         "machines": [{"path": str(PATH), "node": "ns=2;s=filler"}],
     }
     try:
