@@ -77,13 +77,19 @@ class Batch:
     """Tags of which readings were told as `ahead`: now all is told up to this value."""
     caught_up: tuple[Path, ...] = ()
     missed: Mapping[tuple[Path, str], "Span"] = field(default_factory=dict)
-    """Tags of which the source itself says that it had values and dropped them."""
-    cursor: Mapping[str, int] = field(default_factory=dict)
-    """Of a source that counts what it says (the offset of a partition): by a name of its own, where it is to be read on from
-    once this batch is safe. Kept with the batch, all or nothing."""
+    """Tags of which values are gone that the source had: it dropped them, or does not know them any more. It is no unit of
+    the ledger: the runner makes gaps of it."""
+    cursor: Mapping[str, "Position | None"] = field(default_factory=dict)
+    """Of a source that keeps what it says, or counts it (a file, a table, a partition): by a name of the connector's, where it
+    is to be read on from once this batch is safe; None: that name is forgotten. Kept with the batch, all or nothing."""
 
     @classmethod
-    def of(cls, said: Iterable[Said], ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge) -> "Batch":
+    def of(
+        cls,
+        said: Iterable[Said],
+        ack: Callable[[], Awaitable[None]] = nothing_to_acknowledge,
+        cursor: Mapping[str, "Position | None"] | None = None,
+    ) -> "Batch":
         """The batch of these things, each among its kind, in their order."""
         readings: list[Reading] = []
         facts: list[FactReading] = []
@@ -96,10 +102,14 @@ class Batch:
                     facts.append(thing)
                 case Malformed():
                     malformed.append(thing)
-        return cls(tuple(readings), tuple(facts), tuple(malformed), ack)
+        return cls(tuple(readings), tuple(facts), tuple(malformed), ack, cursor=cursor or {})
 
     def __len__(self) -> int:
         return len(self.readings) + len(self.facts) + len(self.malformed)
+
+
+Position = int | bytes
+"""Of a cursor: an offset, or whatever else a connector knows its place by."""
 
 
 class SourceUnavailable(Exception):
@@ -117,14 +127,15 @@ class Safe(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A stretch of source time, in µs."""
+    """A stretch of source time, in µs, and why nothing is known of it: the cause of a gap."""
 
     first: int
     last: int
+    cause: str = "overflow"
 
     def joined(self, other: "Span | None") -> "Span":
         """The stretch that holds both."""
-        return self if other is None else Span(min(self.first, other.first), max(self.last, other.last))
+        return self if other is None else Span(min(self.first, other.first), max(self.last, other.last), self.cause)
 
 
 Resume = Mapping[tuple[Path, str], Safe]
@@ -165,7 +176,7 @@ class Keeps(Protocol):
 class Resumes(Protocol):
     """What a connector has beside, whose batches have a `cursor`: so nothing is read twice, whenever it was killed."""
 
-    def resume_at(self, cursor: Mapping[str, int]) -> None:
+    def resume_at(self, cursor: Mapping[str, Position]) -> None:
         """Called before `open`: what is safe reaches to here. Empty where nothing was read yet, or the spool is new."""
         ...
 

@@ -13,13 +13,16 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.cluster import Failed, cluster
-from bench.connectors import modbus, mqtt, opcua, sparkplug
+from bench.connectors import delay, modbus, mqtt, mtconnect, opcua, outage, sparkplug
 from bench.figures import Bench, Figure, table, write
 
 SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "sparkplug": sparkplug.measure,
     "modbus": modbus.measure,
     "mqtt": mqtt.measure,
+    "delay": delay.measure,
+    "outage": outage.measure,
+    "mtconnect": mtconnect.measure,
     "opcua": opcua.measure,
 }
 

@@ -111,12 +111,16 @@ class FilesConfig(Login, ConnectorConfig):
     known_hosts_file: FilePath | None = Field(
         None, description="keys of SFTP servers, as ssh-keyscan writes them", examples=["/etc/uns/known_hosts"]
     )
-    state_file: FilePath = Field(
-        description="file on a local disk where the connector keeps how far it has read; of this connector alone, outside of the folder",
+    state_file: FilePath | None = Field(
+        None,
+        description="of a connector that kept in a file how far it had read: that file; it is read on from there, and the "
+        "option can go once the connector has run",
         examples=["/var/lib/uns/files-dallas.db"],
     )
     poll_s: float = Field(2.0, gt=0, le=3_600, description="how often the folder is looked at")
-    timeout_s: float = Field(30.0, gt=0, le=600, description="longest wait for the folder to answer; then it is away")
+    timeout_s: float = Field(
+        30.0, gt=0, le=600, description="longest wait for an answer of the folder; then it is away"
+    )
     files: tuple[FileSet, ...] = Field(min_length=1, description="which files, and what they hold")
 
     @field_validator("folder")
@@ -133,8 +137,6 @@ class FilesConfig(Login, ConnectorConfig):
         ours = (self.username, self.password, self.password_file, self.key_file, self.known_hosts_file)
         if not self.remote and any(option is not None for option in ours):
             raise ValueError("user, password, key and known hosts are for folders over SFTP")
-        if not self.remote and FilePath(self.folder) in self.state_file.parents:
-            raise ValueError("`state_file` is inside of `folder`, where it would be one of the files")
         if self.remote and (self.known_hosts_file is None or self.username is None):
             raise ValueError("SFTP needs `username` and `known_hosts_file`: nothing is read from whoever answers")
         return self

@@ -1,23 +1,22 @@
-"""The files connector: looks at a folder, reads what is new in it, and keeps how far once Kafka has it."""
+"""The files connector: looks at a folder, reads what is new in it, and says with it how far that reaches."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
 
 import structlog
 
-from connectors.base import Batch, Resume, SourceUnavailable
+from connectors.base import Batch, Position, Resume, SourceUnavailable
 from connectors.files.codec import BadHeader
 from connectors.files.config import FilesConfig, FileSet
 from connectors.files.folder import Folder, LocalFolder, OpenFile
-from connectors.files.known import Content, KnownFile, KnownFiles
-from connectors.files.place import Place
+from connectors.files.known import KnownFile, KnownFiles, of_state_file
 from connectors.files.sftp import SftpFolder
 from connectors.files.tail import steps
 from connectors.files.whole import whole_steps
-from connectors.kit.bookmarks import Bookmarks, BookmarksError
+from connectors.kit import state_file
 
 log = structlog.get_logger()
 
@@ -32,30 +31,38 @@ _OVER: Final = False
 
 
 class FilesConnector:
-    """Each row once, at least: what Kafka has not confirmed is read again after a death, with the same times."""
+    """Each row once: how far each file is read is kept with its rows, and a death comes before both or behind both."""
 
     def __init__(self, name: str, config: FilesConfig) -> None:
         self._name, self._config = name, config
         self._folder: Folder = SftpFolder(config) if config.remote else LocalFolder(config.folder, config.timeout_s)
-        self._bookmarks: Bookmarks | None = None
+        self._cursor: Mapping[str, Position] = {}
+        self._moved: Mapping[str, Position] = {}
+        """Out of a state file, until the spool has it."""
         self._known: KnownFiles | None = None
         self._answered = 0.0
         self._probing: asyncio.Task[None] | None = None
         self._away: SourceUnavailable | None = None
         self._news = asyncio.Event()
 
+    def resume_at(self, cursor: Mapping[str, Position]) -> None:
+        """Takes in how far the spool reaches."""
+        self._cursor = cursor
+
     async def open(self, resume: Resume) -> None:
-        """Looks whether the folder is there. Where to read on is in the state file, not in `resume`."""
+        """Looks whether the folder is there. Where to read on says the cursor, not `resume`."""
         self._news, self._away = asyncio.Event(), None
         await self._folder.open()
-        self._bookmarks = Bookmarks(self._config.state_file)
-        self._known = KnownFiles(self._config.files, self._bookmarks)
+        self._moved = {} if self._cursor else of_state_file(state_file.places(self._config.state_file))
+        self._known = KnownFiles(self._config.files, self._cursor or self._moved)
         self._answered = time.monotonic()
         self._probing = asyncio.create_task(self._probe())
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Batches of rows: of each set the file that is longest unchanged, set by set in turn."""
         known = self._opened()
+        if self._moved:
+            yield Batch(cursor=self._moved)
         try:
             while True:
                 async with aclosing(self._look(known)) as batches:
@@ -106,11 +113,13 @@ class FilesConnector:
         try:
             opened = await self._folder.file(file.name)
             await known.recognise(file, opened, self._folder)
+            if changes := known.changes():
+                yield Batch(cursor=changes)
             reading = whole_steps(opened, file) if file.entry.whole else steps(opened, file, time.monotonic())
             async with aclosing(reading) as read:
                 async for step in read:
                     self._answered = time.monotonic()
-                    yield Batch.of(step.said, self._ack(known, file.content, step.place))
+                    yield Batch.of(step.said, cursor=known.told(file))
             file.succeeded()
         except BadHeader as error:
             file.read, file.problem = file.latest, str(error)  # looked at again when it changes
@@ -124,17 +133,6 @@ class FilesConnector:
         finally:
             if opened is not None:
                 await opened.close()
-
-    def _ack(self, known: KnownFiles, content: Content, place: Place) -> Callable[[], Awaitable[None]]:
-        async def ack() -> None:
-            if known is self._known:  # else it is opened anew, and the rows come again by themselves
-                try:
-                    known.keep(content, place)
-                except BookmarksError as error:
-                    self._away = error
-                    self._news.set()
-
-        return ack
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
@@ -169,9 +167,7 @@ class FilesConnector:
         if probing is not None:
             probing.cancel()
         await self._folder.close()
-        bookmarks, self._bookmarks, self._known = self._bookmarks, None, None
-        if bookmarks is not None:
-            bookmarks.close()
+        self._known = None
 
     def healthy(self) -> bool:
         return self._known is not None and self._away is None and time.monotonic() - self._answered < HEALTHY_S
@@ -180,7 +176,7 @@ class FilesConnector:
         return [] if self._known is None else self._known.problems(time.monotonic())
 
     def kept(self) -> bool:
-        """A folder keeps what is in it, and the state file knows what of it was read."""
+        """A folder keeps what is in it, and the cursor knows what of it was read."""
         return True
 
     def unproved_s(self) -> float:

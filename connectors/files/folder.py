@@ -2,9 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Awaitable, Callable
 from pathlib import Path as FilePath
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
 
 from connectors.base import SourceUnavailable
 from connectors.kit.worker import Worker
@@ -28,6 +28,13 @@ class Listing(NamedTuple):
     files: dict[str, Seen]
     """By name below the folder, with slashes."""
     problems: tuple[str, ...] = ()
+
+
+class Entry(NamedTuple):
+    """What stands in a folder. `seen` None: a folder."""
+
+    name: str
+    seen: Seen | None
 
 
 class OpenFile(Protocol):
@@ -70,15 +77,14 @@ class LocalFolder:
         await self.probe()
 
     async def probe(self) -> None:
-        await self._asked(os.stat)
+        await self._there(self._asked(os.stat, self._folder))
 
     async def files(self, wanted: Callable[[str], bool]) -> Listing:
-        return await self._asked(lambda folder: _listed(folder, wanted))
+        return await self._there(listed(lambda below: self._asked(_scanned, self._folder, below, wanted)))
 
     async def file(self, name: str) -> OpenFile:
         worker = self._running()
-        async with asyncio.timeout(self._timeout_s):
-            return _LocalFile(worker, await worker.run(_opened, FilePath(self._folder, name)), self._timeout_s)
+        return _LocalFile(worker, await self._asked(_opened, FilePath(self._folder, name)), self._timeout_s)
 
     async def close(self) -> None:
         if self._worker is not None and not self._worker.busy:  # else it is asked by the next `open`
@@ -90,10 +96,13 @@ class LocalFolder:
             raise SourceUnavailable(f"folder {self._folder} is not open")
         return self._worker
 
-    async def _asked(self, function: Callable[[str], T]) -> T:
+    async def _asked(self, function: Callable[..., T], *arguments: Any) -> T:
+        async with asyncio.timeout(self._timeout_s):
+            return await self._running().run(function, *arguments)
+
+    async def _there(self, answer: Awaitable[T]) -> T:
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._running().run(function, self._folder)
+            return await answer
         except OSError as error:  # a TimeoutError is one
             words = error.strerror or str(error) or f"no answer within {self._timeout_s:g} s"
             raise SourceUnavailable(
@@ -130,35 +139,16 @@ def _read(file: BinaryIO, offset: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-def _listed(folder: str, wanted: Callable[[str], bool]) -> Listing:
-    """What is in a folder and those below; symbolic links lead to files, never to folders. Raises `OSError` for itself."""
-    files: dict[str, Seen] = {}
-    problems: list[str] = []
-    waiting = [("", 0)]
-    while waiting and not full(files, problems):
-        below, depth = waiting.pop()
-        try:
-            with os.scandir(os.path.join(folder, below)) as entries:
-                for entry in entries:
-                    name = below + entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if depth < DEPTH_MAX:
-                            waiting.append((name + "/", depth + 1))
-                    elif wanted(name) and (seen := _seen(entry)) is not None:
-                        files[name] = seen
-        except OSError as error:
-            if not below:
-                raise
-            problems.append(f"folder {shown(below)} cannot be read: {error.strerror or error}")
-    return Listing(files, tuple(problems))
-
-
-def full(files: Sized, problems: list[str]) -> bool:
-    """Whether no more files are looked at; then it is among the problems."""
-    if len(files) <= FILES_MAX:
-        return False
-    problems.append(f"more than {FILES_MAX} files are there; not all are read: move away those that were")
-    return True
+def _scanned(folder: str, below: str, wanted: Callable[[str], bool]) -> list[Entry]:
+    """Symbolic links lead to files, never to folders."""
+    entries = []
+    with os.scandir(os.path.join(folder, below)) as found:
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                entries.append(Entry(entry.name, None))
+            elif wanted(below + entry.name) and (seen := _seen(entry)) is not None:
+                entries.append(Entry(entry.name, seen))
+    return entries
 
 
 def _seen(entry: "os.DirEntry[str]") -> Seen | None:
@@ -172,6 +162,35 @@ def _seen(entry: "os.DirEntry[str]") -> Seen | None:
     return Seen(said.st_size, said.st_mtime_ns, said.st_ino)
 
 
-def shown(name: str) -> str:
+async def listed(scan: Callable[[str], Awaitable[list[Entry]]]) -> Listing:
+    """What is in a folder and those below. `scan`: what stands in one of them, wanted files and folders; its name ends with a
+    slash, and is empty for the folder itself, of which all that it raises is raised."""
+    files: dict[str, Seen] = {}
+    problems: list[str] = []
+    waiting = [("", 0)]
+    while waiting:
+        if len(files) > FILES_MAX:
+            problems.append(f"more than {FILES_MAX} files are there; not all are read: move away those that were")
+            break
+        below, depth = waiting.pop()
+        try:
+            entries = await scan(below)
+        except (TimeoutError, ConnectionError):
+            raise
+        except OSError as error:
+            if not below:
+                raise
+            if not isinstance(error, FileNotFoundError):  # it is gone by now
+                problems.append(f"folder {_shown(below)} cannot be read: {error.strerror or error}")
+            continue
+        for name, seen in entries:
+            if seen is not None:
+                files[below + name] = seen
+            elif depth < DEPTH_MAX:
+                waiting.append((f"{below}{name}/", depth + 1))
+    return Listing(files, tuple(problems))
+
+
+def _shown(name: str) -> str:
     """A name as a message can carry it."""
     return name.encode("utf-8", "backslashreplace").decode()[:200]

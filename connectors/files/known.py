@@ -2,14 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from connectors.base import Position
 from connectors.files.codec import TextDecoder, about
 from connectors.files.config import FileSet, matcher
 from connectors.files.folder import Folder, Listing, OpenFile, Seen
-from connectors.files.place import PROOF_BYTES, Place, decode
-from connectors.kit.bookmarks import Bookmarks
+from connectors.files.place import PROOF_BYTES, Kept, Place, decode
 
 RETRY_S = (5.0, 300.0)
 """A file that cannot be read is tried again so much later, twice as much each time."""
@@ -17,6 +17,8 @@ UNFINISHED_S = 60.0
 """A line without an end is a problem once nothing has come for so long."""
 TOLD_MAX = 5
 HOMELESS_MAX = 1_000
+PLACES_MAX = 100_000
+"""More are not kept: of files that are gone, those that were written to longest ago are forgotten first."""
 NAME_MAX = 300
 """Characters of the name of a file, with its folders."""
 
@@ -29,10 +31,12 @@ class Content:
     """The name under which it was last seen."""
     place: Place = field(default_factory=Place)
     """What was told reaches to here."""
-    kept: Place = field(default_factory=Place)
-    """What Kafka has reaches to here."""
     named: bool = True
     """Whether it still has that name; else another file has it now."""
+    modified: int = 0
+    """As its file was last seen."""
+    number: int | None = None
+    """By which the cursor knows it; None: nothing of it was told yet."""
 
 
 @dataclass(eq=False)
@@ -93,22 +97,28 @@ class KnownFile:
     def restart(self) -> Content:
         """Another file has its name now, or it was written anew. What it was before."""
         before, self.content, self.decoder = self.content, Content(self.name), None
-        before.named = False
         return before
 
 
 class KnownFiles:
     """Which set a name belongs to (the first that matches), and all that is known of files."""
 
-    def __init__(self, entries: Iterable[FileSet], bookmarks: Bookmarks) -> None:
+    def __init__(self, entries: Iterable[FileSet], cursor: Mapping[str, Position]) -> None:
         self.entries = tuple(entries)
         self._matchers = [matcher(entry.pattern) for entry in self.entries]
-        self._bookmarks = bookmarks
-        places = {name: decode(kept) for name, kept in bookmarks.all().items()}
-        self._absent = {name: Content(name, place, place) for name, place in places.items() if place is not None}
+        self._absent: dict[str, Content] = {}
         """By name, of files that are not there, or have not been seen yet in this run."""
-        self._homeless: deque[Content] = deque(maxlen=HOMELESS_MAX)
+        self._homeless: deque[Content] = deque()
         """Of files that have another name by now, or none; the newest."""
+        self._numbers = 0
+        """The greatest that was given to a content."""
+        self._changes: dict[str, Position | None] = {}
+        """Of the cursor, beside what rows bring."""
+        for content in _contents(cursor):
+            self._numbers = content.number or 0
+            if (before := self._absent.pop(content.called, None)) is not None:
+                self._lose_name(before)
+            self._absent[content.called] = content
         self._files: dict[str, KnownFile] = {}
         self._problems: tuple[str, ...] = ()
 
@@ -126,7 +136,7 @@ class KnownFiles:
         return None
 
     def update(self, listing: Listing, now: float) -> None:
-        """Takes in what is there now. Raises `BookmarksError`."""
+        """Takes in what is there now."""
         unsendable = 0
         for name, seen in listing.files.items():
             if (entry := self._entry(name)) is None:
@@ -149,30 +159,53 @@ class KnownFiles:
             self._problems += (
                 f"{unsendable} files have names that cannot be told (no Unicode, or too long); they are not read",
             )
-        for name in self._bookmarks.tidy(self._files.keys()):
-            self._absent.pop(name, None)
+        surplus = len(self._files) + len(self._absent) - PLACES_MAX
+        if surplus > 0:
+            for content in sorted(self._absent.values(), key=lambda content: content.modified)[:surplus]:
+                self._forget(self._absent.pop(content.called))
 
     def due(self, entry: FileSet, now: float) -> list[KnownFile]:
         """Files of a set that are to be read, the longest unchanged first."""
         files = [file for file in self._files.values() if file.entry is entry and file.due(now)]
         return sorted(files, key=lambda file: (file.latest.modified if file.latest else 0, file.name))
 
-    def keep(self, content: Content, place: Place) -> None:
-        """Kafka has what was told up to a place. Raises `BookmarksError`."""
-        content.kept = place
-        if content.named:
-            self._bookmarks.put(content.called, place.encode())
+    def told(self, file: KnownFile) -> dict[str, Position | None]:
+        """The cursor behind what was just told of a file."""
+        assert file.latest is not None
+        file.content.modified = file.latest.modified
+        return self.changes() | self._place_of(file.content)
+
+    def changes(self) -> dict[str, Position | None]:
+        """What of the cursor has changed since this was last asked, beside what rows bring."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+    def _place_of(self, content: Content) -> dict[str, Position | None]:
+        if content.number is None:
+            content.number = self._numbers = self._numbers + 1
+        return {str(content.number): Kept(content.called, content.modified, content.place).encode()}
+
+    def _forget(self, content: Content) -> None:
+        if content.number is not None:
+            self._changes[str(content.number)] = None
+
+    def _lose_name(self, content: Content) -> None:
+        """Another file has its name now."""
+        content.named = False
+        self._homeless.append(content)
+        if len(self._homeless) > HOMELESS_MAX:
+            self._forget(self._homeless.popleft())
 
     async def recognise(self, file: KnownFile, open_file: OpenFile, folder: Folder) -> None:
         """Sees whether a file is still what was read of it; and of one that is not, what it was called before it was renamed,
-        as logs are that rotate: then it is read on from there. Raises `OSError` and `BookmarksError`.
+        as logs are that rotate: then it is read on from there. Raises `OSError`.
         """
         if file.entry.whole:
             return
         if file.place.offset:
             if await holds(open_file, file.place):
                 return
-            self._homeless.append(file.restart())
+            self._lose_name(file.restart())
         size, head = await open_file.size(), await open_file.read(0, PROOF_BYTES)
         for content in self._candidates(file):
             place = content.place
@@ -194,15 +227,14 @@ class KnownFiles:
     def _move(self, content: Content, file: KnownFile) -> None:
         if content.named:
             self._absent.pop(content.called, None)
-            self._bookmarks.forget(content.called)
         for other in self._files.values():
             if other.content is content:
                 other.restart()
         if content in self._homeless:
             self._homeless.remove(content)
         content.called, content.named, file.content = file.name, True, content
-        if content.kept.offset:
-            self._bookmarks.put(file.name, content.kept.encode())
+        if content.number is not None:
+            self._changes |= self._place_of(content)
 
     def problems(self, now: float) -> list[str]:
         """Files that are not read, or not to their end."""
@@ -220,6 +252,23 @@ class KnownFiles:
         ]
         more = [f"and {len(told) - TOLD_MAX} more files"] if len(told) > TOLD_MAX else []
         return [*self._problems, *told[:TOLD_MAX], *more]
+
+
+def of_state_file(places: Mapping[str, bytes]) -> dict[str, Position]:
+    """The cursor for places by the name of their file, as releases kept them before there was a cursor."""
+    known = {name: decode(place, Place) for name, place in places.items()}
+    named = [(name, place) for name, place in known.items() if place is not None]
+    return {str(number): Kept(name, 0, place).encode() for number, (name, place) in enumerate(named, start=1)}
+
+
+def _contents(cursor: Mapping[str, Position]) -> list[Content]:
+    """In the order in which they were first told."""
+    contents = []
+    for name, value in cursor.items():
+        kept = decode(value, Kept) if isinstance(value, bytes) else None
+        if kept is not None and name.isdecimal():
+            contents.append(Content(kept.called, kept.place, modified=kept.modified, number=int(name)))
+    return sorted(contents, key=lambda content: content.number or 0)
 
 
 async def holds(file: OpenFile, place: Place) -> bool:

@@ -1,6 +1,7 @@
 """How far a file has been read, and whether a file is the one that was read: by what stands in it, not by its name. Pure."""
 
 import hashlib
+from typing import TypeVar
 
 import msgspec
 
@@ -28,9 +29,6 @@ class Place(msgspec.Struct, frozen=True, gc=False):
             self, head_bytes=len(head), head=digest(head), tail_bytes=len(tail), tail=digest(tail)
         )
 
-    def encode(self) -> bytes:
-        return msgspec.json.encode(self)
-
     def begins(self, head: bytes) -> bool:
         """Whether a file that begins so may be the one of this place."""
         return digest(head[: self.head_bytes]) == self.head
@@ -40,10 +38,26 @@ class Place(msgspec.Struct, frozen=True, gc=False):
         return digest(tail) == self.tail
 
 
-def decode(place: bytes) -> Place | None:
-    """A place that was kept; None for what no release of ours has written."""
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A place as the cursor has it, with what is known of the file beside."""
+
+    called: str
+    """Its name when it was last seen."""
+    modified: int
+    """When it was last written to then, as `Seen` has it."""
+    place: Place
+
+    def encode(self) -> bytes:
+        return msgspec.json.encode(self)
+
+
+T = TypeVar("T", Kept, Place)
+
+
+def decode(kept: bytes, kind: type[T]) -> T | None:
+    """What was kept; None for what no release of ours has written."""
     try:
-        return msgspec.json.decode(place, type=Place)
+        return msgspec.json.decode(kept, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 

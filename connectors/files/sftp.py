@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from connectors.base import SourceUnavailable
 from connectors.files.config import FilesConfig
-from connectors.files.folder import DEPTH_MAX, Listing, OpenFile, Seen, full, shown
+from connectors.files.folder import Entry, Listing, OpenFile, Seen, listed
 from topology.endpoint import BadSecret
 
 KEEP_ALIVE_S = 5
@@ -61,18 +61,17 @@ class SftpFolder:
         await self.probe()
 
     async def probe(self) -> None:
-        await self._asked(lambda client: client.stat(self._path))
+        await self._there(self._asked(lambda client: client.stat(self._path)))
 
     async def files(self, wanted: Callable[[str], bool]) -> Listing:
-        async def listed(client: Any) -> Listing:
-            return await _listed(client, self._path, wanted)
+        async def scan(below: str) -> list[Entry]:
+            return await self._asked(lambda client: _scanned(client, self._path, below, wanted))
 
-        return await self._asked(listed)
+        return await self._there(listed(scan))
 
     async def file(self, name: str) -> OpenFile:
-        client = self._running()
-        async with _as_os_errors(self._config.timeout_s):
-            return _SftpFile(await client.open(f"{self._path}/{name}", "rb", encoding=None), self._config.timeout_s)
+        file = await self._asked(lambda client: client.open(f"{self._path}/{name}", "rb", encoding=None))
+        return _SftpFile(file, self._config.timeout_s)
 
     async def close(self) -> None:
         connection, self._connection, self._client = self._connection, None, None
@@ -86,9 +85,12 @@ class SftpFolder:
 
     async def _asked(self, ask: Callable[[Any], Awaitable[T]]) -> T:
         client = self._running()
+        async with _as_os_errors(self._config.timeout_s):
+            return await ask(client)
+
+    async def _there(self, answer: Awaitable[T]) -> T:
         try:
-            async with _as_os_errors(self._config.timeout_s):
-                return await ask(client)
+            return await answer
         except OSError as error:
             words = str(error) or f"no answer within {self._config.timeout_s:g} s"
             raise SourceUnavailable(f"{self._config.folder} cannot be read: {words}") from error
@@ -134,33 +136,18 @@ async def _as_os_errors(timeout_s: float) -> AsyncIterator[None]:
         raise OSError(_words(error)) from error
 
 
-async def _listed(client: Any, folder: str, wanted: Callable[[str], bool]) -> Listing:
-    """As `connectors.files.folder` lists. Raises `OSError` or what the library has for the folder itself."""
-    import asyncssh
-
-    files: dict[str, Seen] = {}
-    problems: list[str] = []
-    waiting = [("", 0)]
-    while waiting and not full(files, problems):
-        below, depth = waiting.pop()
-        try:
-            async for entry in client.scandir(f"{folder}/{below}"):
-                name, said = below + entry.filename, entry.attrs
-                if entry.filename in (".", ".."):
-                    continue
-                if stat.S_ISDIR(said.permissions or 0):
-                    if depth < DEPTH_MAX:
-                        waiting.append((name + "/", depth + 1))
-                elif wanted(name) and (seen := await _seen(client, f"{folder}/{name}", said)) is not None:
-                    files[name] = seen
-        except asyncssh.SFTPPermissionDenied as error:
-            if not below:
-                raise
-            problems.append(f"folder {shown(below)} cannot be read: {_words(error)}")
-        except asyncssh.SFTPNoSuchFile:
-            if not below:
-                raise
-    return Listing(files, tuple(problems))
+async def _scanned(client: Any, folder: str, below: str, wanted: Callable[[str], bool]) -> list[Entry]:
+    """Symbolic links lead to files, never to folders."""
+    entries = []
+    async for entry in client.scandir(f"{folder}/{below}"):
+        name, said = entry.filename, entry.attrs
+        if name in (".", ".."):
+            continue
+        if stat.S_ISDIR(said.permissions or 0):
+            entries.append(Entry(name, None))
+        elif wanted(below + name) and (seen := await _seen(client, f"{folder}/{below}{name}", said)) is not None:
+            entries.append(Entry(name, seen))
+    return entries
 
 
 async def _seen(client: Any, path: str, said: Any) -> Seen | None:

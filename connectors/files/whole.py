@@ -26,7 +26,6 @@ async def whole_steps(file: OpenFile, known: KnownFile) -> AsyncGenerator[Step, 
         raise BadHeader(f"it has {size} bytes; `file_max_mb` allows {limit}")
     data = await file.read(0, size)
     if known.place.head != digest(data):
-        known.restart()
         known.content.place = Place(head_bytes=len(data), head=digest(data))
     reader, columns = RowReader(known.entry), about(known.name)
     rows = sheet_rows(data, known.entry)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from connectors.base import Batch, Resume, Said, SourceUnavailable
+from connectors.base import Batch, Position, Resume, Said, SourceUnavailable
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.codec import Decoder, Record
 from connectors.kafka.config import KafkaConfig
@@ -24,9 +24,9 @@ class KafkaConnector:
         self._worker: Worker | None = None
         self._cluster: Cluster | None = None
 
-    def resume_at(self, cursor: Mapping[str, int]) -> None:
+    def resume_at(self, cursor: Mapping[str, Position]) -> None:
         """Takes in how far the spool reaches."""
-        self._cursor = dict(cursor)
+        self._cursor = {name: offset for name, offset in cursor.items() if isinstance(offset, int)}
 
     async def open(self, resume: Resume) -> None:
         """Connects and finds the topics. Raises `SourceUnavailable` where none of them is there."""
@@ -70,8 +70,7 @@ class KafkaConnector:
             if cluster is self._cluster:  # another connection has its own
                 cluster.commit(cursor.items())
 
-        batch = Batch.of(said, ack)
-        return Batch(batch.readings, batch.facts, batch.malformed, ack, cursor=cursor)
+        return Batch.of(said, ack, cursor)
 
     async def close(self) -> None:
         worker, cluster = self._worker, self._cluster

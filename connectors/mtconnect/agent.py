@@ -5,11 +5,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
 
-from connectors.base import Batch, FactReading, Reading, Resume, Said, SourceUnavailable
+from connectors.base import Batch, Reading, Resume, Said, SourceUnavailable, Span
 from connectors.mtconnect.client import Client, NoStream, Refused, Silent, refusal, requested
 from connectors.mtconnect.codec import BadDocument, Devices, Errors, Header, Observation, parse
 from connectors.mtconnect.config import AgentConfig, MtConnectConfig
@@ -19,6 +20,7 @@ from connectors.mtconnect.places import Map, mapped
 from connectors.mtconnect.pulse import Pulse
 from connectors.mtconnect.readings import Readings, unreadable
 from connectors.mtconnect.tracker import Broken, Met, Position, followed, met, ordered
+from topology.namespace.path import Path
 
 log = structlog.get_logger()
 
@@ -57,7 +59,7 @@ class Agent:
         self._connector, self._config, self._options, self._put = connector, config, options, put
         self._gone = gone
         self._client = Client(config, options.timeout_s)
-        self._readings, self._gaps = Readings(config.url), Gaps(connector, config.url)
+        self._readings, self._gaps = Readings(config.url), Gaps()
         self._map = Map({}, frozenset(), (), None, ())
         self._position: Position | None = None
         """Up to where all is handed over."""
@@ -202,7 +204,7 @@ class Agent:
             if observation.sequence >= found.news:
                 said += parts
         if found.broken is not None:
-            said = [*self._broken(found.broken, found.lost, header), *said]
+            self._broken(found.broken, found.lost)
         self._from_begin = found.broken is not None or (self._position is None and self._novelty is not None)
         await self._tell(said, found.position)
         self._meeting, self._end, self._until = None, found.until, found.until
@@ -279,20 +281,21 @@ class Agent:
         said: list[Said] = []
         if step.lost:
             said += await self._survivors(self._position.next, self._position.next + step.lost)
-            self._broken("overrun", step.lost, document.header)
+            self._broken("overrun", step.lost)
+        hole: Span | None = None
         if step.observations:
             begin = step.observations[0].at
             if self._reach is not None:
                 self._whole, self._reach = begin <= self._reach, None
                 if not self._whole:
-                    self._gaps.broken("overrun" if self._position.next > 1 else "restarted", 0, None, ())
-            said = [*self._gaps.ended(begin, self._map.paths), *said]
+                    self._gaps.broken("overrun" if self._position.next > 1 else "restarted")
+            hole = self._gaps.ended(begin)
         for observation in step.observations:
             said += self._said(observation)
         if self._novelty is None or not step.observations or self._novelty.behind(step.observations[-1].at):
             said += [part for one in document.bad for part in self._readings.bad(one)]
         self._progress, self._trouble, self._from_begin = True, None, False
-        await self._tell(said, step.position)
+        await self._tell(said, step.position, hole)
         self._saw(document.header, step.observations, arrived_at)
         await self._settle(document.header)
         return True
@@ -344,17 +347,21 @@ class Agent:
             one for one in said if (novelty.new(one) if isinstance(one, Reading) else novelty.behind(observation.at))
         ]
 
-    async def _tell(self, said: list[Said], position: Position) -> None:
+    async def _tell(self, said: list[Said], position: Position, hole: Span | None = None) -> None:
         """Hands over; from then on we have read up to `position`, and not before: what is cancelled is read again."""
         with self.pulse.waiting():
-            if said:
-                await self._put(Batch.of(said))
+            if said or hole is not None:
+                await self._put(replace(Batch.of(said), missed=self._missed(hole)))
         self._position = position
 
-    def _broken(self, broken: Broken, lost: int, header: Header) -> list[FactReading]:
+    def _missed(self, hole: Span | None) -> dict[tuple[Path, str], Span]:
+        """A hole is one of each tag."""
+        return {} if hole is None else {key: hole for place in self._map.places.values() for key in place.tags}
+
+    def _broken(self, broken: Broken, lost: int) -> None:
         self.lost += lost
         log.warning("observations lost", connector=self._connector, agent=self._config.url, why=broken, number=lost)
-        return self._gaps.broken(broken, lost, header.created, self._map.paths)
+        self._gaps.broken(broken)
 
     def _saw(self, header: Header, observations: Sequence[Observation], at: float) -> None:
         """A document is handed over that came `at` (monotonic): with it we know all, unless more waited behind it."""
@@ -368,7 +375,7 @@ class Agent:
         assert self._position is not None
         if self._until < 0 or self._position.next < self._until:
             return
-        await self._tell([*self._gaps.ended(header.created, self._map.paths)], self._position)
+        await self._tell([], self._position, self._gaps.ended(header.created))
         if self._whole:
             await self._put(Batch(caught_up=self._map.paths))
         self._until, self._novelty, self._reach = -1, None, None

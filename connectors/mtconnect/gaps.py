@@ -1,13 +1,11 @@
-"""Time of which an agent has nothing more, by the agent's own clock, as facts. Pure."""
+"""Time of which an agent has nothing more, by the agent's own clock. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from connectors.base import FactReading
+from connectors.base import Span
 from connectors.mtconnect.codec import Header, Observation
 from connectors.mtconnect.tracker import Broken
-from schemas.records import Gap
-from topology.namespace.path import Path
 
 CAUSES: dict[Broken, str] = {"restarted": "session_lost", "overrun": "overflow"}
 
@@ -17,7 +15,6 @@ SECOND = 1_000_000
 
 class _Hole(NamedTuple):
     broken: Broken
-    lost: int
     since: int
     """µs."""
     last: int
@@ -25,11 +22,9 @@ class _Hole(NamedTuple):
 
 
 class Gaps:
-    """For one agent. A gap is told as soon as it is known, and once more with its true end when something behind it is read:
-    its id follows from the last observation before it, so that the later replaces the earlier."""
+    """For one agent. A hole is told with its end, when something behind it is read."""
 
-    def __init__(self, connector: str, url: str) -> None:
-        self._connector, self._url = connector, url
+    def __init__(self) -> None:
         self._hole: _Hole | None = None
         self._seen: int | None = None
         """Up to when all is read."""
@@ -50,34 +45,18 @@ class Gaps:
         elif observations:
             self._seen = last
 
-    def broken(self, broken: Broken, lost: int, now: int | None, paths: Iterable[Path]) -> list[FactReading]:
-        """The sequence does not go on: the gap of each path, as far as it is known now (µs, by the agent). A hole that grows
-        before its end is read is one."""
-        if self._hole is not None:
-            self._hole = self._hole._replace(lost=self._hole.lost + lost)
-        elif self._seen is not None:
-            self._hole = _Hole(broken, lost, self._seen, self._seen if self._last is None else self._last)
-        return [] if self._hole is None else self._facts(self._hole, now, paths)
+    def broken(self, broken: Broken) -> None:
+        """The sequence does not go on. A hole that grows before its end is read is one."""
+        if self._hole is None and self._seen is not None:
+            self._hole = _Hole(broken, self._seen, self._seen if self._last is None else self._last)
 
-    def ended(self, until: int | None, paths: Iterable[Path]) -> list[FactReading]:
-        """The gap of each path, now that something is read behind it, from `until` (µs); nothing where there is none."""
+    def ended(self, until: int | None) -> Span | None:
+        """The hole, now that something is read behind it, from `until` (µs); None where there is none."""
         hole, self._hole = self._hole, None
-        return [] if hole is None else self._facts(hole, until, paths)
-
-    def _facts(self, hole: _Hole, until: int | None, paths: Iterable[Path]) -> list[FactReading]:
-        begin = hole.since if until is not None and hole.since < until else hole.last
-        if until is None or until <= begin:
-            return []
-        words = {"restarted": "the agent was restarted", "overrun": "the agent's buffer had no room"}[hole.broken]
-        gap = Gap(
-            id=f"{self._connector}-{self._url}-{hole.last}",
-            started_at=begin,
-            ended_at=until,
-            cause=CAUSES[hole.broken],
-            by=self._connector,
-            text=f"{words}: {hole.lost} observations are no more" if hole.lost else words,
-        )
-        return [FactReading(path, gap) for path in paths]
+        if hole is None or until is None:
+            return None
+        begin = hole.since if hole.since < until else hole.last
+        return Span(begin, until - 1, CAUSES[hole.broken]) if begin < until else None
 
 
 def level(header: Header, following: int) -> bool:

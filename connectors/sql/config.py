@@ -89,8 +89,10 @@ class SqlConfig(Login, Trust, ConnectorConfig):
         description="postgresql://, mariadb:// or mysql://HOST:PORT/DATABASE; sqlite:////FILE; mssql and oracle are untested",
         examples=[_EXAMPLE],
     )
-    state_file: FilePath = Field(
-        description="file on a local disk where the connector keeps how far it has read; of this connector alone",
+    state_file: FilePath | None = Field(
+        None,
+        description="of a connector that kept in a file how far it had read: that file; it is read on from there, and the "
+        "option can go once the connector has run",
         examples=["/var/lib/uns/sql-mes.db"],
     )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="longest wait for a connection; then it is away")

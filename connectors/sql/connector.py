@@ -1,21 +1,22 @@
-"""The SQL connector: each query asked on its own schedule by a thread of its own; how far is kept once Kafka has it."""
+"""The SQL connector: each query asked on its own schedule by a thread of its own; what it says goes with how far that reaches."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, Select
 
-from connectors.base import Batch, Resume, SourceUnavailable
-from connectors.kit.bookmarks import Bookmarks, BookmarksError
+from connectors.base import Batch, Position, Resume, SourceUnavailable
+from connectors.kit import state_file
 from connectors.kit.worker import Worker
 from connectors.sql import database
-from connectors.sql.config import Query, SqlConfig
+from connectors.sql.config import SqlConfig
+from connectors.sql.cursor import of_state_file, places
 from connectors.sql.database import QueryFailed
-from connectors.sql.mark import BadMark, decode
+from connectors.sql.mark import BadMark
 from connectors.sql.reader import BadColumns, QueryReader
 
 log = structlog.get_logger()
@@ -33,12 +34,13 @@ GRACE_S = 5.0
 
 
 class SqlConnector:
-    """Each row once, at least, and again when it changes; what Kafka has not confirmed is asked for again after a death."""
+    """Each row once, and again when it changes: the place of a query is kept with its rows, and a death comes before both or
+    behind both."""
 
     def __init__(self, name: str, config: SqlConfig) -> None:
         self._name, self._config = name, config
         self._workers: dict[str, Worker] = {}
-        self._bookmarks: Bookmarks | None = None
+        self._cursor: Mapping[str, Position] = {}
         self._waiting: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_MAX)
         self._tasks: list[asyncio.Task[None]] = []
         self._away: SourceUnavailable | None = None
@@ -46,18 +48,24 @@ class SqlConnector:
         self._open = False
         self._problems: dict[str, str] = {}
 
+    def resume_at(self, cursor: Mapping[str, Position]) -> None:
+        """Takes in how far the spool reaches."""
+        self._cursor = cursor
+
     async def open(self, resume: Resume) -> None:
-        """Connects once. Where each query goes on is in the state file, not in `resume`."""
+        """Connects once. Where each query goes on says the cursor, not `resume`."""
         config = self._config
         self._waiting, self._away, self._problems = asyncio.Queue(WAITING_MAX), None, {}
         engine, connection = await self._connected()
         self._answered = time.monotonic()
-        self._bookmarks = bookmarks = Bookmarks(config.state_file)
-        places = {name: decode(kept) for name, kept in bookmarks.all().items()}
+        moved = {} if self._cursor else of_state_file(state_file.places(config.state_file))
+        if moved:
+            self._waiting.put_nowait(Batch(cursor=moved))
+        known = places(self._cursor or moved)
         self._open = True
         self._tasks = [asyncio.create_task(self._probe(engine, connection))]
         for query in config.queries:
-            reader = QueryReader(query, places.get(query.name))
+            reader = QueryReader(query, known.get(query.name))
             self._tasks.append(asyncio.create_task(self._poll(engine, reader), name=query.name))
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -131,23 +139,10 @@ class SqlConnector:
                 except TimeoutError:
                     raise QueryFailed(f"no answer within {config.timeout_s:g} s") from None
                 parts, statement = reader.take(answer, datetime.now(UTC))
-                for said, place in parts:
-                    await self._waiting.put(Batch.of(said, self._ack(reader.query, place)))
+                for said, cursor in parts:
+                    await self._waiting.put(Batch.of(said, cursor=cursor))
         finally:
             worker.post(lambda: database.close(connection))
-
-    def _ack(self, query: Query, place: bytes | None) -> Callable[[], Awaitable[None]]:
-        bookmarks = self._bookmarks
-
-        async def ack() -> None:
-            if place is None or bookmarks is None or bookmarks is not self._bookmarks:
-                return  # it is opened anew, and the rows come again by themselves
-            try:
-                bookmarks.put(query.name, place)
-            except BookmarksError as error:
-                self._lose(error)
-
-        return ack
 
     # -- link --------------------------------------------------------------------------------------------------
 
@@ -200,9 +195,6 @@ class SqlConnector:
             if not worker.busy:
                 worker.close()
                 del self._workers[name]
-        bookmarks, self._bookmarks = self._bookmarks, None
-        if bookmarks is not None:
-            bookmarks.close()
 
     def healthy(self) -> bool:
         return self._open and self._away is None and time.monotonic() - self._answered < HEALTHY_S
@@ -211,7 +203,7 @@ class SqlConnector:
         return tuple(self._problems.values())
 
     def kept(self) -> bool:
-        """A table keeps its rows, and the state file knows which were told."""
+        """A table keeps its rows, and the cursor knows which were told."""
         return True
 
     def unproved_s(self) -> float:

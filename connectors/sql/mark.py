@@ -31,16 +31,17 @@ class Mark(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a query goes on, as it is kept: a mark, and which rows of the overlap before it were told."""
+    """Where a query goes on: a mark, and which rows of the overlap before it were told."""
 
-    mark: Mark
+    mark: Mark | None
+    """None: all rows that were told have a watermark that is still to come."""
     told: Mapping[bytes, bytes]
     """Hash of the key → hash of the content."""
 
-    def encode(self) -> bytes:
-        """Raises `BadMark`."""
-        told = {key.hex(): content.hex() for key, content in self.told.items()}
-        return b'{"mark": %s, "told": %s}' % (self.mark.encode(), json.dumps(told).encode())
+
+def encode(mark: Mark | None) -> bytes:
+    """A mark as it is kept. Raises `BadMark`."""
+    return b'{"mark": %s}' % (b"null" if mark is None else mark.encode())
 
 
 _READ: dict[str, Any] = {
@@ -84,14 +85,14 @@ def _plain(value: Any) -> list[str]:
 
 
 def decode(kept: bytes) -> Place | None:
-    """A place that was kept; None for what no release of ours has written."""
+    """A mark that was kept, and what older releases kept with it; None for what no release of ours has written."""
     try:
         read = json.loads(kept)
-        watermark, *key = (_READ[kind](text) for kind, text in read["mark"])
-        told = {bytes.fromhex(key): bytes.fromhex(content) for key, content in read["told"].items()}
+        parts = None if read["mark"] is None else [_READ[kind](text) for kind, text in read["mark"]]
+        told = {bytes.fromhex(key): bytes.fromhex(content) for key, content in read.get("told", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return None
-    return Place(Mark(watermark, tuple(key)), told)
+    return None if parts == [] else Place(None if parts is None else Mark(parts[0], tuple(parts[1:])), told)
 
 
 def before(watermark: Any, seconds: float, numbers: int) -> Any:
@@ -103,16 +104,6 @@ def before(watermark: Any, seconds: float, numbers: int) -> Any:
     if isinstance(watermark, date) and seconds and not isinstance(watermark, datetime):
         return date.fromordinal(max(1, watermark.toordinal() - math.ceil(seconds / 86_400)))
     return watermark - numbers if isinstance(watermark, int | Decimal) and numbers else None
-
-
-def at_least(watermark: Any, other: Any, otherwise: bool) -> bool:
-    """Whether a watermark is not before another; `otherwise` where they are of kinds that have no order, as `infinity` and a
-    time, or what stands in a column of SQLite.
-    """
-    try:
-        return bool(watermark >= other)
-    except TypeError:
-        return otherwise
 
 
 def ahead(watermark: Any, now: datetime) -> bool:

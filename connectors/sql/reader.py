@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select
 
-from connectors.base import Said
+from connectors.base import Position, Said
 from connectors.kit.rows import RowReader, as_json
 from connectors.kit.times import shown
 from connectors.sql.config import Query
+from connectors.sql.cursor import entries
 from connectors.sql.mark import BadMark, Mark, Place, ahead, before
 from connectors.sql.statement import page
 from connectors.sql.told import TOLD_MAX, Told
@@ -32,10 +33,10 @@ class BadColumns(ValueError):
 
 
 class Part(NamedTuple):
-    """What some rows say, and the place behind them, as it is kept; None: there is none yet."""
+    """What some rows say, and how the cursor changes behind them."""
 
     said: list[Said]
-    place: bytes | None
+    cursor: dict[str, Position | None]
 
 
 class Page(NamedTuple):
@@ -100,10 +101,10 @@ class QueryReader:
                 said += self._rows.said(origin, row, as_json(row))
             self._reach(mark, now)
             if len(said) >= BATCH_MAX:
-                parts.append(Part(said, self._place()))
+                parts.append(Part(said, self._reached()))
                 said = []
         if said:
-            parts.append(Part(said, self._place()))
+            parts.append(Part(said, self._reached()))
         if whole:
             self._told.end()
             return Page(parts, None)
@@ -118,11 +119,8 @@ class QueryReader:
         else:
             self._mark = mark
 
-    def _place(self) -> bytes | None:
-        if self._mark is None:
-            return None
-        since = self._since(self._mark)
-        return Place(self._mark, {} if since is None else self._told.since(since)).encode()
+    def _reached(self) -> dict[str, Position | None]:
+        return entries(self.query.name, self._mark, self._told.changes())
 
     def problem(self) -> str | None:
         """What is not read as it was asked for."""

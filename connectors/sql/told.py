@@ -5,12 +5,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from connectors.sql.mark import Mark, at_least
+from connectors.sql.mark import Mark
 
 TOLD_MAX = 50_000
 """Rows that are remembered. Of an overlap that holds more, only so many are read again."""
-KEPT_MAX = 2_000
-"""Rows that are remembered over a restart; of an overlap that holds more, the others are told once more after one."""
 
 
 class _Row(NamedTuple):
@@ -26,6 +24,7 @@ class Told:
     def __init__(self, kept: Mapping[bytes, bytes]) -> None:
         self._now: OrderedDict[bytes, _Row] = OrderedDict()
         self._before = OrderedDict((key, _Row(None, content)) for key, content in kept.items())
+        self._changes: dict[bytes, bytes | None] = {}
         self._whole = False
         self.floor: Any = None
         """The watermark of a row that had to be forgotten: up to it nothing may be read again."""
@@ -35,7 +34,8 @@ class Told:
     def begin(self) -> None:
         """A pass begins. What one told that was broken off counts with what was known before it."""
         if self._whole and self._now:
-            self._before = self._now
+            gone, self._before = self._before.keys() - self._now.keys(), self._now
+            self._changes |= dict.fromkeys(gone)
         else:
             self._before.update(self._now)
             while len(self._before) > TOLD_MAX:
@@ -52,22 +52,21 @@ class Told:
         known = self._now.get(key) or self._before.get(key)
         self._now[key] = _Row(mark.watermark, content)
         self._now.move_to_end(key)
+        if known is None or known.content != content:
+            self._changes[key] = content
         if len(self._now) > TOLD_MAX:
             self._forget(self._now)
         return known is None or known.content != content
 
-    def since(self, watermark: Any) -> dict[bytes, bytes]:
-        """What is known of rows from a watermark on, the newest `KEPT_MAX`: to be kept over a restart."""
-        rows = [
-            (key, row.content)
-            for known in (self._before, self._now)
-            for key, row in known.items()
-            if row.watermark is None or at_least(row.watermark, watermark, True)
-        ]
-        return dict(rows[-KEPT_MAX:])
+    def changes(self) -> dict[bytes, bytes | None]:
+        """What is known otherwise than when this was last asked, to be kept over a restart; None: forgotten."""
+        changes, self._changes = self._changes, {}
+        return changes
 
     def _forget(self, rows: OrderedDict[bytes, _Row]) -> None:
-        _, forgotten = rows.popitem(last=False)
+        key, forgotten = rows.popitem(last=False)
+        if key not in self._now and key not in self._before:
+            self._changes[key] = None
         if forgotten.watermark is not None:
             self.floor, self.full = forgotten.watermark, True
 

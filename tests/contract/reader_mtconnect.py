@@ -6,10 +6,9 @@ from contextlib import aclosing, asynccontextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 
-from connectors.base import Batch, Malformed, Resume, SourceUnavailable
+from connectors.base import Batch, Malformed, Resume, SourceUnavailable, Span
 from connectors.mtconnect.config import MtConnectConfig
 from connectors.mtconnect.connector import MtConnectConnector
-from schemas.records import Gap
 from tests.contract.source_mtconnect import Agent, config
 from tests.contract.sources import PATH
 from uns.testing.connectors import T0
@@ -46,10 +45,9 @@ class Reader:
         ]
 
     @property
-    def gaps(self) -> list[Gap]:
-        """The last word on each."""
-        gaps = [fact.fact for batch in self.batches for fact in batch.facts if isinstance(fact.fact, Gap)]
-        return list({gap.id: gap for gap in gaps}.values())
+    def holes(self) -> list[Span]:
+        """In what is told of the state."""
+        return [batch.missed[PATH, "State"] for batch in self.batches if (PATH, "State") in batch.missed]
 
     @property
     def malformed(self) -> list[Malformed]:

@@ -7,10 +7,17 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
+from hypothesis import strategies as st
 
+from connectors.base import Said
+from connectors.http import codec as http_codec
+from connectors.http.config import Lines
 from connectors.opcua.codec import moment
+from tests.contract.payloads import PAYLOADS
 from tests.contract.sources import ALSO, PATH
+from topology.namespace.path import Level
 from uns.runtime.ports import free_port
+from uns.testing import Codec, connector_contract
 
 TOKEN = "a-token-of-the-tests"
 
@@ -61,3 +68,21 @@ async def http() -> AsyncIterator[HttpSource]:
         posting.cancel()
         with suppress(asyncio.CancelledError):
             await posting
+
+
+def _said(message: tuple[str, bytes, bool]) -> list[Said]:
+    kind, body, json_lines = message
+    lines = Lines(path="acme/dallas/{measurement}", levels="spelled")
+    return [
+        *http_codec.decode(kind, PATH, body, 2_000_000_000_000_000, json_lines),
+        *http_codec.decode_lines(lines, PATH.at(Level.SITE), body, http_codec.PRECISIONS["ns"], 2_000_000_000_000_000),
+    ]
+
+
+LINES = st.text(st.sampled_from('ab,= "\\\n#1i.u-eé')).map(str.encode)
+CONTRACT = connector_contract(
+    "http",
+    lambda _request: http(),
+    Codec(st.tuples(st.sampled_from(sorted(http_codec.KINDS)), PAYLOADS | LINES, st.booleans()), _said),
+    lambda port: {"url": f"http://203.0.113.1:{port}"},
+)

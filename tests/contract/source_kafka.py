@@ -15,6 +15,7 @@ from connectors.kafka.codec import Decoder, Record, parsed
 from connectors.kafka.config import Records
 from connectors.opcua.codec import moment
 from tests.contract.sources import ALSO, PATH
+from uns.testing import Codec, connector_contract
 from uns.testing.text import TEXTS
 
 AVRO = {
@@ -50,7 +51,7 @@ RECORDS = st.builds(
 )
 
 
-def said_of(record: Record) -> list[Said]:
+def _said(record: Record) -> list[Said]:
     return DECODER.decode(record, 2_000_000_000_000_000)
 
 
@@ -81,9 +82,17 @@ class KafkaSource:
 
 
 @asynccontextmanager
-async def kafka_source(bootstrap: str, name: str) -> AsyncIterator[KafkaSource]:
+async def kafka(bootstrap: str, name: str) -> AsyncIterator[KafkaSource]:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     topic = f"foreign.{name}"
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
     config = {"bootstrap": bootstrap, "timeout_s": 5, "records": [{"topic": topic, "path": str(PATH)}]}
     yield KafkaSource(Producer({"bootstrap.servers": bootstrap, "linger.ms": 0}), admin, topic, config)
+
+
+CONTRACT = connector_contract(
+    "kafka",
+    lambda request: kafka(request.getfixturevalue("kafka"), request.getfixturevalue("enterprise")),
+    Codec(RECORDS, _said),
+    lambda port: {"bootstrap": f"127.0.0.1:{port}", "timeout_s": 1},
+)

@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from hypothesis import strategies as st
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from connectors.modbus.codec import decode
+from connectors.modbus.config import ModbusConfig
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
+from uns.testing import Codec, connector_contract, patient
+from uns.testing.connectors import T0
 
 WRITE_REGISTERS = 16
 PLACES = {"State": 0, "Speed": 4, "Name": 8}
@@ -49,7 +54,7 @@ class ModbusSource:
             "links": [
                 {
                     "url": f"tcp://127.0.0.1:{port}",
-                    "timeout_s": 2,
+                    "timeout_s": patient(2),
                     "devices": [
                         {
                             "path": str(PATH),
@@ -97,3 +102,19 @@ async def modbus() -> AsyncIterator[ModbusSource]:
         yield ModbusSource(server, port)
     finally:
         await server.shutdown()  # type: ignore[no-untyped-call]
+
+
+REGISTERS = ModbusConfig.model_validate(REGISTER_MAP)
+CONTRACT = connector_contract(
+    "modbus",
+    lambda _request: modbus(),
+    Codec(
+        st.tuples(
+            st.sampled_from(REGISTERS.points(REGISTERS.links[0].devices[0])),
+            st.integers(0, 20),
+            st.lists(st.integers(0, 0xFFFF) | st.sampled_from([0, 0x7FC0, 0x8000, 0xFFFF]), max_size=40),
+        ),
+        lambda answer: decode(answer[0], answer[1], answer[2], T0, "unit 1"),
+    ),
+    lambda port: {"links": [{"url": f"tcp://127.0.0.1:{port}", "devices": [{"path": str(PATH), "tags": {"A": {"address": 0}}}]}]},
+)  # fmt: skip

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
+from hypothesis import strategies as st
+
 from connectors.base import Said
 from connectors.mtconnect.codec import BadDocument, Devices, Streams, parse
 from connectors.mtconnect.config import Machine
@@ -18,6 +20,8 @@ from connectors.mtconnect.readings import Readings, unreadable
 from connectors.opcua.codec import moment
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
+from uns.testing import Codec, connector_contract, patient
+from uns.testing.text import TEXTS
 
 BOUNDARY = "a-boundary-of-the-tests"
 ITEMS: dict[str, tuple[str, str, str]] = {
@@ -261,7 +265,7 @@ def config(*agents: Agent, **options: Any) -> dict[str, Any]:
     """A configuration that reads these agents: the first as the machine of the contract, others beside it."""
     paths = [str(PATH), *(f"{PATH.parent}/machine-{n}" for n in range(1, len(agents)))]
     entries = [{"url": agent.url, "machines": [{"path": path}]} for agent, path in zip(agents, paths, strict=True)]
-    return {"agents": entries, "interval_ms": 10, "heartbeat_s": 0.3, "timeout_s": 1.5, **options}
+    return {"agents": entries, "interval_ms": 10, "heartbeat_s": 0.3, "timeout_s": patient(1.5), **options}
 
 
 class MtConnectSource:
@@ -302,7 +306,7 @@ async def mtconnect() -> AsyncIterator[MtConnectSource]:
         yield MtConnectSource(serving)
 
 
-def readings_of(said: bytes | list[tuple[str, str]]) -> list[Said]:
+def _said(said: bytes | list[tuple[str, str]]) -> list[Said]:
     """What the pure part makes of any bytes, or of a document with these (category, element)."""
     known = Agent()
     readings = Readings(known.url)
@@ -321,3 +325,19 @@ def readings_of(said: bytes | list[tuple[str, str]]) -> list[Said]:
     assert isinstance(document, Streams)
     things = [thing for one in document.observations for thing in (*readings.said(one), *readings.unknown(one))]
     return things + [thing for one in document.bad for thing in readings.bad(one)]
+
+
+_ATTRIBUTES = st.sampled_from(["dataItemId", "sequence", "timestamp", "nativeCode", "sampleRate", "sampleCount", "resetTriggered", "removed", "key"])  # fmt: skip
+_ATTRIBUTE_VALUES = st.sampled_from(["Mill-State", "Mill-Alarm", "Mill-Speed", "1", "2026-11-23T06:00:00Z", "1e-9", "true", "DAY"])  # fmt: skip
+OBSERVATIONS = st.builds(
+    lambda element, attributes, text: f"<{element} {' '.join(f'{k}={quoteattr(v)}' for k, v in attributes.items())}>{text}</{element}>",
+    st.sampled_from(["PartCount", "Fault", "Normal", "Weird", "RotaryVelocityTimeSeries", "VariableDataSet", "ToolTable", "Entry"]),
+    st.dictionaries(_ATTRIBUTES, _ATTRIBUTE_VALUES | TEXTS.map(lambda text: text.encode("utf-8", "replace").decode()), max_size=7),
+    st.sampled_from(["UNAVAILABLE", "1 2 3", "1e999", "99999999999999999999", "", '<Entry key="a">1</Entry>', '<Entry key="b" removed="true"/>', "&lt;"]),
+)  # fmt: skip
+CONTRACT = connector_contract(
+    "mtconnect",
+    lambda _request: mtconnect(),
+    Codec(st.binary(max_size=60) | st.lists(st.tuples(st.sampled_from(["Samples", "Events", "Condition"]), OBSERVATIONS), max_size=5), _said),
+    lambda port: {"agents": [{"url": f"http://127.0.0.1:{port}", "machines": [{"path": str(PATH)}]}]},
+)  # fmt: skip

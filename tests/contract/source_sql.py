@@ -3,10 +3,20 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Any
 
+from hypothesis import strategies as st
+
+from connectors.base import Said
+from connectors.kit.message import FACTS
+from connectors.sql.config import Query
+from connectors.sql.mark import BadMark
+from connectors.sql.reader import Answer, QueryReader
 from tests.contract.sources import ALSO, PATH
+from uns.testing import Codec, connector_contract
+from uns.testing.text import NUMBERS, TEXTS
 
 
 class SqlSource:
@@ -21,7 +31,6 @@ class SqlSource:
         self.database.execute("CREATE TABLE told (id INTEGER PRIMARY KEY, at INTEGER, tag TEXT, value, note TEXT)")
         self.config: dict[str, Any] = {
             "url": f"sqlite:///{self._file}",
-            "state_file": str(folder / "state" / "sql.db"),
             "queries": [
                 {
                     "name": "told",
@@ -62,3 +71,32 @@ async def sql(folder: FilePath) -> AsyncIterator[SqlSource]:
         yield source
     finally:
         source.database.close()
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(), *(4 * [st.none() | NUMBERS | TEXTS | st.binary(max_size=4) | st.datetimes() | st.decimals()])
+    ),
+    max_size=4,
+)
+
+
+def _said(message: tuple[str, list[tuple[Any, ...]]]) -> list[Said]:
+    kind, rows = message
+    shape = {"name": "q", "table": "t", "watermark": "id", "key": ["id"], "row": kind, "path": "acme/dallas/{line}"}
+    query = Query.model_validate(shape | ({"at": "at", "quality": "quality"} if kind == "wide" else {}))
+    reader = QueryReader(query, None)
+    reader.begin()
+    try:
+        page = reader.take(Answer(("id", "line", "at", "quality", "value"), rows), datetime(2026, 11, 23, tzinfo=UTC))
+    except BadMark:
+        return []
+    return [thing for part in page.parts for thing in part.said]
+
+
+CONTRACT = connector_contract(
+    "sql",
+    lambda request: sql(request.getfixturevalue("tmp_path")),
+    Codec(st.tuples(st.sampled_from(["wide", *FACTS]), ROWS), _said),
+    lambda port: {"url": f"postgresql://127.0.0.1:{port}/mes", "password_file": None},
+)

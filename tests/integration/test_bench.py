@@ -19,7 +19,7 @@ def test_connectors_are_measured_and_written_down(kafka: str, tmp_path: Path) ->
     file = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench.connectors", "--runs", "1", "--messages", "3000", "--seconds", "1"]
     done = subprocess.run(
-        [*command, "--only", "sparkplug", "modbus", "--json", str(file)],
+        [*command, "--only", "sparkplug", "modbus", "mtconnect", "--json", str(file)],
         cwd=ROOT,
         env=os.environ | {"UNS_BOOTSTRAP": kafka},
         capture_output=True,
@@ -27,7 +27,7 @@ def test_connectors_are_measured_and_written_down(kafka: str, tmp_path: Path) ->
         timeout=150,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(json.loads(file.read_text(encoding="utf-8"))) == 4
+    assert len(json.loads(file.read_text(encoding="utf-8"))) == 6
 
 
 def test_our_engine_and_the_bare_loop_are_measured_and_written_down(kafka: str, tmp_path: Path) -> None:

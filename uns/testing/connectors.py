@@ -5,7 +5,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -21,7 +21,9 @@ from connectors.base import (
     ConnectorSpec,
     FactReading,
     Malformed,
+    Position,
     Reading,
+    Resumes,
     Safe,
     Said,
     SourceUnavailable,
@@ -214,15 +216,17 @@ class ConnectorContract(ComponentContract):
             async with type(self).source(request) as source:
                 if not source.asks_again:
                     pytest.skip("this source keeps nothing for a reader that is away; the README says which do")
+                cursor: dict[str, Position] = {}
                 first = self.build(source.config)
                 await first.open({})
                 await source.say("State", T0, 1)
-                await collect(first, source, {("State", T0)}, ack=True)
+                await collect(first, source, {("State", T0)}, ack=True, cursor=cursor)
                 await source.say("State", T0 + 1000, 2)
                 await collect(first, source, {("State", T0 + 1000)}, ack=False)
                 await first.close()
                 await source.say("State", T0 + 2000, 3)
                 second = self.build(source.config)
+                resume_at(second, cursor)
                 await second.open({(source.path, "State"): Safe(T0, 1, 0)})
                 read = await collect(second, source, {("State", T0 + 1000), ("State", T0 + 2000)})
                 states = sorted((sample.at, sample.value) for sample in read if sample.tag == "State")
@@ -295,8 +299,10 @@ async def collect(
     wanted: set[tuple[str, int]],
     ack: bool = True,
     malformed: list[Malformed] | None = None,
+    cursor: dict[str, Position] | None = None,
 ) -> list[Sample]:
-    """Samples until all wanted (tag, at) have come; what is malformed goes to the list, or fails where there is none."""
+    """Samples until all wanted (tag, at) have come; what is malformed goes to the list, or fails where there is none. With
+    a cursor, that of what is acknowledged is kept in it."""
     read: list[Sample] = []
     stream = connector.batches()
     async with asyncio.timeout(patient(DEADLINE_S)), aclosing(stream):  # type: ignore[type-var]
@@ -309,6 +315,8 @@ async def collect(
             read += [reading.sample for reading in batch.readings if reading.sample.at >= T0]
             if ack:
                 await batch.ack()
+                if cursor is not None:
+                    keep(cursor, batch)
             if wanted <= {(sample.tag, sample.at) for sample in read}:
                 break
     return read
@@ -367,6 +375,21 @@ async def _converse_polled(
             if not waiting and malformed != []:
                 break
     return read
+
+
+def keep(cursor: dict[str, Position], batch: Batch) -> None:
+    """Takes in the cursor of a batch that is safe, as the spool does."""
+    for name, position in batch.cursor.items():
+        if position is None:
+            cursor.pop(name, None)
+        else:
+            cursor[name] = position
+
+
+def resume_at(connector: Connector, cursor: Mapping[str, Position]) -> None:
+    """Tells a connector that is to be opened what is safe, as the runner does."""
+    if isinstance(connector, Resumes):
+        connector.resume_at(dict(cursor))
 
 
 async def drain(batches: AsyncIterator[Batch]) -> None:

@@ -7,8 +7,8 @@ from connectors.base import Span
 from schemas.records import Gap
 from topology.namespace.path import Path
 
-CONNECTOR_DOWN, LINK_LOST, SESSION_LOST, OVERFLOW = "connector_down", "link_lost", "session_lost", "overflow"
-"""Causes of a gap."""
+CONNECTOR_DOWN, LINK_LOST, SESSION_LOST = "connector_down", "link_lost", "session_lost"
+"""Causes of a gap, beside those that sources give (`Span`)."""
 
 
 @dataclass
@@ -53,21 +53,21 @@ class Listening:
         return {path: _withdrawn(gap) for path, gap in gaps.items()}
 
     def dropped(self, missed: Mapping[Path, Span]) -> dict[Path, Gap]:
-        """The gaps to tell of what the source itself had no room for; one that goes on grows."""
+        """The gaps to tell of what the source had and has no more; one that goes on grows."""
         for path, span in missed.items():
             before = self.overflow.get(path)
             self.overflow[path] = span.joined(before) if before is not None and span.first <= before.last else span
-        return overflown(self.connector, {str(path): self.overflow[path] for path in missed})
+        return {path: _missing(self.connector, self.overflow[path]) for path in missed}
 
 
 def overflown(connector: str, missed: Mapping[str, tuple[int, int]]) -> dict[Path, Gap]:
-    """The gaps that samples leave for which somebody had no room. `missed`: path → first and last of their times."""
-    return {
-        Path.parse(path): Gap(
-            id=f"{connector}-{OVERFLOW}-{first}", started_at=first, ended_at=last + 1, cause=OVERFLOW, by=connector
-        )
-        for path, (first, last) in missed.items()
-    }
+    """The gaps that samples leave for which the spool had no room. `missed`: path → first and last of their times."""
+    return {Path.parse(path): _missing(connector, Span(*span)) for path, span in missed.items()}
+
+
+def _missing(connector: str, span: Span) -> Gap:
+    first, last, cause = span
+    return Gap(id=f"{connector}-{cause}-{first}", started_at=first, ended_at=last + 1, cause=cause, by=connector)
 
 
 def _withdrawn(gap: Gap) -> Gap:

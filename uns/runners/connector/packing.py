@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from connectors.base import Batch, FactReading, Malformed, Reading, Safe, Span
+from connectors.base import Batch, FactReading, Malformed, Position, Reading, Safe, Span
 from processors.inputs.admission import Admission
 from schemas.codec import Codec
 from schemas.lengths import NAME_MAX, overlong, with_short_comment
@@ -37,7 +37,7 @@ class PackedRecords:
     read: int = 0
     suppressed: Counter[str] = field(default_factory=Counter)
     newest: dict[tuple[str, str], Safe] = field(default_factory=dict)
-    cursor: dict[str, int] = field(default_factory=dict)
+    cursor: dict[str, Position | None] = field(default_factory=dict)
 
 
 class Packer:

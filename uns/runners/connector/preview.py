@@ -1,19 +1,21 @@
 """A look at what a connector reads, without Kafka: nothing is kept, nothing acknowledged, so that it comes again."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from connectors.base import Batch, Connector, FactReading, Malformed, Reading, Said, SourceUnavailable
+from connectors.base import Batch, Connector, FactReading, Malformed, Reading, Resumes, Said, SourceUnavailable
 from schemas.text import iso, to_plain
 from topology.model.plant import Plant
 from topology.model.wiring import ConnectorEntry
 from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
-from uns.runners.connector.ledger import FOLDER
+from uns.runners.connector.ledger import FILE, FOLDER
 from uns.runners.connector.remarks import remarks
 from uns.runners.connector.shaping import Shaping
+from uns.runners.connector.spool import read_cursor
 from uns.runtime import clock
 from uns.runtime.lock import FolderLock
 from uns.runtime.settings import Settings
@@ -34,13 +36,16 @@ def preview(settings: Settings, plant: Plant, name: str, count: int, wait_s: flo
     model = plant.connectors[name]
     spec = connector_spec(model.protocol)
     connector = spec.build(name, spec.config.model_validate(model.config))
+    folder = settings.state_dir / FOLDER / name
     try:
-        lock = FolderLock(settings.state_dir / FOLDER / name, orphan_s=0)
+        lock = FolderLock(folder, orphan_s=0)
     except ServiceError as error:
         raise UserError(f"connector {name} runs; two at once would take the source from each other. {error}") from error
     try:
+        if isinstance(connector, Resumes):
+            connector.resume_at(read_cursor(folder / FILE))
         units, problems = asyncio.run(_read(connector, count, wait_s))
-    except SourceUnavailable as error:
+    except (SourceUnavailable, sqlite3.Error) as error:
         raise UserError(str(error)) from error
     finally:
         lock.release()

@@ -22,7 +22,7 @@ from uns.runners.connector.clocks import Clocks
 from uns.runners.connector.listening import Listening, overflown
 from uns.runners.connector.outlet import Outlet, OutletBroken
 from uns.runners.connector.packing import PackedRecords, Packer
-from uns.runners.connector.spool import Spool, SpoolError
+from uns.runners.connector.spool import Spool, SpoolEntry, SpoolError
 from uns.runtime.clock import Clock, system
 
 log = structlog.get_logger()
@@ -180,10 +180,13 @@ class ConnectorRunner:
     def _tell(self, gaps: dict[Path, Gap]) -> None:
         """Says when nobody listened, in the order of all that is read."""
         if gaps:
-            self.spool.append(self._packer.gaps(gaps), 0, {}, {})
+            self.spool.append(self._entries(gaps), 0, {}, {})
             self._wake.set()
-            for path, gap in gaps.items():
-                log.info("gap", connector=self.name, path=str(path), cause=gap.cause, id=gap.id)
+
+    def _entries(self, gaps: dict[Path, Gap]) -> list[SpoolEntry]:
+        for path, gap in gaps.items():
+            log.info("gap", connector=self.name, path=str(path), cause=gap.cause, id=gap.id)
+        return self._packer.gaps(gaps)
 
     # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
 
@@ -241,18 +244,21 @@ class ConnectorRunner:
         return batches
 
     def _keep(self, batches: list[Batch]) -> None:
-        ids = self._store(self._packer.pack(batches, self._clock()))
+        packed = self._packer.pack(batches, self._clock())
+        packed.entries += self._entries(
+            self._listening.caught_up(path for batch in batches for path in batch.caught_up)
+        )
+        for batch in batches:
+            if batch.missed:
+                self.overflows += len(batch.missed)
+                packed.entries += self._entries(self._listening.dropped(self._packer.blinded(batch.missed)))
+        ids = self._store(packed)
         # All of a gathered group is acknowledged together: its records are shared between its batches.
         if acks := [batch.ack for batch in batches if batch.ack is not nothing_to_acknowledge]:
             group = _Pending(acks, len(ids))
             self._pending.append(group)
             self._unacked += len(acks)
             self._owner.update(dict.fromkeys(ids, group))
-        self._tell(self._listening.caught_up(path for batch in batches for path in batch.caught_up))
-        for batch in batches:
-            if batch.missed:
-                self.overflows += len(batch.missed)
-                self._tell(self._listening.dropped(self._packer.blinded(batch.missed)))
         if self._policy == "drop_oldest" and self.spool.bytes > self.spool.max_bytes:
             self._drop()  # perhaps of this very group, so only now that its entries have an owner
 

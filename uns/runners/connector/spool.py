@@ -8,12 +8,13 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
-from connectors.base import Safe
+from connectors.base import Position, Safe
 from topology.namespace.path import Path as PlantPath
 from uns.kafka.message import Headers
 from uns.runners.connector.ledger import DROPPED, FILE, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger, of
@@ -30,7 +31,7 @@ CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS missed (path TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS listened (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS said (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, problems TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, value BLOB, quality INTEGER,
     PRIMARY KEY (path, tag)) WITHOUT ROWID;
 """
@@ -47,7 +48,7 @@ _SIZE = f"length(value) + length(headers) + {ROW_BYTES}"
 
 
 _NEVER = Safe(-(2**63))
-NOWHERE: Mapping[str, int] = {}
+NOWHERE: Mapping[str, Position | None] = {}
 _decode_value = msgspec.msgpack.decode
 
 
@@ -128,7 +129,7 @@ class Spool:
         """The value with the newest source time that is safe here, by path and tag."""
         return {(PlantPath.parse(path), tag): safe for (path, tag), safe in self._newest.items()}
 
-    def cursor(self) -> dict[str, int]:
+    def cursor(self) -> dict[str, Position]:
         """Where the source is to be read on from, as the batches said that are safe."""
         try:
             return dict(self._db.execute("SELECT name, place FROM cursor"))
@@ -156,7 +157,7 @@ class Spool:
         read: int,
         suppressed: Mapping[str, int],
         newest: Mapping[tuple[str, str], Safe],
-        cursor: Mapping[str, int] = NOWHERE,
+        cursor: Mapping[str, Position | None] = NOWHERE,
     ) -> list[int]:
         """Keeps entries, their sequences and their ledger entries, all or nothing; returns the entries' ids in order."""
         counts = Counter({(READ, ""): read, **{(SUPPRESSED, reason): units for reason, units in suppressed.items()}})
@@ -185,7 +186,13 @@ class Spool:
                 "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?)",
                 [(*place, *_columns(safe)) for place, safe in later.items()],
             )
-            self._db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor.items())
+            self._db.executemany(
+                "INSERT OR REPLACE INTO cursor VALUES (?, ?)",
+                [(name, place) for name, place in cursor.items() if place is not None],
+            )
+            self._db.executemany(
+                "DELETE FROM cursor WHERE name = ?", [(name,) for name, place in cursor.items() if place is None]
+            )
             self._count(counts)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -308,6 +315,16 @@ class Spool:
             f"spool {self._file}: {error}. Free the disk, or mend its permissions; a damaged file may be moved away, "
             "with it goes what Kafka has not confirmed"
         )
+
+
+def read_cursor(file: Path) -> dict[str, Position]:
+    """The cursor in a spool that nobody runs over; empty where there is none yet. Raises `sqlite3.Error` when the file is none."""
+    if not file.exists():
+        return {}
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'cursor'").fetchone():
+            return {}
+        return dict(connection.execute("SELECT name, place FROM cursor"))
 
 
 def _columns(safe: Safe) -> tuple[int, bytes | None, int | None]:

@@ -6,7 +6,8 @@ import pytest
 
 from connectors.mqtt import connector as module
 from schemas.records import Sample
-from tests.contract.sources import PATH, mqtt
+from tests.contract.source_mqtt import mqtt
+from tests.contract.sources import PATH
 from tests.harness import MqttBroker
 from uns.model.components import connector_spec
 from uns.testing.connectors import T0

@@ -6,10 +6,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from connectors.base import Batch
+from connectors.base import Batch, Position
 from connectors.files.config import FilesConfig
 from connectors.files.connector import FilesConnector
 from tests.harness.heard import Heard
+from uns.testing.connectors import keep
 from uns.testing.patience import patient
 
 PLACE = "acme/dallas/packaging/line-1/filler"
@@ -17,15 +18,15 @@ LONG: dict[str, Any] = {"row": "long", "path": PLACE, "at": "at", "tag": "{tag}"
 
 
 class Driver:
-    """One folder, one state file; each `read` is a connector of its own, as after a restart."""
+    """One folder, one cursor; each `read` is a connector of its own, as after a restart."""
 
     def __init__(self, folder: Path, *entries: dict[str, Any], **options: Any) -> None:
         self.folder = folder / "in"
         self.folder.mkdir(exist_ok=True)
-        state = str(folder / "state.db")
         self.config = FilesConfig.model_validate(
-            {"folder": str(self.folder), "state_file": state, "poll_s": 0.02, "files": entries, **options}
+            {"folder": str(self.folder), "poll_s": 0.02, "files": entries, **options}
         )
+        self.cursor: dict[str, Position] = {}
 
     def write(self, name: str, data: bytes | str, mode: str = "ab") -> None:
         file = self.folder / name
@@ -36,31 +37,32 @@ class Driver:
     def read(
         self,
         done: Callable[[Heard], bool] = lambda read: False,
-        ack: Callable[[Batch], bool] = lambda batch: True,
+        safe: Callable[[Batch], bool] = lambda batch: True,
         meanwhile: Callable[[Heard], object] = lambda read: None,
         problem: str | None = None,
         idle_s: float | None = None,
     ) -> Heard:
         """Until `done`, or until a problem with these words is named; or for a while in which nothing else may come."""
-        return asyncio.run(self._read(done, ack, meanwhile, problem, idle_s))
+        return asyncio.run(self._read(done, safe, meanwhile, problem, idle_s))
 
     async def _read(
         self,
         done: Callable[[Heard], bool],
-        ack: Callable[[Batch], bool],
+        safe: Callable[[Batch], bool],
         meanwhile: Callable[[Heard], object],
         problem: str | None,
         idle_s: float | None,
     ) -> Heard:
         connector, read = FilesConnector("test", self.config), Heard()
+        connector.resume_at(dict(self.cursor))
         await connector.open({})
 
         async def take() -> None:
             async with aclosing(connector.batches()) as batches:  # type: ignore[type-var]
                 async for batch in batches:
                     read.batches.append(batch)
-                    if ack(batch):
-                        await batch.ack()
+                    if safe(batch):
+                        keep(self.cursor, batch)
                     meanwhile(read)
 
         task = asyncio.create_task(take())

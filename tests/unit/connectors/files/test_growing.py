@@ -1,11 +1,19 @@
 """Files as they really come about: appended to, rotated, replaced, copied slowly, taken away."""
 
+import contextlib
 import itertools
 import os
+import random
+import sqlite3
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
+from connectors.base import Batch
+from connectors.files import known
+from connectors.files.place import Kept, Place, decode
 from tests.harness.heard import Heard
 from tests.unit.connectors.files.driver import HEADER, LONG, Driver, lines
 
@@ -32,7 +40,7 @@ def size(driver: Driver, name: str) -> int:
 
 def test_each_row_once_over_restarts_and_in_the_middle_of_a_file(driver: Driver) -> None:
     driver.write("log.csv", HEADER + lines(0, 3_000))
-    first = driver.read(lambda read: len(read.batches) >= 2, ack=lambda batch: batch.readings[0].sample.value == 0)
+    first = driver.read(lambda read: len(read.batches) >= 2, safe=lambda batch: batch.readings[0].sample.value == 0)
     kept = len(first.batches[0].readings)
     driver.write("log.csv", lines(3_000, 3_010))
     assert driver.read(lambda read: len(read.values) >= 3_010 - kept).values == list(range(kept, 3_010))
@@ -84,7 +92,7 @@ def test_a_row_of_logs_rotates_and_none_is_read_again(driver: Driver, running: b
         driver.write(names[0], HEADER + lines(300, 310))
 
     def once(read: Heard) -> None:
-        if running and len(read.values) == 150:
+        if running and len(read.values) == 150 and read.batches[-1].readings:
             go_on()
 
     expected = [*range(50), *range(100, 150), *range(200, 260), *range(300, 310)]
@@ -96,6 +104,80 @@ def test_a_row_of_logs_rotates_and_none_is_read_again(driver: Driver, running: b
         rest = driver.read(lambda read: len(read.values) >= 20)
         assert sorted([*read.values, *rest.values]) == expected
     assert driver.read(idle_s=0.3).said == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_was_safe_at_a_death_each_row_is_read_once(driver: Driver, seed: int) -> None:
+    chance = random.Random(seed)
+    names = [f"log.{number}.csv" for number in range(20)]
+    read: list[Any] = []
+    written, deaths = 0, 0
+    driver.write(names[0], HEADER)
+    for _ in range(12):
+        for _ in range(chance.randrange(4)):
+            count = chance.choice([1, 40, 1_500])
+            driver.write(names[0], lines(written, written + count))
+            written += count
+            if chance.random() < 0.5:
+                rotate(driver, names)
+                driver.write(names[0], HEADER + lines(written, written + 1))
+                written += 1
+        safe_batches = chance.randrange(4)
+        said: list[Batch] = []
+
+        def safe(batch: Batch, said: list[Batch] = said, safe_batches: int = safe_batches) -> bool:
+            said.append(batch)
+            return len(said) <= safe_batches
+
+        left, count = written - len(read), safe_batches
+        driver.read(lambda heard, left=left, count=count: len(heard.batches) > count or len(heard.values) >= left, safe)  # type: ignore[misc]
+        read += [reading.sample.value for batch in said[:safe_batches] for reading in batch.readings]
+        deaths += len(said) > safe_batches
+    left = written - len(read)
+    read += driver.read(lambda heard: len(heard.values) >= left).values
+    assert sorted(read) == list(range(written))
+    assert deaths, "some died with rows that were not safe"
+    assert driver.read(idle_s=0.3).said == []
+
+
+def test_what_an_older_release_had_read_is_not_read_again(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    driver = Driver(tmp_path, GROWING, state_file=str(state))
+    places = {}
+    for name in ("a.csv", "b.csv"):
+        driver.write(name, HEADER + lines(0, 50))
+        data = (driver.folder / name).read_bytes()
+        places[name] = msgspec.json.encode(Place(len(data), 51).proved(data, data))
+    with contextlib.closing(sqlite3.connect(state)) as db, db:
+        db.execute(
+            "CREATE TABLE bookmark (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, place BLOB NOT NULL)"
+        )
+        db.executemany("INSERT INTO bookmark (name, place) VALUES (?, ?)", [*places.items(), ("c.csv", b"no place")])
+    driver.write("a.csv", lines(50, 53))
+    assert driver.read(lambda heard: len(heard.values) >= 3).values == [50, 51, 52]
+    state.unlink()
+    driver.write("b.csv", lines(53, 54))
+    assert driver.read(lambda heard: len(heard.values) >= 1).values == [53], "all its places were taken over at once"
+
+
+def test_places_of_files_that_are_gone_are_forgotten_beyond_a_bound(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "PLACES_MAX", 3)
+    for number in range(4):
+        driver.write(f"{number}.csv", HEADER + lines(number, number + 1))
+        os.utime(driver.folder / f"{number}.csv", (100 - number, 100 - number))
+    driver.read(lambda heard: len(heard.values) == 4)
+    for number in (0, 2, 3):
+        os.unlink(driver.folder / f"{number}.csv")
+    driver.write("4.csv", HEADER + lines(4, 5))
+    driver.read(lambda heard: len(heard.values) == 1)
+    assert sorted(_called(driver)) == ["0.csv", "1.csv", "4.csv"], "those that were written to longest ago"
+
+
+def _called(driver: Driver) -> list[str]:
+    kept = [decode(place, Kept) for place in driver.cursor.values() if isinstance(place, bytes)]
+    return [one.called for one in kept if one is not None]
 
 
 def test_a_copy_is_no_rename(driver: Driver) -> None:
@@ -193,13 +275,3 @@ def test_complete_files_are_read_when_they_are(tmp_path: Path) -> None:
     driver.write("marked/b.csv.done", b"")
     assert driver.read(lambda read: len(read.values) == 2).values == [2, 3]
     assert driver.read(idle_s=0.3).said == []
-
-
-def test_two_connectors_do_not_share_a_state_file(driver: Driver) -> None:
-    from connectors.base import SourceUnavailable
-    from connectors.kit.bookmarks import Bookmarks
-
-    bookmarks = Bookmarks(driver.config.state_file)
-    with pytest.raises(SourceUnavailable, match="another process has it open"):
-        driver.read(idle_s=0.1)
-    bookmarks.close()

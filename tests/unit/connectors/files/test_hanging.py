@@ -19,13 +19,13 @@ from uns.testing.patience import patient
 def test_a_share_that_hangs_is_away_until_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = Driver(tmp_path, {**LONG, "pattern": "*.csv"}, timeout_s=0.2)
     driver.write("log.csv", HEADER + lines(0, 2))
-    answers, listed = threading.Event(), folders._listed
+    answers, scanned = threading.Event(), folders._scanned
 
     def hanging(*arguments: Any) -> Any:
         answers.wait(60)
-        return listed(*arguments)
+        return scanned(*arguments)
 
-    monkeypatch.setattr(folders, "_listed", hanging)
+    monkeypatch.setattr(folders, "_scanned", hanging)
 
     async def go() -> None:
         connector = FilesConnector("test", driver.config)

@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 import asyncssh
 import pytest
 
-from connectors.base import Reading, SourceUnavailable
+from connectors.base import Position, Reading, SourceUnavailable
 from connectors.files.config import FilesConfig
 from connectors.files.connector import FilesConnector
 from tests.harness.waiting import until
 from tests.unit.connectors.files.driver import HEADER, LONG, lines
 from uns.runtime.ports import free_port
+from uns.testing.connectors import keep
 from uns.testing.patience import patient
 
 GROWING = {**LONG, "pattern": "**/*.csv", "settle_s": 0.1}
@@ -88,21 +89,21 @@ def options(tmp_path: Path, port: int, keys: Keys, **others: Any) -> FilesConfig
         "username": getpass.getuser(),
         "key_file": str(keys.user),
         "known_hosts_file": str(keys.known_hosts(port)),
-        "state_file": str(tmp_path / "state.db"),
         "poll_s": 0.05,
         "files": [GROWING],
     }
     return FilesConfig.model_validate(given | others)
 
 
-async def read(config: FilesConfig, count: int) -> list[Any]:
+async def read(config: FilesConfig, count: int, cursor: dict[str, Position]) -> list[Any]:
     connector, values = FilesConnector("test", config), []
+    connector.resume_at(dict(cursor))
     await connector.open({})
     try:
         async with asyncio.timeout(patient(20)):
             async for batch in connector.batches():
                 values += [thing.sample.value for thing in batch.readings if isinstance(thing, Reading)]
-                await batch.ack()
+                keep(cursor, batch)
                 if len(values) >= count:
                     break
         assert connector.healthy()
@@ -114,16 +115,17 @@ async def read(config: FilesConfig, count: int) -> list[Any]:
 @pytest.mark.skipif(NO_SSHD, reason="no OpenSSH server can be started here")
 def test_each_row_once_from_an_openssh_server(tmp_path: Path, keys: Keys, openssh: int) -> None:
     config = options(tmp_path, openssh, keys)
+    cursor: dict[str, Position] = {}
     folder = tmp_path / "in"
     (folder / "line-1").mkdir()
     (folder / "line-1" / "log.csv").write_text(HEADER + lines(0, 5_000))
-    assert asyncio.run(read(config, 5_000)) == list(range(5_000))
+    assert asyncio.run(read(config, 5_000, cursor)) == list(range(5_000))
     (folder / "line-1" / "log.csv").rename(folder / "line-1" / "log.1.csv")
     with (folder / "line-1" / "log.1.csv").open("a") as file:
         file.write(lines(5_000, 5_002))
     (folder / "link.csv").symlink_to("line-1/new.txt")
     (folder / "line-1" / "new.txt").write_text(HEADER + lines(6_000, 6_001))
-    assert sorted(asyncio.run(read(config, 3))) == [5_000, 5_001, 6_000]
+    assert sorted(asyncio.run(read(config, 3, cursor))) == [5_000, 5_001, 6_000]
 
 
 @pytest.mark.skipif(NO_SSHD, reason="no OpenSSH server can be started here")
@@ -134,7 +136,7 @@ def test_a_server_whose_key_is_not_known_is_not_read(tmp_path: Path, keys: Keys,
     assert config.known_hosts_file is not None
     config.known_hosts_file.write_text(f"[127.0.0.1]:{openssh} " + Path(f"{Keys(other).host}.pub").read_text())
     with pytest.raises(SourceUnavailable, match="known_hosts_file"):
-        asyncio.run(read(config, 1))
+        asyncio.run(read(config, 1, {}))
 
 
 class Cut(asyncssh.SSHServer):
@@ -167,11 +169,13 @@ def test_a_link_that_is_cut_is_noticed_and_reading_goes_on_after_it(tmp_path: Pa
     log = tmp_path / "in" / "log.csv"
     log.write_text(HEADER + lines(0, 10))
 
+    cursor: dict[str, Position] = {}
+
     async def take(connector: FilesConnector, values: list[Any]) -> None:
         async with asyncio.timeout(patient(20)):
             async for batch in connector.batches():
                 values += [reading.sample.value for reading in batch.readings]
-                await batch.ack()
+                keep(cursor, batch)
                 Cut.links[-1].abort()
 
     async def go() -> None:
@@ -188,7 +192,7 @@ def test_a_link_that_is_cut_is_noticed_and_reading_goes_on_after_it(tmp_path: Pa
         async with own_server(port, keys):
             with log.open("a") as file:
                 file.write(lines(10, 12))
-            assert [*values, *await read(config, 2)] == list(range(12))
+            assert [*values, *await read(config, 2, cursor)] == list(range(12))
 
     asyncio.run(go())
 
@@ -202,16 +206,6 @@ def test_a_link_that_is_cut_is_noticed_and_reading_goes_on_after_it(tmp_path: Pa
         ({"folder": "ftp://h/x"}, "is no address"),
         ({"folder": "/in"}, "are for folders over SFTP"),
         ({"folder": "in"}, "is not absolute"),
-        (
-            {
-                "folder": "/in",
-                "state_file": "/in/state.db",
-                "username": None,
-                "key_file": None,
-                "known_hosts_file": None,
-            },
-            "is inside of `folder`",
-        ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -83,7 +83,7 @@ def test_a_workbook_is_read_on_in_the_middle_and_anew_when_it_changed(
     driver = Driver(tmp_path, {**EXCEL, "at": "at"})
     rows: list[list[Any]] = [["at", "n"], *([datetime(2026, 11, 23, 7, 0, n), n] for n in range(12))]
     driver.write("a.xlsx", workbook(rows), "wb")
-    driver.read(lambda read: len(read.values) == 12, ack=lambda batch: batch.readings[0].sample.value == 0)
+    driver.read(lambda read: len(read.values) == 12, safe=lambda batch: batch.readings[0].sample.value == 0)
     assert driver.read(lambda read: len(read.values) == 7).values == list(range(5, 12))
     driver.write("a.xlsx", workbook([*rows, [datetime(2026, 11, 23, 8), 99]]), "wb")
     assert driver.read(lambda read: len(read.values) == 13).values == [*range(12), 99]

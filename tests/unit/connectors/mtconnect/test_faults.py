@@ -104,7 +104,7 @@ async def test_one_value_that_no_xml_can_hold_costs_no_other() -> None:
             assert reader.values("Name") == ["good"]
             alone = reader.malformed[-1]
             assert (alone.reason, alone.payload.count(b"sequence=")) == ("bad_xml", 1)
-            assert not reader.gaps
+            assert not reader.holes
 
 
 @conversation

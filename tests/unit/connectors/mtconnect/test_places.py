@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from connectors.base import Reading, Safe
+from connectors.base import Reading, Safe, Span
 from connectors.mtconnect.codec import DataItem, Device, Header, Observation
 from connectors.mtconnect.config import AgentConfig, Machine, MtConnectConfig
 from connectors.mtconnect.gaps import Gaps
@@ -93,52 +93,47 @@ def test_a_machine_and_an_agent_stand_once() -> None:
             MtConnectConfig.model_validate({"agents": agents})
 
 
-# -- gaps and news -----------------------------------------------------------------------------------------
+# -- holes and news -----------------------------------------------------------------------------------------
 
 
 def header(created: int | None, last: int | None) -> Header:
     return Header(1, "2.0", created, 1, last, None, 100)
 
 
-def test_a_gap_is_from_what_was_read_to_what_is_read_next() -> None:
-    gaps, paths = Gaps("mills", "http://mill"), (Path.parse(MILL), Path.parse(LATHE))
-    assert gaps.ended(5, paths) == []
+def test_a_hole_is_from_what_was_read_to_what_is_read_next() -> None:
+    gaps = Gaps()
+    assert gaps.ended(5) is None
     gaps.saw(header(1_000, last=9), 10, ())
-    (first, _) = gaps.broken("overrun", 7, 9_000, paths)
-    gaps.broken("overrun", 3, 9_500, paths)
-    told = gaps.ended(4_000, paths)
-    assert [fact.path for fact in told] == list(paths)
-    gap = told[0].fact
-    assert first.fact.id == gap.id, "the later replaces the earlier"  # type: ignore[union-attr]
-    assert (gap.started_at, gap.ended_at, gap.cause, gap.by) == (1_000, 4_000, "overflow", "mills")  # type: ignore[union-attr]
-    assert "10 observations" in (gap.text or "")  # type: ignore[union-attr]
-    assert gaps.ended(5_000, paths) == []
+    gaps.broken("overrun")
+    gaps.broken("overrun")
+    assert gaps.ended(4_000) == Span(1_000, 3_999, "overflow")
+    assert gaps.ended(5_000) is None
 
 
-def test_of_a_clock_that_went_back_no_gap_can_be_told() -> None:
-    gaps = Gaps("mills", "http://mill")
-    paths = [Path.parse(MILL)]
-    assert gaps.broken("restarted", 0, 4_000, paths) == gaps.ended(4_000, paths) == []
+def test_of_a_clock_that_went_back_no_hole_can_be_told() -> None:
+    gaps = Gaps()
+    gaps.broken("restarted")
+    assert gaps.ended(4_000) is None
     gaps.saw(header(9_000, None), 10, ())
-    assert gaps.broken("restarted", 0, 4_000, paths) == gaps.ended(4_000, paths) == []
+    gaps.broken("restarted")
+    assert gaps.ended(4_000) is None
 
 
 def test_what_a_source_tells_late_is_missing_from_the_last_observation_on() -> None:
-    gaps, paths = Gaps("mills", "http://mill"), [Path.parse(MILL)]
+    gaps = Gaps()
     gaps.saw(
         header(9_000, None), 10, [Observation("a", 9, 2_000, "EVENT", "Block", "", "", "", "", None, None, None, "")]
     )
-    gaps.broken("overrun", 5, 9_000, paths)
-    (told,) = gaps.ended(4_000, paths)
-    assert (told.fact.started_at, told.fact.ended_at) == (2_000, 4_000)  # type: ignore[union-attr]
+    gaps.broken("overrun")
+    assert gaps.ended(4_000) == Span(2_000, 3_999, "overflow")
 
 
 def test_nobody_listens_from_the_opening_on_of_an_agent_that_is_away_then() -> None:
-    gaps, paths = Gaps("mills", "http://mill"), [Path.parse(MILL)]
+    gaps = Gaps()
     gaps.begin(1_000)
     gaps.begin(2_000)
-    gaps.broken("restarted", 0, None, ())
-    assert [fact.fact.started_at for fact in gaps.ended(9_000, paths)] == [1_000]  # type: ignore[union-attr]
+    gaps.broken("restarted")
+    assert gaps.ended(9_000) == Span(1_000, 8_999, "session_lost")
 
 
 def reading(tag: str, at: int, value: object) -> Reading:

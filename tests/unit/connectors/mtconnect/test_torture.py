@@ -67,7 +67,7 @@ class Process:
             await asyncio.sleep(0.02)
 
     def _take(self, batch: Batch) -> None:
-        self._tell(fact.fact for fact in batch.facts)
+        self._tell(self.listening.dropped({path: span for (path, _), span in batch.missed.items()}).values())
         self._tell(self.listening.caught_up(batch.caught_up).values())
         for reading in batch.readings:
             sample, key = reading.sample, (reading.path, reading.sample.tag)

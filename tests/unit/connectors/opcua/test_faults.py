@@ -13,7 +13,7 @@ from connectors.opcua import connector as module
 from connectors.opcua import machines
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connector import OpcUaConnector
-from tests.contract.sources import opcua
+from tests.contract.source_opcua import opcua
 
 
 def _bug(*_: Any, **__: Any) -> Any:

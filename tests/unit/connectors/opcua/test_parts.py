@@ -12,7 +12,8 @@ from connectors.opcua.codec import moment
 from connectors.opcua.novelty import TagKey
 from connectors.opcua.tags import Tags
 from schemas.records import Sample
-from tests.contract.sources import PATH, OpcUaSource, opcua
+from tests.contract.source_opcua import OpcUaSource, opcua
+from tests.contract.sources import PATH
 from uns.testing.connectors import T0
 from uns.testing.patience import patient
 

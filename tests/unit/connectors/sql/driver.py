@@ -2,13 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from connectors.base import Position
 from connectors.sql.config import SqlConfig
 from connectors.sql.connector import SqlConnector
 from tests.harness.heard import Heard
+from uns.testing.connectors import keep
 from uns.testing.patience import patient
 
 
@@ -25,13 +27,15 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 class Session(Heard):
     """An open connector, and what it has said so far."""
 
-    def __init__(self, config: dict[str, Any], ack: bool = True) -> None:
+    def __init__(self, config: dict[str, Any], cursor: Mapping[str, Position] | None = None) -> None:
+        """`cursor`: of a session before this one."""
         self.connector = SqlConnector("test", SqlConfig.model_validate(config))
         super().__init__()
-        self._ack = ack
+        self.cursor = dict(cursor or {})
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Session":
+        self.connector.resume_at(dict(self.cursor))
         await self.connector.open({})
         self._task = asyncio.create_task(self._take())
         return self
@@ -46,8 +50,7 @@ class Session(Heard):
         async with aclosing(self.connector.batches()) as batches:  # type: ignore[type-var]
             async for batch in batches:
                 self.batches.append(batch)
-                if self._ack:
-                    await batch.ack()
+                keep(self.cursor, batch)
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Waits until `done`, or raises what ended the stream."""

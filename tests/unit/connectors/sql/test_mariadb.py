@@ -84,7 +84,6 @@ def options(server: MariaDb, folder: Path, **query: Any) -> dict[str, Any]:
         "url": f"mariadb://127.0.0.1:{server.port}/mes",
         "username": "uns",
         "password": "hunter2",
-        "state_file": str(folder / "sql.db"),
         "timeout_s": 1,
         "queries": [{**known, **query}],
     }
@@ -173,5 +172,5 @@ async def test_a_wrong_password_and_a_server_that_restarts(server: MariaDb, tmp_
     server.start()
     with server.connected() as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO mes.lots VALUES (2, '2026-11-23 06:00:01', 2)")
-    async with Session(config) as session:
+    async with Session(config, session.cursor) as session:
         await session.until(lambda: session.values == [2])

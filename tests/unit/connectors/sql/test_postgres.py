@@ -34,7 +34,7 @@ class Database:
         self.dsn, self.schema = dsn, f"mes_{secrets.token_hex(4)}"
         parts = conninfo_to_dict(dsn)
         url = f"postgresql://{parts['host']}:{parts.get('port', 5432)}/{parts['dbname']}"
-        self.config: dict[str, Any] = {"url": url, "state_file": str(folder / "sql.db")}
+        self.config: dict[str, Any] = {"url": url}
         self.config |= {"username": parts.get("user"), "password": parts.get("password")}
         self.writer = self.connected()
         self.writer.execute(f"CREATE SCHEMA {self.schema}")
@@ -78,7 +78,7 @@ async def test_orders_come_once_and_again_when_they_change(database: Database) -
         await session.until(lambda: len(session.said) == 2)
         assert session.facts[1].planned_quantity == 120, "within the overlap by what it holds, not by its watermark"
     database.writer.execute(INSERT, [2])
-    async with Session(database.options(database.orders())) as session:
+    async with Session(database.options(database.orders()), session.cursor) as session:
         await session.until(lambda: bool(session.said))
         assert [fact.id for fact in session.facts] == ["2"], "a restart goes on"
 

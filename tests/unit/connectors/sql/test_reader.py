@@ -1,5 +1,6 @@
 """The way through the rows, on real SQL: nothing is missed and nothing is told twice, however rows come about."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import StaticPool
 
-from connectors.base import Malformed, Reading
+from connectors.base import Batch, Malformed, Position, Reading
 from connectors.sql import told
 from connectors.sql.config import Query, SqlConfig
+from connectors.sql.cursor import entries, of_state_file, places
 from connectors.sql.mark import BadMark, Mark, Place, ahead, before, decode
-from connectors.sql.reader import Answer, BadColumns, QueryReader
+from connectors.sql.reader import Answer, BadColumns, Part, QueryReader
+from uns.testing.connectors import keep
 
 OPTIONS: dict[str, Any] = {
     "name": "q",
@@ -38,25 +41,32 @@ def empty() -> Connection:
     return connection
 
 
-def told_in_a_pass(database: Connection, reader: QueryReader, kept: list[bytes] | None = None) -> list[tuple[str, Any]]:
-    """Key and value of what a whole pass says, and what is kept of it."""
-    found: list[tuple[str, Any]] = []
+def a_pass(database: Connection, reader: QueryReader) -> list[Part]:
+    """All that a pass says."""
+    found: list[Part] = []
     statement: Any = reader.begin()
     while statement is not None:
         result = database.execute(statement)
         parts, statement = reader.take(Answer(tuple(result.keys()), result.fetchall()), NOW)
-        for part in parts:
-            assert part.place is not None
-            if kept is not None:
-                kept.append(part.place)
-            for thing in part.said:
-                assert isinstance(thing, Reading)
-                found.append((str(thing.sample.tag), thing.sample.value))
+        found += parts
     return found
 
 
+def told_in_a_pass(database: Connection, reader: QueryReader) -> list[tuple[str, Any]]:
+    """Tag and value of what a whole pass says."""
+    return [(thing.sample.tag, thing.sample.value) for part in a_pass(database, reader) for thing in part.said if isinstance(thing, Reading)]  # fmt: skip
+
+
+def known(*parts: Part) -> Place | None:
+    """What is known of the query behind these, as after a restart."""
+    cursor: dict[str, Position] = {}
+    for part in parts:
+        keep(cursor, Batch(cursor=part.cursor))
+    return places(cursor).get(OPTIONS["name"])
+
+
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["new", "tie", "late", "change", "pass", "restart"]), st.integers(0, 30)),
+    st.tuples(st.sampled_from(["new", "tie", "late", "change", "pass", "restart", "death"]), st.integers(0, 30)),
     min_size=1,
     max_size=60,
 )
@@ -65,15 +75,19 @@ STEPS = st.lists(
 @given(STEPS, st.integers(1, 4))
 def test_ties_late_rows_and_changes_are_each_told_once(steps: list[tuple[str, int]], rows_max: int) -> None:
     database, overlap = empty(), 10
-    query, kept = Query.model_validate({**OPTIONS, "overlap_numbers": overlap, "rows_max": rows_max}), [b""]
+    query, safe = Query.model_validate({**OPTIONS, "overlap_numbers": overlap, "rows_max": rows_max}), list[Part]()
     reader = QueryReader(query, None)
-    newest, versions, found = 100, 0, []
+    newest, versions = 100, 0
     rows = 0
     for kind, number in [*steps, ("pass", 0)]:
-        if kind in ("pass", "restart"):
+        if kind in ("pass", "restart", "death"):
             if kind == "restart":
-                reader = QueryReader(query, decode(kept[-1]))
-            found += told_in_a_pass(database, reader, kept)
+                reader = QueryReader(query, known(*safe))
+            parts = a_pass(database, reader)
+            if kind == "death":  # with the first parts in the spool
+                parts = parts[: number % (len(parts) + 1)]
+                reader = QueryReader(query, known(*safe, *parts))
+            safe += parts
             continue
         versions += 1
         if kind == "change" and rows:
@@ -85,7 +99,7 @@ def test_ties_late_rows_and_changes_are_each_told_once(steps: list[tuple[str, in
             newest += kind in ("new", "change")
             wm = newest - (number % overlap if kind == "late" else 0)
         database.execute(text(statement), {"wm": wm, "k": key, "v": versions, "at": AT})
-    values = [value for _, value in found]
+    values: list[Any] = [thing.sample.value for part in safe for thing in part.said if isinstance(thing, Reading)]
     assert sorted(values) == sorted(set(values)), "what was told is not told again"
     there = {row[0] for row in database.execute(text("SELECT v FROM t"))}
     assert there <= set(values), "what is there was told"
@@ -99,9 +113,33 @@ def test_a_restart_goes_on_behind_the_last_row_and_ties_are_told_apart() -> None
     first = QueryReader(query, None)
     result = database.execute(first.begin())
     page = first.take(Answer(tuple(result.keys()), result.fetchall()), NOW)
-    again = QueryReader(query, decode(page.parts[-1].place or b""))
+    again = QueryReader(query, known(*page.parts))
     assert [value for _, value in told_in_a_pass(database, again)] == list(range(3, 10))
     assert told_in_a_pass(database, again) == []
+
+
+def test_what_an_older_release_had_told_is_not_told_again() -> None:
+    database = empty()
+    for number in range(3):
+        database.execute(text(f"INSERT INTO t VALUES (5, 'k{number}', {number}, '{AT}')"))
+    query = Query.model_validate({**OPTIONS, "overlap_numbers": 10})
+    told = {key.removeprefix("told ").partition(" ")[0]: content.hex() for part in a_pass(database, QueryReader(query, None)) for key, content in part.cursor.items() if key.startswith("told ") and isinstance(content, bytes)}  # fmt: skip
+    assert len(told) == 3
+    kept = json.dumps({"mark": [["int", "5"], ["str", "k2"]], "told": told}).encode()
+    database.execute(text(f"INSERT INTO t VALUES (4, 'late', 9, '{AT}')"))
+    cursor = of_state_file({OPTIONS["name"]: kept, "other": b"no place"})
+    assert told_in_a_pass(database, QueryReader(query, places(cursor)[OPTIONS["name"]])) == [("Value", 9)]
+
+
+def test_what_is_kept_beside_a_mark_is_what_the_overlap_has() -> None:
+    database, cursor = empty(), dict[str, Position]()
+    query = Query.model_validate({**OPTIONS, "overlap_numbers": 3})
+    reader = QueryReader(query, None)
+    for number in range(40):
+        database.execute(text(f"INSERT INTO t VALUES ({number}, 'k{number}', {number}, '{AT}')"))
+        for part in a_pass(database, reader):
+            keep(cursor, Batch(cursor=part.cursor))
+    assert len(cursor) <= 1 + 6, "the mark, and the rows of the overlap of this pass and the one before"
 
 
 def test_start_leaves_out_what_is_older() -> None:
@@ -136,10 +174,23 @@ def test_rows_without_a_watermark_hold_nothing_up() -> None:
 COLUMNS = ("wm", "k", "v", "at")
 
 
-def marked(place: bytes | None) -> Mark:
-    kept = decode(place or b"")
-    assert kept is not None
-    return kept.mark
+def marked(*parts: Part) -> Mark:
+    place = known(*parts)
+    assert place is not None
+    assert place.mark is not None
+    return place.mark
+
+
+def test_rows_from_the_future_are_told_once_though_no_place_reaches_to_them() -> None:
+    reader = QueryReader(Query.model_validate(OPTIONS | {"rows_max": 10}), None)
+    reader.begin()
+    early = [(NOW.replace(year=2099), "b", 2, AT)]
+    parts, _ = reader.take(Answer(COLUMNS, early), NOW)
+    assert [len(part.said) for part in parts] == [1]
+    again = QueryReader(Query.model_validate(OPTIONS | {"rows_max": 10}), known(*parts))
+    again.begin()
+    parts, _ = again.take(Answer(COLUMNS, [*early, (NOW.replace(year=2098), "c", 3, AT)]), NOW)
+    assert [thing.sample.value for part in parts for thing in part.said if isinstance(thing, Reading)] == [3]
 
 
 def test_a_row_from_the_future_hides_none_that_comes_after_it() -> None:
@@ -148,7 +199,7 @@ def test_a_row_from_the_future_hides_none_that_comes_after_it() -> None:
     now_there = [(NOW, "a", 1, AT), (NOW.replace(year=2099), "b", 2, AT), ("infinity", "c", 3, AT)]
     parts, then = reader.take(Answer(COLUMNS, now_there), NOW)
     assert [len(part.said) for part in parts] == [3]
-    assert marked(parts[-1].place) == Mark(NOW, ("a",))
+    assert marked(*parts) == Mark(NOW, ("a",))
     assert then is not None, "the page was full"
     reader.take(Answer(COLUMNS, []), NOW)
     assert reader.problem() == "2 rows have a wm that is still to come, 'c' for one: is a clock off? They are told, and passed over for what comes next"  # fmt: skip
@@ -177,7 +228,7 @@ def test_a_column_that_plans_ahead_is_read_as_it_is(monkeypatch: pytest.MonkeyPa
     reader.begin()
     planned = [(NOW.replace(year=2030 + number), f"k{number}", number, AT) for number in range(5)]
     (part,), _ = reader.take(Answer(COLUMNS, planned), NOW)
-    assert marked(part.place) == Mark(NOW.replace(year=2034), ("k4",))
+    assert marked(part) == Mark(NOW.replace(year=2034), ("k4",))
     assert "holds times that are still to come" in (reader.problem() or "")
 
 
@@ -242,9 +293,11 @@ PARTS = (
 
 @given(PARTS, st.lists(PARTS, min_size=1, max_size=3))
 def test_a_mark_comes_back_as_it_was(watermark: Any, key: list[Any]) -> None:
-    place = Place(Mark(watermark, tuple(key)), {b"k" * 16: b"c" * 16})
-    again = decode(place.encode())
-    assert again == place
+    mark, told = Mark(watermark, tuple(key)), {b"k" * 16: b"c" * 16}
+    cursor = {name: kept for name, kept in entries("q", mark, told).items() if kept is not None}
+    again = places(cursor)["q"]
+    assert again == Place(mark, told)
+    assert again.mark is not None
     assert [type(part) for part in (again.mark.watermark, *again.mark.key)] == [type(watermark), *map(type, key)]
 
 
@@ -288,5 +341,5 @@ def test_queries_that_cannot_be_are_refused(options: dict[str, Any], words: str)
 )
 def test_addresses_that_cannot_be_are_refused(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
-        SqlConfig.model_validate({"url": url, "state_file": "/s", "queries": [OPTIONS]})
+        SqlConfig.model_validate({"url": url, "queries": [OPTIONS]})
     assert "secret" not in str(caught.value)

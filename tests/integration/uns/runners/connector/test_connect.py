@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.records import Order, Sample
-from tests.contract import sources
+from tests.contract.source_opcua import opcua
 from tests.harness import MqttBroker, eventually
 from tests.harness.connector_process import DEADLINE_S, NAME, World, machine, mqtt
 from topology.namespace.classes import MessageClass
@@ -61,7 +61,7 @@ def test_opc_ua_fills_the_gaps_of_kill_9_from_history(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
     async def go() -> None:
-        async with sources.opcua() as server:
+        async with opcua() as server:
             path = f"{enterprise}/dallas/packaging/line-1/filler"
             config = server.config | {"machines": [{"path": path, "node": "ns=2;s=filler"}]}
             world = await asyncio.to_thread(

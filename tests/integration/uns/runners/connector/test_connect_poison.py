@@ -12,7 +12,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from connectors.opcua.codec import moment
 from schemas.records import Sample, Samples
-from tests.contract import sources
+from tests.contract.source_opcua import opcua
 from tests.harness import MqttBroker, eventually
 from tests.harness.connector_process import DEADLINE_S, Machine, World, machine, mqtt
 from topology.namespace.classes import MessageClass
@@ -180,7 +180,7 @@ TAKEN = {
 
 def test_opc_ua(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:
     async def go() -> None:
-        async with sources.opcua() as source:
+        async with opcua() as source:
             machine = source.server.get_node("ns=2;s=filler")
             for tag, benign, _ in NODES:
                 await machine.add_variable(ua.NodeId(f"filler.{tag}", 2), ua.QualifiedName(tag, 2), benign)

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sources import PATH, mqtt, opcua
+from connectors.sql.mark import Mark, encode
+from tests.contract.source_mqtt import mqtt
+from tests.contract.source_opcua import opcua
+from tests.contract.source_sql import sql
+from tests.contract.sources import PATH
 from tests.harness import MqttBroker
 from tests.harness.line_logs import plant
 from topology.model.plant import Plant
@@ -18,6 +22,22 @@ from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 from uns.testing.connectors import T0
+
+
+def test_it_begins_where_a_run_would(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with sql(tmp_path) as source:
+            for number in (1, 2, 3):
+                await source.say("State", T0 + number, number)
+            spool = Spool(tmp_path / FOLDER / "plc", 1_000_000)
+            spool.append([], 0, {}, {}, {"told": encode(Mark(2, (2,)))})
+            spool.close()
+            model = with_connector("sql", source.config)
+            model.connectors["plc"].config["queries"][0]["overlap_numbers"] = 0
+            found = (await asyncio.to_thread(preview, Settings(state_dir=tmp_path), model, "plc", 1, 10.0)).units
+            assert [unit["value"] for unit in found] == [3]
+
+    asyncio.run(go())
 
 
 def with_connector(protocol: str, config: dict[str, Any]) -> Plant:

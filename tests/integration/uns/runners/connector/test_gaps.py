@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from processors.base import Input
 from processors.line import LineFold
 from schemas.records import Gap, Oee, Samples, Tick
-from tests.contract import sources
+from tests.contract.source_opcua import opcua
 from tests.harness import MqttBroker, eventually
 from tests.harness.connector_process import DEADLINE_S, NAME, World, machine, mqtt
 from topology.namespace.classes import MessageClass
@@ -52,7 +52,7 @@ def test_opc_ua_says_when_it_was_dead_and_takes_it_back_where_the_server_has_a_h
     kafka: str, registry: str, enterprise: str, tmp_path: Path, history: bool
 ) -> None:
     async def go() -> None:
-        async with sources.opcua() as server:
+        async with opcua() as server:
             path = f"{enterprise}/dallas/packaging/line-1/filler"
             config = server.config | {"history": history, "machines": [{"path": path, "node": "ns=2;s=filler"}]}
             entry = {"protocol": "opcua", "config": config}

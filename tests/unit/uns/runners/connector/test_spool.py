@@ -20,7 +20,7 @@ from connectors.base import Safe
 from topology.namespace.path import Path as PlantPath
 from uns.errors import ServiceError
 from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
-from uns.runners.connector.spool import ROW_BYTES, Spool, SpoolEntry, SpoolError
+from uns.runners.connector.spool import ROW_BYTES, Spool, SpoolEntry, SpoolError, read_cursor
 
 A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
 
@@ -126,6 +126,25 @@ def test_a_spool_that_kept_times_alone_goes_on(folder: Path) -> None:
     spool.close()
 
 
+def test_a_cursor_goes_with_its_entries_and_a_name_can_be_forgotten(folder: Path) -> None:
+    first = Spool(folder, 1_000_000)
+    first.append([entry()], 1, {}, {}, {"a/0": 7, "1": b"\xff", "text": b"12"})
+    first.append([], 0, {}, {}, {"a/0": 9, "1": None, "never there": None})
+    first.close()
+    with contextlib.closing(Spool(folder, 1_000_000)) as second:
+        assert second.cursor() == read_cursor(folder / FILE) == {"a/0": 9, "text": b"12"}
+    assert read_cursor(folder / "none") == {}
+
+
+def test_bytes_stand_in_a_cursor_that_was_made_for_numbers(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as db:
+        db.execute("CREATE TABLE cursor (name TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID")
+    with contextlib.closing(Spool(folder, 1_000_000)) as spool:
+        spool.append([], 0, {}, {}, {"number": 7, "bytes": b"12"})
+        assert spool.cursor() == {"number": 7, "bytes": b"12"}
+
+
 def test_a_source_that_invents_tags_is_remembered_up_to_a_bound(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("uns.runners.connector.spool.PLACES_MAX", 3)
     spool.append([], 0, {}, {(A, "1"): Safe(1, 1, 0), (A, "2"): Safe(1, 1, 0)})
@@ -178,7 +197,7 @@ def test_the_ledger_is_read_from_outside_while_it_is_written(spool: Spool, folde
     watcher = threading.Thread(target=look)
     watcher.start()
     try:
-        while len(seen) < 50 and watcher.is_alive():
+        while (len(seen) < 50 or not seen[-1].read) and watcher.is_alive():
             ids = spool.append([entry(units=3), entry(quarantine="bad_json")], 6, {"unchanged": 2}, {})
             assert spool.ledger().lost == 0
             spool.delivered(ids[:1])
