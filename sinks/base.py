@@ -41,15 +41,37 @@ class Rejected:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A record that cannot be written for the time being, while others can. The runner brings it again, and holds back
+    what comes behind it under the same key."""
+
+    delivery: Delivery
+    message: str
+    wait_s: float = 0.0
+    """Not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A record that says something new of an object, where the configuration has no request for it: counted, and done."""
+
+    delivery: Delivery
+    message: str
+
+
+Unwritten = Rejected | Deferred | LeftBehind
+
+
 class Retryable(Exception):
     """The target is away or busy; the runner backs off and writes the same records again, in order.
 
-    `progressed`: some of them are durable by now, so that the back-off begins anew.
+    `progressed`: some of them are durable by now, so that the back-off begins anew. `wait_s`: what the target asks for.
     """
 
-    def __init__(self, message: str, progressed: bool = False) -> None:
+    def __init__(self, message: str, progressed: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(message)
-        self.progressed = progressed
+        self.progressed, self.wait_s = progressed, wait_s
 
 
 class Taken(Retryable):
@@ -61,7 +83,7 @@ Positions = Mapping[tuple[str, int], int]
 
 
 class Sink(Protocol):
-    """`write` returning means durable, for every record that it did not return as rejected. Raises `Retryable`.
+    """`write` returning means durable, for every record that it did not return as unwritten. Raises `Retryable`.
 
     Writing a record twice must leave the target as writing it once: the runner repeats whatever a crash left unsaid.
     """
@@ -72,10 +94,10 @@ class Sink(Protocol):
         read from the beginning. None: it keeps none, and the consumer group's are used."""
         ...
 
-    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
+    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         """`positions`: next offsets once this call is durable, for targets that keep them. They must not pass a record
         that this call rejects: it is in no safe place yet. Once it is, the runner calls again with the same positions
-        and no deliveries."""
+        and no deliveries. Who keeps positions defers nothing."""
         ...
 
     async def close(self) -> None: ...

@@ -19,7 +19,7 @@ from psycopg import sql
 
 from schemas.codec import Codec
 from schemas.records import Record, Sample, Samples
-from tests.contract.targets import RestServer
+from tests.contract.rest_server import RestServer
 from tests.harness import consume_all, eventually
 from topology.model.loader import load
 from topology.namespace.classes import MessageClass
