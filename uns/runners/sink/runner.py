@@ -1,6 +1,7 @@
 """Runs one sink: Kafka → target → offsets. Whatever crashes, a record is written again rather than left out."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -21,6 +22,8 @@ POLL_S = 0.2
 LONG_WRITE_S = 5.0
 """From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
+ASSIGNMENT_S = 5.0
+"""Until then it is usual to have no partition after a start."""
 BROKEN_MAX = 20
 """So many records in a row over which a sink breaks: it ends."""
 SINK_ERROR = "sink_error"
@@ -57,15 +60,18 @@ class SinkRunner:
         """Next offset of each partition, held back or not."""
         self._committed: dict[tuple[str, int], int] = {}
         self._idle_since = time.monotonic()
+        self._unassigned_since: float | None = None
         self._broken_in_row = 0
 
     async def run(self) -> None:
         """Raises `SourceLost`, and what a sink raises over `BROKEN_MAX` records in a row, or at opening."""
         try:
+            log.info("opening the target", sink=self.name, topics=len(self._source.topics))
             await self._patiently(self._sink.open)
             own = await self._patiently(self._sink.positions)
             self._answers()
             await self._call(lambda: self._source.open(own))
+            self._unassigned_since = time.monotonic()
             while True:
                 self.turned = time.monotonic()
                 await self._turn()
@@ -74,6 +80,24 @@ class SinkRunner:
                 await self._sink.close()
             await asyncio.shield(self._call(self._source.close))
 
+    @property
+    def waits_for(self) -> str | None:
+        """What Kafka has not given yet; None once there is something to read from, or before it is asked."""
+        if self._unassigned_since is None or self._source.assigned:
+            return None
+        topics = self._source.topics
+        return (
+            f"no partition of {', '.join(topics[:3])}{', …' if len(topics) > 3 else ''}: is Kafka reachable, are the topics "
+            "there (`uns apply`), does another process run this sink?"
+        )
+
+    def _watch_assignment(self) -> None:
+        if self._source.assigned:
+            self._unassigned_since = math.inf
+        elif time.monotonic() - (self._unassigned_since or math.inf) > ASSIGNMENT_S:
+            log.warning("waiting for Kafka", sink=self.name, reason=self.waits_for)
+            self._unassigned_since = math.inf
+
     async def _turn(self) -> None:
         if self._held.full:
             await self._pause(POLL_S)
@@ -81,6 +105,7 @@ class SinkRunner:
         else:
             fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
         self._forget_what_went()
+        self._watch_assignment()
         fresh = self._fresh(fetched)
         waiting = [*self._held.due(time.monotonic()), *fresh]
         self._reached.update(fetched.positions)

@@ -50,7 +50,7 @@ async def _run(settings: Settings, runner: SinkRunner) -> None:
         settings.bind,
         settings.metrics_port,
         live=lambda: () if time.monotonic() - runner.turned < 60 else ("the runner has not turned for a minute",),
-        ready=lambda: (runner.problem,) if runner.problem else (),
+        ready=lambda: tuple(words for words in (runner.problem, runner.waits_for) if words),
     )
     task = asyncio.create_task(runner.run())
     for number in (signal.SIGTERM, signal.SIGINT):

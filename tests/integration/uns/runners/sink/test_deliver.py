@@ -128,8 +128,16 @@ class Site:
     def _classes(self) -> Sequence[MessageClass]:
         return self.plant.sinks[self.kind].subscribe.classes
 
+    def served(self, page: str) -> tuple[int, str]:
+        """Status and text of a page of the process; (0, "") where it does not serve yet."""
+        try:
+            answer = httpx2.get(f"http://127.0.0.1:{self.port}/{page}")
+        except httpx2.TransportError:
+            return 0, ""
+        return answer.status_code, answer.text
+
     def metric(self, name: str) -> float:
-        text = httpx2.get(f"http://127.0.0.1:{self.port}/metrics").text
+        text = self.served("metrics")[1]
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
@@ -336,7 +344,7 @@ def server() -> Iterator[RestServer]:
 
 @pytest.fixture
 def orders(tmp_path: Path, kafka: str, registry: str, enterprise: str, server: RestServer) -> Iterator[Site]:
-    found = Site(tmp_path, kafka, registry, enterprise, "rest", server.config)
+    found = Site(tmp_path, kafka, registry, enterprise, "rest", server.config | {"tries": 3, "tries_s": 1})
     yield found
     found.stop()
 
@@ -388,3 +396,61 @@ def test_a_target_that_is_away_keeps_the_group_and_the_order(orders: Site, serve
     assert [(one["reason"], one["revision"]) for one in server.objects] == [("revision 2", 2)]
     assert [method for method, _, _ in server.requests if method == "PATCH"] == ["PATCH", "PATCH"]
     assert httpx2.get(f"http://127.0.0.1:{orders.port}/health/ready").status_code == 200
+
+
+def test_a_record_over_which_the_target_breaks_holds_up_its_machine_alone(orders: Site, server: RestServer) -> None:
+    first, second = orders.cells[:2]
+    server.trouble = lambda _request, body: ("500", False) if body and body["reason"] == "poison" else None
+    orders.tell(first, downtime(0, reason="poison", path=str(first)))
+    orders.tell(first, downtime(1, reason="behind it", path=str(first)))
+    orders.producer.flush()
+    orders.start()
+    eventually(lambda: orders.running() and orders.metric("uns_sink_held") == 2, DEADLINE_S)
+    # What comes later, in the same partition or not, goes past; and the place in the log waits.
+    for n in range(20):
+        orders.tell(second, downtime(n, reason=f"reason {n}", path=str(second)))
+        orders.producer.flush()
+        eventually(lambda n=n: any(one["reason"] == f"reason {n}" for one in server.objects), DEADLINE_S)  # type: ignore[misc]
+    orders.drained()
+    assert Counter(one["reason"] for one in server.objects) == Counter(
+        ["behind it", *(f"reason {n}" for n in range(20))]
+    )
+    [message] = orders.messages(MessageClass.QUARANTINE)
+    headers = dict(message.headers() or [])
+    assert headers["uns.reason"] == b"http_500"
+    assert b"while the target took others" in headers["__connect.errors.exception.message"]
+    assert orders.metric("uns_sink_held") == 0
+    assert orders.metric('uns_sink_outcomes_total{outcome="rejected"') == 1
+
+
+def test_nothing_is_warned_of_after_a_full_apply_and_a_start_says_what_it_waits_for(orders: Site) -> None:
+    orders.start()
+    eventually(lambda: orders.served("health/ready")[0] == 200, DEADLINE_S)
+    assert "warning" not in orders.log.read_text()
+    orders.stop()
+    orders._environ["UNS_BOOTSTRAP"] = f"127.0.0.1:{free_port()}"
+    orders.start()
+    eventually(lambda: orders.running() and "waiting for Kafka" in orders.log.read_text(), DEADLINE_S)
+    status, text = orders.served("health/ready")
+    assert (status, "uns apply" in text) == (503, True)
+
+
+@pytest.mark.long
+def test_killed_between_the_target_and_the_offset_again_and_again_nothing_is_twice(
+    orders: Site, server: RestServer
+) -> None:
+    chance = random.Random(17)
+    server.lost_share = 0.05
+    count = 0
+    for _ in range(25):
+        for n in range(count, count + 20):
+            for cell in orders.cells:
+                orders.tell(cell, downtime(n, 0, f"reason {n}", str(cell)))
+        count += 20
+        orders.producer.flush()
+        orders.kill_in_midst(lambda: len(server.objects), chance, count)
+    server.lost_share = 0.0
+    orders.start()
+    orders.drained()
+    wanted = {downtime(n, path=str(cell)).natural_id for n in range(count) for cell in orders.cells}
+    assert Counter(one["external_id"] for one in server.objects) == Counter(wanted)
