@@ -1,9 +1,9 @@
 """What a sink is: the one interface and what passes through it. A sink knows nothing of Kafka but positions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -107,6 +107,16 @@ ConfigT = TypeVar("ConfigT", bound=SinkConfig)
 
 
 @dataclass(frozen=True)
+class Trial(Generic[ConfigT]):
+    """What `uns sink try` shows of one record, as JSON values."""
+
+    tell: Callable[[ConfigT, Delivery], list[dict[str, Any]]]
+    """What would go out; nothing of a record that the sink passes over. Pure."""
+    send: Callable[[str, ConfigT, FilePath, Delivery], Awaitable[list[dict[str, Any]]]]
+    """What went out, was answered, and how that was judged; as `build` takes it. Raises `Retryable`."""
+
+
+@dataclass(frozen=True)
 class SinkSpec(Generic[ConfigT]):
     """How a kind of target registers itself: entry point group `uns.sinks`, name = the kind."""
 
@@ -114,3 +124,4 @@ class SinkSpec(Generic[ConfigT]):
     build: Callable[[str, ConfigT, FilePath], Sink]
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
+    trial: Trial[ConfigT] | None = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -38,18 +39,18 @@ class Objects:
 
     def __init__(self, config: RestConfig, target: Target, ledger: ObjectLedger) -> None:
         self._target, self._ledger, self._settle_s = target, ledger, config.settle_s
-        self._maps = SimpleNamespace(**config.maps)
+        self._maps = config.maps
 
     async def put(self, mapping: RequestMapping, record: Derived) -> Done:
         """Raises `Refused`, `Later`, `Failed` and `Retryable`."""
-        fits = not record.withdrawn and (isinstance(mapping.when, str) or _has(mapping.when, record))
+        fits = _may_fit(mapping, record)
         known = self._ledger.find(mapping.known_as, record.natural_id) if is_text(record.id) else None
         if known is None and not fits:
             return Done()
         if known is not None and known.unclear_since is None and known.revision >= record.revision:
             return Done()
-        values = self._values(record)
-        wanted = fits and (isinstance(mapping.when, dict) or _true(mapping.when, values))
+        values = template_values(record, self._maps)
+        wanted = fits_when(mapping, record, values)
         if known is None and not wanted:
             return Done()
         if known is not None and known.remote_id is None:
@@ -62,16 +63,6 @@ class Objects:
             return Done(left="an answer was lost, and without a lookup nobody knows what there is to take back")
         self._ledger.settle(mapping.known_as, record.natural_id, None, record.revision, cancelled=True)
         return Done()
-
-    def _values(self, record: Derived) -> dict[str, Any]:
-        """What templates may name."""
-        if not is_text(record.id):
-            raise Refused("unfit", f"{record.id!r}: half of a surrogate pair stands in the id")
-        try:
-            plain = to_plain(record, calendar)
-        except OverflowError as error:
-            raise Refused("unfit", f"{record.id!r}: a time that no calendar has: {error}") from error
-        return {**plain, "natural_id": record.natural_id, MAPS: self._maps}
 
     async def _sought(self, mapping: RequestMapping, known: RemoteObject, values: dict[str, Any]) -> RemoteObject:
         """What is known once the target was asked: an attempt whose answer was lost may have made it; or it exists, and
@@ -95,7 +86,7 @@ class Objects:
         self, mapping: RequestMapping, known: RemoteObject, record: Derived, values: dict[str, Any]
     ) -> Done:
         name, natural_id, create = mapping.known_as, record.natural_id, mapping.create
-        url, body = _request(create, values)
+        url, body = request(create, values)
         self._ledger.intend(name, natural_id, record.revision, time.time())
         try:
             made = await self._made(create, url, body, record, values)
@@ -160,7 +151,7 @@ class Objects:
                 else f"there is no {'update' if wanted else 'cancel'}"
             )
             return Done(left=f"revision {record.revision} of {natural_id} is not sent: {missing}")
-        url, body = _request(call, {**values, "remote_id": known.remote_id})
+        url, body = request(call, {**values, "remote_id": known.remote_id})
         # A change sets, it does not add: sent twice it leaves the same object, so it needs no intent.
         try:
             sent = {**values, "remote_id": known.remote_id}
@@ -175,22 +166,41 @@ class Objects:
         return Done(sent=True)
 
 
-def _request(call: Create | Update | Cancel, values: dict[str, Any]) -> tuple[str, Any]:
+def template_values(record: Derived, maps: Mapping[str, Any]) -> dict[str, Any]:
+    """What templates may name. Raises `Refused`."""
+    if not is_text(record.id):
+        raise Refused("unfit", f"{record.id!r}: half of a surrogate pair stands in the id")
+    try:
+        plain = to_plain(record, calendar)
+    except OverflowError as error:
+        raise Refused("unfit", f"{record.id!r}: a time that no calendar has: {error}") from error
+    return {**plain, "natural_id": record.natural_id, MAPS: SimpleNamespace(**maps)}
+
+
+def request(call: Create | Update | Cancel, values: dict[str, Any]) -> tuple[str, Any]:
     try:
         return fill_url(call.url, values), fill(call.body, values)
     except UnfitValue as error:
         raise Refused("unfit", str(error)) from error
 
 
-def _true(when: str, values: dict[str, Any]) -> bool:
+def fits_when(mapping: RequestMapping, record: Derived, values: dict[str, Any]) -> bool:
+    """Whether the record is to have an object. Raises `Refused`."""
+    if not _may_fit(mapping, record):
+        return False
+    if isinstance(mapping.when, dict):
+        return True
     try:
-        return bool(fill(when, values))
+        return bool(fill(mapping.when, values))
     except UnfitValue as error:
         raise Refused("unfit", str(error)) from error
 
 
-def _has(when: dict[str, Any], record: Derived) -> bool:
-    for name, wanted in when.items():
+def _may_fit(mapping: RequestMapping, record: Derived) -> bool:
+    """As far as it can be said without its values as text, which most records of a class never need."""
+    if record.withdrawn:
+        return False
+    for name, wanted in mapping.when.items() if isinstance(mapping.when, dict) else ():
         value = getattr(record, name)
         if value not in wanted if isinstance(wanted, list) else value != wanted:
             return False

@@ -15,7 +15,7 @@ from sinks.rest.config import RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.objects import Later, Objects
 from sinks.rest.suspects import Suspects
-from sinks.rest.target import Failed, Refused, Target
+from sinks.rest.target import Failed, Heard, Refused, Target
 
 FAILURES_MAX = 3
 """In a row, of one call; then the rest of it is not tried: most likely the target is away."""
@@ -24,8 +24,9 @@ FAILURES_MAX = 3
 class RestSink:
     """One target. Records of one key are written one after the other, in the order they came."""
 
-    def __init__(self, name: str, config: RestConfig, folder: FilePath) -> None:
-        self._name, self._config, self._folder = name, config, folder
+    def __init__(self, name: str, config: RestConfig, folder: FilePath, heard: Heard | None = None) -> None:
+        """`heard` is told of each answer."""
+        self._name, self._config, self._folder, self._heard = name, config, folder, heard
         self._target: Target | None = None
         self._ledger: ObjectLedger | None = None
         self._suspects = Suspects(config.tries, config.tries_s)
@@ -33,7 +34,7 @@ class RestSink:
     async def open(self) -> None:
         """Opens the ledger; the target is first asked when there is something to write."""
         await self.close()
-        self._target = Target(self._name, self._config)
+        self._target = Target(self._name, self._config, self._heard)
         try:
             self._ledger = ObjectLedger(self._folder, [mapping.known_as for mapping in self._config.requests])
         except (OSError, sqlite3.Error) as error:

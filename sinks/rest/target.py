@@ -1,6 +1,7 @@
 """The way to a target: one HTTP client, our headers, and what comes back, within bounds."""
 
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -13,6 +14,9 @@ from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret, header_value
 
 ANSWER_BYTES_MAX = 16_000_000
+
+
+Heard = Callable[[str, Answer, Verdict, str], None]
 
 
 class Refused(Exception):
@@ -38,9 +42,9 @@ class Unproven(Exception):
 class Target:
     """Raises `Retryable` where every request would meet the same."""
 
-    def __init__(self, name: str, config: RestConfig) -> None:
-        """Raises `Retryable`; connects to nothing."""
-        self._name, self._base_url = name, config.base_url
+    def __init__(self, name: str, config: RestConfig, heard: Heard | None = None) -> None:
+        """`heard` gets each answer that came, with its verdict. Raises `Retryable`; connects to nothing."""
+        self._name, self._base_url, self._heard = name, config.base_url, heard
         headers = {key.encode(): header_value(value) for key, value in config.headers.items()}
         basic = None
         try:
@@ -60,6 +64,8 @@ class Target:
         answer = await self.send(method, url, body, key)
         verdict, why = judge(answer, success, values)
         words = f"{method} {self._base_url}{url}: {why}"
+        if self._heard is not None:
+            self._heard(f"{method} {self._base_url}{url}", answer, verdict, why)
         match verdict:
             case Verdict.AWAY:
                 wait_s = retry_after_s(answer.headers, datetime.now(UTC))

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from sinks.base import LeftBehind, Rejected, Unwritten
 from tests.contract.rest_server import TROUBLES, RestServer
 from tests.contract.rest_writing import delivered
+from tests.harness import eventually
 from uns.testing import delivery, downtime
 
 CELLS = [f"acme/dallas/packaging/line-{n}/filler" for n in (1, 2)]
@@ -281,4 +283,17 @@ def test_in_an_outage_nobody_is_guilty(server: RestServer, tmp_path: Path) -> No
 
     server.trouble = down
     assert write(server.config | {"tries": 2, "tries_s": 0}, tmp_path, made) == []
+    check_exact(server, made)
+
+
+def test_a_target_that_dies_in_midst_and_comes_back(tmp_path: Path) -> None:
+    server, made = RestServer(), records(300)
+    server.objects += [dict(one) for one in STRANGERS]
+    with ThreadPoolExecutor(1) as pool:
+        with server.serving():
+            writing = pool.submit(write, server.config, tmp_path, made)
+            eventually(lambda: len(server.objects) > len(STRANGERS) + 5)
+        assert len(server.objects) < len(STRANGERS) + 300, "it died in midst"
+        with server.serving():
+            assert writing.result() == []
     check_exact(server, made)

@@ -18,6 +18,7 @@ from tests.integration.uns.runners.sink.site import DEADLINE_S, History, Site, T
 from topology.namespace.classes import MessageClass
 from topology.namespace.topics import partition
 from uns.kafka import lag
+from uns.runners.sink import trial
 from uns.runtime.ports import free_port
 from uns.testing import downtime
 
@@ -250,6 +251,8 @@ def test_a_record_over_which_the_target_breaks_holds_up_its_machine_alone(orders
     assert headers["uns.reason"] == b"http_500"
     assert b"while the target took others" in headers["__connect.errors.exception.message"]
     assert orders.metric("uns_sink_held") == 0
+    shown = trial.last(orders.settings, orders.plant, "rest")
+    assert trial.tell(orders.plant, "rest", shown)[0]["body"]["external_id"] == shown.record.natural_id  # type: ignore[attr-defined]
     assert orders.metric('uns_sink_outcomes_total{outcome="rejected"') == 1
 
 
