@@ -17,10 +17,8 @@ from sinks.rest.template import UnfitValue, fill
 
 WORDS_MAX = 500
 RETRY_AFTER_MAX_S = 3600.0
-LATER = (408, 425, 429)
+LATER = (408, 425)
 """Answers that mean later, like all from 500 on."""
-BUSY = (429, 503)
-"""Those that speak of the target, not of the request."""
 _ERROR_MEMBERS = ("error", "errors", "fault", "exception", "exc", "failures")
 _WORDS_OF_FAILURE = ("error", "fail", "failure")
 _DEPTH_MAX = 4
@@ -35,9 +33,10 @@ class Verdict(Enum):
     UNPROVEN = auto()
     """A success that proves nothing: it may be done."""
     FAILED = auto()
-    """The target broke over it, or said later: of this request alone, as far as one answer tells."""
-    AWAY = auto()
-    """It would say so to every request: busy, does not know us, redirects, a page for people."""
+    """Not done, and no word on the record: the target broke, does not know us, redirects, shows a page for people. It may
+    say so to every request or to this one alone; one answer does not tell."""
+    BUSY = auto()
+    """It asks for time, of everybody."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,15 @@ ANSWER_NAMES = ("status", "headers", "body", "text")
 def judge(answer: Answer, success: str | None, values: Mapping[str, Any]) -> tuple[Verdict, str]:
     """The verdict, and why. `success`: the configuration's own test, in place of ours for 2xx."""
     status = answer.status
+    if status == 429 or (status >= 300 and "retry-after" in answer.headers):
+        return Verdict.BUSY, answer.words
     if status >= 500 or status in LATER:
-        away = status in BUSY or "retry-after" in answer.headers
-        return (Verdict.AWAY if away else Verdict.FAILED), answer.words
+        return Verdict.FAILED, answer.words
     if status in (401, 403):
-        return Verdict.AWAY, f"{status}, the target does not accept us; check auth"
+        return Verdict.FAILED, f"{status}, the target does not accept us; check auth: {answer.words}"
     if status < 200 or 300 <= status < 400:
         # Followed, a POST would turn into a GET; taken for done, e.g. a login page would swallow every record.
-        return Verdict.AWAY, f"{status}, redirected to {answer.headers.get('location')}; check base_url"
+        return Verdict.FAILED, f"{status}, redirected to {answer.headers.get('location')}; check base_url"
     if status >= 400:
         return Verdict.REFUSED, answer.words
     if success is not None:
@@ -113,7 +113,7 @@ def _is_page(answer: Answer) -> bool:
 
 def _no_json(answer: Answer) -> tuple[Verdict, str]:
     if _is_page(answer):
-        return Verdict.AWAY, f"a page for people instead of JSON (a login?); check auth and base_url: {answer.words}"
+        return Verdict.FAILED, f"a page for people instead of JSON (a login?); check auth and base_url: {answer.words}"
     return Verdict.UNPROVEN, f"neither JSON nor empty, so it proves nothing; state `success` and `id`: {answer.words}"
 
 

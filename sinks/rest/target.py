@@ -67,7 +67,7 @@ class Target:
         if self._heard is not None:
             self._heard(f"{method} {self._base_url}{url}", answer, verdict, why)
         match verdict:
-            case Verdict.AWAY:
+            case Verdict.BUSY:
                 wait_s = retry_after_s(answer.headers, datetime.now(UTC))
                 raise Retryable(f"sink {self._name}: {words}", wait_s=wait_s or 0.0)
             case Verdict.FAILED:

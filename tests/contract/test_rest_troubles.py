@@ -257,18 +257,19 @@ def test_what_an_unclear_attempt_made_is_cancelled_too(server: RestServer, tmp_p
     assert [one["reason"] for one in server.objects[25:]] == ["cancelled"]
 
 
+@pytest.mark.parametrize("trouble", ["500", "401", "page to log in at", "302 to a login", "torn body"])
 @pytest.mark.parametrize("alone", [True, False], ids=["one-machine", "two-machines"])
 def test_a_record_over_which_the_target_breaks_goes_to_quarantine_and_holds_up_no_other(
-    server: RestServer, tmp_path: Path, alone: bool
+    server: RestServer, tmp_path: Path, alone: bool, trouble: str
 ) -> None:
     made = [downtime(n, reason="poison" if n == 0 else "jam", path=CELLS[0 if alone else n % 2]) for n in range(12)]
-    server.trouble = lambda _request, body: ("500", False) if body and body["reason"] == "poison" else None
+    server.trouble = lambda _request, body: (trouble, False) if body and body["reason"] == "poison" else None
     config = server.config | {"tries": 3, "tries_s": 0.1}
     [rejected] = write(config, tmp_path, made)
     assert isinstance(rejected, Rejected)
-    assert (rejected.delivery.record, rejected.reason) == (made[0], "http_500")
+    reason = {"500": "http_500", "401": "http_401", "page to log in at": "http_200", "302 to a login": "http_302"}
+    assert (rejected.delivery.record, rejected.reason) == (made[0], reason.get(trouble, "no_answer"))
     assert "while the target took others" in rejected.message
-    assert "500 crashed" in rejected.message
     check_exact(server, made, [made[0].natural_id])
 
 

@@ -109,6 +109,7 @@ class SinkRunner:
         fresh = self._fresh(fetched)
         waiting = [*self._held.due(time.monotonic()), *fresh]
         self._reached.update(fetched.positions)
+        self._committed = fetched.begins | self._committed  # where reading began nothing has to be committed
         if fetched.positions or waiting:
             await self._write(fetched, waiting)
         else:

@@ -41,6 +41,8 @@ class Fetched:
     unreadable: list[tuple[Message, Undecodable]] = field(default_factory=list)
     messages: dict[tuple[str, int, int], Message] = field(default_factory=dict)
     positions: dict[TopicAndPartition, int] = field(default_factory=dict)
+    begins: dict[TopicAndPartition, int] = field(default_factory=dict)
+    """Offsets of the first of them."""
     bytes: int = 0
 
 
@@ -118,6 +120,7 @@ class SinkSource:
     def _take(self, message: Message, fetched: Fetched) -> None:
         place = (message.topic(), message.partition())
         fetched.positions[place] = message.offset() + 1
+        fetched.begins.setdefault(place, message.offset())
         fetched.bytes += len(message.value() or b"")
         _, message_class = parse_topic(message.topic())
         try:

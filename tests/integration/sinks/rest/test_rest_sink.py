@@ -116,7 +116,6 @@ def test_a_lost_answer_is_looked_up_before_it_is_made_again(
     ("answer", "words"),
     [
         (PlainTextResponse("down", 503), "503 down"),
-        (PlainTextResponse("slow", 429, {"Retry-After": "7"}), "429 slow"),
         (PlainTextResponse("who", 401), "check auth"),
         (PlainTextResponse("no", 403), "check auth"),
         (RedirectResponse("/login", 302), "redirected to /login; check base_url"),
@@ -128,14 +127,23 @@ def test_an_answer_that_means_later_or_ask_someone(
 ) -> None:
     sink = Writer(server.config, tmp_path)
     server.answer = lambda: answer
-    with pytest.raises(Retryable) as caught:
-        sink.write(downtime(1))
-    assert caught.value.wait_s == (7.0 if "retry-after" in answer.headers else 0.0)
-    assert words in str(caught.value)
-    assert SECRET not in str(caught.value)
+    deferred = sink.write(*map(downtime, range(4)))
+    assert [type(each) for each in deferred] == [Deferred] * 4
+    assert words in deferred[0].message
+    assert SECRET not in str(deferred)
+    assert methods(server) == ["POST"], "what comes behind it under its key waits untried"
     server.answer = None
-    assert sink.write(downtime(1)) == []
-    assert len(server.objects) == 1
+    assert sink.write(*map(downtime, range(4))) == []
+    assert len(server.objects) == 4
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_target_that_asks_for_time_gets_it(server: RestServer, tmp_path: Path, status: int) -> None:
+    sink = Writer(server.config, tmp_path)
+    server.answer = lambda: PlainTextResponse("slow", status, {"Retry-After": "7"})
+    with pytest.raises(Retryable, match=f"{status} slow") as caught:
+        sink.write(downtime(1))
+    assert caught.value.wait_s == 7.0
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
@@ -241,7 +249,7 @@ def test_progress_before_a_failure_is_said_and_kept(server: RestServer, tmp_path
     sink = Writer(server.config, tmp_path)
 
     def busy_from_the_third_on() -> Response | None:
-        return PlainTextResponse("busy", 503) if len(server.requests) > 2 else None
+        return PlainTextResponse("busy", 429) if len(server.requests) > 2 else None
 
     server.answer = busy_from_the_third_on
     with pytest.raises(Retryable) as caught:

@@ -27,23 +27,25 @@ NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
         (200, '[{"error": "x"}]', Verdict.REFUSED),
         (200, '{"Error": "x"}', Verdict.REFUSED),
         (200, '{"ok": false}', Verdict.REFUSED),
-        (200, "<html>", Verdict.AWAY),
-        (200, "<soap:Envelope/>", Verdict.AWAY),
+        (200, "<html>", Verdict.FAILED),
+        (200, "<soap:Envelope/>", Verdict.FAILED),
         (200, "created", Verdict.UNPROVEN),
         (200, '{"id": ', Verdict.UNPROVEN),
-        (101, "", Verdict.AWAY),
-        (304, "", Verdict.AWAY),
-        (401, '{"error": "x"}', Verdict.AWAY),
+        (101, "", Verdict.FAILED),
+        (304, "", Verdict.FAILED),
+        (401, '{"error": "x"}', Verdict.FAILED),
         (404, "", Verdict.REFUSED),
         (408, "", Verdict.FAILED),
-        (429, "", Verdict.AWAY),
+        (429, "", Verdict.BUSY),
         (500, "", Verdict.FAILED),
-        (503, "", Verdict.AWAY),
+        (503, "", Verdict.FAILED),
         (504, "", Verdict.FAILED),
     ],
 )
 def test_without_a_test_of_its_own(status: int, text: str, verdict: Verdict) -> None:
     assert judge(Answer(status, {}, text), None, {})[0] is verdict
+    if verdict is Verdict.FAILED and status >= 300:
+        assert judge(Answer(status, {"retry-after": "7"}, text), None, {})[0] is Verdict.BUSY
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,8 @@ def test_without_a_test_of_its_own(status: int, text: str, verdict: Verdict) -> 
         ("{{ body.result == 'OK' }}", '{"result": "OK"}', Verdict.DONE),
         ("{{ body.result == 'OK' }}", '{"result": "NO"}', Verdict.REFUSED),
         ("{{ body.result == 'OK' }}", "{}", Verdict.REFUSED),
-        ("{{ body.result == 'OK' }}", "<html>", Verdict.AWAY),
-        ("{{ body.error is not defined }}", "<html>", Verdict.AWAY),
+        ("{{ body.result == 'OK' }}", "<html>", Verdict.FAILED),
+        ("{{ body.error is not defined }}", "<html>", Verdict.FAILED),
         ("{{ body.error is not defined }}", "fine", Verdict.UNPROVEN),
         ("{{ body.error is not defined }}", '{"error": 0}', Verdict.REFUSED),
         ("{{ body.error == 0 }}", '{"error": 0}', Verdict.DONE),
