@@ -38,6 +38,11 @@ class Derived(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     def natural_id(self) -> str:
         return self.id.rpartition(":")[0]
 
+    @property
+    def withdrawn(self) -> bool:
+        """Taken back: it should never have been, and must not count."""
+        return self.ended_at == self.started_at
+
 
 class State(Derived, frozen=True, gc=False, kw_only=True):
     """A state of a work unit, from when until when."""
@@ -122,6 +127,11 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
     rules: tuple[int, ...]
     beyond: str | None = None
     limits_warning: str | None = None
+
+    @property
+    def withdrawn(self) -> bool:
+        """A point lasts no time in any case: its phase says it."""
+        return self.phase == "withdrawn"
 
 
 class Alert(Derived, frozen=True, gc=False, kw_only=True):

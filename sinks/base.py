@@ -1,9 +1,9 @@
 """What a sink is: the one interface and what passes through it. A sink knows nothing of Kafka but positions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,15 +41,37 @@ class Rejected:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A record that cannot be written for the time being, while others can. The runner brings it again, and holds back
+    what comes behind it under the same key."""
+
+    delivery: Delivery
+    message: str
+    wait_s: float = 0.0
+    """Not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A record that says something new of an object, where the configuration has no request for it: counted, and done."""
+
+    delivery: Delivery
+    message: str
+
+
+Unwritten = Rejected | Deferred | LeftBehind
+
+
 class Retryable(Exception):
     """The target is away or busy; the runner backs off and writes the same records again, in order.
 
-    `progressed`: some of them are durable by now, so that the back-off begins anew.
+    `progressed`: some of them are durable by now, so that the back-off begins anew. `wait_s`: what the target asks for.
     """
 
-    def __init__(self, message: str, progressed: bool = False) -> None:
+    def __init__(self, message: str, progressed: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(message)
-        self.progressed = progressed
+        self.progressed, self.wait_s = progressed, wait_s
 
 
 class Taken(Retryable):
@@ -61,7 +83,7 @@ Positions = Mapping[tuple[str, int], int]
 
 
 class Sink(Protocol):
-    """`write` returning means durable, for every record that it did not return as rejected. Raises `Retryable`.
+    """`write` returning means durable, for every record that it did not return as unwritten. Raises `Retryable`.
 
     Writing a record twice must leave the target as writing it once: the runner repeats whatever a crash left unsaid.
     """
@@ -72,16 +94,26 @@ class Sink(Protocol):
         read from the beginning. None: it keeps none, and the consumer group's are used."""
         ...
 
-    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
+    async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         """`positions`: next offsets once this call is durable, for targets that keep them. They must not pass a record
         that this call rejects: it is in no safe place yet. Once it is, the runner calls again with the same positions
-        and no deliveries."""
+        and no deliveries. Who keeps positions defers nothing."""
         ...
 
     async def close(self) -> None: ...
 
 
 ConfigT = TypeVar("ConfigT", bound=SinkConfig)
+
+
+@dataclass(frozen=True)
+class Trial(Generic[ConfigT]):
+    """What `uns sink try` shows of one record, as JSON values."""
+
+    tell: Callable[[ConfigT, Delivery], list[dict[str, Any]]]
+    """What would go out; nothing of a record that the sink passes over. Pure."""
+    send: Callable[[str, ConfigT, FilePath, Delivery], Awaitable[list[dict[str, Any]]]]
+    """What went out, was answered, and how that was judged; as `build` takes it. Raises `Retryable`."""
 
 
 @dataclass(frozen=True)
@@ -92,3 +124,4 @@ class SinkSpec(Generic[ConfigT]):
     build: Callable[[str, ConfigT, FilePath], Sink]
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
+    trial: Trial[ConfigT] | None = None

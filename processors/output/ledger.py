@@ -19,7 +19,7 @@ from processors.output.columns import pack as pack_columns
 from processors.output.identity import natural_id, revised
 from processors.output.segment import Key, Segment
 from processors.units import HOUR, INF
-from schemas.records import Derived, Inputs, Quality
+from schemas.records import Derived, Inputs
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -393,5 +393,5 @@ class Ledger:
 
 
 def withdrawn(record: Derived) -> bool:
-    """Taken back. A quality point lasts no time in any case: its phase says it."""
-    return record.phase == "withdrawn" if isinstance(record, Quality) else record.ended_at == record.started_at
+    """Taken back."""
+    return record.withdrawn

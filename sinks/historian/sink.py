@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path as FilePath
+from typing import NamedTuple
 
 import psycopg
 import structlog
@@ -10,17 +11,33 @@ from psycopg.conninfo import conninfo_to_dict
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.historian.config import HistorianConfig
-from sinks.historian.tables import Row, Table, rows, tables
+from sinks.historian.schema import create
+from sinks.historian.tables import Row, Table, rows
+from sinks.historian.troubles import holders, told, words
 
 log = structlog.get_logger()
 
 _OF_THE_RECORD = ("22", "23", "54")
 """Classes of SQLSTATE that a record provokes: data, constraints, limits. Whatever else goes wrong (connection, rights,
 disk, a table that is gone) would hit every record, and is tried again."""
+ROWS_MAX = 20_000
+BYTES_MAX = 8_000_000
+"""Of one transaction."""
+LOCK_MS_MAX = 10_000
+"""Longest wait for a lock on a table or row; then it is said who holds it, and waited again."""
 LOCK_WAIT_S = 1.0
 """The server needs a moment to see that the connection before this one is closed."""
 _KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 """A host that vanished does not hold the lock for hours."""
+
+
+class Prepared(NamedTuple):
+    """A record as rows."""
+
+    delivery: Delivery
+    table: Table
+    rows: list[Row]
+    bytes: int
 
 
 class Historian:
@@ -29,6 +46,7 @@ class Historian:
     def __init__(self, name: str, config: HistorianConfig, folder: FilePath) -> None:
         self._name, self._config = name, config
         self._connection: AsyncConnection[Row] | None = None
+        self._rows_max = ROWS_MAX
 
     async def open(self) -> None:
         """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
@@ -43,18 +61,32 @@ class Historian:
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=3,
-                options=f"{theirs} {_KEEPALIVE} -c statement_timeout={int(self._config.statement_timeout_s * 1000)} -c timezone=UTC",
+                options=f"{theirs} {_KEEPALIVE} {self._timeouts()} -c timezone=UTC",
             )
             await self._lock(connection)
             async with connection.transaction():
-                await self._create(connection)
+                await self._check_writable(connection)
+                await create(connection, self._config)
+        except psycopg.errors.LockNotAvailable as error:
+            retryable = await self._retryable(connection, error, False)
+            await self.close()
+            raise retryable from error
         except psycopg.Error as error:
             await self.close()
-            verb = "refuses" if error.sqlstate else "does not answer"
-            raise Retryable(f"historian {self._name}: PostgreSQL {verb}: {_words(error)}") from error
+            verb = "refuses" if error.sqlstate or "FATAL" in str(error) else "does not answer"
+            raise Retryable(f"historian {self._name}: PostgreSQL {verb}: {told(error)}") from error
         except BaseException:
             await self.close()
             raise
+
+    async def _check_writable(self, connection: AsyncConnection[Row]) -> None:
+        if await (await connection.execute("SHOW transaction_read_only")).fetchone() == ("on",):
+            raise Retryable(f"historian {self._name}: the database is read-only; is this a standby?")
+
+    def _timeouts(self) -> str:
+        statement_ms = int(self._config.statement_timeout_s * 1000)
+        # A lock that somebody holds is told from a statement that is too long, so it ends first.
+        return f"-c statement_timeout={statement_ms} -c lock_timeout={max(1, min(LOCK_MS_MAX, statement_ms // 2))}"
 
     async def _lock(self, connection: AsyncConnection[Row]) -> None:
         query = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
@@ -67,69 +99,6 @@ class Historian:
         except psycopg.errors.LockNotAvailable:
             raise Taken(f"historian {self._name}: another instance of this sink writes to this database") from None
 
-    async def _create(self, connection: AsyncConnection[Row]) -> None:
-        schema = sql.Identifier(self._config.schema_name)
-        await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
-        await connection.execute(
-            sql.SQL(
-                "CREATE TABLE IF NOT EXISTS {}.sink_offset (sink text, topic text, partition integer, next_offset bigint NOT NULL,"
-                " PRIMARY KEY (sink, topic, partition))"
-            ).format(schema)
-        )
-        timescale = self._config.hypertables and await self._timescale(connection)
-        for table in tables():
-            await self._create_table(connection, table, timescale)
-
-    async def _timescale(self, connection: AsyncConnection[Row]) -> bool:
-        available = await (
-            await connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'")
-        ).fetchone()
-        if available is None:
-            return False
-        try:
-            async with connection.transaction():
-                await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-        except psycopg.Error as error:
-            log.warning("timescaledb is there and cannot be used: plain tables", sink=self._name, error=_words(error))
-            return False
-        return True
-
-    async def _create_table(self, connection: AsyncConnection[Row], table: Table, timescale: bool) -> None:
-        name = self._identifier(table)
-        columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns
-        )
-        key = sql.SQL(", ").join(map(sql.Identifier, table.key))
-        await connection.execute(
-            sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(name, columns, key)
-        )
-        for column in table.columns:  # a record type that has grown: old rows keep null
-            nullable = column.type.removesuffix(" NOT NULL")
-            await connection.execute(
-                sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}").format(
-                    name, sql.Identifier(column.name), sql.SQL(nullable)
-                )
-            )
-        if timescale and table.time is not None:
-            await connection.execute(
-                "SELECT create_hypertable(%s, %s, chunk_time_interval => make_interval(days => %s), if_not_exists => true, migrate_data => true)",
-                (f"{self._config.schema_name}.{table.name}", table.time, self._config.chunk_days),
-            )
-        if "revision" in table.names:
-            await connection.execute(
-                sql.SQL("CREATE INDEX IF NOT EXISTS {} ON {} (path, started_at)").format(
-                    sql.Identifier(f"{table.name}_path_started_at"), name
-                )
-            )
-            view = sql.Identifier(self._config.schema_name, f"{table.name}_latest")
-            await connection.execute(
-                sql.SQL(
-                    "CREATE OR REPLACE VIEW {} AS SELECT DISTINCT ON (natural_id) * FROM"
-                    " (SELECT *, regexp_replace(id, ':[0-9]+$', '') AS natural_id FROM {}) AS revisions"
-                    " ORDER BY natural_id, revision DESC"
-                ).format(view, name)
-            )
-
     async def positions(self) -> Positions:
         connection = self._connected()
         try:
@@ -139,51 +108,83 @@ class Historian:
             kept = await (await connection.execute(query, (self._name,))).fetchall()
             await connection.commit()
         except psycopg.Error as error:
-            raise Retryable(f"historian {self._name}: {_words(error)}") from error
+            raise Retryable(f"historian {self._name}: {told(error)}") from error
         return {(topic, partition): offset for topic, partition, offset in kept}
 
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Rejected]:
-        """All in one transaction; what the database refuses is found by halving, returned, and left out."""
+        """In transactions of bounded size, the last of them with the positions; what the database refuses is found by
+        halving, returned, and left out. What takes too long at once is written in smaller parts from then on."""
         connection = self._connected()
         rejected: list[Rejected] = []
-        try:
-            async with connection.transaction():
-                await self._write_some(connection, deliveries, rejected)
-                await self._move(connection, _short_of(rejected, positions))
-        except psycopg.Error as error:
-            raise Retryable(f"historian {self._name}: {_words(error)}") from error
-        return rejected
+        waiting = _prepared(deliveries, rejected)
+        progressed = False
+        while True:
+            part = self._part(waiting)
+            refused: list[Rejected] = []
+            try:
+                async with connection.transaction():
+                    await self._write_some(connection, part, refused)
+                    if len(part) == len(waiting):
+                        await self._move(connection, _short_of([*rejected, *refused], positions))
+            except psycopg.errors.QueryCanceled as error:
+                if len(part) > 1:
+                    self._rows_max = max(1, sum(len(each.rows) for each in part) // 2)
+                    log.warning("too long for one statement", sink=self._name, rows_max=self._rows_max)
+                    continue
+                raise Retryable(f"historian {self._name}: {told(error)}", progressed) from error
+            except psycopg.Error as error:
+                raise await self._retryable(connection, error, progressed) from error
+            rejected += refused
+            progressed = True
+            self._rows_max = min(ROWS_MAX, self._rows_max + max(1, self._rows_max // 10))
+            waiting = waiting[len(part) :]
+            if not waiting:
+                places = {id(delivery): place for place, delivery in enumerate(deliveries)}
+                return sorted(rejected, key=lambda refusal: places[id(refusal.delivery)])
+
+    def _part(self, waiting: Sequence[Prepared]) -> Sequence[Prepared]:
+        """As many as one transaction takes; one at least."""
+        rows_, bytes_ = 0, 0
+        for number, each in enumerate(waiting):
+            rows_ += len(each.rows)
+            bytes_ += each.bytes
+            if number and (rows_ > self._rows_max or bytes_ > BYTES_MAX):
+                return waiting[:number]
+        return waiting
+
+    async def _retryable(self, connection: AsyncConnection[Row], error: psycopg.Error, progressed: bool) -> Retryable:
+        held = ""
+        if isinstance(error, psycopg.errors.LockNotAvailable):
+            held = f": {found}" if (found := await holders(connection, self._config.schema_name)) else ""
+        return Retryable(f"historian {self._name}: {told(error)}{held}", progressed)
 
     async def _write_some(
-        self, connection: AsyncConnection[Row], deliveries: Sequence[Delivery], rejected: list[Rejected]
+        self, connection: AsyncConnection[Row], part: Sequence[Prepared], rejected: list[Rejected]
     ) -> None:
-        if not deliveries:
+        if not part:
             return
         try:
             async with connection.transaction():  # a savepoint
-                await self._copy(connection, deliveries)
+                await self._copy(connection, part)
         except (psycopg.Error, ValueError, OverflowError) as error:
             state = error.sqlstate if isinstance(error, psycopg.Error) else None
             if isinstance(error, psycopg.Error) and not (
                 state.startswith(_OF_THE_RECORD) if state else isinstance(error, psycopg.DataError)
             ):
                 raise
-            if len(deliveries) == 1:
-                rejected.append(Rejected(deliveries[0], f"postgres_{state or 'data'}", _words(error)))
+            if len(part) == 1:
+                rejected.append(_rejected(part[0].delivery, error))
                 return
-            middle = len(deliveries) // 2
-            await self._write_some(connection, deliveries[:middle], rejected)
-            await self._write_some(connection, deliveries[middle:], rejected)
+            middle = len(part) // 2
+            await self._write_some(connection, part[:middle], rejected)
+            await self._write_some(connection, part[middle:], rejected)
 
-    async def _copy(self, connection: AsyncConnection[Row], deliveries: Sequence[Delivery]) -> None:
+    async def _copy(self, connection: AsyncConnection[Row], part: Sequence[Prepared]) -> None:
         by_table: dict[str, tuple[Table, dict[Row, Row]]] = {}
-        for delivery in deliveries:
-            if (tabular := rows(delivery)) is None:
-                continue
-            table, new = tabular
-            kept = by_table.setdefault(table.name, (table, {}))[1]
-            places = [table.names.index(name) for name in table.key]
-            for row in new:  # a key twice in one batch: the later one in the log stays, as it would in two
+        for each in part:
+            kept = by_table.setdefault(each.table.name, (each.table, {}))[1]
+            places = [each.table.names.index(name) for name in each.table.key]
+            for row in each.rows:  # a key twice in one batch: the later one in the log stays, as it would in two
                 kept[tuple(row[place] for place in places)] = row
         for table, kept in by_table.values():
             await self._upsert(connection, table, list(kept.values()))
@@ -253,5 +254,25 @@ def _short_of(rejected: Sequence[Rejected], positions: Positions) -> Positions:
     return short
 
 
-def _words(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500] or type(error).__name__
+def _prepared(deliveries: Sequence[Delivery], rejected: list[Rejected]) -> list[Prepared]:
+    """The rows of each; what makes none (a time that no calendar has) is rejected."""
+    prepared = []
+    for delivery in deliveries:
+        try:
+            tabular = rows(delivery)
+        except (ValueError, OverflowError) as error:
+            rejected.append(_rejected(delivery, error))
+            continue
+        if tabular is not None:
+            table, new = tabular
+            prepared.append(Prepared(delivery, table, new, sum(_size(value) for row in new for value in row)))
+    return prepared
+
+
+def _rejected(delivery: Delivery, error: Exception) -> Rejected:
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    return Rejected(delivery, f"postgres_{state or 'data'}", words(error))
+
+
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, str) else 8

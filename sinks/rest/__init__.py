@@ -3,9 +3,11 @@
 from sinks.base import SinkSpec
 from sinks.rest.config import RestConfig
 from sinks.rest.sink import RestSink
+from sinks.rest.trial import trial
 
 spec = SinkSpec(
     config=RestConfig,
     build=RestSink,
     summary="JSON over HTTP with templates: one remote object for each record, whatever crashes",
+    trial=trial,
 )

@@ -67,8 +67,9 @@ def test_the_registry_lives_with_a_poisoned_topic(kafka: str, enterprise: str) -
 SINK_AT_0 = {
     ("uns_sink_records", "brittle", "written", ""),
     ("uns_sink_records", "brittle", "rejected", SINK_ERROR),
+    ("uns_sink_records", "brittle", "left_behind", ""),
     *(("uns_sink_records", "brittle", "unreadable", reason) for reason in ("bad_key", *REASONS)),
-    *(("uns_sink_outcomes", "brittle", outcome) for outcome in ("written", "rejected", "unreadable")),
+    *(("uns_sink_outcomes", "brittle", outcome) for outcome in ("written", "left_behind", "rejected", "unreadable")),
     *((f"uns_sink_{name}", "brittle") for name in ("batches", "write_seconds", "retries")),
 }
 

@@ -1,5 +1,6 @@
 """`uns run sink NAME` and `uns sink list`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from uns.cli.app import app, emit, group, run
 from uns.cli.options import JsonOption, PlantOption, which_plant
 
-sink = group("The plant's sinks.", {"list": "sink"})
+sink = group("The plant's sinks: what there is, and what one makes of a record.", {"list": "sink", "try": "sink"})
 app.add_typer(sink, name="sink")
 
 
@@ -25,6 +26,54 @@ def run_sink(name: Annotated[str, typer.Argument(help="sink of the plant model")
     member("sink", name, model.sinks, "the plant model")
     check_sink(model, name)
     serve(settings, model, name)
+
+
+@sink.command("try")
+def try_(
+    name: Annotated[str, typer.Argument(help="sink of the plant model")],
+    record: Annotated[
+        Path | None, typer.Option("--record", help="file with a record in JSON, as `uns tail --json` prints it")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="the last record of a day that the sink writes")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="send it, through the ledger of this machine; stop the sink before")
+    ] = False,
+    plant: PlantOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the requests that a record would make; with --send the answers, and how they were judged."""
+    from uns.cli.words import member
+    from uns.client.connection import connection
+    from uns.errors import UserError
+    from uns.model.lint import check_sink
+    from uns.model.plant import load_plant
+    from uns.runners.sink import trial
+    from uns.runtime.running import effective_settings
+    from uns.runtime.telemetry import quiet
+
+    quiet()
+    if (record is None) == (not last):
+        raise UserError("say which record: --record FILE, or --last")
+    model = load_plant(which_plant(plant))
+    member("sink", name, model.sinks, "the plant model")
+    check_sink(model, name)
+    delivery = trial.from_file(record) if record is not None else trial.last(connection(), model, name)
+    told = trial.tell(model, name, delivery)
+    if send:
+        told = [*told, *trial.send(effective_settings(), model, name, delivery)]
+    if as_json:
+        emit(told)
+        return
+    for each in told:
+        typer.echo("  ".join(f"{field}={_word(value)}" for field, value in each.items() if field != "headers"))
+    if not told:
+        typer.echo(f"sink {name} passes it over: no request wants it")
+
+
+def _word(value: object) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 @sink.command("list")

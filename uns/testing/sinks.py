@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
 from schemas.records import Downtime, Inputs
-from sinks.base import Delivery, Retryable, Sink, SinkSpec
+from sinks.base import Delivery, Rejected, Retryable, Sink, SinkSpec
 from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
@@ -167,6 +167,7 @@ class SinkContract(ComponentContract):
                 sink = self.build(target.config, tmp_path)
                 await sink.open()
                 [rejected] = await sink.write(deliveries, end)
+                assert isinstance(rejected, Rejected)
                 assert rejected.delivery is bad
                 assert target.words in rejected.message
                 assert re.fullmatch(LABEL, rejected.reason)
@@ -194,6 +195,7 @@ class SinkContract(ComponentContract):
                 refusals = runner.run(sink.write([hostile, plain], {(plain.topic, 0): 3}))
                 assert [refusal.delivery for refusal in refusals] in ([], [hostile])
                 for refusal in refusals:
+                    assert isinstance(refusal, Rejected)
                     assert re.fullmatch(LABEL, refusal.reason), refusal.reason
                     check_sendable(refusal.message, "message")
 

@@ -1,6 +1,7 @@
 """Runs one sink: Kafka → target → offsets. Whatever crashes, a record is written again rather than left out."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -10,20 +11,23 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Rejected, Retryable, Sink, Taken
+from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unwritten
+from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
 log = structlog.get_logger()
 
 BATCH_MAX = 2_000
 POLL_S = 0.2
-BACKOFF_S = (0.1, 30.0)
 LONG_WRITE_S = 5.0
 """From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
+ASSIGNMENT_S = 5.0
+"""Until then it is usual to have no partition after a start."""
 BROKEN_MAX = 20
 """So many records in a row over which a sink breaks: it ends."""
 SINK_ERROR = "sink_error"
+NOT_OPENED = "not opened yet"
 T = TypeVar("T")
 
 
@@ -34,6 +38,9 @@ class SinkSums:
         self.written = 0
         self.rejected: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
+        self.left_behind = 0
+        self.held = 0
+        """Now: of records that the target could not take while it took others, and what waits behind them."""
         self.retries = 0
         self.write_s = 0.0
         self.batches = 0
@@ -44,73 +51,160 @@ class SinkRunner:
 
     def __init__(self, name: str, sink: Sink, source: SinkSource) -> None:
         self.name, self.sums = name, SinkSums()
-        self.problem: str | None = "not opened yet"
+        self.problem: str | None = NOT_OPENED
         self.turned = time.monotonic()
         self._sink, self._source = sink, source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
+        self._held = Held()
+        self._reached: dict[tuple[str, int], int] = {}
+        """Next offset of each partition, held back or not."""
         self._committed: dict[tuple[str, int], int] = {}
         self._idle_since = time.monotonic()
+        self._unassigned_since: float | None = None
         self._broken_in_row = 0
 
     async def run(self) -> None:
         """Raises `SourceLost`, and what a sink raises over `BROKEN_MAX` records in a row, or at opening."""
         try:
+            log.info("opening the target", sink=self.name, topics=len(self._source.topics))
             await self._patiently(self._sink.open)
             own = await self._patiently(self._sink.positions)
+            self._answers()
             await self._call(lambda: self._source.open(own))
+            self._unassigned_since = time.monotonic()
             while True:
                 self.turned = time.monotonic()
-                fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
-                if fetched.positions:
-                    await self._write(fetched)
-                else:
-                    await self._idle()
+                await self._turn()
         finally:
             with suppress(Exception):
                 await self._sink.close()
             await asyncio.shield(self._call(self._source.close))
 
-    async def _write(self, fetched: Fetched) -> None:
+    @property
+    def waits_for(self) -> str | None:
+        """What Kafka has not given yet; None once there is something to read from, or before it is asked."""
+        if self._unassigned_since is None or self._source.assigned:
+            return None
+        topics = self._source.topics
+        return (
+            f"no partition of {', '.join(topics[:3])}{', …' if len(topics) > 3 else ''}: is Kafka reachable, are the topics "
+            "there (`uns apply`), does another process run this sink?"
+        )
+
+    def _watch_assignment(self) -> None:
+        if self._source.assigned:
+            self._unassigned_since = math.inf
+        elif time.monotonic() - (self._unassigned_since or math.inf) > ASSIGNMENT_S:
+            log.warning("waiting for Kafka", sink=self.name, reason=self.waits_for)
+            self._unassigned_since = math.inf
+
+    async def _turn(self) -> None:
+        if self._held.full:
+            await self._pause(POLL_S)
+            fetched = Fetched()
+        else:
+            fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
+        self._forget_what_went()
+        self._watch_assignment()
+        fresh = self._fresh(fetched)
+        waiting = [*self._held.due(time.monotonic()), *fresh]
+        self._reached.update(fetched.positions)
+        self._committed = fetched.begins | self._committed  # where reading began nothing has to be committed
+        if fetched.positions or waiting:
+            await self._write(fetched, waiting)
+        else:
+            await self._idle()
+
+    def _forget_what_went(self) -> None:
+        assigned = self._source.assigned
+        self._held.forget(assigned)
+        self._reached = {place: offset for place, offset in self._reached.items() if place in assigned}
+
+    def _fresh(self, fetched: Fetched) -> list[Waiting]:
+        """What may be written now; what has to wait behind another is held."""
+        fresh = []
+        for delivery in fetched.deliveries:
+            message = fetched.messages[place_of(delivery)]
+            waiting = Waiting(delivery, message, len(message.value() or b""))
+            if self._held.behind(delivery):
+                self._held.put(waiting)
+            else:
+                fresh.append(waiting)
+        return fresh
+
+    async def _write(self, fetched: Fetched, waiting: Sequence[Waiting]) -> None:
         begun = time.monotonic()
         # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
         if fetched.unreadable:
-            await self._call(lambda: self._source.quarantine(fetched, []))
+            await self._call(lambda: self._source.quarantine_unreadable(fetched.unreadable))
             for _, error in fetched.unreadable:
                 self.sums.unreadable[error.reason] += 1
-        rejected = await self._patiently(lambda: self._attempt(fetched), self._pause)
-        if rejected:
-            await self._call(lambda: self._source.quarantine(fetched, rejected))
-            for refusal in rejected:
-                self.sums.rejected[refusal.reason] += 1
-                log.warning("record rejected", sink=self.name, reason=refusal.reason, message=refusal.message[:300])
-            await self._patiently(lambda: self._sink.write([], fetched.positions), self._pause)
-        await self._call(lambda: self._source.commit(fetched.positions))
-        self._committed.update(fetched.positions)
-        self.sums.written += len(fetched.deliveries) - len(rejected)
+        deliveries = [each.delivery for each in waiting]
+        unwritten = await self._patiently(lambda: self._attempt(deliveries, fetched.positions), self._pause)
+        await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], fetched.positions)
+        self._sort(waiting, unwritten)
+        reached = self._held.short_of(self._reached)
+        positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
+        await self._call(lambda: self._source.commit(positions))
+        self._committed.update(positions)
         self.sums.batches += 1
         self.sums.write_s += time.monotonic() - begun
         self._idle_since = time.monotonic()
 
-    async def _attempt(self, fetched: Fetched) -> Sequence[Rejected]:
+    async def _quarantine(self, waiting: Sequence[Waiting], rejected: Sequence[Rejected], positions: Positions) -> None:
+        if not rejected:
+            return
+        messages = {place_of(each.delivery): each.message for each in waiting}
+        pairs = [(messages[place_of(refusal.delivery)], refusal) for refusal in rejected]
+        await self._call(lambda: self._source.quarantine(pairs))
+        for refusal in rejected:
+            self.sums.rejected[refusal.reason] += 1
+            log.warning("record rejected", sink=self.name, reason=refusal.reason, message=refusal.message[:300])
+        await self._patiently(lambda: self._sink.write([], positions), self._pause)
+
+    def _sort(self, waiting: Sequence[Waiting], unwritten: Sequence[Unwritten]) -> None:
+        """Counts what was written, and holds back what was deferred."""
+        deferred = [each for each in unwritten if isinstance(each, Deferred)]
+        left = {place_of(each.delivery): each for each in unwritten if isinstance(each, LeftBehind)}
+        others = {place_of(each.delivery) for each in unwritten if not isinstance(each, LeftBehind)}
+        written = len(waiting) - len(others | left.keys())
+        self.sums.written += written
+        self.sums.left_behind += len(left.keys() - others)
+        for each in left.values():
+            log.debug("left behind", sink=self.name, message=each.message)
+        self._held.outcome(waiting, deferred, written > 0, time.monotonic())
+        self.sums.held = len(self._held)
+        if deferred and not written:
+            self._away(deferred[0].message)
+        elif waiting or not self._held:
+            self._answers()
+
+    async def _attempt(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         """Writes a batch. Where the sink breaks over it, each record alone, so that the one it breaks over is found."""
         try:
-            rejected = await self._beside(self._sink.write(fetched.deliveries, fetched.positions))
+            unwritten = await self._beside(self._sink.write(deliveries, positions))
             self._broken_in_row = 0
-            return rejected
+            return unwritten
         except (Retryable, SourceLost):
             raise
         except Exception as error:
             log.error("the sink breaks, writing one by one", sink=self.name, error=repr(error))
-            return await self._beside(self._one_by_one(fetched))
+            return await self._beside(self._one_by_one(deliveries, positions))
 
-    async def _one_by_one(self, fetched: Fetched) -> Sequence[Rejected]:
+    async def _one_by_one(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         """A record over which the sink breaks is rejected as `sink_error`, the others are written. Raises the sink's error
         after `BROKEN_MAX` in a row: then it is the sink that is broken, not they."""
-        rejected: list[Rejected] = []
+        unwritten: list[Unwritten] = []
+        held: dict[str, str] = {}
         await self._sink.open()
-        for delivery in fetched.deliveries:
+        for delivery in deliveries:
+            if delivery.key in held:
+                unwritten.append(Deferred(delivery, held[delivery.key]))
+                continue
             try:
-                rejected += await self._sink.write([delivery], {})
+                alone = await self._sink.write([delivery], {})
+                unwritten += alone
+                held |= {each.delivery.key: each.message for each in alone if isinstance(each, Deferred)}
                 self._broken_in_row = 0
             except Retryable:
                 raise
@@ -118,17 +212,17 @@ class SinkRunner:
                 self._broken_in_row += 1
                 if self._broken_in_row >= BROKEN_MAX:
                     raise
-                rejected.append(Rejected(delivery, SINK_ERROR, f"{type(error).__name__}: {error}"))
+                unwritten.append(Rejected(delivery, SINK_ERROR, f"{type(error).__name__}: {error}"))
                 await self._sink.open()
-        if not rejected:
-            await self._sink.write([], fetched.positions)
-        return rejected
+        if not any(isinstance(each, Rejected) for each in unwritten):
+            await self._sink.write([], positions)
+        return unwritten
 
     async def _idle(self) -> None:
         if time.monotonic() - self._idle_since < IDLE_COMMIT_S:
             return
         self._idle_since = time.monotonic()
-        positions = await self._call(self._source.idle_positions)
+        positions = self._held.short_of(await self._call(self._source.idle_positions))
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
@@ -151,19 +245,25 @@ class SinkRunner:
             except Retryable as error:
                 if isinstance(error, Taken) and pause is not None:
                     raise SourceLost(f"{error}; letting go of the partitions") from error
-                self.sums.retries += 1
-                if self.problem is None or self.problem == "not opened yet":
-                    log.warning("target away", sink=self.name, error=str(error))
-                self.problem, broken = str(error), True
+                self._away(str(error))
+                broken = True
                 if error.progressed:
                     wait_s = BACKOFF_S[0]
-                await (pause or asyncio.sleep)(wait_s)
+                await (pause or asyncio.sleep)(max(wait_s, error.wait_s))
                 wait_s = min(2 * wait_s, BACKOFF_S[1])
                 continue
-            if self.problem is not None:
-                log.info("target answers", sink=self.name)
-            self.problem = None
             return result
+
+    def _answers(self) -> None:
+        if self.problem is not None:
+            log.info("target answers", sink=self.name)
+        self.problem = None
+
+    def _away(self, words: str) -> None:
+        self.sums.retries += 1
+        if self.problem is None or self.problem == NOT_OPENED:
+            log.warning("target away", sink=self.name, error=words)
+        self.problem = words
 
     async def _pause(self, wait_s: float) -> None:
         await self._keep_membership(asyncio.create_task(asyncio.sleep(wait_s)))

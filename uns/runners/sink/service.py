@@ -50,7 +50,7 @@ async def _run(settings: Settings, runner: SinkRunner) -> None:
         settings.bind,
         settings.metrics_port,
         live=lambda: () if time.monotonic() - runner.turned < 60 else ("the runner has not turned for a minute",),
-        ready=lambda: (runner.problem,) if runner.problem else (),
+        ready=lambda: tuple(words for words in (runner.problem, runner.waits_for) if words),
     )
     task = asyncio.create_task(runner.run())
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,6 +78,8 @@ class SinkMetrics(Collector):
         )
         records.add_metric((name, "written", ""), sums.written)
         outcomes.add_metric((name, "written"), sums.written)
+        records.add_metric((name, "left_behind", ""), sums.left_behind)
+        outcomes.add_metric((name, "left_behind"), sums.left_behind)
         for outcome, known, reasons in (
             ("rejected", (SINK_ERROR,), sums.rejected),
             ("unreadable", (BAD_KEY, *REASONS), sums.unreadable),
@@ -95,6 +97,13 @@ class SinkMetrics(Collector):
             counter = CounterMetricFamily(metric, text, labels=("sink",))
             counter.add_metric((name,), value)
             yield counter
+        held = GaugeMetricFamily(
+            "uns_sink_held",
+            "Records that wait because the target cannot take them or one before them",
+            labels=("sink",),
+        )
+        held.add_metric((name,), sums.held)
+        yield held
         up = GaugeMetricFamily("uns_sink_target_up", "1 while the target takes what it is given", labels=("sink",))
         up.add_metric((name,), float(self._runner.problem is None))
         yield up

@@ -8,6 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from schemas.codec import Codec, Undecodable
 from sinks.base import Delivery, Positions, Rejected
+from topology.cluster import desired
 from topology.model.plant import Plant
 from topology.model.wiring import Subscribe
 from topology.namespace.classes import MessageClass
@@ -21,6 +22,9 @@ from uns.runtime.settings import Settings
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
+BYTES_MAX = 16_000_000
+STEP = 200
+"""Records that are taken before their bytes are looked at."""
 BAD_KEY = "bad_key"
 TopicAndPartition = tuple[str, int]
 
@@ -37,6 +41,9 @@ class Fetched:
     unreadable: list[tuple[Message, Undecodable]] = field(default_factory=list)
     messages: dict[tuple[str, int, int], Message] = field(default_factory=dict)
     positions: dict[TopicAndPartition, int] = field(default_factory=dict)
+    begins: dict[TopicAndPartition, int] = field(default_factory=dict)
+    """Offsets of the first of them."""
+    bytes: int = 0
 
 
 class SinkSource:
@@ -47,7 +54,8 @@ class SinkSource:
     ) -> None:
         self._name, self._codec = name, codec
         self._filter = Filter.parse(subscribe.filter)
-        self.topics = topics([self._filter], subscribe.classes, plant.places())
+        there = desired(plant).topics  # not every class has topics at every level
+        self.topics = [name for name in topics([self._filter], subscribe.classes, plant.places()) if name in there]
         self._area_partitions = plant.areas()
         self._own: dict[TopicAndPartition, int] | None = None
         self.assigned: set[TopicAndPartition] = set()
@@ -85,9 +93,18 @@ class SinkSource:
         consumer.incremental_unassign(partitions)
 
     def poll(self, most: int, timeout_s: float) -> Fetched:
-        """At most `most` records. Raises `SourceLost`."""
-        fetched = Fetched()
-        for message in self._consumer.consume(most, timeout_s):
+        """At most `most` records, and not many more bytes than `BYTES_MAX`. Raises `SourceLost`."""
+        fetched, taken = Fetched(), 0
+        while taken < most and fetched.bytes < BYTES_MAX:
+            messages = self._consumer.consume(min(STEP, most - taken), 0 if taken else timeout_s)
+            self._take_all(messages, fetched)
+            taken += len(messages)
+            if not messages:
+                break
+        return fetched
+
+    def _take_all(self, messages: list[Message], fetched: Fetched) -> None:
+        for message in messages:
             if (error := message.error()) is not None:
                 if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
@@ -99,11 +116,12 @@ class SinkSource:
                     )
                 continue  # librdkafka reconnects by itself
             self._take(message, fetched)
-        return fetched
 
     def _take(self, message: Message, fetched: Fetched) -> None:
         place = (message.topic(), message.partition())
         fetched.positions[place] = message.offset() + 1
+        fetched.begins.setdefault(place, message.offset())
+        fetched.bytes += len(message.value() or b"")
         _, message_class = parse_topic(message.topic())
         try:
             key = (message.key() or b"").decode()
@@ -152,16 +170,15 @@ class SinkSource:
             if (name, number) in self.assigned:
                 self._consumer.seek(TopicPartition(name, number, offset))
 
-    def quarantine(self, fetched: Fetched, rejected: Sequence[Rejected]) -> None:
-        """The rejected of `fetched`; without any, the unreadable. Returns once Kafka has them, bytes unchanged. Raises
-        `SourceLost`."""
-        wanted = []
-        if not rejected:
-            wanted = [(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in fetched.unreadable]
-        for refusal in rejected:
-            delivery = refusal.delivery
-            message = fetched.messages[delivery.topic, delivery.partition, delivery.offset]
-            wanted.append((message, refusal.reason, "TASK_PUT", refusal.message))
+    def quarantine_unreadable(self, unreadable: Sequence[tuple[Message, Undecodable]]) -> None:
+        """Returns once Kafka has them, bytes unchanged. Raises `SourceLost`."""
+        self._quarantine([(message, error.reason, "VALUE_CONVERTER", str(error)) for message, error in unreadable])
+
+    def quarantine(self, rejected: Sequence[tuple[Message, Rejected]]) -> None:
+        """Returns once Kafka has them, bytes unchanged. Raises `SourceLost`."""
+        self._quarantine([(message, refusal.reason, "TASK_PUT", refusal.message) for message, refusal in rejected])
+
+    def _quarantine(self, wanted: Sequence[tuple[Message, str, str, str]]) -> None:
         errors: list[str] = []
         for message, reason, stage, words in wanted:
             self._produce(message, reason, stage, words, errors)

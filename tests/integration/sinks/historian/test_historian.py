@@ -1,65 +1,19 @@
 """The historian on a real PostgreSQL: what is written is read back, offsets share its transaction, one writes at a time."""
 
-import asyncio
-from collections.abc import Coroutine, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, LiteralString
 
 import msgspec
 import psycopg
 import pytest
 from psycopg import sql
 
-from schemas.records import DERIVED_TYPES, Derived, Downtime, Quality, Record, Sample, Samples, State, Tick, Value
-from sinks.base import Delivery, Retryable, Taken
-from sinks.historian import spec
-from sinks.historian.sink import Historian
+from schemas.records import DERIVED_TYPES, Derived, Downtime, Quality, Record, Sample, State, Tick, Value
+from sinks.base import Retryable, Taken
 from sinks.historian.tables import rows, tables
 from tests.harness.records import EXAMPLES, PATH, T
-from topology.namespace.classes import MessageClass
+from tests.integration.sinks.historian.database import RAW, Database, delivery, run, samples
 from uns.testing import delivery as downtime_delivery
 from uns.testing import downtime
-
-RAW = "uns.acme.dallas.packaging.raw"
-
-
-class Database:
-    def __init__(self, dsn: str, schema: str) -> None:
-        self.dsn, self.schema = dsn, schema
-
-    def sink(self, name: str = "historian", **more: Any) -> Historian:
-        config = spec.config.model_validate({"dsn": self.dsn, "schema_name": self.schema, **more})
-        return Historian(name, config, Path("nowhere"))
-
-    def ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.dsn, autocommit=True, options=f"-c search_path={self.schema} -c timezone=UTC") as c:
-            cursor = c.execute(query)
-            return cursor.fetchall() if cursor.description else []
-
-    def terminate(self, name: str = "historian") -> None:
-        query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s"
-        with psycopg.connect(self.dsn) as c:
-            assert c.execute(query, [f"uns-sink-{name}"]).fetchall() == [(True,)]
-
-
-@pytest.fixture
-def database(postgres: str, enterprise: str) -> Iterator[Database]:
-    found = Database(postgres, enterprise.replace("-", "_"))
-    yield found
-    found.ask(f"DROP SCHEMA IF EXISTS {found.schema} CASCADE")
-
-
-def delivery(record: Record, offset: int, topic: str = RAW, partition: int = 1, key: str = PATH) -> Delivery:
-    return Delivery(topic, partition, offset, key, MessageClass.RAW, record, T)
-
-
-def samples(*found: Sample) -> Samples:
-    return Samples("opcua", 1, found)
-
-
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
 
 
 def test_every_type_is_read_back_as_it_was(database: Database) -> None:

@@ -11,10 +11,10 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from schemas.records import Downtime, Quality
-from sinks.base import Delivery, Rejected, Retryable
+from sinks.base import Deferred, Delivery, LeftBehind, Rejected, Retryable, Unwritten
 from sinks.rest import spec
 from sinks.rest.sink import RestSink
-from tests.contract.targets import RestServer
+from tests.contract.rest_server import RestServer
 from tests.harness.records import EXAMPLES
 from topology.namespace.classes import MessageClass
 from uns.testing import delivery, downtime
@@ -30,9 +30,7 @@ def running() -> Iterator[RestServer]:
 
 @pytest.fixture
 def server(running: RestServer) -> RestServer:
-    running.objects.clear()
-    running.requests.clear()
-    running.answer = None
+    running.reset()
     return running
 
 
@@ -42,11 +40,11 @@ class Writer:
     def __init__(self, config: dict[str, Any], folder: Path) -> None:
         self._config, self._folder = config, folder
 
-    def write(self, *records: Downtime) -> list[Rejected]:
+    def write(self, *records: Downtime) -> list[Unwritten]:
         return self.deliver(*(delivery(record, n) for n, record in enumerate(records)))
 
-    def deliver(self, *deliveries: Delivery) -> list[Rejected]:
-        async def go() -> list[Rejected]:
+    def deliver(self, *deliveries: Delivery) -> list[Unwritten]:
+        async def go() -> list[Unwritten]:
             sink: RestSink = spec.build("mes", spec.config.model_validate(self._config), self._folder)  # type: ignore[assignment]
             await sink.open()
             try:
@@ -54,8 +52,15 @@ class Writer:
             finally:
                 await sink.close()
 
-        run: Callable[[Coroutine[Any, Any, list[Rejected]]], list[Rejected]] = asyncio.run
+        run: Callable[[Coroutine[Any, Any, list[Unwritten]]], list[Unwritten]] = asyncio.run
         return run(go())
+
+
+def refused(outcomes: list[Unwritten]) -> Rejected:
+    """The one outcome, a refusal."""
+    [rejected] = outcomes
+    assert isinstance(rejected, Rejected)
+    return rejected
 
 
 def mapping(config: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -80,9 +85,13 @@ def test_revisions_update_and_an_older_one_never_overwrites(server: RestServer, 
     assert keys == [downtime(1, n).id for n in (0, 2, 3)]
 
 
-def test_without_update_later_revisions_are_left_out(server: RestServer, tmp_path: Path) -> None:
+def test_without_update_later_revisions_are_left_behind_and_said(server: RestServer, tmp_path: Path) -> None:
     sink = Writer(mapping(server.config, update=None), tmp_path)
-    assert sink.write(downtime(1), downtime(1, 1, "first")) == []
+    [left] = sink.write(downtime(1), downtime(1, 1, "first"))
+    assert isinstance(left, LeftBehind)
+    assert "revision 1" in left.message
+    assert "no update" in left.message
+    assert sink.write(downtime(1), downtime(1, 1, "first")) == [], "once"
     assert [one["revision"] for one in server.objects] == [0]
     assert methods(server) == ["POST"]
 
@@ -94,8 +103,8 @@ def test_a_lost_answer_is_looked_up_before_it_is_made_again(
     sink = Writer(server.config if with_lookup else mapping(server.config, lookup=None), tmp_path)
     server.lost_share = 1.0
     try:
-        with pytest.raises(Retryable):
-            sink.write(downtime(1))
+        [deferred] = sink.write(downtime(1))
+        assert isinstance(deferred, Deferred)
     finally:
         server.lost_share = 0.0
     assert sink.write(downtime(1)) == []
@@ -107,7 +116,6 @@ def test_a_lost_answer_is_looked_up_before_it_is_made_again(
     ("answer", "words"),
     [
         (PlainTextResponse("down", 503), "503 down"),
-        (PlainTextResponse("slow", 429), "429 slow"),
         (PlainTextResponse("who", 401), "check auth"),
         (PlainTextResponse("no", 403), "check auth"),
         (RedirectResponse("/login", 302), "redirected to /login; check base_url"),
@@ -119,22 +127,32 @@ def test_an_answer_that_means_later_or_ask_someone(
 ) -> None:
     sink = Writer(server.config, tmp_path)
     server.answer = lambda: answer
-    with pytest.raises(Retryable) as caught:
-        sink.write(downtime(1))
-    assert words in str(caught.value)
-    assert SECRET not in str(caught.value)
+    deferred = sink.write(*map(downtime, range(4)))
+    assert [type(each) for each in deferred] == [Deferred] * 4
+    assert words in deferred[0].message
+    assert SECRET not in str(deferred)
+    assert methods(server) == ["POST"], "what comes behind it under its key waits untried"
     server.answer = None
-    assert sink.write(downtime(1)) == []
-    assert len(server.objects) == 1
+    assert sink.write(*map(downtime, range(4))) == []
+    assert len(server.objects) == 4
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_target_that_asks_for_time_gets_it(server: RestServer, tmp_path: Path, status: int) -> None:
+    sink = Writer(server.config, tmp_path)
+    server.answer = lambda: PlainTextResponse("slow", status, {"Retry-After": "7"})
+    with pytest.raises(Retryable, match=f"{status} slow") as caught:
+        sink.write(downtime(1))
+    assert caught.value.wait_s == 7.0
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
 def test_an_answer_that_means_never(server: RestServer, tmp_path: Path, status: int) -> None:
     sink = Writer(server.config, tmp_path)
     server.answer = lambda: PlainTextResponse("because", status)
-    [rejected] = sink.write(downtime(1))
+    rejected = refused(sink.write(downtime(1)))
     assert (rejected.reason, "because" in rejected.message) == (f"http_{status}", True)
-    assert len(server.requests) == 1
+    assert methods(server) == (["POST", "GET"] if status == 409 else ["POST"]), "a conflict may be with ours"
 
 
 def test_what_no_request_can_say_is_rejected(server: RestServer, tmp_path: Path) -> None:
@@ -142,11 +160,11 @@ def test_what_no_request_can_say_is_rejected(server: RestServer, tmp_path: Path)
     create = {"url": "/orders", "body": {"external_id": "{natural_id}", "value": "{value}"}}
     sink = Writer(mapping(server.config, **{"class": "quality", "create": create, "update": None}), tmp_path)
 
-    def deliver(record: Quality) -> list[Rejected]:
+    def deliver(record: Quality) -> list[Unwritten]:
         return sink.deliver(Delivery("uns.acme.quality", 0, 1, record.path, MessageClass.QUALITY, record, T))
 
     for bad in ({"value": float("nan")}, {"started_at": 2**62}):
-        [rejected] = deliver(msgspec.structs.replace(quality, **bad))
+        rejected = refused(deliver(msgspec.structs.replace(quality, **bad)))
         assert rejected.reason == "unfit"
         assert server.objects == []
     assert deliver(quality) == []
@@ -168,7 +186,7 @@ def test_a_value_that_would_reach_another_resource_reaches_none(
 ) -> None:
     create = {"url": "/orders/{reason}/confirm", "body": {"external_id": "{natural_id}"}}
     sink = Writer(mapping(server.config, create=create, lookup=None, update=None), tmp_path)
-    [rejected] = sink.write(downtime(1, reason=reason))
+    rejected = refused(sink.write(downtime(1, reason=reason)))
     assert (rejected.reason, server.requests) == ("unfit", [])
 
 
@@ -191,10 +209,10 @@ def test_a_secret_that_cannot_be_sent_is_said_and_not_shown_and_a_corrected_one_
 def test_found_without_an_id_is_not_made_again(server: RestServer, tmp_path: Path) -> None:
     sink = Writer(server.config, tmp_path)
     server.answer = lambda: PlainTextResponse("crashed", 500)
-    with pytest.raises(Retryable):
-        sink.write(downtime(1))
-    server.answer = lambda: JSONResponse({"found": {"items": [{"key": 1}]}})
-    [rejected] = sink.write(downtime(1))
+    [deferred] = sink.write(downtime(1))
+    assert isinstance(deferred, Deferred)
+    server.answer = lambda: JSONResponse({"found": {"items": [{"key": 1, "external_id": downtime(1).natural_id}]}})
+    rejected = refused(sink.write(downtime(1)))
     assert (rejected.reason, "check lookup" in rejected.message) == ("no_id", True)
     assert methods(server) == ["POST", "GET"]
 
@@ -231,7 +249,7 @@ def test_progress_before_a_failure_is_said_and_kept(server: RestServer, tmp_path
     sink = Writer(server.config, tmp_path)
 
     def busy_from_the_third_on() -> Response | None:
-        return PlainTextResponse("busy", 503) if len(server.requests) > 2 else None
+        return PlainTextResponse("busy", 429) if len(server.requests) > 2 else None
 
     server.answer = busy_from_the_third_on
     with pytest.raises(Retryable) as caught:

@@ -1,5 +1,7 @@
 """Templates: what they name, what they make of a record, what they refuse."""
 
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,9 +18,13 @@ VALUES = {
     "open": True,
     "order": None,
     "rules": [1],
+    "at": "2026-10-25T00:30:00.250000+00:00",
+    "later": "2026-10-25T00:31:30.250000+00:00",
+    "maps": SimpleNamespace(lines={"line-1": "L1"}),
 }
-NAMES = st.sampled_from(sorted(VALUES))
-PLAIN = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))
+KNOWN = {*VALUES, "maps.lines"} - {"maps"}
+NAMES = st.sampled_from(sorted(set(VALUES) - {"maps"}))
+PLAIN = st.text(st.characters(exclude_characters="{}\r", exclude_categories=["Cs"]))
 JSON: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
 
@@ -40,11 +46,32 @@ JSON: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.fl
         ("{path[5]}", None),
         ("{path[5]|whole line}", "whole line"),
         ("{path[3]} {path[4]}", "line-1 filler"),
-        ("{{good}}", "{good}"),
-        ("{{{good}}}", "{9}"),
-        ("{{", "{"),
-        ("a}}b", "a}b"),
+        ("{{ '{' }}{good}{{ '}' }}", "{9}"),
         ("{good}{good}", "99"),
+        ("{{ good }}", 9),
+        ("{{ good + 1 }}", 10),
+        ("{{ good / (good + 1) }}", 0.9),
+        ("{{ (oee * 100) | round | int }} %", "50 %"),
+        ("{{ '%.1f' | format(oee * 100) | replace('.', ',') }}", "50,0"),
+        ("{{ 'HIGH' if good > 5 else 'LOW' }}", "HIGH"),
+        ("{% if open %}open{% else %}closed{% endif %}", "open"),
+        ("{{ {'a': {'b': 1}}['a']['b'] }}", 1),
+        ("{{ [good, oee] }}", [9, 0.5]),
+        ("{{ maps.lines[path | level(3)] }}", "L1"),
+        ("{{ maps.lines.get(order, 'other') }}", "other"),
+        ("{{ '12' | int }}", 12),
+        ("{{ path | level(4) | upper }}", "FILLER"),
+        ("{{ at | time }}", "2026-10-25T00:30:00+00:00"),
+        ("{{ at | time('%d.%m.%Y %H:%M', 'Europe/Berlin') }}", "25.10.2026 02:30"),
+        ("{{ at | time(zone='America/Chicago') }}", "2026-10-24T19:30:00-05:00"),
+        ("{{ (later | epoch_s) - (at | epoch_s) }}", 90),
+        ("{{ at | epoch_ms }}", 1792888200250),
+        ("{{ order | time }}", None),
+        ({"a": "{{ omit }}", "b": ["{{ good }}", "{{ omit if order is none else order }}"]}, {"b": [9]}),
+        (
+            {"codes": {"{% for rule in rules %}": {"code": "{{ rule + good }}", "of": "{path[4]}"}}},
+            {"codes": [{"code": 10, "of": "filler"}]},
+        ),
         ("", ""),
         (7, 7),
         (None, None),
@@ -88,7 +115,7 @@ def test_a_template_that_leaves_the_target_is_refused(template: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["/", "/orders", "/orders/", "/Downtime Entry/..x", "/a?x=../..&n={good}", "/a/{{b}}"]
+    "template", ["/", "/orders", "/orders/", "/Downtime Entry/..x", "/a?x=../..&n={good}", "/a/{{ good + 1 }}"]
 )
 def test_a_template_that_stays_is_taken(template: str) -> None:
     check_url(template, set(VALUES))
@@ -115,6 +142,59 @@ def test_what_is_no_text_is_refused() -> None:
         fill_url("/orders?x={id}", {"id": "\ud800"})
 
 
+def test_an_expression_is_quoted_in_an_address_as_a_field_is() -> None:
+    assert fill_url("/a/{{ path | replace('acme', '..') }}?x={{ order }}", VALUES).startswith("/a/..%2Fdallas%2F")
+    with pytest.raises(UnfitValue, match="another resource"):
+        fill_url("/a/{{ '.' ~ '.' }}", VALUES)
+    with pytest.raises(BadTemplate, match="segments must be fixed"):
+        check_url("/a{% if open %}/b{% endif %}", set(VALUES))
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ order + 1 }}", "NoneType"),
+        ("{{ good / 0 }}", "division by zero"),
+        ("{{ maps.lines[order] }}", "None"),
+        ("{{ maps.lines['line-9'] }}", "line-9"),
+        ("{{ path | int }}", "invalid literal"),
+        ("{{ path | time }}", "isoformat"),
+        ("{{ path * 9 }}", "between numbers only"),
+        ("{{ good ** 9 }}", "between numbers only"),
+        ("{{ path.__class__ }}", "unsafe"),
+        ("{{ rules.append(2) }}", "not safely callable|unsafe"),
+        ({"{% for x in good %}": 1}, "no list"),
+    ],
+)
+def test_what_a_record_cannot_give_is_said(template: Any, words: str) -> None:
+    check(template, KNOWN)
+    with pytest.raises(UnfitValue, match=words):
+        fill(template, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ goood }}", "no field goood; did you mean 'good'"),
+        ("{{ good | rond }}", "no filter named 'rond'|no filter rond"),
+        ("{{ maps.lnes[order] }}", "no field maps.lnes; did you mean 'maps.lines'"),
+        ("{{ at | time('%H', 'Europe/Berln') }}", "no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'"),
+        ("{{ path[2] }}", "a letter of the path"),
+        ("{% include 'x' %}", "no other templates"),
+        ("{{ range(9) }}", "no field range"),
+        ("{{ good", "is no template"),
+        ("{% for x in rules %}", "is no template"),
+        ({"{% for x in rulez %}": "{{ x }}"}, "no field rulez; did you mean 'rules'"),
+        ({"{% for x in rules %}": "{{ y }}"}, "no field y"),
+        ("{{", "is no template"),
+        ("a}}b", "brace"),
+    ],
+)
+def test_what_no_record_could_give_is_said_before_there_is_one(template: Any, words: str) -> None:
+    with pytest.raises(BadTemplate, match=words):
+        check(template, KNOWN)
+
+
 @pytest.mark.parametrize("template", ["{none_such}", "a {none_such|word} b", "{none_such[1]}", {"x": ["{none_such}"]}])
 def test_an_unknown_field_is_named(template: Any) -> None:
     with pytest.raises(BadTemplate, match=r"no field none_such; there are good, oee"):
@@ -136,12 +216,17 @@ def test_one_placeholder_keeps_value_and_type(value: object) -> None:
     assert type(found) is type(value)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_escaped_text_comes_back_as_it_was(text: str) -> None:
-    escaped = text.replace("{", "{{").replace("}", "}}")
-    check(escaped, set())
-    assert fields(escaped) == set()
-    assert fill(escaped, {}) == text
+@given(PLAIN)
+def test_a_text_without_braces_stays_as_it_is(text: str) -> None:
+    check(text, set())
+    assert fields(text) == set()
+    assert fill(text, {}) == text
+
+
+@given(st.text())
+def test_whatever_is_written_is_a_template_or_refused_in_words(text: str) -> None:
+    with suppress(BadTemplate):
+        check(text, set(VALUES))
 
 
 @given(st.lists(st.tuples(PLAIN, NAMES), min_size=1), PLAIN)

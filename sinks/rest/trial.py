@@ -1,0 +1,69 @@
+"""Shows what the sink makes of one record: the requests that would go out, or what the target says to them."""
+
+from pathlib import Path as FilePath
+from typing import Any
+
+from schemas.records import Derived
+from sinks.base import Delivery, Rejected, Trial
+from sinks.rest.answer import Answer, Verdict
+from sinks.rest.config import RequestMapping, RestConfig
+from sinks.rest.objects import fits_when, request, template_values
+from sinks.rest.sink import RestSink
+from sinks.rest.target import Refused
+from sinks.rest.template import UnfitValue, fill_url
+
+REMOTE_ID = "REMOTE-ID"
+"""Stands for the id that the target will have given."""
+
+
+def tell(config: RestConfig, delivery: Delivery) -> list[dict[str, Any]]:
+    """The requests of each mapping that wants the record: `create` first, the others as they may follow."""
+    record = delivery.record
+    told: list[dict[str, Any]] = []
+    for mapping in config.requests:
+        if isinstance(record, mapping.kind):
+            try:
+                told += _requests(config, mapping, record)
+            except Refused as refused:
+                told.append({"request": mapping.known_as, "rejected": refused.reason, "message": str(refused)})
+    return told
+
+
+def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> list[dict[str, Any]]:
+    values = template_values(record, config.maps)
+    if not fits_when(mapping, record, values):
+        return []
+    found: list[dict[str, Any]] = []
+    for step, call in (("create", mapping.create), ("update", mapping.update), ("cancel", mapping.cancel)):
+        if call is not None:
+            url, body = request(call, values | ({} if step == "create" else {"remote_id": REMOTE_ID}))
+            found.append({"request": mapping.known_as, "step": step, "sends": f"{call.method} {config.base_url}{url}", "body": body})  # fmt: skip
+    if mapping.lookup is not None:
+        try:
+            url = fill_url(mapping.lookup.url, {**values, "page": mapping.lookup.page_from, "offset": 0})
+        except UnfitValue as error:
+            raise Refused("unfit", str(error)) from error
+        found.append({"request": mapping.known_as, "step": "lookup", "sends": f"GET {config.base_url}{url}"})
+    return found
+
+
+async def send(name: str, config: RestConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
+    """Through the ledger, so that nothing is made twice. Raises `Retryable`."""
+    told: list[dict[str, Any]] = []
+
+    def heard(asked: str, answer: Answer, verdict: Verdict, why: str) -> None:
+        told.append({"sent": asked, "answer": answer.words, "headers": dict(answer.headers), "judged": verdict.name.lower(), "why": why})  # fmt: skip
+
+    sink = RestSink(name, config, folder, heard)
+    try:
+        await sink.open()
+        unwritten = await sink.write([delivery], {})
+    finally:
+        await sink.close()
+    for each in unwritten:
+        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
+        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    return told or [{"outcome": "nothing", "message": "the ledger has this revision already, or no request wants it"}]
+
+
+trial = Trial(tell, send)
