@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from schemas.records import Sample, Samples
+from schemas.records import Downtime, Sample, Samples
 from tests.contract.rest_server import RestServer
 from tests.harness import eventually
 from tests.integration.uns.runners.sink.site import DEADLINE_S, History, Site, T
@@ -252,7 +252,8 @@ def test_a_record_over_which_the_target_breaks_holds_up_its_machine_alone(orders
     assert b"while the target took others" in headers["__connect.errors.exception.message"]
     assert orders.metric("uns_sink_held") == 0
     shown = trial.last(orders.settings, orders.plant, "rest")
-    assert trial.tell(orders.plant, "rest", shown)[0]["body"]["external_id"] == shown.record.natural_id  # type: ignore[attr-defined]
+    assert isinstance(shown.record, Downtime)
+    assert trial.tell(orders.plant, "rest", shown)[0]["body"]["external_id"] == shown.record.natural_id
     assert orders.metric('uns_sink_outcomes_total{outcome="rejected"') == 1
 
 
