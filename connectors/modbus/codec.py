@@ -5,10 +5,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from connectors.base import Malformed, Reading, Said
+from connectors.base import Malformed, Said
+from connectors.kit.polling.poller import reading
+from connectors.kit.polling.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
 from connectors.modbus.point import BIT_TABLES, Layout, Point
-from connectors.modbus.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
-from schemas.records import Sample, Value
+from schemas.records import Value
 
 _STRUCTS = {
     "int16": struct.Struct(">h"),
@@ -49,11 +50,6 @@ def decode(point: Point, start: int, words: Sequence[int], arrived: int, origin:
         yield reading(point, None, BAD_DECODING_ERROR, arrived)
     else:
         yield reading(point, value, BAD_NO_DATA if value is None else GOOD, arrived)
-
-
-def reading(point: Point, value: Value, quality: int, arrived: int) -> Reading:
-    """A polled value has no time of its own: it has that of its arrival, in µs."""
-    return Reading(point.path, Sample(point.tag, arrived, value, quality), "arrival")
 
 
 def payload(words: Sequence[int]) -> bytes:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from connectors.base import Batch, Malformed, Reading
-from connectors.modbus.config import ModbusConfig
-from connectors.modbus.connector import ModbusConnector
-from connectors.modbus.quality import (
+from connectors.kit.polling.quality import (
     GOOD,
 )
+from connectors.modbus.config import ModbusConfig
+from connectors.modbus.connector import ModbusConnector
 from tests.unit.connectors.modbus.scripted import Answer, Request, device
 from uns.testing.patience import patient
 

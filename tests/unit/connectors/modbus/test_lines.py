@@ -5,13 +5,14 @@ import asyncio
 import pytest
 
 from connectors.base import SourceUnavailable
-from connectors.modbus import quality, spec
-from connectors.modbus.config import ModbusConfig
-from connectors.modbus.quality import (
+from connectors.kit.polling import quality
+from connectors.kit.polling.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from connectors.modbus import spec
+from connectors.modbus.config import ModbusConfig
 from tests.unit.connectors.modbus.scripted import Request, device, on_a_line, served
 from tests.unit.connectors.modbus.talking import (
     GOOD_DEVICE,
