@@ -23,6 +23,9 @@ from connectors.modbus.config import ModbusConfig
 from connectors.mqtt.codec import Decoder
 from connectors.mqtt.config import Subscription
 from connectors.opcua.codec import decode
+from connectors.s7.blocks import Span
+from connectors.s7.codec import decode as decode_bytes
+from connectors.s7.config import S7Config
 from connectors.sql.config import Query
 from connectors.sql.mark import BadMark
 from connectors.sql.reader import Answer, QueryReader
@@ -33,6 +36,7 @@ from tests.contract.source_kafka import RECORDS, kafka_source
 from tests.contract.source_kafka import said_of as said_of_record
 from tests.contract.source_modbus import REGISTER_MAP, modbus
 from tests.contract.source_mtconnect import mtconnect, readings_of
+from tests.contract.source_s7 import ADDRESSES, TAGS, s7
 from tests.contract.source_sparkplug import sparkplug
 from tests.contract.source_sql import sql
 from tests.contract.sources import PATH, mqtt, opcua
@@ -124,6 +128,16 @@ TestHttp = connector_contract(
         st.tuples(st.sampled_from(sorted(http_codec.KINDS)), MESSAGES.map(lambda m: m[1]) | LINES, st.booleans()), _http
     ),
     lambda port: {"url": f"http://203.0.113.1:{port}"},
+)
+S7 = S7Config.model_validate(ADDRESSES)
+TestS7 = connector_contract(
+    "s7",
+    lambda _request: s7(),
+    Codec(
+        st.tuples(st.sampled_from([point for _, point in S7.points(S7.plcs[0])]), st.binary(max_size=40)),
+        lambda answer: decode_bytes(Span("DB", 1, 2, 8, (answer[0],)), answer[1], T0, "plc", "utf-8", None),
+    ),
+    away=lambda port: {"plcs": [{"url": f"tcp://127.0.0.1:{port}", "machines": [{"path": str(PATH), "tags": TAGS}]}]},
 )
 REGISTERS = ModbusConfig.model_validate(REGISTER_MAP)
 TestModbus = connector_contract(

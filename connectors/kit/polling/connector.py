@@ -5,6 +5,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
+from typing import NamedTuple
 
 from connectors.base import Batch, Resume, Said, SourceUnavailable
 from connectors.kit.polling.poller import AnyPoller, Tell
@@ -19,6 +21,14 @@ GOLDEN = 0.618_033_988_749_895
 """Multiples of it, without what is before the point, are spread evenly however many there are."""
 
 
+class Extra(NamedTuple):
+    """A library that is not there unless it was asked for."""
+
+    module: str
+    distribution: str
+    extra: str
+
+
 MakePoller = Callable[[float, Tell, Callable[[], None]], AnyPoller]
 """(stagger, tell, moved) → the poller of one link."""
 
@@ -28,9 +38,9 @@ class PollingConnector:
     reader that is away.
     """
 
-    def __init__(self, protocol: str, hint: str, make: Sequence[MakePoller]) -> None:
+    def __init__(self, protocol: str, hint: str, make: Sequence[MakePoller], extra: Extra | None = None) -> None:
         """`protocol` and `hint` are for the error when every link is lost."""
-        self._protocol, self._hint = protocol, hint
+        self._protocol, self._hint, self._extra = protocol, hint, extra
         self._pollers = [
             poller(0.5 + number * GOLDEN % 1 / 2, self._tell, self._stir) for number, poller in enumerate(make)
         ]
@@ -42,6 +52,10 @@ class PollingConnector:
 
     async def open(self, resume: Resume) -> None:
         """Returns once a unit of any link has answered; raises when none does. `resume` says nothing to a device."""
+        if self._extra is not None and find_spec(self._extra.module) is None:
+            raise SourceUnavailable(
+                f"{self._protocol} needs {self._extra.distribution}: pip install 'uns-backbone[{self._extra.extra}]'"
+            )
         self._news, self._room, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiting.clear()
         self._count = 0

@@ -11,18 +11,9 @@ from connectors.kit.polling.quality import (
     GOOD,
 )
 from connectors.modbus.quality import of_exception
+from tests.harness.polling import PATH, conversation, hear
 from tests.unit.connectors.modbus.scripted import Answer, Request, device, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    PATH,
-    build,
-    conversation,
-    hear,
-    link,
-    nothing,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, build, link, nothing, sometimes, timeout_s
 
 
 @pytest.mark.parametrize("code", [1, 4, 5, 6, 8, 11, 77])

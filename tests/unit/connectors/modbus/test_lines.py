@@ -13,17 +13,9 @@ from connectors.kit.polling.quality import (
 )
 from connectors.modbus import spec
 from connectors.modbus.config import ModbusConfig
+from tests.harness.polling import PATH, conversation, hear
 from tests.unit.connectors.modbus.scripted import Request, device, on_a_line, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    PATH,
-    build,
-    conversation,
-    hear,
-    link,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, build, link, sometimes, timeout_s
 
 
 @conversation

@@ -11,20 +11,9 @@ from connectors.kit.polling.quality import (
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from tests.harness.polling import PATH, conversation, eventually, hear
 from tests.unit.connectors.modbus.scripted import Request, device, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    OTHER,
-    PATH,
-    build,
-    conversation,
-    eventually,
-    hear,
-    link,
-    nothing,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, OTHER, build, link, nothing, sometimes, timeout_s
 from uns.testing.patience import patient
 
 
