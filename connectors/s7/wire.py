@@ -5,24 +5,21 @@ here.
 import asyncio
 import logging
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from snap7.async_client import AsyncISOTCPConnection
 from snap7.datatypes import S7Area
-from snap7.error import S7ConnectionError, S7Error, S7ProtocolError, S7TimeoutError
-from snap7.s7protocol import S7Function, S7Protocol
+from snap7.error import S7ConnectionError, S7Error, S7TimeoutError
+from snap7.s7protocol import S7Protocol
 
 from connectors.kit.polling.groups import Refusal
 from connectors.kit.polling.wire import Garbled, Refused, Silent, WireLost
+from connectors.s7.answer import Answer, items, number, parse
 from connectors.s7.blocks import PDU_ASKED, PDU_MIN, Span, room
 from connectors.s7.config import Plc
-from connectors.s7.quality import of_item, too_long
+from connectors.s7.quality import of_request, too_long
 
 AREAS = {"DB": S7Area.DB, "M": S7Area.MK, "I": S7Area.PE, "Q": S7Area.PA}
-SUCCESS = 0xFF
-IN_BITS = (0x03, 0x04, 0x05)
-"""Transport sizes whose length counts bits; of others it counts bytes."""
 STALE_MAX = 8
 # It says as errors what we say ourselves, as values, problems and quarantine.
 logging.getLogger("snap7").setLevel(logging.CRITICAL)
@@ -45,11 +42,13 @@ class S7Wire:
             async with asyncio.timeout(plc.connect_timeout_s):
                 await self._link.connect(plc.connect_timeout_s)
                 answer = await self._exchange(self._protocol.build_setup_communication_request(pdu_length=PDU_ASKED))
-            agreed = (answer.get("parameters") or {}).get("pdu_length", 0)
         except (TimeoutError, S7TimeoutError):
             raise WireLost(f"{plc.url} cannot be reached: no answer within {plc.connect_timeout_s:g} s") from None
-        except (S7Error, Garbled, Refused, WireLost, OSError, struct.error) as error:
+        except (S7Error, Garbled, WireLost, OSError, struct.error) as error:
             raise WireLost(f"{plc.url} cannot be reached: {error}; is {plc.where} right?") from error
+        except Refused as refused:
+            raise WireLost(f"{plc.url} refuses to talk: {of_request(refused.code).words}") from None
+        agreed = int.from_bytes(answer.parameters[6:8], "big")
         if not PDU_MIN <= agreed <= PDU_ASKED:
             raise WireLost(f"{plc.url} cannot be reached: it would have messages of {agreed} bytes")
         self.pdu = agreed
@@ -79,49 +78,16 @@ class S7Wire:
                 answer = await self._exchange(request)
         except (TimeoutError, S7TimeoutError):
             raise Silent(f"no answer within {self._plc.timeout_s:g} s") from None
-        parameters = answer.get("parameters") or {}
-        raw = bytes(answer.get("raw_data", b""))
-        if parameters.get("function_code") != S7Function.READ_AREA or parameters.get("item_count") != len(spans):
-            raise Garbled("bad_answer", "it is the answer to something else", raw)
-        return list(items(raw, [span.count for span in spans]))
+        return list(items(answer, [span.count for span in spans]))
 
-    async def _exchange(self, request: bytes) -> dict[str, Any]:
+    async def _exchange(self, request: bytes) -> Answer:
         """Sends, and waits for the answer that has its number."""
-        (number,) = struct.unpack_from(">H", request, 4)
         try:
             await self._link.send_data(request)
             for _ in range(STALE_MAX):
                 came = bytes(await self._link.receive_data())
-                if len(came) >= 6 and struct.unpack_from(">H", came, 4) == (number,):
-                    return self._parsed(came)
+                if number(came) == number(request):
+                    return parse(came)
         except S7ConnectionError as error:
             raise WireLost(f"{self._plc.url}: {error}") from None
         raise Garbled("bad_answer", "answers come to requests that were not made", came)
-
-    def _parsed(self, came: bytes) -> dict[str, Any]:
-        try:
-            return self._protocol.parse_response(came)
-        except S7ProtocolError as error:
-            if error.error_code:
-                raise Refused(error.error_code) from None
-            raise Garbled("bad_frame", f"what came is no answer: {error}", came) from None
-        except (S7Error, struct.error, ValueError, IndexError) as error:
-            raise Garbled("bad_frame", f"what came is no answer: {error}", came) from None
-
-
-def items(raw: bytes, counts: Sequence[int]) -> Iterator[bytes | Refusal]:
-    """What an answer says of each block. Raises `Garbled` unless they have just the lengths that were asked for."""
-    at = 0
-    for number, count in enumerate(counts):
-        if at + 4 > len(raw):
-            raise Garbled("bad_answer", f"{number} of {len(counts)} items have come", raw)
-        code, transport, length = struct.unpack_from(">BBH", raw, at)
-        at += 4
-        if code != SUCCESS:
-            yield of_item(code)
-            continue
-        size = length // 8 if transport in IN_BITS else length
-        if size != count or at + size > len(raw):
-            raise Garbled("bad_answer", f"{size} bytes have come, {count} were expected", raw)
-        yield raw[at : at + size]
-        at += size + size % 2

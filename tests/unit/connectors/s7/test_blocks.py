@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kit.polling.groups import Refusal
-from connectors.kit.polling.wire import Garbled
+from connectors.kit.polling.wire import Garbled, Refused
 from connectors.s7.address import SIZES, Place, Point, place
+from connectors.s7.answer import READ, Answer, items, parse
 from connectors.s7.blocks import ITEMS_MAX, Span, groups, room, spans, split
 from connectors.s7.config import S7Config, Tag
-from connectors.s7.wire import items
 from topology.namespace.path import Path
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
@@ -132,7 +132,7 @@ def test_answers_are_taken_apart_as_they_were_put_together(parts: list[bytes | i
             bytes([part, 0, 0, 0]) if isinstance(part, int) else b"\xff\x04" + (8 * len(part)).to_bytes(2, "big") + part
         )
     counts = [len(part) if isinstance(part, bytes) else 3 for part in parts]
-    found = list(items(bytes(raw), counts))
+    found = list(items(Answer(bytes([READ, len(counts)]), bytes(raw)), counts))
     assert [one for one in found if isinstance(one, bytes)] == [part for part in parts if isinstance(part, bytes)]
     assert [isinstance(one, Refusal) for one in found] == [isinstance(part, int) for part in parts]
 
@@ -140,10 +140,27 @@ def test_answers_are_taken_apart_as_they_were_put_together(parts: list[bytes | i
 @given(st.binary(max_size=60), st.lists(st.integers(1, 20), min_size=1, max_size=5))
 def test_any_bytes_are_an_answer_or_none(raw: bytes, counts: list[int]) -> None:
     try:
-        found = list(items(raw, counts))
+        found = list(items(Answer(bytes([READ, len(counts)]), raw), counts))
     except Garbled:
         return
     assert all(isinstance(one, Refusal) or len(one) == count for one, count in zip(found, counts, strict=True))
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=30).map(lambda rest: b"\x32\x03" + rest))
+def test_any_bytes_are_a_frame_or_none(came: bytes) -> None:
+    try:
+        answer = parse(came)
+    except (Garbled, Refused):
+        return
+    assert came[12:] == answer.parameters + answer.data
+
+
+def test_an_error_is_an_error_whatever_length_it_says() -> None:
+    """The server of snap7 in C++ says that four bytes follow, and none do."""
+    frame = bytes.fromhex("320300000007000200040000" + "0401" + "05000004")
+    (refusal,) = items(parse(frame), [2])
+    assert isinstance(refusal, Refusal)
+    assert refusal.divisible
 
 
 def test_machines_share_maps_and_have_their_own() -> None:
