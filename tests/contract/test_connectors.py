@@ -12,6 +12,8 @@ from asyncua import ua
 from hypothesis import strategies as st
 
 from connectors.base import Said
+from connectors.ethernetip.codec import decode as decode_tag
+from connectors.ethernetip.wanted import Wanted
 from connectors.files.codec import BadHeader, TextDecoder
 from connectors.files.config import FileSet
 from connectors.files.lines import records
@@ -30,6 +32,7 @@ from connectors.sql.config import Query
 from connectors.sql.mark import BadMark
 from connectors.sql.reader import Answer, QueryReader
 from tests.contract.messages_sparkplug import SPARKPLUG_MESSAGES, sparkplug_said
+from tests.contract.source_ethernetip import ethernetip
 from tests.contract.source_files import files
 from tests.contract.source_http import http
 from tests.contract.source_kafka import RECORDS, kafka_source
@@ -128,6 +131,31 @@ TestHttp = connector_contract(
         st.tuples(st.sampled_from(sorted(http_codec.KINDS)), MESSAGES.map(lambda m: m[1]) | LINES, st.booleans()), _http
     ),
     lambda port: {"url": f"http://203.0.113.1:{port}"},
+)
+TestEtherNetIp = connector_contract(
+    "ethernetip",
+    lambda _request: ethernetip(),
+    Codec(
+        st.tuples(
+            st.builds(
+                Wanted,
+                st.just(PATH),
+                st.just("Tag"),
+                st.just("Tag"),
+                count=st.none() | st.integers(1, 4),
+                bit=st.none() | st.integers(0, 63),
+                bits=st.booleans(),
+            ),
+            st.binary(max_size=40)
+            | st.tuples(st.sampled_from([*range(0xC1, 0xDB), 0x02A0]), st.binary(max_size=40)).map(
+                lambda parts: parts[0].to_bytes(2, "little") + parts[1]
+            ),
+        ),
+        lambda answer: decode_tag(answer[0], answer[1], T0, "plc", "utf-8"),
+    ),
+    away=lambda port: {
+        "plcs": [{"url": f"tcp://127.0.0.1:{port}", "machines": [{"path": str(PATH), "tags": {"A": {}}}]}]
+    },
 )
 S7 = S7Config.model_validate(ADDRESSES)
 TestS7 = connector_contract(

@@ -83,6 +83,8 @@ class Proxy:
         self.port = 0
         self.silent = False
         """Everything is taken, nothing goes on, and nobody is told: a link that is half open."""
+        self.alter: Callable[[bytes], bytes] = bytes
+        """What becomes of what the server says."""
         self.connections = 0
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,15 +97,15 @@ class Proxy:
             writer.close()
             return
         self._writers += [writer, onward]
-        for source, target in ((reader, onward), (further, writer)):
-            task = asyncio.create_task(self._pass(source, target))
+        for source, target, back in ((reader, onward, False), (further, writer, True)):
+            task = asyncio.create_task(self._pass(source, target, back))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, back: bool) -> None:
         while came := await source.read(65_536):
             if not self.silent:
-                target.write(came)
+                target.write(self.alter(came) if back else came)
         target.close()
 
     def close_all(self) -> None:
