@@ -51,7 +51,7 @@ async def test_every_kind_is_read_and_what_is_not_there_costs_nothing_else() -> 
                 and len(heard.of("A")) > 3
             ),
         )
-        good = {
+        good: dict[str, Any] = {
             "A": -7,
             "B": 1.5,
             "C": "Füller",
