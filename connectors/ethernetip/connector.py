@@ -6,6 +6,8 @@ from connectors.ethernetip.config import EtherNetIpConfig
 from connectors.ethernetip.poller import EtherNetIpPoller
 from connectors.kit.polling.connector import Extra, PollingConnector
 
+EXTRA = Extra("pycomm3", "pycomm3", "ethernetip")
+
 
 class EtherNetIpConnector(PollingConnector):
     """Every value of every cycle, at the time of its arrival (see the README)."""
@@ -15,5 +17,5 @@ class EtherNetIpConnector(PollingConnector):
             "EtherNet/IP",
             "are address and slot right, is timeout_s long enough?",
             [partial(EtherNetIpPoller, name, config, plc) for plc in config.plcs],
-            Extra("pycomm3", "pycomm3", "ethernetip"),
+            EXTRA,
         )

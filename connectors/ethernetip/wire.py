@@ -4,6 +4,7 @@ Of pycomm3 are the session, the messages and the tag list. Its own reading of va
 tag list said when it was asked for, whatever type comes with them.
 """
 
+import asyncio
 import logging
 import struct
 import time
@@ -19,7 +20,7 @@ from pycomm3.socket_ import Socket
 
 from connectors.ethernetip.answer import replies
 from connectors.ethernetip.config import Plc
-from connectors.ethernetip.members import NotThere, expanded
+from connectors.ethernetip.members import Definition, NotThere, expanded
 from connectors.ethernetip.quality import judged
 from connectors.ethernetip.wanted import Wanted
 from connectors.kit.polling.blocking import BlockingWire
@@ -127,12 +128,24 @@ class EtherNetIpWire(BlockingWire):
 
     def _expand(self) -> None:
         programs = any(one.name.startswith("Program:") for one in self._members)
-        tags = self._call(lambda: self._driver.tag_list(programs), "does not give its tag list")
+        tags = self._tags(programs)
         for one in self._members:
             try:
                 self.found[one] = expanded(one, tags)
             except NotThere as error:
                 self.missing.append(f"{one.path} ({self._url}): {error}")
+
+    async def tag_list(self) -> dict[str, Definition]:
+        """All tags, of all programs. Raises `Silent`, `WireLost`, `Garbled`."""
+        self.check()
+        try:
+            async with asyncio.timeout(self._plc.tag_list_timeout_s):
+                return dict(await self._worker.run(self._tags, True))
+        except TimeoutError:
+            raise Silent(f"{self._url}: no whole tag list within {self._plc.tag_list_timeout_s:g} s") from None
+
+    def _tags(self, programs: bool) -> dict[str, Definition]:
+        return dict(self._call(lambda: self._driver.tag_list(programs), "does not give its tag list"))
 
     def _read(self, items: Sequence[Wanted]) -> list[bytes | Refusal]:
         if self._driver.one_by_one and len(items) > 1:

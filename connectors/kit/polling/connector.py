@@ -28,6 +28,11 @@ class Extra(NamedTuple):
     distribution: str
     extra: str
 
+    def check(self, protocol: str) -> None:
+        """Raises `SourceUnavailable` that says what to install."""
+        if find_spec(self.module) is None:
+            raise SourceUnavailable(f"{protocol} needs {self.distribution}: pip install 'uns-backbone[{self.extra}]'")
+
 
 MakePoller = Callable[[float, Tell, Callable[[], None]], AnyPoller]
 """(stagger, tell, moved) → the poller of one link."""
@@ -52,10 +57,8 @@ class PollingConnector:
 
     async def open(self, resume: Resume) -> None:
         """Returns once a unit of any link has answered; raises when none does. `resume` says nothing to a device."""
-        if self._extra is not None and find_spec(self._extra.module) is None:
-            raise SourceUnavailable(
-                f"{self._protocol} needs {self._extra.distribution}: pip install 'uns-backbone[{self._extra.extra}]'"
-            )
+        if self._extra is not None:
+            self._extra.check(self._protocol)
         self._news, self._room, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._waiting.clear()
         self._count = 0

@@ -9,6 +9,7 @@ import pytest
 from connectors.base import SourceUnavailable
 from connectors.ethernetip.config import EtherNetIpConfig
 from connectors.ethernetip.connector import EtherNetIpConnector
+from connectors.ethernetip.inventory import browse
 from connectors.kit.polling.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_CONFIGURATION_ERROR,
@@ -21,11 +22,15 @@ from uns.testing.patience import patient
 KINDS = {"A": "DINT", "B": "REAL", "C": "SSTRING", "D": "BOOL", "E": "INT", "Arr": "DINT[10]", "Big": "DINT[64]"}
 
 
-def build(port: int, tags: dict[str, Any], **options: Any) -> EtherNetIpConnector:
-    machine = {"path": PATH, "period_s": 0.05, "tags": tags}
+def connector_config(port: int, tags: dict[str, Any] | None = None, **options: Any) -> EtherNetIpConfig:
+    machine = {"path": PATH, "period_s": 0.05, "tags": tags or {"A": {}}}
     limits = {"timeout_s": patient(0.5), "connect_timeout_s": patient(2)}
     plc = {"url": f"tcp://127.0.0.1:{port}", "machines": [machine], **limits, **options}
-    return EtherNetIpConnector("test", EtherNetIpConfig.model_validate({"plcs": [plc]}))
+    return EtherNetIpConfig.model_validate({"plcs": [plc]})
+
+
+def build(port: int, tags: dict[str, Any], **options: Any) -> EtherNetIpConnector:
+    return EtherNetIpConnector("test", connector_config(port, tags, **options))
 
 
 @conversation
@@ -164,3 +169,5 @@ async def test_a_controller_without_a_tag_list_is_named() -> None:
         with pytest.raises(SourceUnavailable, match="does not give its tag list"):
             await connector.open({})
         await connector.close()
+        with pytest.raises(SourceUnavailable, match="does not give its tag list"):
+            await anext(browse(connector_config(plc.port)))

@@ -4,8 +4,12 @@ import struct
 from typing import Any
 
 import pytest
+import yaml
 from pycomm3 import LogixDriver
 
+from connectors.base import Found, LeftOut
+from connectors.ethernetip.config import EtherNetIpConfig
+from connectors.ethernetip.inventory import listing, told
 from connectors.ethernetip.members import NotThere, expanded
 from connectors.ethernetip.wanted import Wanted
 from topology.namespace.path import Path
@@ -117,3 +121,27 @@ def test_what_is_one_value_stays_one(plc: Templates) -> None:
 def test_what_is_not_there_or_too_much_is_said(plc: Templates, name: str) -> None:
     with pytest.raises(NotThere, match=r"has no|at most 64"):
         plc.names(name)
+
+
+def test_what_a_controller_has_becomes_the_connector_that_reads_it(plc: Templates) -> None:
+    plc.tag("Hidden", DINT)
+    plc.tags["Hidden"]["external_access"] = "None"
+    stream = list(told(plc.tags))
+    found = {one.address: one for one in stream if isinstance(one, Found)}
+    assert set(found) == {"Speed", "Motor", "Grid", "Bits", "Program:Main.Count"}
+    left_out = " ".join(one.what for one in stream if isinstance(one, LeftOut))
+    assert all(name in left_out for name in ("Hidden", "Long", "Cube", "Stations"))
+    assert (found["Program:Main.Count"].machine, found["Program:Main.Count"].tag) == ("Main", "Count")
+    assert [found[name].type for name in ("Speed", "Motor", "Grid")] == ["REAL", "Motor", "DINT[2,3]"]
+    own = {"url": "tcp://10.0.0.5:44818", "slot": 2, "machines": [{"path": str(PATH), "tags": {"A": {}}}]}
+    config = EtherNetIpConfig.model_validate({"plcs": [own]})
+    written = EtherNetIpConfig.model_validate(yaml.safe_load(listing(config, {str(PATH): list(found.values())})))
+    assert (written.plcs[0].url, written.plcs[0].slot) == ("tcp://10.0.0.5:44818", 2)
+    wanted = {one.tag: (one.name, one.members) for _, one in written.wanted(written.plcs[0])}
+    assert wanted == {
+        "Speed": ("Speed", False),
+        "Motor": ("Motor", True),
+        "Grid": ("Grid", True),
+        "Bits": ("Bits", True),
+        "Count": ("Program:Main.Count", False),
+    }
