@@ -69,6 +69,19 @@ class Tag(PolledTag):
         return [point] if self.count is None else point.elements(self.count)
 
 
+class Export(ConnectorConfig):
+    """A file that TIA Portal has exported."""
+
+    file: str = Field(
+        min_length=1,
+        description="tag table as .xlsx, or source of a data block (.db, .scl, .awl) with the types that it uses before it",
+        examples=["exports/PLCTags.xlsx", "exports/Filler.db"],
+    )
+    db: int | None = Field(
+        None, ge=1, le=65_535, description="number of the data block, which its source does not say", examples=[10]
+    )
+
+
 class Machine(PolledMachine[Tag]):
     """What of a controller belongs to one machine."""
 
@@ -92,6 +105,9 @@ class Plc(PolledController, Zoned):
     gap: int = Field(16, ge=0, le=200, description="bytes between two tags that are read over, unused")
     encoding: Literal["latin-1", "cp1252", "cp1250", "cp1251", "gbk", "shift_jis", "utf-8"] = Field(
         "latin-1", description="of the characters of its string and char"
+    )
+    exports: tuple[Export, ...] = Field(
+        (), max_length=1_000, description="what `uns connector browse` lists of it; a run does not read them"
     )
     machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
 
