@@ -23,6 +23,8 @@ class NotThere(ValueError):
 def expanded(wanted: Wanted, tags: Mapping[str, Definition]) -> list[Wanted]:
     """All that is in it, each by a name of its own. Raises `NotThere`."""
     found = list(_inside(replace(wanted, members=False), *_look_up(wanted.name, tags), 0))
+    if not found:
+        raise NotThere(f"{wanted.name} has no member that can be read")
     if (parts := sum(one.elements for one in found)) > PARTS_MAX:
         raise NotThere(f"{wanted.name} has {parts} members, at most {PARTS_MAX} are read; name those that are wanted")
     return found

@@ -162,11 +162,12 @@ class EtherNetIpWire(BlockingWire):
         except TimeoutError:
             raise Silent(f"no answer within {self._plc.timeout_s:g} s") from None
         except (PycommError, OSError) as error:
-            cause = error.__cause__
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
             if isinstance(cause, TimeoutError):
                 raise Silent(f"no answer within {self._plc.timeout_s:g} s") from None
-            more = f" ({cause})" if cause is not None and str(cause) else ""
-            raise WireLost(f"{self._url} {what}: {error}{more}") from None
+            raise WireLost(f"{self._url} {what}: {cause or error}") from None
         except (
             struct.error,
             ValueError,

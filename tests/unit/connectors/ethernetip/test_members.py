@@ -72,6 +72,8 @@ def plc() -> Templates:
         Name=(STRUCTURE | 0x201, 0, 24),
     )
     made.type(0x203, "Station", Motor=(STRUCTURE | 0x202, 0, 0), Count=(DINT, 0, 60))
+    made.type(0x204, "Empty", ZZZZZZZZZZEmpty0=(SINT, 0, 0))
+    made.tag("Empty", STRUCTURE | 0x204)
     made.tag("Speed", REAL)
     made.tag("Motor", STRUCTURE | 0x202)
     made.tag("Stations", STRUCTURE | 0x203, 4)
@@ -116,10 +118,10 @@ def test_what_is_one_value_stays_one(plc: Templates) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Nope", "Motor.Nope", "Speed.x", "Program:Main", "Program:Main.Nope", "Long", "Cube", "Stations"]
+    "name", ["Nope", "Motor.Nope", "Speed.x", "Program:Main", "Program:Main.Nope", "Long", "Cube", "Stations", "Empty"]
 )
 def test_what_is_not_there_or_too_much_is_said(plc: Templates, name: str) -> None:
-    with pytest.raises(NotThere, match=r"has no|at most 64"):
+    with pytest.raises(NotThere, match=r"has no |at most 64"):
         plc.names(name)
 
 
