@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from connectors.base import Malformed, Said
 from connectors.ethernetip.wanted import Wanted
-from connectors.kit.polling.poller import reading
 from connectors.kit.polling.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
+from connectors.kit.polling.readings import Unreadable, reading, whole
 from schemas.records import Value
 
 STRUCTURE = 0x02A0
@@ -33,14 +33,6 @@ _NUMBERS = {
     0xD4: struct.Struct("<Q"),
 }
 """By the type of CIP: SINT to ULINT, REAL and LREAL, BYTE to LWORD."""
-
-
-class Unreadable(ValueError):
-    """Bytes that are no value of their type; `reason` is one of a few words."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def decode(wanted: Wanted, came: bytes, arrived: int, origin: str, encoding: str) -> Iterator[Said]:
@@ -100,9 +92,7 @@ def _bits(wanted: Wanted, numbers: list[int], width: int) -> list[Value]:
 def _fitting(number: int | float) -> Value:
     if isinstance(number, float):
         return number if math.isfinite(number) else None
-    if number >= 2**63:
-        raise Unreadable("bad_value", f"{number} does not fit 64 bits with a sign")
-    return number
+    return whole(number)
 
 
 def _counted(body: bytes, width: int, encoding: str) -> str:

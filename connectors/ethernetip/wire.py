@@ -167,7 +167,7 @@ class EtherNetIpWire(BlockingWire):
                 cause = cause.__cause__
             if isinstance(cause, TimeoutError):
                 raise Silent(f"no answer within {self._plc.timeout_s:g} s") from None
-            raise WireLost(f"{self._url} {what}: {cause or error}") from None
+            raise WireLost(f"{self._url} {what}: {str(cause) or error}") from None
         except (
             struct.error,
             ValueError,

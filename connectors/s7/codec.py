@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.base import Malformed, Said
-from connectors.kit.polling.poller import reading
 from connectors.kit.polling.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
+from connectors.kit.polling.readings import Unreadable, reading, whole
 from connectors.s7.address import Point
 from connectors.s7.blocks import Span
 from schemas.records import Value
@@ -34,14 +34,6 @@ _STRUCTS = {
 _DAY_NS = 86_400_000_000_000
 _DATE_ZERO = date(1990, 1, 1)
 _LDT_ZERO = datetime(1970, 1, 1)
-
-
-class Unreadable(ValueError):
-    """Bytes that are no value of their type; `reason` is one of a few words."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def decode(span: Span, came: bytes, arrived: int, origin: str, encoding: str, zone: ZoneInfo | None) -> Iterator[Said]:
@@ -85,9 +77,7 @@ def _value(point: Point, raw: bytes, encoding: str, zone: ZoneInfo | None) -> Va
     (number,) = _STRUCTS[point.type].unpack(raw)
     if isinstance(number, float):
         return number if math.isfinite(number) else None
-    if number >= 2**63:
-        raise Unreadable("bad_value", f"{number} does not fit 64 bits with a sign")
-    return int(number)
+    return whole(number)
 
 
 def _filled(characters: bytes, longest: int, length: int, width: int) -> bytes:

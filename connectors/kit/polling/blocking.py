@@ -30,8 +30,10 @@ class BlockingWire(ABC):
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 await self._worker.run(self._connect)
-        except (TimeoutError, Silent):
+        except TimeoutError:
             raise WireLost(f"{self._url} cannot be reached: no answer within {self._connect_timeout_s:g} s") from None
+        except Silent as silent:
+            raise WireLost(f"{self._url} cannot be reached: {silent}") from None
         self._open = True
 
     def check(self) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from connectors.base import Said
-from connectors.kit.polling.poller import Point, Poller, WireT, reading
+from connectors.kit.polling.poller import Poller, WireT
+from connectors.kit.polling.readings import Point, reading
 from connectors.kit.polling.schedule import Schedule, Turn
 from connectors.kit.polling.wire import Garbled, Silent
 

@@ -10,12 +10,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from connectors.base import Malformed, Reading, Said
+from connectors.base import Malformed, Said
 from connectors.kit.polling.quality import BAD_COMMUNICATION_ERROR, BAD_NO_COMMUNICATION
+from connectors.kit.polling.readings import Point, reading
 from connectors.kit.polling.schedule import Request, Schedule, Turn, Unit
 from connectors.kit.polling.wire import Garbled, Refused, Silent, Wire, WireLost
-from schemas.records import Sample, Value
-from topology.namespace.path import Path
 
 log = structlog.get_logger()
 
@@ -35,15 +34,6 @@ Tell = Callable[[list[Said]], Awaitable[None]]
 """Takes what a request brought; waits while there is no room."""
 
 
-class Point(Protocol):
-    """A tag of a path, and whatever its protocol must know of it."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def tag(self) -> str: ...
-
-
 class Block(Request, Protocol):
     """A request, and the tags that it brings."""
 
@@ -53,11 +43,6 @@ class Block(Request, Protocol):
 
 BlockT = TypeVar("BlockT", bound=Block)
 WireT = TypeVar("WireT", bound=Wire)
-
-
-def reading(point: Point, value: Value, quality: int, arrived: int) -> Reading:
-    """A polled value has no time of its own: it has that of its arrival, in µs."""
-    return Reading(point.path, Sample(point.tag, arrived, value, quality), "arrival")
 
 
 class Poller(ABC, Generic[BlockT, WireT]):
