@@ -1,1 +1,1 @@
-"""What several protocols need, once: times, and what a payload says."""
+"""What several protocols need, once: times, what a payload says, and asking again and again (`polling`)."""

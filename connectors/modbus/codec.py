@@ -5,10 +5,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from connectors.base import Malformed, Reading, Said
+from connectors.base import Malformed, Said
+from connectors.kit.polling.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
+from connectors.kit.polling.readings import Unreadable, reading, whole
 from connectors.modbus.point import BIT_TABLES, Layout, Point
-from connectors.modbus.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
-from schemas.records import Sample, Value
+from schemas.records import Value
 
 _STRUCTS = {
     "int16": struct.Struct(">h"),
@@ -23,14 +24,6 @@ _STRUCTS = {
 POWERS = range(-10, 11)
 """Powers of ten that a scale factor may be (SunSpec: -10 to 10)."""
 _NO_POWER = 0x8000
-
-
-class Unreadable(ValueError):
-    """Registers that are no value of their type; `reason` is one of a few words."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def decode(point: Point, start: int, words: Sequence[int], arrived: int, origin: str) -> Iterator[Said]:
@@ -49,11 +42,6 @@ def decode(point: Point, start: int, words: Sequence[int], arrived: int, origin:
         yield reading(point, None, BAD_DECODING_ERROR, arrived)
     else:
         yield reading(point, value, BAD_NO_DATA if value is None else GOOD, arrived)
-
-
-def reading(point: Point, value: Value, quality: int, arrived: int) -> Reading:
-    """A polled value has no time of its own: it has that of its arrival, in µs."""
-    return Reading(point.path, Sample(point.tag, arrived, value, quality), "arrival")
 
 
 def payload(words: Sequence[int]) -> bytes:
@@ -141,8 +129,8 @@ def _by_power(number: int | float, power: int) -> int | float:
 
 
 def _fitting(number: int | float) -> int | float:
-    if isinstance(number, int) and not -(2**63) <= number < 2**63:
-        raise Unreadable("bad_value", f"{number} does not fit 64 bits with a sign")
-    if isinstance(number, float) and not math.isfinite(number):
+    if isinstance(number, int):
+        return whole(number)
+    if not math.isfinite(number):
         raise Unreadable("bad_value", "scaled, it does not fit 64 bits")
     return number

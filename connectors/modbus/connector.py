@@ -1,124 +1,18 @@
-"""The Modbus connections as a connector: a task for each link, none waits for another."""
+"""The Modbus connections as a connector."""
 
-import asyncio
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from functools import partial
 
-from connectors.base import Batch, Resume, Said, SourceUnavailable
+from connectors.kit.polling.connector import PollingConnector
 from connectors.modbus.config import ModbusConfig
-from connectors.modbus.poller import PROBE_S, Poller
-
-WAITING_MAX = 50_000
-"""Values that are read and not yet in a batch; beyond it links wait, and the cycles that they miss are counted."""
-BATCH_MAX = 2_000
-CLOSE_S = 2.0
-NAMED_MAX = 3
-"""Links that an error names."""
-GOLDEN = 0.618_033_988_749_895
-"""Multiples of it, without what is before the point, are spread evenly however many there are."""
+from connectors.modbus.poller import ModbusPoller
 
 
-class ModbusConnector:
-    """Every value of every cycle, at the time of its arrival: Modbus knows no times. A device keeps nothing for a reader
-    that is away (see the README).
-    """
+class ModbusConnector(PollingConnector):
+    """Every value of every cycle, at the time of its arrival: Modbus knows no times (see the README)."""
 
     def __init__(self, name: str, config: ModbusConfig) -> None:
-        self._pollers = [
-            Poller(name, config, link, 0.5 + number * GOLDEN % 1 / 2, self._tell, self._stir)
-            for number, link in enumerate(config.links)
-        ]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._waiting: deque[list[Said]] = deque()
-        self._count = 0
-        """Values in it."""
-        self._news, self._room, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def open(self, resume: Resume) -> None:
-        """Returns once a unit of any link has answered; raises when none does. `resume` says nothing to a device."""
-        self._news, self._room, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._waiting.clear()
-        self._count = 0
-        for poller in self._pollers:
-            poller.begin()
-        self._tasks = [asyncio.create_task(poller.run(), name=poller.link.url) for poller in self._pollers]
-        for task in self._tasks:
-            task.add_done_callback(lambda _task: self._stir())
-        while all(poller.answered < 0 for poller in self._pollers):
-            self._check()
-            self._moved.clear()
-            await self._moved.wait()
-
-    async def batches(self) -> AsyncIterator[Batch]:
-        """What has come, in one batch; ends with `SourceUnavailable` when every link is lost."""
-        while True:
-            if said := self._take():
-                yield Batch.of(said)
-                continue
-            self._check()
-            self._news.clear()
-            await self._news.wait()
-
-    def _take(self) -> list[Said]:
-        said: list[Said] = []
-        while self._waiting and len(said) < BATCH_MAX:
-            said += self._waiting.popleft()
-        self._count -= len(said)
-        if self._count < WAITING_MAX // 2:
-            self._room.set()
-        return said
-
-    async def _tell(self, said: list[Said]) -> None:
-        while self._count >= WAITING_MAX:
-            self._room.clear()
-            await self._room.wait()
-        if said:
-            self._waiting.append(said)
-            self._count += len(said)
-            self._news.set()
-
-    def _stir(self) -> None:
-        self._moved.set()
-        self._news.set()
-
-    def _check(self) -> None:
-        """Raises `SourceUnavailable` when nothing is left to read, and what a poller should never have raised."""
-        for task in self._tasks:
-            if task.done() and not task.cancelled():
-                task.result()
-        lost = [poller.lost for poller in self._pollers if poller.lost is not None]
-        if len(lost) == len(self._pollers):
-            more = f"; and {len(lost) - NAMED_MAX} more" if len(lost) > NAMED_MAX else ""
-            raise SourceUnavailable(
-                f"Modbus: {'; '.join(lost[:NAMED_MAX])}{more}; are address and unit right, is timeout_s long enough?"
-            )
-
-    async def close(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        self._room.set()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await asyncio.wait(tasks)
-
-    def healthy(self) -> bool:
-        """Whether any unit has answered lately: where little is due, a probe asks."""
-        return bool(self._tasks) and any(
-            poller.lost is None and time.monotonic() - poller.answered < _limit_s(poller) for poller in self._pollers
+        super().__init__(
+            "Modbus",
+            "are address and unit right, is timeout_s long enough?",
+            [partial(ModbusPoller, name, config, link) for link in config.links],
         )
-
-    def unproved_s(self) -> float:
-        return min((time.monotonic() - poller.answered for poller in self._pollers), default=float("inf"))
-
-    def problems(self) -> Sequence[str]:
-        """Links that are lost, units that are silent, tags that are refused, cycles that were missed."""
-        found = [problem for poller in self._pollers for problem in poller.problems()]
-        return found[:20] + ([f"and {len(found) - 20} more"] if len(found) > 20 else [])
-
-
-def _limit_s(poller: Poller) -> float:
-    return 2 * PROBE_S + 2 * poller.link.timeout_s

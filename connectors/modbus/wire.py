@@ -24,6 +24,7 @@ from pymodbus.pdu.register_message import (
 )
 from pymodbus.transport.serialtransport import create_serial_connection
 
+from connectors.kit.polling.wire import Garbled, Refused, Silent, WireLost
 from connectors.modbus.config import Link
 from connectors.modbus.point import BIT_TABLES, Table
 
@@ -47,30 +48,6 @@ _READS: dict[Table, tuple[type[ModbusPDU], type[ModbusPDU]]] = {
 logging.getLogger("pymodbus_internal").setLevel(logging.CRITICAL)
 
 
-class WireLost(Exception):
-    """The connection cannot be made or has ended; says why."""
-
-
-class Silent(Exception):
-    """No answer has come in time."""
-
-
-class Refused(Exception):
-    """The device, or the gateway before it, answered with a Modbus exception."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Garbled(Exception):
-    """What came is no answer to the request; `heard` is all of it."""
-
-    def __init__(self, reason: str, message: str, heard: bytes) -> None:
-        super().__init__(message)
-        self.reason, self.heard = reason, heard
-
-
 @dataclass(frozen=True, slots=True)
 class Read:
     """A request: `count` registers or bits of a table of a unit, from `start` on."""
@@ -81,7 +58,7 @@ class Read:
     count: int
 
 
-class Wire(asyncio.Protocol):
+class ModbusWire(asyncio.Protocol):
     """One connection: `open` it once, then `ask`, one at a time; `close` may be called at any time."""
 
     def __init__(self, link: Link) -> None:

@@ -1,19 +1,13 @@
-"""A connector in conversation with scripted devices, and what it was heard to say."""
+"""Modbus connectors for conversations with scripted devices."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any
 
-from connectors.base import Batch, Malformed, Reading
 from connectors.modbus.config import ModbusConfig
 from connectors.modbus.connector import ModbusConnector
-from connectors.modbus.quality import (
-    GOOD,
-)
+from tests.harness.polling import PATH
 from tests.unit.connectors.modbus.scripted import Answer, Request, device
 from uns.testing.patience import patient
 
-PATH = "acme/dallas/packaging/line-1/filler"
 OTHER = "acme/dallas/packaging/line-1/capper"
 A = {"A": {"address": 0}}
 
@@ -36,58 +30,6 @@ def link(url: str, tags: dict[str, Any] | None = None, **options: Any) -> dict[s
 def timeout_s() -> float:
     """Long enough for an answer out of this very process, however busy the machine is."""
     return patient(0.2)
-
-
-class Heard:
-    """All that a connector says, in order."""
-
-    def __init__(self) -> None:
-        self.readings: list[Reading] = []
-        self.malformed: list[Malformed] = []
-
-    def add(self, batch: Batch) -> None:
-        self.readings += batch.readings
-        self.malformed += batch.malformed
-
-    def of(self, tag: str, path: str = PATH) -> list[tuple[Any, int]]:
-        return [
-            (reading.sample.value, reading.sample.quality)
-            for reading in self.readings
-            if (reading.sample.tag, str(reading.path)) == (tag, path)
-        ]
-
-    def has(self, tag: str, value: object, code: int = GOOD, path: str = PATH) -> bool:
-        return (value, code) in self.of(tag, path)
-
-
-async def hear(connector: ModbusConnector, until: Callable[[Heard], object]) -> Heard:
-    """Reads on until it is so."""
-    heard, stream = Heard(), connector.batches()
-    try:
-        async with asyncio.timeout(patient(20)):
-            async for batch in stream:
-                heard.add(batch)
-                if until(heard):
-                    break
-    finally:
-        await stream.aclose()  # type: ignore[attr-defined]
-    return heard
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(patient(10)):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
-
-
-def conversation(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """A test that is a conversation."""
-
-    def run() -> None:
-        asyncio.run(test())
-
-    run.__name__, run.__doc__ = test.__name__, test.__doc__
-    return run
 
 
 def sometimes(*answers: Answer) -> Answer:

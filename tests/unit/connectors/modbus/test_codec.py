@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Malformed, Reading
-from connectors.modbus import quality
+from connectors.kit.polling import quality
 from connectors.modbus.codec import decode
 from connectors.modbus.point import WORDS, Layout, Order, Point, Type
+from connectors.modbus.quality import of_exception, words
 from topology.namespace.path import Path
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
@@ -177,6 +178,6 @@ def test_qualities_are_opc_uas() -> None:
     assert len(names) > 8
     for name, code in names.items():
         assert getattr(ua.StatusCodes, name.title().replace("_", "")) == code
-    assert quality.of_exception(4) == ua.StatusCodes.BadDeviceFailure
-    assert quality.of_exception(99) == ua.StatusCodes.BadDeviceFailure
-    assert quality.words(99) == "exception 99"
+    assert of_exception(4) == ua.StatusCodes.BadDeviceFailure
+    assert of_exception(99) == ua.StatusCodes.BadDeviceFailure
+    assert words(99) == "exception 99"

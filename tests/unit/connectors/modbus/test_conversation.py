@@ -4,25 +4,16 @@ import asyncio
 
 import pytest
 
-from connectors.modbus import quality
-from connectors.modbus.quality import (
+from connectors.kit.polling.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_CONFIGURATION_ERROR,
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from connectors.modbus.quality import of_exception
+from tests.harness.polling import PATH, conversation, hear
 from tests.unit.connectors.modbus.scripted import Answer, Request, device, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    PATH,
-    build,
-    conversation,
-    hear,
-    link,
-    nothing,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, build, link, nothing, sometimes, timeout_s
 
 
 @pytest.mark.parametrize("code", [1, 4, 5, 6, 8, 11, 77])
@@ -35,7 +26,7 @@ def test_an_exception_is_a_quality(code: int) -> None:
             connector = build(link(server.tcp))
             await connector.open({})
             heard = await hear(connector, lambda heard: heard.readings)
-            assert set(heard.of("A")) == {(None, quality.of_exception(code))}
+            assert set(heard.of("A")) == {(None, of_exception(code))}
             assert connector.healthy(), "it has answered"
             await connector.close()
 

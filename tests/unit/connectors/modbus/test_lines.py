@@ -5,24 +5,17 @@ import asyncio
 import pytest
 
 from connectors.base import SourceUnavailable
-from connectors.modbus import quality, spec
-from connectors.modbus.config import ModbusConfig
-from connectors.modbus.quality import (
+from connectors.kit.polling import quality
+from connectors.kit.polling.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from connectors.modbus import spec
+from connectors.modbus.config import ModbusConfig
+from tests.harness.polling import PATH, conversation, hear
 from tests.unit.connectors.modbus.scripted import Request, device, on_a_line, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    PATH,
-    build,
-    conversation,
-    hear,
-    link,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, build, link, sometimes, timeout_s
 
 
 @conversation

@@ -6,25 +6,14 @@ import time
 import pytest
 
 from connectors.base import SourceUnavailable
-from connectors.modbus.quality import (
+from connectors.kit.polling.quality import (
     BAD_DECODING_ERROR,
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from tests.harness.polling import PATH, conversation, eventually, hear
 from tests.unit.connectors.modbus.scripted import Request, device, served
-from tests.unit.connectors.modbus.talking import (
-    GOOD_DEVICE,
-    OTHER,
-    PATH,
-    build,
-    conversation,
-    eventually,
-    hear,
-    link,
-    nothing,
-    sometimes,
-    timeout_s,
-)
+from tests.unit.connectors.modbus.talking import GOOD_DEVICE, OTHER, build, link, nothing, sometimes, timeout_s
 from uns.testing.patience import patient
 
 
@@ -181,7 +170,7 @@ async def test_a_link_with_little_to_do_is_probed() -> None:
 
 
 def test_a_reader_that_is_slow_is_waited_for_and_missed_cycles_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.modbus.connector.WAITING_MAX", 300)
+    monkeypatch.setattr("connectors.kit.polling.connector.WAITING_MAX", 300)
 
     async def go() -> None:
         async with served(GOOD_DEVICE) as server:
@@ -232,7 +221,7 @@ async def test_what_waits_for_an_answer_is_cancelled_at_once() -> None:
 async def test_a_bug_comes_out_as_one() -> None:
     async with served(GOOD_DEVICE) as server:
         connector = build(link(server.tcp))
-        connector._pollers[0]._answered = None  # type: ignore[method-assign, assignment]
+        connector._pollers[0]._ask = None  # type: ignore[method-assign, assignment]
         with pytest.raises(TypeError):
             await connector.open({})
         await connector.close()

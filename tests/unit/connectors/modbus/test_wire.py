@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kit.polling.wire import Garbled, Refused, Silent, WireLost
 from connectors.modbus.config import Link
 from connectors.modbus.point import Table
-from connectors.modbus.wire import HEARD_MAX, Garbled, Read, Refused, Silent, Wire, WireLost
+from connectors.modbus.wire import HEARD_MAX, ModbusWire, Read
 from tests.unit.connectors.modbus.scripted import Request, crc
 
 TABLES: tuple[Table, ...] = ("coil", "discrete", "holding", "input")
@@ -39,7 +40,7 @@ def asked(
     link = Link.model_validate({"url": url, "timeout_s": timeout_s, "devices": [device]})
 
     async def go() -> tuple[Sequence[int] | Exception, bytes]:
-        wire, network = Wire(link), _Network()
+        wire, network = ModbusWire(link), _Network()
         wire._transport = network
         asking = asyncio.create_task(wire.ask(read))
         await asyncio.sleep(0)

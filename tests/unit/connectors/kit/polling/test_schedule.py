@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.kit.polling.schedule import LASTING_S, REST_MAX_S, Schedule
 from connectors.modbus.blocks import Block
-from connectors.modbus.schedule import LASTING_S, REST_MAX_S, Schedule
 
 
 def block(unit: int = 1, start: int = 0) -> Block:
     return Block(unit, "holding", start, 1, ())
 
 
-def schedule(*blocks: Block, period_s: float = 1.0) -> Schedule:
-    made = Schedule()
+def schedule(*blocks: Block, period_s: float = 1.0) -> Schedule[Block]:
+    made: Schedule[Block] = Schedule()
     made.add(blocks, period_s, 0.0)
     return made
 
 
-def answer(made: Schedule, now: float, took_s: float = 0.0) -> Block | None:
+def answer(made: Schedule[Block], now: float, took_s: float = 0.0) -> Block | None:
     """Asks for what is due and has it answered."""
     if (turn := made.take(now)) is None:
         return None
@@ -45,7 +45,7 @@ def test_cycles_that_could_not_begin_are_counted() -> None:
 
 
 def test_links_are_spread_over_the_period() -> None:
-    made = Schedule(stagger=0.6)
+    made: Schedule[Block] = Schedule(stagger=0.6)
     made.add([block()], 10.0, 0.0)
     answer(made, 0.0)
     assert made.due_at() == 6.0
@@ -149,7 +149,7 @@ def test_parts_take_the_place_of_a_block() -> None:
 
 
 def test_without_blocks_nothing_is_due() -> None:
-    made = Schedule()
+    made: Schedule[Block] = Schedule()
     assert (made.take(0.0), made.first(), made.due_at()) == (None, None, math.inf)
 
 

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-
-from connectors.modbus.blocks import Block
+from typing import Generic, Protocol, TypeVar
 
 REST_MIN_S = 1.0
 REST_MAX_S = 30.0
@@ -13,6 +12,18 @@ LASTING_S = (10.0, 300.0)
 """The same for what is refused and most likely will be next time."""
 MEMORY_S = 10.0
 """Time in which half of what a unit has used of the link is forgotten."""
+
+
+class Request(Protocol):
+    """What is asked for in one go."""
+
+    @property
+    def unit(self) -> int:
+        """Which of the devices behind the link is asked."""
+        ...
+
+
+BlockT = TypeVar("BlockT", bound=Request)
 
 
 @dataclass(eq=False, slots=True)
@@ -41,10 +52,10 @@ class Unit:
 
 
 @dataclass(eq=False, slots=True)
-class Turn:
+class Turn(Generic[BlockT]):
     """One block and when it is due next."""
 
-    block: Block
+    block: BlockT
     period_s: float
     unit: Unit
     due: float
@@ -56,34 +67,34 @@ class Turn:
     """Why it is not read, in words; empty while it is."""
 
 
-class Schedule:
+class Schedule(Generic[BlockT]):
     """The turns of one link. `begun` counts cycles, `missed` those that were not begun before the
     next one was due."""
 
-    def __init__(self, stagger: float = 1.0, before: "Schedule | None" = None) -> None:
+    def __init__(self, stagger: float = 1.0, before: "Schedule[BlockT] | None" = None) -> None:
         """`before`: the one in whose place it comes; what is known of its units goes on."""
         self.missed: int = before.missed if before else 0
         self.begun: int = before.begun if before else 0
         self._stagger = stagger
-        self._turns: list[Turn] = []
+        self._turns: list[Turn[BlockT]] = []
         self._units: dict[int, Unit] = dict(before._units) if before else {}
 
-    def __iter__(self) -> Iterator[Turn]:
+    def __iter__(self) -> Iterator[Turn[BlockT]]:
         return iter(self._turns)
 
     def units(self) -> Collection[Unit]:
         return self._units.values()
 
-    def add(self, blocks: Iterable[Block], period_s: float, now: float) -> None:
+    def add(self, blocks: Iterable[BlockT], period_s: float, now: float) -> None:
         """Further blocks, due from now on."""
         for block in blocks:
             unit = self._units.setdefault(block.unit, Unit(block.unit))
             self._turns.append(Turn(block, period_s, unit, now, self._stagger))
 
-    def remove(self, turn: Turn) -> None:
+    def remove(self, turn: Turn[BlockT]) -> None:
         self._turns.remove(turn)
 
-    def replace(self, turn: Turn, blocks: Iterable[Block], now: float) -> None:
+    def replace(self, turn: Turn[BlockT], blocks: Iterable[BlockT], now: float) -> None:
         """Other blocks in place of one, due at once and then as it was."""
         self._turns.remove(turn)
         self._turns += [Turn(block, turn.period_s, turn.unit, min(turn.due, now)) for block in blocks]
@@ -92,7 +103,7 @@ class Schedule:
         """When the next block is due; infinity without any."""
         return min((max(turn.due, turn.unit.free_at) for turn in self._turns), default=math.inf)
 
-    def take(self, now: float) -> Turn | None:
+    def take(self, now: float) -> Turn[BlockT] | None:
         """The block to ask for now, if any is due: cycles of it that have gone by are counted as missed."""
         ready = [turn for turn in self._turns if turn.due <= now and turn.unit.free_at <= now]
         if not ready:
@@ -105,12 +116,12 @@ class Schedule:
         turn.due = due + late * turn.period_s
         return turn
 
-    def heard(self, turn: Turn, began: float, ended: float) -> None:
+    def heard(self, turn: Turn[BlockT], began: float, ended: float) -> None:
         """Something came for it, and it goes on at once."""
         turn.unit.use(began, ended)
         turn.unit.silent = turn.silent = 0
 
-    def answered(self, turn: Turn, began: float, ended: float) -> None:
+    def answered(self, turn: Turn[BlockT], began: float, ended: float) -> None:
         """Its values have come, or a refusal that says nothing of next time."""
         self.heard(turn, began, ended)
         turn.refused, turn.refusal = 0, ""
@@ -118,13 +129,13 @@ class Schedule:
             turn.due += turn.period_s * turn.stagger
             turn.stagger = 1.0
 
-    def refuse(self, turn: Turn, refusal: str, began: float, ended: float) -> None:
+    def refuse(self, turn: Turn[BlockT], refusal: str, began: float, ended: float) -> None:
         """The device does not give it, and most likely will not next time: it is asked for seldom."""
         self.heard(turn, began, ended)
         turn.refused, turn.refusal = turn.refused + 1, refusal
         turn.due = ended + max(turn.period_s, _backoff(LASTING_S, turn.refused))
 
-    def silence(self, turn: Turn, began: float, ended: float, hush_s: float = 0.0) -> bool:
+    def silence(self, turn: Turn[BlockT], began: float, ended: float, hush_s: float = 0.0) -> bool:
         """No answer has come. The block waits longer each time, and from the second time on the whole unit. `hush_s`: how
         long an answer may still come. True when the unit has begun to rest with this.
         """
@@ -138,7 +149,7 @@ class Schedule:
             unit.rests_until = ended + _backoff((REST_MIN_S, REST_MAX_S), unit.silent - 1)
         return unit.silent == 2
 
-    def first(self) -> Turn | None:
+    def first(self) -> Turn[BlockT] | None:
         """The block to ask a link that has not answered yet: of the unit that was silent least."""
         return min(self._turns, key=lambda turn: (turn.unit.silent, turn.silent, turn.due), default=None)
 
