@@ -22,7 +22,7 @@ from uns.runners.connector.clocks import Clocks
 from uns.runners.connector.listening import Listening, overflown
 from uns.runners.connector.outlet import Outlet, OutletBroken
 from uns.runners.connector.packing import PackedRecords, Packer
-from uns.runners.connector.spool import Spool, SpoolError
+from uns.runners.connector.spool import Spool, SpoolError, SpoolRow
 from uns.runtime.clock import Clock, system
 
 log = structlog.get_logger()
@@ -91,6 +91,16 @@ class ConnectorRunner:
 
     def attach(self, outlet: Outlet) -> None:
         self.outlet = outlet
+
+    def split(self, row: SpoolRow) -> list[int]:
+        """Puts halves in the place of an entry; whoever waits for it waits for both. Their ids; none for what has no halves."""
+        if not (parts := self._packer.halves(row.entry)):
+            return []
+        ids = self.spool.replace(row.id, *parts)
+        if (group := self._owner.get(row.id)) is not None:
+            group.left += len(ids) - 1
+            self._owner.update(dict.fromkeys(ids, group))
+        return ids
 
     def wake(self) -> None:
         """Tells the loop that something moved. Call it in the loop's thread."""

@@ -61,7 +61,7 @@ async def _run(settings: Settings, runner: ConnectorRunner) -> None:
     def wake() -> None:
         loop.call_soon_threadsafe(runner.wake)
 
-    runner.attach(Outlet(settings, runner.spool, wake, _PUBLISH.labels(runner.name).observe))
+    runner.attach(Outlet(settings, runner.spool, wake, runner.split, _PUBLISH.labels(runner.name).observe))
     REGISTRY.register(ConnectorMetrics(runner))
     telemetry.serve(
         settings.bind,
