@@ -192,3 +192,6 @@ class ConnectorSpec(Generic[ConfigT]):
     summary: str
     paths: Callable[[ConfigT], tuple[Path, ...]] = field(default=lambda _config: ())
     """The literal paths a configuration publishes, for lint."""
+    every_s: Callable[[ConfigT], float | None] = field(default=lambda _config: None)
+    """Of a source that speaks in cycles the longest time between two values of a machine while all is well; None: it may be
+    silent by nature, as it speaks when something changes."""

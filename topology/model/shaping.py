@@ -1,5 +1,7 @@
 """What a connector's runner makes of the values of a source before they are published: by tag, whatever the protocol."""
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Annotated
 
@@ -7,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from topology.frozen import FilterText, FrozenModel, Name
 from topology.kpi.formula import FormulaError, parse
+from topology.namespace.filters import Filter
+from topology.namespace.path import Path
 from topology.units import conversion
 
 
@@ -17,6 +21,10 @@ class _OfMachines(FrozenModel):
         "#", description="MQTT filter over the machines that it is for", examples=["acme/dallas/#"]
     )
     type: Name | None = Field(None, description="equipment type that it is for; none: any", examples=["filler"])
+
+    def fits(self, path: Path, kind: str | None) -> bool:
+        """Whether it is for a machine of this path and equipment type."""
+        return (self.type is None or self.type == kind) and Filter.parse(self.path).matches(path)
 
 
 class TagRule(_OfMachines):
@@ -59,6 +67,13 @@ class TagRule(_OfMachines):
     max_age_s: float | None = Field(
         None, gt=0, description="a value that is older as it arrives is left out, in seconds", examples=[3600]
     )
+    stale_after_s: float | None = Field(
+        None,
+        gt=0,
+        description="health names a machine of which none of these tags has had a value for so long, in seconds, though its "
+        "source is connected",
+        examples=[120],
+    )
 
     @model_validator(mode="after")
     def _units_go_together(self) -> "TagRule":
@@ -77,6 +92,11 @@ class TagRule(_OfMachines):
             return factor, offset
         by, plus = conversion(self.unit, self.to_unit)
         return factor * by, offset * by + plus
+
+
+def own_rule(rules: Iterable[TagRule], path: Path, kind: str | None, tag: str) -> TagRule | None:
+    """Of the rules that fit a tag of a machine the first."""
+    return next((rule for rule in rules if fnmatchcase(tag, rule.tag) and rule.fits(path, kind)), None)
 
 
 def _formula(text: str) -> str:

@@ -61,7 +61,7 @@ class Clocks:
     def offsets(self) -> list[ClockOffset]:
         """Of every path of which enough is known."""
         offsets = []
-        for path, window in self._windows.items():
+        for path, window in list(self._windows.items()):  # another thread may ask
             now = _estimate(window)
             if now is None:
                 now = window.settled

@@ -57,6 +57,10 @@ class Packer:
         self._admission = Admission(plant)
         self._places: dict[Path, tuple[str, int, bytes]] = {}
 
+    def goes_on_from(self, before: "Packer") -> None:
+        """Takes over what another one remembers, which made other things of tags. It must hold nothing back any more."""
+        self._shaping.goes_on_from(before._shaping)
+
     def pack(self, batches: Iterable[Batch], now: int) -> PackedRecords:
         """Every unit of the batches, which arrive at `now` (µs), ends as an entry, as suppressed, or is held back."""
         packed = PackedRecords()

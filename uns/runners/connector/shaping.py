@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -18,9 +17,8 @@ from connectors.base import Reading
 from schemas.records import Sample, Value
 from topology.kpi.formula import Formula, parse
 from topology.model.plant import Plant
-from topology.model.shaping import DerivedTag, TagRule
+from topology.model.shaping import own_rule
 from topology.model.wiring import ConnectorEntry
-from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 
 REASONS = UNCHANGED, DEADBAND, RATE, TOO_OLD = "unchanged", "deadband", "rate", "too_old"
@@ -84,8 +82,7 @@ class Shaping:
 
     def __init__(self, entry: ConnectorEntry, plant: Plant) -> None:
         self._entry = entry
-        names = {id(model): name for name, model in plant.types.items()}
-        self._types = {path: names[id(model)] for path, model in plant.cells().items()}
+        self._types = plant.type_names
         self._rules: dict[tuple[Path, str], Rule] = {}
         self._derived: dict[Path, tuple[_Derived, ...]] = {}
         self._last: dict[tuple[Path, str], tuple[Value, int, int]] = {}
@@ -97,6 +94,11 @@ class Shaping:
         self.remakes = bool(entry.tags or entry.derived)
         """Whether what comes out may be another value, or have another name, than what went in."""
         self._idle = not (self.remakes or suppress.unchanged or suppress.deadband)
+
+    def goes_on_from(self, before: "Shaping") -> None:
+        """Takes over what other rules have published last, and what tags are worked out from."""
+        assert not before.holds, "what is held back must be let out by the rules that held it"
+        self._last, self._known = before._last, before._known
 
     def shape(self, readings: Sequence[Reading], now: int) -> Shaped:
         """What becomes of readings that arrive at `now` (µs), in their order."""
@@ -193,7 +195,7 @@ class Shaping:
 
     def _made(self, path: Path, tag: str) -> Rule:
         suppress = self._entry.suppress
-        found = next((one for one in self._entry.tags if fnmatchcase(tag, one.tag) and self._meant(one, path)), None)
+        found = own_rule(self._entry.tags, path, self._types.get(path), tag)
         unchanged, deadband = suppress.unchanged, suppress.deadband.get(tag)
         if found is None:
             return Rule(unchanged=unchanged, deadband=deadband)
@@ -209,9 +211,6 @@ class Shaping:
             _micros(found.max_age_s),
         )
 
-    def _meant(self, one: TagRule | DerivedTag, path: Path) -> bool:
-        return (one.type is None or one.type == self._types.get(path)) and Filter.parse(one.path).matches(path)
-
     # -- tags worked out from others -----------------------------------------------------------------------------
 
     def _work_out(self, reading: Reading) -> Iterator[Reading]:
@@ -225,7 +224,7 @@ class Shaping:
                     one.tag, parse(one.formula), {w: one.inputs.get(w, w) for w in sorted(parse(one.formula).names)}
                 )
                 for one in self._entry.derived
-                if self._meant(one, path)
+                if one.fits(path, self._types.get(path))
             )
         if not any(changed & set(one.inputs.values()) for one in of_path):
             return

@@ -4,7 +4,6 @@ One SQLite transaction a call (WAL, synchronous=NORMAL: it survives the death of
 transactions may be gone, and with them their ledger entries). One process and one thread use a spool.
 """
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ import msgspec
 from connectors.base import Safe
 from topology.namespace.path import Path as PlantPath
 from uns.kafka.message import Headers
+from uns.runners.connector.health import Health
 from uns.runners.connector.ledger import DROPPED, FILE, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger, of
 from uns.runtime.lock import FolderLock
 
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS ledger (outcome TEXT, reason TEXT, units INTEGER NOT 
 CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS missed (path TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS listened (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS said (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, problems TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS health (one INTEGER PRIMARY KEY CHECK (one = 1), said BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, value BLOB, quality INTEGER,
     PRIMARY KEY (path, tag)) WITHOUT ROWID;
@@ -153,10 +153,10 @@ class Spool:
             raise self._error(error) from error
         self.listened = at
 
-    def says(self, at: int, problems: Sequence[str]) -> None:
-        """Keeps why the connector is not ready, at µs of this machine's clock, for who looks from beside (`read_health`)."""
+    def says(self, health: Health) -> None:
+        """Keeps what the connector says of itself, for who looks from beside (`read_health`)."""
         try:
-            self._db.execute("INSERT OR REPLACE INTO said VALUES (1, ?, ?)", (at, json.dumps(list(problems))))
+            self._db.execute("INSERT OR REPLACE INTO health VALUES (1, ?)", (msgspec.json.encode(health),))
         except sqlite3.Error as error:
             raise self._error(error) from error
 

@@ -1,7 +1,6 @@
 """Packing: every unit becomes an entry or is suppressed, and nothing that a source says can spoil the rest."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Batch, FactReading, Malformed, Reading, Safe
-from schemas.codec import Codec
-from schemas.records import TYPES, Acknowledge, Fact, Gap, Inspection, Order, Reason, Sample, Samples, Value
+from schemas.records import Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
-from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
-from topology.model.wiring import ConnectorEntry, Suppress
+from tests.harness.line_logs import BAD, CELL, LINE, OTHER
+from tests.harness.packers import CODEC, NOWHERE, PLANT, QUARANTINE, RAW, headers, packer, reading, readings
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.kafka.message import QUARANTINED_MAX_BYTES
@@ -22,44 +20,9 @@ from uns.runners.connector.packing import (
     RECORD_MAX_BYTES,
     SAMPLES_MAX,
     PackedRecords,
-    Packer,
 )
 from uns.runners.connector.shaping import DEADBAND, UNCHANGED
 from uns.runners.connector.spool import SpoolEntry
-
-PLANT = plant()
-CODEC = Codec({name: number for number, name in enumerate(TYPES, 1)})
-RAW, QUARANTINE = "uns.acme.dallas.packaging.raw", "uns-internal.acme.dallas.packaging.quarantine"
-NOWHERE = "acme/dallas/packaging/line-9/robot"
-
-
-class Sequences:
-    def __init__(self) -> None:
-        self.last: Counter[str] = Counter()
-
-    def __call__(self, path: str) -> int:
-        self.last[path] += 1
-        return self.last[path]
-
-
-class Now(Packer):
-    """For which everything arrives at one time."""
-
-    def pack(self, batches: Iterable[Batch], now: int = 100) -> PackedRecords:
-        return super().pack(batches, now)
-
-
-def packer(unchanged: bool = False, **deadband: float) -> Now:
-    entry = ConnectorEntry(protocol="p", suppress=Suppress(unchanged=unchanged, deadband=deadband), config={})
-    return Now("plc", PLANT, CODEC, entry, Sequences())
-
-
-def reading(value: Any, tag: str = "Tag", at: int = 1, quality: int = 0, path: str = CELL) -> Reading:
-    return Reading(Path.parse(path), Sample(tag, at, value, quality))
-
-
-def readings(*found: Reading) -> list[Batch]:
-    return [Batch(readings=found)]
 
 
 def published(packed: PackedRecords) -> list[Samples]:
@@ -69,10 +32,6 @@ def published(packed: PackedRecords) -> list[Samples]:
 
 def values(packed: PackedRecords) -> list[Value]:
     return [sample.value for record in published(packed) for sample in record.samples]
-
-
-def headers(entry: SpoolEntry) -> dict[str, bytes]:
-    return dict(entry.headers)
 
 
 def balanced(packed: PackedRecords) -> bool:
@@ -374,45 +333,3 @@ def test_with_more_tags_than_are_remembered_values_are_published_once_more_not_l
     one = packer(unchanged=True)
     assert values(one.pack(readings(*(reading(1, tag) for tag in "ABC")))) == [1, 1, 1]
     assert values(one.pack(readings(reading(1, "C"), reading(1, "A")))) == [1], "C is remembered, A no more"
-
-
-@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(0, 3))
-def test_of_a_refused_record_only_the_samples_that_are_meant_stay_back(bad: list[bool], before: int) -> None:
-    """A topic that refuses each record with a bad sample in it, asked as the outlet asks it."""
-    one = packer()
-    for number in range(before + 1):
-        packed = one.pack(
-            readings(*(reading(is_bad, at=n) for n, is_bad in enumerate(bad)))
-            if number == before
-            else readings(reading(7))
-        )
-    (entry,) = packed.entries
-    waiting, taken, refused, asked = [entry], [], [], 0
-    while waiting:
-        first = waiting.pop(0)
-        record, asked = CODEC.decode(first.value), asked + 1
-        assert isinstance(record, Samples)
-        assert len(record.samples) == first.units
-        assert headers(first)["ce_id"] == f"plc/{CELL}/{record.sequence}".encode()
-        assert (first.topic, first.partition, first.key) == (entry.topic, entry.partition, entry.key)
-        if not any(sample.value for sample in record.samples):
-            taken.append(record)
-        elif not (parts := one.halves(first)):
-            refused.append(record)
-        else:
-            waiting = [*parts, *waiting]
-    assert [s.at for record in taken for s in record.samples] == [n for n, is_bad in enumerate(bad) if not is_bad]
-    assert [s.at for record in refused for s in record.samples] == [n for n, is_bad in enumerate(bad) if is_bad]
-    assert asked <= 2 * len(bad) - 1
-    sequences = sorted(record.sequence for record in taken + refused)
-    assert sequences == list(range(before + 1, before + 1 + len(sequences))), "each number once, none left out"
-
-
-def test_what_is_no_record_of_several_samples_has_no_halves() -> None:
-    one = packer()
-    fact = FactReading(Path.parse(CELL), Order(id="o", product="cola", started_at=1))
-    packed = one.pack([Batch((reading(1),), (fact,), (Malformed("topic", b"\xff", "bad_json", "not JSON"),))])
-    assert len(packed.entries) == 3
-    assert [one.halves(entry) for entry in packed.entries] == [()] * 3
-    (gap,) = one.gaps({Path.parse(CELL): Gap(id="g", started_at=1, ended_at=2, cause="link_lost", by="plc")})
-    assert one.halves(gap) == ()
