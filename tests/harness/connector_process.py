@@ -129,6 +129,10 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def kill(self) -> None:
         self._child.kill()
         self._child.wait()
