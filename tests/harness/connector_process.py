@@ -30,6 +30,7 @@ from uns.runners.connector.ledger import Ledger, read_ledgers
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 from uns.testing.connectors import T0
+from uns.testing.patience import patient
 
 DEADLINE_S = 60.0
 NAME = "plc"
@@ -163,6 +164,10 @@ class Process:
 
     def metrics(self) -> str:
         return httpx2.get(f"{self.url}/metrics", timeout=5).text
+
+    def ended(self) -> int:
+        """The exit code of one that ends by itself."""
+        return self._child.wait(patient(DEADLINE_S))
 
     def terminate(self) -> int:
         """SIGTERM; its exit code."""
