@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from topology.frozen import FilterText, FrozenModel, Name
 from topology.kpi.formula import FormulaError, parse
@@ -42,6 +42,25 @@ class TagRule(_OfMachines):
     offset: float | None = Field(None, allow_inf_nan=False, description="added after that", examples=[-40])
     unit: str | None = Field(None, description="unit after scale and offset, as pint names it", examples=["degF"])
     to_unit: str | None = Field(None, description="unit that it is converted to", examples=["degC"])
+    quality: Literal["good", "uncertain", "bad"] | None = Field(
+        None,
+        description="what every value is that the source does not call bad: for one that calls everything uncertain, or good; "
+        "none: as the source says",
+        examples=["good"],
+    )
+    bad_values: tuple[bool | int | FiniteFloat | str, ...] = Field(
+        (),
+        max_length=100,
+        description="values, as the source gives them, by which it says that it has none: they become null, of quality "
+        "BadNoData",
+        examples=[[-9999, "n/a"]],
+    )
+    valid: tuple[FiniteFloat | None, FiniteFloat | None] | None = Field(
+        None,
+        description="least and greatest number that can be, after scale and conversion; null: no such limit. One beyond keeps "
+        "its value and is of quality BadOutOfRange",
+        examples=[[-40, 150]],
+    )
     unchanged: bool | None = Field(
         None,
         description="whether a value equal to the one before is left out; none: as `suppress` says",
@@ -79,6 +98,8 @@ class TagRule(_OfMachines):
     def _units_go_together(self) -> "TagRule":
         if (self.unit is None) != (self.to_unit is None):
             raise ValueError("unit and to_unit go together")
+        if self.valid is not None and None not in self.valid and self.valid[0] > self.valid[1]:  # type: ignore[operator]
+            raise ValueError(f"valid: {self.valid[0]:g} is above {self.valid[1]:g}; the least comes first")
         if self.scale == 0:
             raise ValueError("scale 0 makes every value the same")
         _ = self.linear
