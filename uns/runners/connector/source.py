@@ -14,13 +14,13 @@ from connectors.base import Batch, Connector, Keeps, Proves, Resumes, SourceUnav
 from schemas.records import Gap
 from topology.model.wiring import ConnectorEntry
 from topology.namespace.path import Path
-from uns.runners.connector.clocks import Clocks
 from uns.runners.connector.freshness import Freshness, Quiet
 from uns.runners.connector.health import KINDS, MACHINES_MAX, Machine, SourceHealth, kind_of
 from uns.runners.connector.listening import CONNECTOR_DOWN, Listening
 from uns.runners.connector.packing import Packer
 from uns.runners.connector.spool import Spool
 from uns.runtime.clock import Clock
+from uns.runtime.clocks import Clocks
 
 log = structlog.get_logger()
 

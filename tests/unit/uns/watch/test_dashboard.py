@@ -15,13 +15,13 @@ from prometheus_client import REGISTRY, Metric
 
 from topology.namespace.path import Path as PlantPath
 from uns.engine import metrics as engine
-from uns.runners.connector.clocks import Clocks
 from uns.runners.connector.health import Machine
 from uns.runners.connector.ledger import Ledger
 from uns.runners.connector.service import _PUBLISH, ConnectorMetrics
 from uns.runners.rollup.service import RollupMetrics
 from uns.runners.sink.runner import SinkRunner
 from uns.runners.sink.service import SinkMetrics
+from uns.runtime.clocks import Clocks
 
 ROOT = Path(__file__).parents[4] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
