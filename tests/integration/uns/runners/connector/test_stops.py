@@ -11,6 +11,7 @@ import pytest
 import tests.contract.test_connectors as contract
 from schemas.codec import Codec
 from schemas.records import TYPES, Samples
+from tests.contract.sources import PATH
 from tests.harness import consume_all, eventually
 from tests.harness.line_logs import plant
 from topology.model.wiring import ConnectorEntry
@@ -71,9 +72,11 @@ class Run:
             name, Setup(entry, lambda: spec.build(name, config), packer, Freshness(entry, PLANT)), self.spool
         )
         loop = asyncio.get_running_loop()
-        self.runner.attach(
-            Outlet(settings, self.spool, lambda: loop.call_soon_threadsafe(self.runner.wake), self.runner.split)
-        )
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self.runner.wake)
+
+        self.runner.attach(Outlet(settings, self.spool, wake, self.runner.split))
         self._task = asyncio.create_task(self.runner.run())
 
     async def up(self) -> None:
@@ -138,7 +141,7 @@ def values(kafka: str, protocol: str) -> "Counter[tuple[str, int]]":
     """(tag, time) → how often it is in `raw`, each record once."""
     found: Counter[tuple[str, int]] = Counter()
     seen: set[int] = set()
-    for message in consume_all(kafka, [topic(contract.PATH, MessageClass.RAW)]):
+    for message in consume_all(kafka, [topic(PATH, MessageClass.RAW)]):
         record = CODEC.decode(message.value())
         if isinstance(record, Samples) and record.source == f"stops-{protocol}" and record.sequence not in seen:
             seen.add(record.sequence)
