@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -183,7 +183,8 @@ class Source:
             self._pump.cancel()
 
     async def _fill(self) -> None:
-        async for batch in self._connector.batches():
+        stream = self._connector.batches()
+        async for batch in stream:
             self.last_read, now = time.monotonic(), self._clock()
             self.clocks.saw(batch.readings, now)
             self.freshness.saw(batch, now)
@@ -192,6 +193,8 @@ class Source:
             self._putting = False
             self._moved()
             if self._next is not None:
+                if isinstance(stream, AsyncGenerator):
+                    await stream.aclose()
                 return
         raise SourceUnavailable("the source ended its stream")
 
