@@ -237,3 +237,6 @@ class ConnectorSpec(Generic[ConfigT]):
     listing: Callable[[ConfigT, Mapping[str, Sequence[Found]]], str] | None = None
     """The YAML, from the margin on, of the keys of a configuration that read these: path of a machine → what of it. With
     `browse` only."""
+    every_s: Callable[[ConfigT], float | None] = field(default=lambda _config: None)
+    """Of a source that speaks in cycles the longest time between two values of a machine while all is well; None: it may be
+    silent by nature, as it speaks when something changes."""

@@ -9,4 +9,5 @@ spec = ConnectorSpec(
     build=ModbusConnector,
     summary="Modbus TCP, RTU over TCP and serial RTU: typed register maps, each device at its own period; SunSpec models",
     paths=ModbusConfig.literal_paths,
+    every_s=ModbusConfig.longest_period_s,
 )

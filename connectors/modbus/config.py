@@ -270,6 +270,11 @@ class ModbusConfig(ConnectorConfig):
         """What is read of a device."""
         return [tag.point(device.location, name, device) for name, tag in self.tags(device).items()]
 
+    def longest_period_s(self) -> float:
+        devices = [device for link in self.links for device in link.devices]
+        periods = [tag.period_s or 0.0 for device in devices for tag in self.tags(device).values()]
+        return max(*periods, *(device.period_s for device in devices))
+
     def literal_paths(self) -> tuple[Path, ...]:
         return tuple(dict.fromkeys(device.location for link in self.links for device in link.devices))
 

@@ -30,6 +30,7 @@ from uns.runners.connector.ledger import Ledger, read_ledgers
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 from uns.testing.connectors import T0
+from uns.testing.patience import patient
 
 DEADLINE_S = 60.0
 NAME = "plc"
@@ -129,6 +130,10 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
     def kill(self) -> None:
         self._child.kill()
         self._child.wait()
@@ -159,6 +164,10 @@ class Process:
 
     def metrics(self) -> str:
         return httpx2.get(f"{self.url}/metrics", timeout=5).text
+
+    def ended(self) -> int:
+        """The exit code of one that ends by itself."""
+        return self._child.wait(patient(DEADLINE_S))
 
     def terminate(self) -> int:
         """SIGTERM; its exit code."""

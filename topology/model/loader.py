@@ -78,8 +78,13 @@ def build_definition(document: Document) -> Definition:
     return definition
 
 
+def files_of(folder: FilePath) -> list[FilePath]:
+    """The files that a model is read from, in their order."""
+    return [folder] if folder.is_file() else sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
+
+
 def _documents(folder: FilePath, environ: Mapping[str, str]) -> list[Document]:
-    files = [folder] if folder.is_file() else sorted((*folder.glob("*.yaml"), *folder.glob("*.yml")))
+    files = files_of(folder)
     if not files:
         raise PlantError(
             [Problem(str(folder), 1, "no plant model: no *.yaml file is here; `uns init` writes one to begin with")]

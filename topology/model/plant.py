@@ -294,6 +294,12 @@ class Plant(FrozenModel):
         return self._cells
 
     @cached_property
+    def type_names(self) -> Mapping[Path, str]:
+        """Every work unit and the name of its type."""
+        names = {id(model): name for name, model in self.types.items()}
+        return {path: names[id(model)] for path, model in self._cells.items()}
+
+    @cached_property
     def units(self) -> Mapping[tuple[str, str], str]:
         """(path, tag) → unit of measure, of the tags that have one."""
         return {

@@ -1,12 +1,16 @@
 """What a connector's runner makes of the values of a source before they are published: by tag, whatever the protocol."""
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from topology.frozen import FilterText, FrozenModel, Name
 from topology.kpi.formula import FormulaError, parse
+from topology.namespace.filters import Filter
+from topology.namespace.path import Path
 from topology.units import conversion
 
 
@@ -17,6 +21,10 @@ class _OfMachines(FrozenModel):
         "#", description="MQTT filter over the machines that it is for", examples=["acme/dallas/#"]
     )
     type: Name | None = Field(None, description="equipment type that it is for; none: any", examples=["filler"])
+
+    def fits(self, path: Path, kind: str | None) -> bool:
+        """Whether it is for a machine of this path and equipment type."""
+        return (self.type is None or self.type == kind) and Filter.parse(self.path).matches(path)
 
 
 class TagRule(_OfMachines):
@@ -34,6 +42,25 @@ class TagRule(_OfMachines):
     offset: float | None = Field(None, allow_inf_nan=False, description="added after that", examples=[-40])
     unit: str | None = Field(None, description="unit after scale and offset, as pint names it", examples=["degF"])
     to_unit: str | None = Field(None, description="unit that it is converted to", examples=["degC"])
+    quality: Literal["good", "uncertain", "bad"] | None = Field(
+        None,
+        description="what every value is that the source does not call bad: for one that calls everything uncertain, or good; "
+        "none: as the source says",
+        examples=["good"],
+    )
+    bad_values: tuple[bool | int | FiniteFloat | str, ...] = Field(
+        (),
+        max_length=100,
+        description="values, as the source gives them, by which it says that it has none: they become null, of quality "
+        "BadNoData",
+        examples=[[-9999, "n/a"]],
+    )
+    valid: tuple[FiniteFloat | None, FiniteFloat | None] | None = Field(
+        None,
+        description="least and greatest number that can be, after scale and conversion; null: no such limit. One beyond keeps "
+        "its value and is of quality BadOutOfRange",
+        examples=[[-40, 150]],
+    )
     unchanged: bool | None = Field(
         None,
         description="whether a value equal to the one before is left out; none: as `suppress` says",
@@ -59,11 +86,20 @@ class TagRule(_OfMachines):
     max_age_s: float | None = Field(
         None, gt=0, description="a value that is older as it arrives is left out, in seconds", examples=[3600]
     )
+    stale_after_s: float | None = Field(
+        None,
+        gt=0,
+        description="health names a machine of which none of these tags has had a value for so long, in seconds, though its "
+        "source is connected",
+        examples=[120],
+    )
 
     @model_validator(mode="after")
     def _units_go_together(self) -> "TagRule":
         if (self.unit is None) != (self.to_unit is None):
             raise ValueError("unit and to_unit go together")
+        if self.valid is not None and None not in self.valid and self.valid[0] > self.valid[1]:  # type: ignore[operator]
+            raise ValueError(f"valid: {self.valid[0]:g} is above {self.valid[1]:g}; the least comes first")
         if self.scale == 0:
             raise ValueError("scale 0 makes every value the same")
         _ = self.linear
@@ -77,6 +113,11 @@ class TagRule(_OfMachines):
             return factor, offset
         by, plus = conversion(self.unit, self.to_unit)
         return factor * by, offset * by + plus
+
+
+def own_rule(rules: Iterable[TagRule], path: Path, kind: str | None, tag: str) -> TagRule | None:
+    """Of the rules that fit a tag of a machine the first."""
+    return next((rule for rule in rules if fnmatchcase(tag, rule.tag) and rule.fits(path, kind)), None)
 
 
 def _formula(text: str) -> str:

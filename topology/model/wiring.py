@@ -39,6 +39,14 @@ class ConnectorEntry(FrozenModel):
     derived: tuple[DerivedTag, ...] = Field(
         (), description="tags that are worked out from others; one may rest on another before it"
     )
+    stale_after_s: float | None = Field(
+        None,
+        gt=0,
+        description="health names a machine that has had no value for so long, in seconds, though its source is connected. "
+        "None: three cycles, at least 30 s, of a source that speaks in cycles (modbus); of others never, they may be silent "
+        "by nature",
+        examples=[300],
+    )
     spool: SpoolLimits = Field(default_factory=SpoolLimits, description="the buffer on disk")
     config: dict[str, Any] = Field(
         description="the protocol's own options", examples=[{"url": "opc.tcp://10.0.0.7:4840", "machines": ["…"]}]

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 connector = group(
     "The plant's connectors: what there is, what they say, and their ledgers.",
-    {"list": "connector", "add": "browse", "browse": "browse", "ledger": "connector", "try": "connector"},
+    {"list": "connector", "add": "browse", "browse": "browse"}
+    | dict.fromkeys(("status", "ledger", "try"), "connector"),
 )
 app.add_typer(connector, name="connector")
 
@@ -36,7 +37,7 @@ def run_connector(
     from uns.client.connection import connection
     from uns.runners.connector.service import serve
 
-    serve(connection(), _checked(name, plant), name)
+    serve(connection(), which_plant(plant), _checked(name, plant), name)
 
 
 @connector.command("try")
@@ -101,6 +102,46 @@ def list_(plant: PlantOption = None, as_json: JsonOption = False) -> None:
     for name, each in model.connectors.items():
         typer.echo(f"{name:<24} {each.protocol}")
     typer.echo(f"installed protocols: {', '.join(names(CONNECTORS))}")
+
+
+@connector.command()
+def status(as_json: JsonOption = False) -> None:
+    """How connectors on this machine and their sources are. Exit code 1 where one does not run or has a problem."""
+    import time
+
+    import msgspec
+
+    from uns.runners.connector.health import read_health
+    from uns.runtime.running import effective_settings
+
+    found = read_health(effective_settings().state_dir)
+    runs = {name: health is not None and health.runs(time.time()) for name, health in found.items()}
+    if as_json:
+        emit(
+            {
+                name: {"runs": runs[name]} | (msgspec.to_builtins(health) if health else {})
+                for name, health in found.items()
+            }
+        )
+    for name, health in found.items() if not as_json else ():
+        if health is None or not runs[name]:
+            typer.echo(f"{name:<20} does not run")
+            continue
+        source = health.source
+        stale = sum(machine.stale for machine in source.machines.values())
+        errors = ", ".join(f"{kind} {count}" for kind, count in source.errors.items() if count)
+        age_s = source.last_sample_age_s
+        typer.echo(
+            f"{name:<20} {'connected' if source.connected else 'away':<9}  "
+            + ("no value yet" if age_s is None else f"last value {age_s:.0f} s ago")
+            + f"  reconnects {source.reconnects}"
+            + (f"  errors: {errors}" if errors else "")
+            + (f"  stale machines: {stale} of {len(source.machines)}" if stale else "")
+        )
+        for problem in health.problems:
+            typer.echo(f"  ! {problem}")
+    if not all(runs.values()) or any(health.problems for health in found.values() if health):
+        raise typer.Exit(1)
 
 
 @connector.command()

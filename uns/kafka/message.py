@@ -31,7 +31,9 @@ CUT = "uns.cut"
 TOO_LARGE, UNWRITABLE, REFUSED = OUTPUT_REASONS = ("output_too_large", "output_unwritable", "output_refused")
 """Why a derived record is in quarantine: its topic takes none so large, its schema holds none such, the broker said no."""
 SIZE_REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE})
-RECORD_REFUSED = SIZE_REFUSED | {KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_TIMESTAMP}
+CONTENT_REFUSED = SIZE_REFUSED | {KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION}
+"""What may be so of a record's part and not of the rest of it."""
+RECORD_REFUSED = CONTENT_REFUSED | {KafkaError.INVALID_TIMESTAMP}
 """What a broker says of a record, or of the batch that it is in, and not of the topic or of us."""
 WORDS_MAX_BYTES = 2_000
 """Of an error's words in a header; a record with them must still fit its topic."""

@@ -1,7 +1,6 @@
 """Looks over what a plant's backbone stands on; each finding says what is wrong and how to mend it."""
 
 import importlib.metadata
-import math
 import os
 import platform
 import secrets
@@ -20,10 +19,6 @@ DISK_WARN_GB, DISK_FAIL_GB = 5.0, 1.0
 SKEW_WARN_S = 1.0
 SKEW_FAIL_S = 300.0
 """Past the default of `time.future_s` every sample of such a source goes to quarantine."""
-
-
-CONNECTOR_QUIET_S = 30.0
-"""A connector that runs says how it is every second; under load later."""
 
 
 class Verdict(StrEnum):
@@ -267,15 +262,15 @@ def _plant(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _connectors(settings: Settings) -> list[Finding]:
-    """What the connectors that keep their spool here say of themselves: clocks that are off, variables that are not read."""
+    """What the connectors that keep their spool here say of themselves: clocks that are off, variables that are not read,
+    machines that have gone quiet."""
     from uns.runners.connector.health import read_health
 
     findings = []
     for name, health in read_health(settings.state_dir).items():
         check = f"connector {name}"
-        age_s = math.inf if health is None else time.time() - health.at / 1e6
-        if health is None or age_s > CONNECTOR_QUIET_S:
-            when = "never" if health is None else f"{age_s:.0f} s ago"
+        if health is None or not health.runs(time.time()):
+            when = "never" if health is None else f"{health.age_s(time.time()):.0f} s ago"
             findings.append(
                 Finding(check, Verdict.WARN, f"does not run; last seen {when}", f"`uns run connector {name}`")
             )

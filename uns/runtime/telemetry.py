@@ -6,7 +6,7 @@ import re
 import socketserver
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Check = Callable[[], Sequence[str]]
 """Returns the reasons why not, one short sentence each; none means all is well."""
+
+About = Callable[[], Mapping[str, Any]]
+"""Returns what else a health check answers."""
 
 _SECRET_KEY = re.compile(r"(?i)pass(word|wd|phrase)?$|secret|token|api_?key|authorization|credential")
 _SECRET_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
@@ -112,14 +115,15 @@ def serve(
     live: Check = lambda: (),
     ready: Check = lambda: (),
     registry: CollectorRegistry = REGISTRY,
+    about: About = dict,
 ) -> str:
     """Serves `/metrics`, `/health/live` and `/health/ready` from a daemon thread; returns `http://host:port`.
 
-    Health answers 200 with `{"status": "ok"}`, or 503 with `{"status": "unavailable", "reasons": [...]}`. `live`
-    must not look at the broker or any other service: a restart would not mend it, and all would restart at once.
+    Health answers 200 with `{"status": "ok"}`, or 503 with `{"status": "unavailable", "reasons": [...]}`; `ready` with what
+    `about` says beside it. `live` must not look at the broker or any other service: a restart would not mend it, and all would restart at once.
     Port 0 takes a free one. Raises `OSError` when the port is taken.
     """
-    server = make_server(bind, port, _application(live, ready, registry), _Server, _Handler)
+    server = make_server(bind, port, _application(live, ready, registry, about), _Server, _Handler)
     threading.Thread(target=server.serve_forever, name="telemetry", daemon=True).start()
     return f"http://{bind}:{server.server_port}"
 
@@ -142,29 +146,31 @@ class _Handler(WSGIRequestHandler):
         """Scrapes are not events."""
 
 
-def _application(live: Check, ready: Check, registry: CollectorRegistry) -> Any:
+def _application(live: Check, ready: Check, registry: CollectorRegistry, about: About) -> Any:
     metrics = make_wsgi_app(registry)
-    checks = {"/health/live": live, "/health/ready": ready}
+    checks: dict[str, tuple[Check, About]] = {"/health/live": (live, dict), "/health/ready": (ready, about)}
 
     def application(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
         if path == "/metrics":
             return metrics(environ, start)  # type: ignore[no-any-return]
         if path in checks:
-            return _answer(start, *_health(checks[path]))
+            return _answer(start, *_health(*checks[path]))
         return _answer(start, "404 Not Found", {"paths": ["/metrics", *checks]})
 
     return application
 
 
-def _health(check: Check) -> tuple[str, dict[str, Any]]:
+def _health(check: Check, about: About) -> tuple[str, dict[str, Any]]:
+    known: dict[str, Any] = {}
     try:
         reasons = [mask_text(reason) for reason in check()]
+        known = dict(about())
     except Exception as error:  # a check that breaks is a reason, not a broken answer
         reasons = [f"the check failed: {type(error).__name__}: {mask_text(str(error))}"]
     if reasons:
-        return "503 Service Unavailable", {"status": "unavailable", "reasons": reasons}
-    return "200 OK", {"status": "ok"}
+        return "503 Service Unavailable", {"status": "unavailable", "reasons": reasons, **known}
+    return "200 OK", {"status": "ok", **known}
 
 
 def _answer(start: "StartResponse", status: str, body: dict[str, Any]) -> list[bytes]:

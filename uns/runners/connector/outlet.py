@@ -3,13 +3,13 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from uns.kafka import clients
-from uns.kafka.message import RECORD_REFUSED, Message, refused_output
+from uns.kafka.message import CONTENT_REFUSED, RECORD_REFUSED, Message, refused_output
 from uns.runners.connector.spool import Spool, SpoolRow
 from uns.runtime.settings import Settings
 
@@ -34,7 +34,8 @@ class Outlet:
     """`feed` and `collect` belong to the runner's thread; deliveries arrive on a thread of its own.
 
     A broker that is away is waited for without end: the spool holds what comes meanwhile, and it is bounded. A record that
-    Kafka refuses for what it is goes to quarantine in its place.
+    Kafka refuses for what is in it goes in halves, and those again, until the one sample that is meant stands alone: it goes
+    to quarantine in its place.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Outlet:
         settings: Settings,
         spool: Spool,
         wake: Callable[[], None],
+        split: Callable[[SpoolRow], Sequence[int]] = lambda row: (),
         observe: Callable[[float], None] = lambda latency_s: None,
     ) -> None:
-        """`observe` is told the seconds from the client to Kafka's confirmation, for a sample of the records."""
-        self._spool, self._wake, self._observe = spool, wake, observe
+        """`split` puts parts in the place of an entry and returns their ids, none where it cannot be parted. `observe` is
+        told the seconds from the client to Kafka's confirmation, for a sample of the records."""
+        self._spool, self._wake, self._split, self._observe = spool, wake, split, observe
         self._producer = clients.producer(
             settings,
             {
@@ -73,7 +76,8 @@ class Outlet:
 
     def feed(self) -> None:
         """Gives the client what it has room for."""
-        for id_ in self._refused:
+        if self._refused:
+            id_ = min(self._refused)
             if self.in_flight == 0 and self._produce(self._spool.read(id_ - 1, 1)[0]):
                 self._refused[id_], self.in_flight = True, 1
             return
@@ -128,19 +132,24 @@ class Outlet:
         return ids
 
     def _refuse(self, id_: int, error: KafkaError) -> None:
-        entry = self._spool.read(id_ - 1, 1)[0].entry
+        row = self._spool.read(id_ - 1, 1)[0]
+        entry = row.entry
         if error.code() not in RECORD_REFUSED or (entry.quarantine and self._refused.get(id_)):
             raise OutletBroken(
                 f"entry {id_}: Kafka refuses it: {error.str()}; `uns apply` makes the topics as the plant needs them"
             )
-        if self._refused.get(id_):
+        parts: Sequence[int] = ()
+        if self._refused.get(id_) and error.code() in CONTENT_REFUSED:
+            parts = self._split(row)
+        if self._refused.get(id_) and not parts:
             log.error("a record went to quarantine: its topic refuses it", topic=entry.topic, why=error.str())
             written = Message(entry.topic, entry.key, entry.value, entry.headers)
             told = refused_output(written, "connector", entry.partition, REFUSED_BY_TOPIC, error.str())
             self._spool.replace(
                 id_, entry._replace(topic=told.topic, headers=told.headers, quarantine=REFUSED_BY_TOPIC)
             )
-        self._refused[id_] = False
+        self._refused |= dict.fromkeys(parts or (id_,), False)
+        self.cursor = max(self.cursor, *self._refused)
 
     def _poll(self) -> None:
         while not self._stop.is_set():

@@ -57,6 +57,10 @@ class Packer:
         self._admission = Admission(plant)
         self._places: dict[Path, tuple[str, int, bytes]] = {}
 
+    def goes_on_from(self, before: "Packer") -> None:
+        """Takes over what another one remembers, which made other things of tags. It must hold nothing back any more."""
+        self._shaping.goes_on_from(before._shaping)
+
     def pack(self, batches: Iterable[Batch], now: int) -> PackedRecords:
         """Every unit of the batches, which arrive at `now` (µs), ends as an entry, as suppressed, or is held back."""
         packed = PackedRecords()
@@ -146,13 +150,33 @@ class Packer:
         if before is None or sample.at >= before.at:
             packed.newest[place] = Safe(sample.at, sample.value, sample.quality)
 
+    def halves(self, entry: SpoolEntry) -> tuple[SpoolEntry, ...]:
+        """A record of several samples as two, in their order: the first keeps its number, the other has the next one of its
+        path. Empty for what cannot be parted."""
+        if entry.units < 2 or entry.quarantine or entry.key is None:
+            return ()
+        record = self._codec.decode(entry.value)
+        assert isinstance(record, Samples), "nothing else has several units"
+        middle = len(record.samples) // 2
+        path = entry.key.decode()
+        return tuple(
+            self._record(path, entry.topic, entry.partition, entry.key, sequence, samples)
+            for sequence, samples in (
+                (record.sequence, record.samples[:middle]),
+                (self._next(path), record.samples[middle:]),
+            )
+        )
+
     def _samples(self, packed: PackedRecords, path: Path, samples: list[Sample]) -> None:
-        name, number, bytes_key = self._place(path)
-        for part in _bounded(samples):
-            sequence = self._next(str(path))
-            value = self._codec.encode(Samples(self._source, sequence, tuple(part)))
-            headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
-            packed.entries.append(SpoolEntry(name, number, bytes_key, value, headers, len(part)))
+        place, where = self._place(path), str(path)
+        packed.entries += [self._record(where, *place, self._next(where), tuple(part)) for part in _bounded(samples)]
+
+    def _record(
+        self, path: str, name: str, number: int, bytes_key: bytes, sequence: int, samples: tuple[Sample, ...]
+    ) -> SpoolEntry:
+        value = self._codec.encode(Samples(self._source, sequence, samples))
+        headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
+        return SpoolEntry(name, number, bytes_key, value, headers, len(samples))
 
     def _fact(self, reading: FactReading) -> SpoolEntry:
         fact, where = with_short_comment(reading.fact), str(reading.path)

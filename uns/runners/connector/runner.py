@@ -5,7 +5,6 @@ confirms every record of it; (3) the source is acknowledged. A death at any poin
 """
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,33 +13,30 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import Batch, Connector, Keeps, Proves, Resumes, SourceUnavailable, nothing_to_acknowledge
+from connectors.base import Batch, nothing_to_acknowledge
 from schemas.records import Gap
-from topology.model.wiring import ConnectorEntry
 from topology.namespace.path import Path
-from uns.runners.connector.clocks import Clocks
-from uns.runners.connector.listening import Listening, overflown
+from uns.runners.connector.health import Health
+from uns.runners.connector.listening import overflown
 from uns.runners.connector.outlet import Outlet, OutletBroken
-from uns.runners.connector.packing import PackedRecords, Packer
-from uns.runners.connector.spool import Spool, SpoolEntry, SpoolError
+from uns.runners.connector.packing import PackedRecords
+from uns.runners.connector.source import Setup, Source
+from uns.runners.connector.spool import Spool, SpoolEntry, SpoolError, SpoolRow
 from uns.runtime.clock import Clock, system
 
 log = structlog.get_logger()
 
-INBOX_MAX = 64
-"""Batches read and not yet in the spool; beyond it the source waits."""
 IDLE_S = 0.05
 """Longest sleep of the writer: a delivery that slipped past its wake-up waits no longer."""
 GATHER_S = 0.02
 """Batches that arrive within this share a transaction and, by path, a record."""
 GATHER_MAX = 5_000
-BACKOFF_S = (0.5, 30.0)
-STEADY_S = 30.0
-"""A connection that lasted so long begins again with the shortest back-off."""
 UNACKED_MAX = 10_000
 """Batches that Kafka has not confirmed and their source waits for; beyond it the source waits altogether."""
 FLUSH_S = 1.5
 """Time for the last records at a stop; what is left stays in the spool, so there is no reason to be killed over it."""
+SETTLE_S = 5.0
+"""The same for the last ones of a source that is opened anew; what it did not acknowledge comes again."""
 LISTEN_S = 1.0
 """How often it is kept when the link was last good: a gap may begin so much too early."""
 ROOM = 0.9
@@ -61,24 +57,16 @@ class _Pending:
 class ConnectorRunner:
     """`run` until it is cancelled. Raises `SpoolError`, `OutletBroken`, and whatever bug a connector has."""
 
-    def __init__(
-        self,
-        name: str,
-        model: ConnectorEntry,
-        connector: Connector,
-        packer: Packer,
-        spool: Spool,
-        clock: Clock = system,
-    ) -> None:
+    def __init__(self, name: str, setup: Setup, spool: Spool, clock: Clock = system) -> None:
         """`clock`: the plant's; gaps are told by it."""
         self.name, self.spool = name, spool
-        self.source_problem: str | None = "not opened yet"
-        self.reopened = self.overflows = 0
-        self.last_read = 0.0
-        """Monotonic time of the newest batch."""
-        self._connector, self._packer, self._policy = connector, packer, model.spool.when_full
-        self.clocks = Clocks()
-        self._inbox: asyncio.Queue[Batch] = asyncio.Queue(INBOX_MAX)
+        self.setup = setup
+        self.model_problem: str | None = None
+        """Why a changed plant model was refused."""
+        self.reloads = self.overflows = 0
+        self._packer, self._policy = setup.packer, setup.entry.spool.when_full
+        self.source = Source(name, setup, spool, clock, self.wake, self._tell, self._settled)
+        self._inbox = self.source.inbox
         self._pending: deque[_Pending] = deque()
         self._owner: dict[int, _Pending] = {}
         self._unacked = 0
@@ -87,17 +75,27 @@ class ConnectorRunner:
         self._taking = False
         """Whether batches are between the inbox and the spool."""
         self.outlet: Outlet | None = None
-        self._clock, self._listening = clock, Listening(name, spool.listened)
+        self._clock, self._listening = clock, self.source.listening
 
     def attach(self, outlet: Outlet) -> None:
         self.outlet = outlet
+
+    def split(self, row: SpoolRow) -> list[int]:
+        """Puts halves in the place of an entry; whoever waits for it waits for both. Their ids; none for what has no halves."""
+        if not (parts := self._packer.halves(row.entry)):
+            return []
+        ids = self.spool.replace(row.id, *parts)
+        if (group := self._owner.get(row.id)) is not None:
+            group.left += len(ids) - 1
+            self._owner.update(dict.fromkeys(ids, group))
+        return ids
 
     def wake(self) -> None:
         """Tells the loop that something moved. Call it in the loop's thread."""
         self._wake.set()
 
     async def run(self) -> None:
-        reader = asyncio.create_task(self._read(), name="reader")
+        reader = asyncio.create_task(self.source.read(), name="reader")
         writer = asyncio.create_task(self._write(), name="writer")
         listener = asyncio.create_task(self._listen(), name="listener")
         try:
@@ -111,18 +109,15 @@ class ConnectorRunner:
                 await reader
             await self._flush(writer)
 
-    def source_up(self) -> bool:
-        """Whether the source is open and gives signs of life."""
-        return self.source_problem is None and self._connector.healthy()
+    def health(self) -> Health:
+        """All that is to be known of how it is."""
+        return Health(system(), tuple(self.problems()), self.source.health())
 
     def problems(self) -> list[str]:
         """Why it is not ready; empty when it is."""
-        problems = [] if self.source_problem is None else [self.source_problem]
-        if self.source_problem is None and not self._connector.healthy():
-            problems.append("the source is connected and silent")
-        if self.source_problem is None:
-            problems += self._connector.problems()
-            problems += self.clocks.problems()
+        problems = self.source.problems()
+        if self.model_problem is not None:
+            problems.append(self.model_problem)
         if self._full:
             problems.append(f"the spool is full ({self.spool.bytes / 1e6:.0f} MB), policy {self._policy}")
         if self._unacked >= UNACKED_MAX:
@@ -131,50 +126,12 @@ class ConnectorRunner:
             problems.append(self.outlet.problem)
         return problems
 
-    # -- source → inbox ----------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        wait_s = BACKOFF_S[0]
-        while True:
-            opened = time.monotonic()
-            try:
-                await self._inbox.join()  # what is not yet in the spool would be asked for once more
-                resume = self.spool.newest()
-                if isinstance(self._connector, Resumes):
-                    self._connector.resume_at(self.spool.cursor())
-                await self._connector.open(resume)
-                kept = self._connector.kept() if isinstance(self._connector, Keeps) else None
-                self._tell(self._listening.opened(self._clock(), self._packer.observing(resume), kept))
-                self.source_problem = None
-                log.info("source open", connector=self.name)
-                async for batch in self._connector.batches():
-                    self.last_read = time.monotonic()
-                    self.clocks.saw(batch.readings, self._clock())
-                    await self._inbox.put(batch)
-                    self._wake.set()
-                raise SourceUnavailable("the source ended its stream")
-            except SourceUnavailable as error:
-                if self.source_problem is None:
-                    self._listening.lost()
-                self.source_problem = str(error)
-                log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
-            # Not when we are cancelled: the link must live until what was read is acknowledged; `_flush` closes it.
-            await self._connector.close()
-            self.reopened += 1
-            if time.monotonic() - opened > STEADY_S:
-                wait_s = BACKOFF_S[0]
-            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
-            wait_s = min(2 * wait_s, BACKOFF_S[1])
-
     async def _listen(self) -> None:
         """Remembers when the link was last known good, also for the process that comes after a death of this one."""
         while True:
-            self.spool.says(system(), self.problems())
-            if self.source_up():
-                unproved_s = self._connector.unproved_s() if isinstance(self._connector, Proves) else 0.0
-                self._listening.good(self._clock() - int(unproved_s * 1_000_000))
-                assert self._listening.last is not None
-                self.spool.listens(self._listening.last)
+            self.spool.says(self.health())
+            if (proved := self.source.proved()) is not None:
+                self.spool.listens(proved)
             await asyncio.sleep(LISTEN_S)
 
     def _tell(self, gaps: dict[Path, Gap]) -> None:
@@ -187,6 +144,36 @@ class ConnectorRunner:
         for path, gap in gaps.items():
             log.info("gap", connector=self.name, path=str(path), cause=gap.cause, id=gap.id)
         return self._packer.gaps(gaps)
+
+    # -- another plant model ---------------------------------------------------------------------------------------
+
+    async def reload(self, setup: Setup) -> bool:
+        """Goes on by another plant model, between two batches; returns whether the source is opened anew for it. One at a
+        time."""
+        if anew := not setup.reads_as(self.setup):
+            await self.source.replaced(setup)
+        else:
+            self.source.goes_on(setup)
+            self._adopt(setup)
+        return anew
+
+    def _adopt(self, setup: Setup) -> None:
+        self._let_out(None)
+        setup.packer.goes_on_from(self._packer)
+        self.setup, self._packer, self._policy = setup, setup.packer, setup.entry.spool.when_full
+        self.spool.max_bytes = setup.entry.spool.max_mb * 1_000_000
+        self.reloads += 1
+
+    async def _settled(self, setup: Setup) -> None:
+        """For a source that is about to be closed: what was read is acknowledged, unless Kafka is away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while self._unsettled():
+                    if self._inbox.empty() and not self._taking:
+                        self._let_out(None)
+                    await asyncio.sleep(IDLE_S / 2)
+        await self._inbox.join()
+        self._adopt(setup)
 
     # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
 
@@ -315,7 +302,7 @@ class ConnectorRunner:
                 await self._acknowledge()
         if self.spool.pending:
             log.warning("stopped with a filled spool", connector=self.name, units=self.spool.pending)
-        await self._connector.close()
+        await self.source.close()
         if self.outlet is not None:
             self.outlet.close()
         self.spool.close()

@@ -5,7 +5,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
+import msgspec
 import structlog
 from prometheus_client import REGISTRY, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,11 +18,14 @@ from topology.model.plant import Plant
 from uns.client.connection import codec
 from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
+from uns.runners.connector.freshness import Freshness
 from uns.runners.connector.ledger import DROPPED, FOLDER, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger
 from uns.runners.connector.outlet import REFUSED_BY_TOPIC, Outlet, OutletBroken
 from uns.runners.connector.packing import BAD_FACT, BAD_VALUE, UNKNOWN_PATH, Packer
+from uns.runners.connector.reloading import Reloading
 from uns.runners.connector.runner import ConnectorRunner
 from uns.runners.connector.shaping import REASONS
+from uns.runners.connector.source import Setup, Source
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
 from uns.runtime import clock, telemetry
 from uns.runtime.settings import Settings
@@ -30,26 +35,39 @@ log = structlog.get_logger()
 _PUBLISH = Histogram("uns_connector_publish_seconds", "From the client to Kafka's confirmation", ["connector"])
 
 
-def serve(settings: Settings, plant: Plant, name: str) -> None:
-    """Runs a connector of the plant model until SIGTERM. Raises `UserError` for what a user can mend."""
+def serve(settings: Settings, folder: Path, plant: Plant, name: str) -> None:
+    """Runs a connector of the plant model until SIGTERM. `folder`: where the model is, for when it changes. Raises
+    `UserError` for what a user can mend."""
     telemetry.configure_logs(settings)
-    model = plant.connectors[name]
-    spec = connector_spec(model.protocol)
-    connector = spec.build(name, spec.config.model_validate(model.config))
     records = codec(settings, (Samples, *FACT_TYPES))
     try:
-        spool = Spool(settings.state_dir / FOLDER / name, model.spool.max_mb * 1_000_000)
-    except (SpoolError, ServiceError) as error:
+        spool = Spool(settings.state_dir / FOLDER / name, plant.connectors[name].spool.max_mb * 1_000_000)
+    except ServiceError as error:
+        raise UserError(
+            f"connector {name} runs already; two at once would take the source from each other. {error}"
+        ) from error
+    except SpoolError as error:
         raise UserError(str(error)) from error
-    packer = Packer(name, plant, records, model, spool.next_sequence)
-    runner = ConnectorRunner(name, model, connector, packer, spool, clock.from_spec(settings.clock))
+
+    def setup(model: Plant) -> Setup:
+        entry = model.connectors[name]
+        spec = connector_spec(entry.protocol)
+        config = spec.config.model_validate(entry.config)
+        return Setup(
+            entry,
+            lambda: spec.build(name, config),
+            Packer(name, model, records, entry, spool.next_sequence),
+            Freshness(entry, model, spec.every_s(config), spec.paths(config)),
+        )
+
+    runner = ConnectorRunner(name, setup(plant), spool, clock.from_spec(settings.clock))
     try:
-        asyncio.run(_run(settings, runner))
+        asyncio.run(_run(settings, runner, Reloading(folder, plant, runner, setup)))
     except (SpoolError, OutletBroken) as error:
         raise UserError(f"connector {name}: {error}") from error
 
 
-async def _run(settings: Settings, runner: ConnectorRunner) -> None:
+async def _run(settings: Settings, runner: ConnectorRunner, reloading: Reloading) -> None:
     loop = asyncio.get_running_loop()
     turned = [time.monotonic()]
 
@@ -61,24 +79,27 @@ async def _run(settings: Settings, runner: ConnectorRunner) -> None:
     def wake() -> None:
         loop.call_soon_threadsafe(runner.wake)
 
-    runner.attach(Outlet(settings, runner.spool, wake, _PUBLISH.labels(runner.name).observe))
+    runner.attach(Outlet(settings, runner.spool, wake, runner.split, _PUBLISH.labels(runner.name).observe))
     REGISTRY.register(ConnectorMetrics(runner))
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
         live=lambda: () if time.monotonic() - turned[0] < 10 else ("the loop has not turned for 10 s",),
         ready=runner.problems,
+        about=lambda: {"source": msgspec.to_builtins(runner.source.health())},
     )
-    heart = asyncio.create_task(turn())
     task = asyncio.create_task(runner.run())
+    beside = [asyncio.create_task(turn()), asyncio.create_task(reloading.run())]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
+    loop.add_signal_handler(signal.SIGHUP, reloading.ask)
     try:
         await task
     except asyncio.CancelledError:
         log.debug("stopped", connector=runner.name)
     finally:
-        heart.cancel()
+        for one in beside:
+            one.cancel()
 
 
 class ConnectorMetrics(Collector):
@@ -110,6 +131,7 @@ class ConnectorMetrics(Collector):
             outcomes.add_metric((name, outcome), count)
         yield units
         yield outcomes
+        yield from _of_source(name, runner.source)
         for metric, text, value in (
             ("uns_connector_pending_units", "Read and not yet confirmed by Kafka", ledger.pending),
             ("uns_connector_spool_bytes", "Record bytes in the spool", runner.spool.bytes),
@@ -117,24 +139,25 @@ class ConnectorMetrics(Collector):
             (
                 "uns_connector_source_up",
                 "1 while the source is open and gives signs of life",
-                float(runner.source_up()),
+                float(runner.source.up()),
             ),
             (
                 "uns_connector_silence_seconds",
                 "Since the newest batch",
-                time.monotonic() - runner.last_read if runner.last_read else -1,
+                -1 if (age_s := runner.source.last_sample_age_s()) is None else age_s,
             ),
             (
                 "uns_connector_clock_offset_seconds",
                 "How far the clock of the source is ahead of ours, of several machines the one that is off most",
-                worst.offset_s if (worst := runner.clocks.worst()) is not None else float("nan"),
+                worst.offset_s if (worst := runner.source.clocks.worst()) is not None else float("nan"),
             ),
         ):
             gauge = GaugeMetricFamily(metric, text, labels=("connector",))
             gauge.add_metric((name,), value)
             yield gauge
         for metric, text, count in (
-            ("uns_connector_reopened", "Times the source was lost and opened anew", runner.reopened),
+            ("uns_connector_reopened", "Times the source was lost and opened anew", runner.source.reopened),
+            ("uns_connector_reloads", "Changed plant models by which it goes on", runner.reloads),
             (
                 "uns_connector_overflows",
                 "Times the source said of a tag that it had no room for values and dropped them",
@@ -144,6 +167,33 @@ class ConnectorMetrics(Collector):
             counter = CounterMetricFamily(metric, text, labels=("connector",))
             counter.add_metric((name,), count)
             yield counter
+
+
+def _of_source(name: str, source: Source) -> Iterable[Metric]:
+    """By kind of error and by machine; the machines are those of the plant model, at most `MACHINES_MAX`."""
+    errors = CounterMetricFamily(
+        "uns_connector_source_errors", "Times the source failed, by kind", labels=("connector", "kind")
+    )
+    for kind, count in source.errors.items():
+        errors.add_metric((name, kind), count)
+    yield errors
+    ages = GaugeMetricFamily(
+        "uns_connector_sample_age_seconds",
+        "Since a machine's newest value that is not bad; of many machines those that were heard longest ago",
+        labels=("connector", "machine"),
+    )
+    for place, machine in source.machines().items():
+        if machine.last_sample_age_s is not None:
+            ages.add_metric((name, place), machine.last_sample_age_s)
+    yield ages
+    stale = GaugeMetricFamily(
+        "uns_connector_stale",
+        "1 while a machine, or tags of a rule with stale_after_s, have no new value though the source is connected",
+        labels=("connector", "machine", "tags"),
+    )
+    for (path, tags), is_stale in source.watched():
+        stale.add_metric((name, str(path), tags), float(is_stale))
+    yield stale
 
 
 def _rows(ledger: Ledger) -> Iterable[tuple[str, str, int]]:

@@ -4,11 +4,11 @@ Pure: it is told what time it is. Every reading that goes in comes out, is count
 held is in memory alone, one reading a tag, and comes out when its time has come or all is released.
 """
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -18,17 +18,19 @@ from connectors.base import Reading
 from schemas.records import Sample, Value
 from topology.kpi.formula import Formula, parse
 from topology.model.plant import Plant
-from topology.model.shaping import DerivedTag, TagRule
+from topology.model.shaping import own_rule
 from topology.model.wiring import ConnectorEntry
-from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 
 REASONS = UNCHANGED, DEADBAND, RATE, TOO_OLD = "unchanged", "deadband", "rate", "too_old"
 """Why a reading is left out."""
 TAGS_MAX = 200_000
 """Tags that are remembered: a source that invents tags must not fill the memory; some values are published once more."""
-NO_VALUE = 0x803C0000
-"""Quality of a derived tag whose formula has no value: OPC UA's BadOutOfRange."""
+OUT_OF_RANGE = 0x803C0000
+"""OPC UA's BadOutOfRange: beyond what is valid, or a derived tag whose formula has no value."""
+NO_DATA = 0x809B0000
+"""OPC UA's BadNoData: a value by which the source says that it has none."""
+QUALITIES = {"good": 0, "uncertain": 0x40000000, "bad": 0x80000000}
 
 
 class Rule(NamedTuple):
@@ -42,6 +44,16 @@ class Rule(NamedTuple):
     heartbeat: int | None = None
     every: int | None = None
     max_age: int | None = None
+    quality: int | None = None
+    """Of what the source does not call bad."""
+    bad_values: frozenset[tuple[bool, Value]] = frozenset()
+    """(whether it is a boolean, value)."""
+    valid: tuple[float, float] | None = None
+
+    @property
+    def judges(self) -> bool:
+        """Whether quality may become another one."""
+        return self.quality is not None or self.valid is not None or bool(self.bad_values)
 
     @property
     def leaves_out(self) -> bool:
@@ -84,8 +96,7 @@ class Shaping:
 
     def __init__(self, entry: ConnectorEntry, plant: Plant) -> None:
         self._entry = entry
-        names = {id(model): name for name, model in plant.types.items()}
-        self._types = {path: names[id(model)] for path, model in plant.cells().items()}
+        self._types = plant.type_names
         self._rules: dict[tuple[Path, str], Rule] = {}
         self._derived: dict[Path, tuple[_Derived, ...]] = {}
         self._last: dict[tuple[Path, str], tuple[Value, int, int]] = {}
@@ -97,6 +108,11 @@ class Shaping:
         self.remakes = bool(entry.tags or entry.derived)
         """Whether what comes out may be another value, or have another name, than what went in."""
         self._idle = not (self.remakes or suppress.unchanged or suppress.deadband)
+
+    def goes_on_from(self, before: "Shaping") -> None:
+        """Takes over what other rules have published last, and what tags are worked out from."""
+        assert not before.holds, "what is held back must be let out by the rules that held it"
+        self._last, self._known = before._last, before._known
 
     def shape(self, readings: Sequence[Reading], now: int) -> Shaped:
         """What becomes of readings that arrive at `now` (µs), in their order."""
@@ -193,7 +209,7 @@ class Shaping:
 
     def _made(self, path: Path, tag: str) -> Rule:
         suppress = self._entry.suppress
-        found = next((one for one in self._entry.tags if fnmatchcase(tag, one.tag) and self._meant(one, path)), None)
+        found = own_rule(self._entry.tags, path, self._types.get(path), tag)
         unchanged, deadband = suppress.unchanged, suppress.deadband.get(tag)
         if found is None:
             return Rule(unchanged=unchanged, deadband=deadband)
@@ -207,10 +223,10 @@ class Shaping:
             _micros(found.heartbeat_s),
             _micros(found.every_s),
             _micros(found.max_age_s),
+            None if found.quality is None else QUALITIES[found.quality],
+            frozenset((isinstance(value, bool), value) for value in found.bad_values),
+            _limits(found.valid),
         )
-
-    def _meant(self, one: TagRule | DerivedTag, path: Path) -> bool:
-        return (one.type is None or one.type == self._types.get(path)) and Filter.parse(one.path).matches(path)
 
     # -- tags worked out from others -----------------------------------------------------------------------------
 
@@ -225,7 +241,7 @@ class Shaping:
                     one.tag, parse(one.formula), {w: one.inputs.get(w, w) for w in sorted(parse(one.formula).names)}
                 )
                 for one in self._entry.derived
-                if self._meant(one, path)
+                if one.fits(path, self._types.get(path))
             )
         if not any(changed & set(one.inputs.values()) for one in of_path):
             return
@@ -237,10 +253,11 @@ class Shaping:
             inputs = [sample for sample in samples if sample is not None]
             if len(inputs) < len(samples):
                 continue  # not all of them have spoken yet
-            sample = _worked_out(one, inputs)
-            self._known[path, one.tag] = sample
+            worked_out = Reading(path, _worked_out(one, inputs), reading.time_of)
+            told = _of_quality(worked_out, self._rule(path, one.tag), worked_out.sample.value)
+            self._known[path, one.tag] = told.sample
             changed.add(one.tag)
-            yield Reading(path, sample, reading.time_of)
+            yield told
 
 
 def _renamed(reading: Reading, rule: Rule) -> Reading:
@@ -248,9 +265,35 @@ def _renamed(reading: Reading, rule: Rule) -> Reading:
     sample = reading.sample
     value = _scaled(sample.value, rule.factor, rule.offset)
     tag = rule.name or sample.tag
-    if tag == sample.tag and value is sample.value:
-        return reading
-    return Reading(reading.path, msgspec.structs.replace(sample, tag=tag, value=value), reading.time_of, reading.ahead)
+    if tag != sample.tag or value is not sample.value:
+        reading = _with(reading, tag=tag, value=value)
+    return _of_quality(reading, rule, sample.value)
+
+
+def _of_quality(reading: Reading, rule: Rule, said: Value) -> Reading:
+    """With the quality that its rule gives it. `said`: the value as its source gave it."""
+    sample = reading.sample
+    if not rule.judges or sample.quality >> 31:
+        return reading  # what the source calls bad stays so, with its reason
+    if (isinstance(said, bool), said) in rule.bad_values:
+        return _with(reading, value=None, quality=NO_DATA)
+    value = sample.value
+    if rule.valid is not None and _number(value) and not rule.valid[0] <= value <= rule.valid[1]:  # type: ignore[operator]
+        return _with(reading, quality=OUT_OF_RANGE)
+    if rule.quality is not None and sample.quality >> 30 != rule.quality >> 30:
+        return _with(reading, quality=rule.quality)
+    return reading
+
+
+def _with(reading: Reading, **changes: str | Value) -> Reading:
+    return dataclasses.replace(reading, sample=msgspec.structs.replace(reading.sample, **changes))
+
+
+def _limits(valid: tuple[float | None, float | None] | None) -> tuple[float, float] | None:
+    if valid is None:
+        return None
+    least, greatest = valid
+    return (-math.inf if least is None else least, math.inf if greatest is None else greatest)
 
 
 def _scaled(value: Value, factor: Fraction, offset: Fraction) -> Value:
@@ -295,7 +338,7 @@ def _worked_out(one: _Derived, inputs: list[Sample]) -> Sample:
     except OverflowError:
         value = None
     if value is None:
-        return Sample(one.tag, at, None, quality if quality >> 31 else NO_VALUE)
+        return Sample(one.tag, at, None, quality if quality >> 31 else OUT_OF_RANGE)
     return Sample(one.tag, at, value, quality)
 
 

@@ -4,11 +4,11 @@ One SQLite transaction a call (WAL, synchronous=NORMAL: it survives the death of
 transactions may be gone, and with them their ledger entries). One process and one thread use a spool.
 """
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import msgspec
 from connectors.base import Position, Safe
 from topology.namespace.path import Path as PlantPath
 from uns.kafka.message import Headers
+from uns.runners.connector.health import Health
 from uns.runners.connector.ledger import DROPPED, FILE, PUBLISHED, QUARANTINED, READ, SUPPRESSED, Ledger, of
 from uns.runtime.lock import FolderLock
 
@@ -30,13 +31,18 @@ CREATE TABLE IF NOT EXISTS ledger (outcome TEXT, reason TEXT, units INTEGER NOT 
 CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS missed (path TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS listened (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS said (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL, problems TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS health (one INTEGER PRIMARY KEY CHECK (one = 1), said BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, value BLOB, quality INTEGER,
     PRIMARY KEY (path, tag)) WITHOUT ROWID;
 """
 _VALUE_OF_NEWEST = "ALTER TABLE newest ADD COLUMN value BLOB; ALTER TABLE newest ADD COLUMN quality INTEGER;"
 """For a spool of a release that kept the time alone."""
+PARTS_MAX = 512
+"""Ids that an entry has for itself and what may take its place (`replace`): all before those of the next entry."""
+_ROOM_FOR_PARTS = f"""BEGIN; UPDATE outbox SET id = -id * {PARTS_MAX}; UPDATE outbox SET id = -id;
+UPDATE sqlite_sequence SET seq = seq * {PARTS_MAX} WHERE name = 'outbox'; PRAGMA user_version = 1; COMMIT;"""
+"""For a spool of a release that numbered its entries one by one."""
 
 PLACES_MAX = 200_000
 """Tags whose newest value is remembered: a source that invents tags must fill neither memory nor disk."""
@@ -95,6 +101,10 @@ class Spool:
             )
             if len(self._db.execute("PRAGMA table_info(newest)").fetchall()) == 3:
                 self._db.executescript(_VALUE_OF_NEWEST)
+            if self._db.execute("PRAGMA user_version").fetchone() == (0,):
+                self._db.executescript(_ROOM_FOR_PARTS)
+            last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+            self._last_id = -(-last[0] // PARTS_MAX) * PARTS_MAX if last is not None else 0
             self._counts = Counter(
                 {(outcome, reason): units for outcome, reason, units in self._db.execute("SELECT * FROM ledger")}
             )
@@ -144,10 +154,10 @@ class Spool:
             raise self._error(error) from error
         self.listened = at
 
-    def says(self, at: int, problems: Sequence[str]) -> None:
-        """Keeps why the connector is not ready, at µs of this machine's clock, for who looks from beside (`read_health`)."""
+    def says(self, health: Health) -> None:
+        """Keeps what the connector says of itself, for who looks from beside (`read_health`)."""
         try:
-            self._db.execute("INSERT OR REPLACE INTO said VALUES (1, ?, ?)", (at, json.dumps(list(problems))))
+            self._db.execute("INSERT OR REPLACE INTO health VALUES (1, ?)", (msgspec.json.encode(health),))
         except sqlite3.Error as error:
             raise self._error(error) from error
 
@@ -167,21 +177,10 @@ class Spool:
             for place, safe in newest.items()
             if safe.at >= self._newest.get(place, _NEVER).at and (place in self._newest or (room := room - 1) >= 0)
         }
-        packed = [
-            (e.topic, e.partition, e.key, e.value, msgspec.msgpack.encode(e.headers), e.units, e.quarantine)
-            for e in entries
-        ]
-        paths = {entry.key.decode() for entry in entries if entry.key is not None and not entry.quarantine}
+        ids = [self._last_id + PARTS_MAX * number for number in range(1, len(entries) + 1)]
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            ids = [
-                int(self._db.execute("INSERT INTO outbox VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0)
-                for row in packed
-            ]
-            self._db.executemany(
-                "INSERT OR REPLACE INTO sequence VALUES (?, ?)",
-                [(path, self._sequence[path]) for path in paths if path in self._sequence],
-            )
+            size = self._insert(ids, entries)
             self._db.executemany(
                 "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?, ?)",
                 [(*place, *_columns(safe)) for place, safe in later.items()],
@@ -197,24 +196,39 @@ class Spool:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._error(error) from error
+        self._last_id = ids[-1] if ids else self._last_id
         self._newest.update(later)
-        self._settle(
-            counts, sum(len(row[3]) + len(row[4]) + ROW_BYTES for row in packed), sum(entry.units for entry in entries)
-        )
+        self._settle(counts, size, sum(entry.units for entry in entries))
         return ids
 
-    def replace(self, id_: int, entry: SpoolEntry) -> None:
-        """Puts another entry in the place of one; it stands for the same units."""
-        headers = msgspec.msgpack.encode(entry.headers)
+    def replace(self, id_: int, *parts: SpoolEntry) -> list[int]:
+        """Puts others in the place of an entry, in their order, with their sequences; together they stand for the same
+        units. Returns their ids: they follow that of the entry, which the first one keeps."""
+        ids = list(accumulate((part.units for part in parts[:-1]), initial=id_))
+        assert ids[-1] // PARTS_MAX == id_ // PARTS_MAX, "an entry has fewer units than ids for its parts"
         try:
-            (before,) = self._db.execute(f"SELECT {_SIZE} FROM outbox WHERE id = ?", (id_,)).fetchone()
-            self._db.execute(
-                "UPDATE outbox SET topic = ?, partition = ?, key = ?, value = ?, headers = ?, quarantine = ? WHERE id = ?",
-                (entry.topic, entry.partition, entry.key, entry.value, headers, entry.quarantine, id_),
-            )
+            self._db.execute("BEGIN IMMEDIATE")
+            (before,) = self._db.execute(f"DELETE FROM outbox WHERE id = ? RETURNING {_SIZE}", (id_,)).fetchone()
+            size = self._insert(ids, parts)
+            self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._error(error) from error
-        self._settle({}, len(entry.value) + len(headers) + ROW_BYTES - before, 0)
+        self._settle({}, size - before, 0)
+        return ids
+
+    def _insert(self, ids: Sequence[int], entries: Sequence[SpoolEntry]) -> int:
+        """Within a transaction; the bytes that they take."""
+        rows = [
+            (id_, e.topic, e.partition, e.key, e.value, msgspec.msgpack.encode(e.headers), e.units, e.quarantine)
+            for id_, e in zip(ids, entries, strict=True)
+        ]
+        self._db.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        paths = {entry.key.decode() for entry in entries if entry.key is not None and not entry.quarantine}
+        self._db.executemany(
+            "INSERT OR REPLACE INTO sequence VALUES (?, ?)",
+            [(path, self._sequence[path]) for path in paths if path in self._sequence],
+        )
+        return sum(len(row[4]) + len(row[5]) + ROW_BYTES for row in rows)
 
     def read(self, after: int, limit: int) -> list[SpoolRow]:
         """Entries in the order they came, from after an id."""

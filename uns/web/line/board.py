@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 from schemas.records import Alert, Current, Derived, Downtime, Oee, Quality, State
 from topology.kpi.definition import Definition, definition
+from topology.namespace.path import Path
+from uns.runtime.clocks import OFF_S, Clocks
 from uns.web.namespace import in_order
 
 STATES_MAX = 600
@@ -71,6 +73,8 @@ class Board:
     now: int = 0
     """Newest plant time (µs) any record has shown."""
     applied: int = 0
+    clocks: Clocks = field(default_factory=Clocks)
+    """Of machines, told from snapshots: how far what they say last lags behind, while they go on saying."""
 
     def apply(self, record: Derived) -> None:
         """Takes in one record; an older revision than the one shown changes nothing."""
@@ -82,6 +86,9 @@ class Board:
             case Current():
                 self.now = max(self.now, record.at)
                 if cell.current is None or cell.current.at <= record.at:
+                    spoke = cell.current is None or cell.current.last_seen != record.last_seen
+                    if record.last_seen is not None and spoke:
+                        self.clocks.note(Path.parse(record.path), record.last_seen, record.at)
                     cell.current = record
             case State():
                 cell.states.put(record)
@@ -95,6 +102,11 @@ class Board:
                 cell.alerts.put(record)
             case _:
                 pass
+
+    def clock_off_us(self, cell: CellBoard) -> int | None:
+        """How far a machine's clock is ahead, in µs, where it is off by more than a screen may pass over."""
+        offset_s = self.clocks.offset_s(Path.parse(cell.path))
+        return None if offset_s is None or abs(offset_s) <= OFF_S else round(offset_s * 1e6)
 
     def paths(self) -> list[str]:
         """Every path in the order of the plant model; one that the model does not know comes last."""

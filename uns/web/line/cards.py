@@ -32,6 +32,10 @@ def card(board: Board, cell: CellBoard, live: bool) -> str:
         f"<span>Q {percent(current.quality)}</span><span>{current.good} good</span><span>{current.scrap} scrap</span>"
     )
     words = seen(current.coverage, current.why_null)
+    if (off := board.clock_off_us(cell)) is not None:  # a machine that is off so far looks as if it were silent
+        words = f"its clock is {span(abs(off))} {'ahead' if off > 0 else 'behind'}: set it" + (
+            f" · {words}" if words else ""
+        )
     return _card(cell.name, shown, detail, order, percent(current.oee), factors, words)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uns.local.doctor import Verdict, _skew, examine
+from uns.runners.connector.health import Health, SourceHealth
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -54,7 +55,7 @@ def test_connectors_that_keep_their_spool_here_say_how_they_are(tmp_path: Path) 
         ("dead", now - 3_600_000_000, ()),
     ):
         spool = Spool(tmp_path / "connectors" / name, 1_000_000)
-        spool.says(at, problems)
+        spool.says(Health(at, problems, SourceHealth(True, 1.0, 0, {}, {})))
         if name != "plc":
             spool.close()  # one of a running connector is not disturbed
     Spool(tmp_path / "connectors" / "new", 1_000_000).close()

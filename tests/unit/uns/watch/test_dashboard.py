@@ -13,13 +13,15 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, Metric
 
+from topology.namespace.path import Path as PlantPath
 from uns.engine import metrics as engine
-from uns.runners.connector.clocks import Clocks
+from uns.runners.connector.health import Machine
 from uns.runners.connector.ledger import Ledger
 from uns.runners.connector.service import _PUBLISH, ConnectorMetrics
 from uns.runners.rollup.service import RollupMetrics
 from uns.runners.sink.runner import SinkRunner
 from uns.runners.sink.service import SinkMetrics
+from uns.runtime.clocks import Clocks
 
 ROOT = Path(__file__).parents[4] / "docs" / "grafana"
 DASHBOARD = json.loads((ROOT / "uns-backbone.json").read_text(encoding="utf-8"))
@@ -36,11 +38,24 @@ class _Spool:
         return Ledger()
 
 
-class _Connector:
-    name, last_read, reopened, overflows, spool, clocks = "plc", 0.0, 0, 0, _Spool(), Clocks()
+class _Source:
+    reopened, clocks, errors = 0, Clocks(), {"timeout": 0}
 
-    def source_up(self) -> bool:
+    def up(self) -> bool:
         return True
+
+    def last_sample_age_s(self) -> float | None:
+        return None
+
+    def machines(self) -> dict[str, Machine]:
+        return {}
+
+    def watched(self) -> list[tuple[tuple[PlantPath, str], bool]]:
+        return []
+
+
+class _Connector:
+    name, reloads, overflows, spool, source = "plc", 0, 0, _Spool(), _Source()
 
 
 class _Rollups:

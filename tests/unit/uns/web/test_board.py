@@ -279,3 +279,26 @@ def test_beside_a_ratio_stands_how_much_of_the_time_was_seen() -> None:
         assert words is None or words in drawn
     assert look("unknown", "not_observed") is NOT_OBSERVED
     assert look("unknown", "unknown") is UNKNOWN
+
+
+def told(at: int, lag_s: int | None) -> Current:
+    """A snapshot of a machine whose newest value is so old."""
+    return msgspec.structs.replace(current(at), last_seen=None if lag_s is None else at - lag_s * 1_000_000)
+
+
+def shown(*records: Current) -> str:
+    one = board(*records)
+    return cards.card(one, one.cells[PATH], live=True)
+
+
+def test_a_clock_that_is_off_is_no_mere_silence() -> None:
+    seconds = [T0 + n * 1_000_000 for n in range(20)]
+    assert "its clock is 1 h 00 behind: set it" in shown(*(told(at, 3600) for at in seconds))
+    assert "its clock is 2 min ahead: set it" in shown(*(told(at, -120) for at in seconds))
+    assert "its clock" not in shown(*(told(at, 2) for at in seconds)), "values take their time"
+    assert "its clock" not in shown(*(told(at, n) for n, at in enumerate(seconds))), "it fell silent"
+    assert "its clock" not in shown(*(told(at, 7200 - 300 * n) for n, at in enumerate(seconds))), (
+        "history that is caught up"
+    )
+    assert "its clock" not in shown(*(told(at, None) for at in seconds))
+    assert "its clock" not in shown(*(told(at, 3600) for at in seconds[:4])), "too little is known"

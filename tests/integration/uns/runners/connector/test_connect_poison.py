@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asyncua import ua
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
@@ -120,35 +121,95 @@ def in_raw(world: World) -> set[Sample]:
     return {sample for record in records if isinstance(record, Samples) for sample in record.samples}
 
 
-def test_a_topic_that_refuses_what_is_read(
-    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
-) -> None:
-    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
-    entry = ConfigEntry("max.message.bytes", "8000", incremental_operation=AlterConfigOpType.SET)
+def takes_at_most(world: World, size: int) -> None:
+    """Sets `max.message.bytes` of the raw topic."""
+    entry = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
     raw = ConfigResource(ResourceType.TOPIC, topic(world.cell, MessageClass.RAW), incremental_configs=[entry])
     admin = clients.admin(world.settings)
     for answer in admin.incremental_alter_configs([raw]).values():
         answer.result(20)
+
+
+def test_a_topic_that_refuses_what_is_read(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    """Of a message with many values only those that the topic does not take are refused, wherever they stand in it; of each
+    of the others one copy is there, in order, also where the process ends in between."""
+    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
+    takes_at_most(world, 900)
     noise = random.Random(1)
-    big = {f"T{n}": noise.randbytes(500).hex() for n in range(30)}
+    large = {f"Large{n}" for n in (0, 17, 18, 39)}
     with machine(mqtt_broker, enterprise) as plc:
         for rounds in (1, 2):
+            texts = {f"Large{n}": noise.randbytes(500).hex() for n in range(40)}
+            values = dict((name, text) if name in large else (f"T{name[5:]}", rounds) for name, text in texts.items())
             with world.process() as process:
                 process.ready()
                 plc.say(20)
-                arrived(world, plc, process.log)
-                plc.publish(json.dumps({"at": 1795413600005, "values": big}).encode())
-                refusal = {REFUSED_BY_TOPIC: 30 * rounds}  # awaited: what is read next may share a record
+                plc.publish(json.dumps({"at": 1795413600005 + rounds, "values": values}).encode())
+                plc.say(20)
+                refusal = {REFUSED_BY_TOPIC: len(large) * rounds}
                 eventually(lambda wanted=refusal: world.ledger().quarantined == wanted, DEADLINE_S, process.log())  # type: ignore[misc]
-                plc.say(1)
                 arrived(world, plc, process.log)
                 assert process.reasons() == []
-                assert f'reason="{REFUSED_BY_TOPIC}"}} {30.0 * rounds}' in process.metrics()
+                assert f'reason="{REFUSED_BY_TOPIC}"}} {float(len(large) * rounds)}' in process.metrics()
                 assert process.terminate() == 0  # not killed: what is counted here must not be read again
-    assert in_raw(world) == set(plc.everything())
-    assert world.settled().quarantined == {REFUSED_BY_TOPIC: 60}
+    found = [world.codec.decode(message.value()) for message in world.messages(MessageClass.RAW)]
+    samples = [sample for record in found if isinstance(record, Samples) for sample in record.samples]
+    assert sorted(s.value for s in samples if s.tag == "State") == list(range(1, 81)), "each once"  # type: ignore[type-var]
+    small = [f"T{n}" for n in range(40) if f"Large{n}" not in large]
+    assert [(s.tag, s.value) for s in samples if s.tag != "State"] == [(tag, n) for n in (1, 2) for tag in small]
+    ledger = world.settled()
+    assert (ledger.published, ledger.quarantined) == (80 + 2 * len(small), {REFUSED_BY_TOPIC: 2 * len(large)})
     refused = world.messages(MessageClass.QUARANTINE)
+    told = [world.codec.decode(message.value()) for message in refused]
+    assert [[s.tag for s in record.samples] for record in told if isinstance(record, Samples)] == [
+        [tag] for _ in (1, 2) for tag in sorted(large, key=lambda name: int(name[5:]))
+    ]
     assert {quarantined(message.headers()).topic for message in refused} == {topic(world.cell, MessageClass.RAW)}
+
+
+@pytest.mark.long
+def test_kill_9_in_the_midst_of_a_refusal(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    """Parts of a refused record are on disk as they are: after a death they go out again under their own numbers."""
+    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
+    takes_at_most(world, 900)
+    noise, kills = random.Random(2), 12
+    with machine(mqtt_broker, enterprise) as plc:
+        for kill in range(kills):
+            process = world.process()
+            with process:
+                process.ready()
+                texts = {f"L{kill}-{n}": noise.randbytes(500).hex() for n in range(3)}
+                small = {f"T{kill}-{n}": n for n in range(60)}
+                values = dict(noise.sample([*texts.items(), *small.items()], 63))
+                before = world.ledger()
+                plc.publish(json.dumps({"at": 1795413600005, "values": values}).encode())
+                wanted = before.published + noise.randrange(0, 60)
+                eventually(lambda wanted=wanted: world.ledger().published > wanted, DEADLINE_S, process.log(), 0.001)  # type: ignore[misc]
+            assert world.ledger().lost == 0
+        with world.process() as process:
+            process.ready()
+            plc.say(1)
+            arrived(world, plc, process.log)
+            assert process.terminate() == 0
+    found: dict[int, bytes] = {}
+    for message in world.messages(MessageClass.RAW):
+        record = world.codec.decode(message.value())
+        if isinstance(record, Samples):
+            assert found.setdefault(record.sequence, message.value() or b"") == message.value(), (
+                "a number is one record"
+            )
+    tags = {sample.tag for sample in in_raw(world)}
+    assert {f"T{kill}-{n}" for kill in range(kills) for n in range(60)} <= tags
+    assert not {tag for tag in tags if tag.startswith("L")}
+    refused = [world.codec.decode(message.value()) for message in world.messages(MessageClass.QUARANTINE)]
+    assert {s.tag for record in refused if isinstance(record, Samples) for s in record.samples} == {
+        f"L{kill}-{n}" for kill in range(kills) for n in range(3)
+    }
+    assert world.settled().quarantined.keys() == {REFUSED_BY_TOPIC}
 
 
 KINDS = ua.VariantType

@@ -13,10 +13,13 @@ from tests.harness.line_logs import CELL, plant
 from topology.model.wiring import ConnectorEntry as Model
 from topology.namespace.path import Path as Place
 from uns.runners.connector import runner as module
+from uns.runners.connector import source
+from uns.runners.connector.freshness import Freshness
 from uns.runners.connector.listening import Listening, overflown
 from uns.runners.connector.outlet import Outlet
 from uns.runners.connector.packing import Packer
 from uns.runners.connector.runner import ConnectorRunner
+from uns.runners.connector.source import Setup
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -113,7 +116,9 @@ async def running(folder: Path, link: Link) -> tuple[ConnectorRunner, "asyncio.T
     model = Model.model_validate({"protocol": "link", "config": {}})
     spool = Spool(folder, 1_000_000)
     packer = Packer("plc", plant(), CODEC, model, spool.next_sequence)
-    runner = ConnectorRunner("plc", model, link, packer, spool, lambda: link.now)
+    runner = ConnectorRunner(
+        "plc", Setup(model, lambda: link, packer, Freshness(model, plant())), spool, lambda: link.now
+    )
     runner.attach(Outlet(Settings(bootstrap=f"127.0.0.1:{free_port()}"), spool, lambda: None))
     return runner, asyncio.create_task(runner.run())
 
@@ -133,7 +138,8 @@ async def until(condition: object) -> None:
 def test_a_runner_tells_gaps_of_links_and_of_deaths_and_takes_them_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool
 ) -> None:
-    for name, value in (("FLUSH_S", 0.1), ("LISTEN_S", 0.01), ("BACKOFF_S", (0.01, 0.02))):
+    monkeypatch.setattr(source, "BACKOFF_S", (0.01, 0.02))
+    for name, value in (("FLUSH_S", 0.1), ("LISTEN_S", 0.01)):
         monkeypatch.setattr(module, name, value)
 
     async def go() -> None:

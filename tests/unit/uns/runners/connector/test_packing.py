@@ -1,7 +1,6 @@
 """Packing: every unit becomes an entry or is suppressed, and nothing that a source says can spoil the rest."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Batch, FactReading, Malformed, Reading, Safe
-from schemas.codec import Codec
-from schemas.records import TYPES, Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
+from schemas.records import Acknowledge, Fact, Inspection, Order, Reason, Sample, Samples, Value
 from tests.harness.any_record import records
-from tests.harness.line_logs import BAD, CELL, LINE, OTHER, plant
-from topology.model.wiring import ConnectorEntry, Suppress
+from tests.harness.line_logs import BAD, CELL, LINE, OTHER
+from tests.harness.packers import CODEC, NOWHERE, PLANT, QUARANTINE, RAW, headers, packer, reading, readings
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.kafka.message import QUARANTINED_MAX_BYTES
@@ -22,44 +20,9 @@ from uns.runners.connector.packing import (
     RECORD_MAX_BYTES,
     SAMPLES_MAX,
     PackedRecords,
-    Packer,
 )
 from uns.runners.connector.shaping import DEADBAND, UNCHANGED
 from uns.runners.connector.spool import SpoolEntry
-
-PLANT = plant()
-CODEC = Codec({name: number for number, name in enumerate(TYPES, 1)})
-RAW, QUARANTINE = "uns.acme.dallas.packaging.raw", "uns-internal.acme.dallas.packaging.quarantine"
-NOWHERE = "acme/dallas/packaging/line-9/robot"
-
-
-class Sequences:
-    def __init__(self) -> None:
-        self.last: Counter[str] = Counter()
-
-    def __call__(self, path: str) -> int:
-        self.last[path] += 1
-        return self.last[path]
-
-
-class Now(Packer):
-    """For which everything arrives at one time."""
-
-    def pack(self, batches: Iterable[Batch], now: int = 100) -> PackedRecords:
-        return super().pack(batches, now)
-
-
-def packer(unchanged: bool = False, **deadband: float) -> Now:
-    entry = ConnectorEntry(protocol="p", suppress=Suppress(unchanged=unchanged, deadband=deadband), config={})
-    return Now("plc", PLANT, CODEC, entry, Sequences())
-
-
-def reading(value: Any, tag: str = "Tag", at: int = 1, quality: int = 0, path: str = CELL) -> Reading:
-    return Reading(Path.parse(path), Sample(tag, at, value, quality))
-
-
-def readings(*found: Reading) -> list[Batch]:
-    return [Batch(readings=found)]
 
 
 def published(packed: PackedRecords) -> list[Samples]:
@@ -69,10 +32,6 @@ def published(packed: PackedRecords) -> list[Samples]:
 
 def values(packed: PackedRecords) -> list[Value]:
     return [sample.value for record in published(packed) for sample in record.samples]
-
-
-def headers(entry: SpoolEntry) -> dict[str, bytes]:
-    return dict(entry.headers)
 
 
 def balanced(packed: PackedRecords) -> bool:

@@ -14,10 +14,13 @@ from tests.harness.line_logs import CELL, plant
 from topology.model.wiring import ConnectorEntry as Model
 from topology.namespace.path import Path as Place
 from uns.runners.connector import runner as module
+from uns.runners.connector import source
+from uns.runners.connector.freshness import Freshness
 from uns.runners.connector.outlet import Outlet
 from uns.runners.connector.packing import Packer
 from uns.runners.connector.runner import ConnectorRunner
 from uns.runners.connector.service import ConnectorMetrics
+from uns.runners.connector.source import Setup
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
@@ -92,7 +95,7 @@ def runner_of(folder: Path, connector: Counter, policy: str, full: int) -> Conne
     spool = Spool(folder, full)
     codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
     packer = Packer("plc", plant(), codec, model, spool.next_sequence)
-    runner = ConnectorRunner("plc", model, connector, packer, spool)
+    runner = ConnectorRunner("plc", Setup(model, lambda: connector, packer, Freshness(model, plant())), spool)
     loop = asyncio.get_running_loop()
 
     def wake() -> None:
@@ -105,7 +108,7 @@ def runner_of(folder: Path, connector: Counter, policy: str, full: int) -> Conne
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FLUSH_S", 0.1)
-    monkeypatch.setattr(module, "BACKOFF_S", (0.01, 0.02))
+    monkeypatch.setattr(source, "BACKOFF_S", (0.01, 0.02))
     monkeypatch.setattr(module, "GATHER_MAX", 5)
 
 
@@ -142,7 +145,7 @@ def test_a_full_spool_makes_the_source_wait(tmp_path: Path) -> None:
 
     async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
         await until(lambda: any("spool is full" in reason for reason in runner.problems()))
-        await until(lambda: connector.said > runner.spool.pending + module.INBOX_MAX)  # one more waits for room
+        await until(lambda: connector.said > runner.spool.pending + source.INBOX_MAX)  # one more waits for room
         said = connector.said
         for _ in range(20):
             await asyncio.sleep(0)
@@ -208,7 +211,7 @@ def test_a_source_without_a_window_of_its_own_waits_for_its_acknowledgements(
     connector = Counter()
 
     async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
-        await until(lambda: connector.said > module.INBOX_MAX + 20 and runner.spool.pending >= 20)
+        await until(lambda: connector.said > source.INBOX_MAX + 20 and runner.spool.pending >= 20)
         for _ in range(20):
             await asyncio.sleep(0)
         assert runner.spool.pending < 20 + module.GATHER_MAX
@@ -224,7 +227,7 @@ def test_a_lost_source_is_opened_again_from_where_it_is_safe(tmp_path: Path) -> 
         await until(lambda: connector.opened >= 3)
         key = (Place.parse(CELL), "Text")
         await until(lambda: key in connector.resumed and connector.resumed[key].at == 3)
-        assert runner.reopened >= 2
+        assert runner.source.reopened >= 2
         await until(lambda: "counter://x is away" in runner.problems())
 
     with_runner(tmp_path, connector, "block", check)

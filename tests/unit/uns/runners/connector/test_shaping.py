@@ -17,11 +17,12 @@ from topology.model.shaping import DerivedTag, TagRule
 from topology.model.wiring import ConnectorEntry
 from topology.namespace.path import Path
 from topology.units import conversion
-from uns.runners.connector.shaping import DEADBAND, NO_VALUE, RATE, TOO_OLD, UNCHANGED, Shaping
+from uns.runners.connector.shaping import DEADBAND, NO_DATA, OUT_OF_RANGE, RATE, TOO_OLD, UNCHANGED, Shaping
 
 S = 1_000_000
 PLANT = plant()
-UNCERTAIN = 0x40000000
+UNCERTAIN = 0x408F0000
+"""One of OPC UA's uncertain codes."""
 
 
 def shaping(*tags: dict[str, Any], derived: tuple[dict[str, Any], ...] = (), **suppress: Any) -> Shaping:
@@ -151,11 +152,11 @@ def test_a_derived_tag_has_the_newest_time_and_the_worst_quality_of_its_inputs()
     *_, power = one.shape(told(10, tag="Current", at=9), 0).readings
     assert power.sample == Sample("Power", 9, 2.3, UNCERTAIN)
     *_, none = one.shape(told("off", tag="Current", at=10), 0).readings
-    assert none.sample == Sample("Power", 10, None, NO_VALUE)
+    assert none.sample == Sample("Power", 10, None, OUT_OF_RANGE)
     share = shaping(derived=({"tag": "Share", "formula": "a / b"},))
     *_, divided = share.shape([*told(1, tag="a"), *told(0, tag="b")], 0).readings
     assert divided.sample.value is None
-    assert divided.sample.quality == NO_VALUE
+    assert divided.sample.quality == OUT_OF_RANGE
 
 
 def test_a_derived_tag_has_rules_of_its_own() -> None:
@@ -253,3 +254,58 @@ def test_a_rule_that_cannot_work_is_refused(model: type[TagRule], values: dict[s
 def test_decibels_are_no_straight_line() -> None:
     with pytest.raises(ValueError, match="dB to dimensionless"):
         conversion("dB", "dimensionless")
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "quality", "wanted"),
+    [
+        ({"valid": [-40, 150]}, 150, 0, (150, 0)),
+        ({"valid": [-40, 150]}, 150.5, 0, (150.5, OUT_OF_RANGE)),
+        ({"valid": [None, 150]}, -1e9, 0, (-1e9, 0)),
+        ({"valid": [0, None]}, -1, UNCERTAIN, (-1, OUT_OF_RANGE)),
+        ({"valid": [0, 10]}, "far", 0, ("far", 0)),
+        ({"valid": [0, 10]}, True, 0, (True, 0)),
+        ({"valid": [0, 10]}, None, 0, (None, 0)),
+        ({"valid": [0, 10]}, 99, BAD, (99, BAD)),
+        ({"valid": [0, 10], "scale": 0.1}, 99, 0, (9.9, 0)),
+        ({"valid": [0, 10], "scale": 0.1}, 101, 0, (10.1, OUT_OF_RANGE)),
+        ({"bad_values": [-9999, "n/a"]}, -9999.0, 0, (None, NO_DATA)),
+        ({"bad_values": [-9999, "n/a"], "scale": 0.1}, -9999, 0, (None, NO_DATA)),
+        ({"bad_values": [-9999, "n/a"]}, "n/a", 0, (None, NO_DATA)),
+        ({"bad_values": [1]}, True, 0, (True, 0)),
+        ({"bad_values": [True]}, 1, 0, (1, 0)),
+        ({"bad_values": [0], "quality": "good"}, 0, BAD, (0, BAD)),
+        ({"quality": "good"}, 7, UNCERTAIN, (7, 0)),
+        ({"quality": "good"}, 7, BAD, (7, BAD)),
+        ({"quality": "good"}, 7, 0x00960000, (7, 0x00960000)),
+        ({"quality": "uncertain"}, 7, 0, (7, 0x40000000)),
+        ({"quality": "uncertain"}, 7, UNCERTAIN, (7, UNCERTAIN)),
+        ({"quality": "bad"}, 7, 0, (7, 0x80000000)),
+        ({"quality": "good", "valid": [0, 1]}, 7, UNCERTAIN, (7, OUT_OF_RANGE)),
+    ],
+)
+def test_quality_is_what_a_rule_makes_of_it(
+    rule: dict[str, Any], value: Value, quality: int, wanted: tuple[Value, int]
+) -> None:
+    (reading,) = shaping({"tag": "T", **rule}).shape(told(value, quality=quality), 0).readings
+    assert (reading.sample.value, reading.sample.quality) == wanted
+
+
+def test_a_derived_tag_rests_on_the_quality_that_rules_gave_and_has_limits_of_its_own() -> None:
+    one = shaping(
+        {"tag": "A", "valid": [0, 10]},
+        {"tag": "Sum", "valid": [0, 15]},
+        derived=({"tag": "Sum", "formula": "A + B"}, {"tag": "Half", "formula": "Sum / 2"}),
+    )
+    one.shape(told(9, tag="B"), 0)
+    for value, wanted in ((5, 0), (7, OUT_OF_RANGE), (11, OUT_OF_RANGE)):
+        found = one.shape(told(value, tag="A"), 0).readings
+        by_tag = {reading.sample.tag: reading.sample.quality for reading in found}
+        assert by_tag == {"A": OUT_OF_RANGE if value > 10 else 0, "Sum": wanted, "Half": wanted}
+
+
+def test_limits_that_no_number_can_keep_are_refused() -> None:
+    with pytest.raises(ValueError, match="the least comes first"):
+        shaping({"tag": "T", "valid": [5, 4]})
+    with pytest.raises(ValueError, match="valid"):
+        shaping({"tag": "T", "valid": [float("nan"), 4]})

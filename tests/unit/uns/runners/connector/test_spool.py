@@ -20,7 +20,8 @@ from connectors.base import Safe
 from topology.namespace.path import Path as PlantPath
 from uns.errors import ServiceError
 from uns.runners.connector.ledger import FILE, FOLDER, Ledger, read_ledger, read_ledgers
-from uns.runners.connector.spool import ROW_BYTES, Spool, SpoolEntry, SpoolError, read_cursor
+from uns.runners.connector.packing import SAMPLES_MAX
+from uns.runners.connector.spool import PARTS_MAX, ROW_BYTES, Spool, SpoolEntry, SpoolError, read_cursor
 
 A, B = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
 
@@ -57,12 +58,14 @@ def test_entries_come_out_as_they_went_in_and_in_order(spool: Spool) -> None:
 
 
 def test_the_ledger_says_what_became_of_everything(spool: Spool) -> None:
-    one, two, _ = spool.append([entry(units=5), entry(quarantine="bad_json"), entry(units=4)], 13, {"unchanged": 3}, {})
+    one, two, three = spool.append(
+        [entry(units=5), entry(quarantine="bad_json"), entry(units=4)], 13, {"unchanged": 3}, {}
+    )
     assert spool.ledger() == Ledger(13, 0, {"unchanged": 3}, pending=10)
     spool.delivered([one, two])
     spool.delivered([one, 999])  # a second confirmation, and one of nothing, change nothing
     assert spool.ledger() == Ledger(13, 5, {"unchanged": 3}, {"bad_json": 1}, pending=4)
-    assert spool.drop_oldest(0, 1) == [3]
+    assert spool.drop_oldest(0, 1) == [three]
     assert spool.ledger() == Ledger(13, 5, {"unchanged": 3}, {"bad_json": 1}, {"spool_full": 4}, 0)
     assert spool.ledger().lost == 0
 
@@ -73,6 +76,42 @@ def test_drop_oldest_frees_what_is_wanted_and_spares_what_kafka_was_given(spool:
     assert [row.id for row in spool.read(0, 99)] == ids[:3] + ids[6:]
     assert spool.bytes == 7 * size(entry(b"x" * 10_000))
     assert spool.drop_oldest(ids[-1], 25_000) == []
+
+
+def test_parts_take_the_place_of_an_entry_with_its_units_and_their_sequences(folder: Path) -> None:
+    spool = Spool(folder, 1_000_000)
+    first, second = spool.append([entry(b"abc", 3), entry(b"last")], 4, {}, {})
+    assert spool.next_sequence(A) == 1
+    parts = [entry(b"a"), entry(b"bc", 2)]
+    ids = spool.replace(first, *parts)
+    assert ids == [first, first + 1]
+    assert spool.replace(ids[1], entry(b"b"), entry(b"c")) == [first + 1, first + 2]
+    assert [row.entry.value for row in spool.read(0, 9)] == [b"a", b"b", b"c", b"last"]
+    assert [row.id for row in spool.read(0, 9)] == [first, first + 1, first + 2, second]
+    assert (spool.pending, spool.bytes) == (4, size(*[entry(value) for value in (b"a", b"b", b"c", b"last")]))
+    spool.delivered([first + 1])
+    spool.close()
+    with contextlib.closing(Spool(folder, 1_000_000)) as again:
+        assert [row.entry.value for row in again.read(0, 9)] == [b"a", b"c", b"last"]
+        assert again.next_sequence(A) == 2
+        assert again.ledger() == Ledger(4, 1, pending=3)
+        assert again.append([entry()], 1, {}, {})[0] > second
+    assert PARTS_MAX >= SAMPLES_MAX
+
+
+def test_a_spool_whose_entries_have_no_room_for_parts_gets_it(folder: Path) -> None:
+    before = Spool(folder, 1_000_000)
+    before.append([entry(b"%d" % number, 3) for number in range(700)], 2100, {}, {})
+    before.close()
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as file, file:
+        file.execute(f"UPDATE outbox SET id = id / {PARTS_MAX}")
+        file.execute("UPDATE sqlite_sequence SET seq = 700")
+        file.execute("PRAGMA user_version = 0")
+    with contextlib.closing(Spool(folder, 1_000_000)) as spool:
+        rows = spool.read(0, 999)
+        assert [row.entry.value for row in rows] == [b"%d" % number for number in range(700)]
+        assert spool.replace(rows[0].id, entry(b"x"), entry(b"y", 2))[1] < rows[1].id
+        assert spool.append([entry()], 1, {}, {})[0] > rows[-1].id
 
 
 def test_sequences_go_on_after_a_restart_for_what_was_kept_only(folder: Path) -> None:

@@ -45,23 +45,35 @@ class Clocks:
             if reading.time_of == "source":
                 newest[reading.path] = max(newest.get(reading.path, reading.sample.at), reading.sample.at)
         for path, at in newest.items():
-            window = self._windows.get(path)
-            if window is None:
-                self._windows[path] = _Window(at, arrived)
-                continue
-            if arrived - window.begun > WINDOW_US:
-                settled = _estimate(window)
-                window = self._windows[path] = _Window(at, arrived)
-                window.settled = settled
-                continue
+            self.note(path, at, arrived)
+
+    def note(self, path: Path, at: int, arrived: int) -> None:
+        """The newest time that a source gave, and when it was known here."""
+        window = self._windows.get(path)
+        if window is None:
+            self._windows[path] = _Window(at, arrived)
+        elif arrived - window.begun > WINDOW_US:
+            settled = _estimate(window)
+            self._windows[path] = _Window(at, arrived)
+            self._windows[path].settled = settled
+        else:
             window.values += 1
             window.last, window.last_at = arrived, max(window.last_at, at)
             window.best_us = max(window.best_us, at - arrived)
 
+    def offset_s(self, path: Path) -> float | None:
+        """How far the clock of one is ahead; None while not enough is known."""
+        return next((clock.offset_s for clock in self._offsets({path})), None)
+
     def offsets(self) -> list[ClockOffset]:
         """Of every path of which enough is known."""
+        return self._offsets(list(self._windows))  # another thread may ask
+
+    def _offsets(self, paths: Iterable[Path]) -> list[ClockOffset]:
         offsets = []
-        for path, window in self._windows.items():
+        for path in paths:
+            if (window := self._windows.get(path)) is None:
+                continue
             now = _estimate(window)
             if now is None:
                 now = window.settled

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from connectors.base import Reading
 from schemas.records import Sample
 from topology.namespace.path import Path
-from uns.runners.connector.clocks import OFF_S, Clocks
+from uns.runtime.clocks import OFF_S, Clocks
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
 S = 1_000_000
