@@ -10,10 +10,14 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
-from connectors.kit.mqtt import identify, topic_text
+from connectors.kit.broker import Address
+from connectors.kit.mqtt import identify, in_words, renewal, topic_text, transport
 from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.filters import filters_of
@@ -40,13 +44,17 @@ class MqttConnector:
 
     def __init__(self, name: str, config: MqttConfig) -> None:
         self._name, self._config = name, config
-        self._decoder = Decoder(config.subscriptions)
+        self._decoder = Decoder(config.every_subscription)
         self._client: paho.Client | None = None
         self._room = threading.Condition()
         self._waiting: deque[paho.MQTTMessage] = deque()
         self._news = asyncio.Event()
         self._lost: str | None = None
-        self._granted: set[int] = set()
+        self._asked: dict[int, str] = {}
+        """Filters whose answer is awaited, by message id."""
+        self._granted = 0
+        self._remarks: list[str] = []
+        """What the broker does not do as it was asked, of this connection."""
         self._forgotten: set[str] = set()
         """Topics that came and are not asked for, of this connection."""
         self._expects_session = False
@@ -56,8 +64,10 @@ class MqttConnector:
     async def open(self, resume: Resume) -> None:
         """Connects and subscribes. The session at the broker knows what was acknowledged; `resume` only that there was one."""
         self._expects_session = bool(resume)
+        self._decoder.begin(resume)
         self._loop = asyncio.get_running_loop()
-        self._news, self._lost, self._granted, self._forgotten = asyncio.Event(), None, set(), set()
+        self._news, self._lost, self._forgotten = asyncio.Event(), None, set()
+        self._asked, self._granted, self._remarks = {}, 0, []
         self._waiting.clear()
         try:
             self._client = client = self._new_client()
@@ -67,7 +77,7 @@ class MqttConnector:
             ) from error
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
-                await asyncio.to_thread(client.connect, self._config.host, self._config.port, self._config.keep_alive_s)
+                await asyncio.to_thread(self._connect, client)
         except (OSError, TimeoutError, ValueError) as error:
             raise SourceUnavailable(
                 f"MQTT broker {self._config.broker} cannot be reached ({error or 'no answer'}); is it up, is the address right?"
@@ -76,27 +86,44 @@ class MqttConnector:
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
                 # A broker sends what waited for us first, and that may be more than we take before somebody reads it.
-                while len(self._granted) < len(self._config.subscriptions) and len(self._waiting) < WAITING_MAX:
+                while self._granted < len(self._config.filters) and len(self._waiting) < WAITING_MAX:
                     self._check()
                     await self._news.wait()
                     self._news.clear()
         except TimeoutError:
             raise SourceUnavailable(f"MQTT broker {self._config.broker} does not answer the subscriptions") from None
 
+    @property
+    def _five(self) -> bool:
+        return self._config.version == "5"
+
     def _new_client(self) -> paho.Client:
         config = self._config
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=config.client_id,
-            clean_session=False,
+            clean_session=None if self._five else False,
+            protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
+            transport=transport(config.broker),
             reconnect_on_failure=False,
             manual_ack=True,
         )
         client.connect_timeout = config.connect_timeout_s
-        identify(client, config, config, config.tls)
+        identify(client, config, config.broker)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
         return client
+
+    def _connect(self, client: paho.Client) -> None:
+        parts = Address.of(self._config.broker)
+        if not self._five:
+            client.connect(parts.host, parts.port, self._config.keep_alive_s)
+            return
+        asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        # no topic aliases: paho does not know them
+        asked.SessionExpiryInterval = self._config.session_expiry_s
+        asked.ReceiveMaximum = self._config.receive_max
+        client.connect(parts.host, parts.port, self._config.keep_alive_s, clean_start=False, properties=asked)
 
     async def batches(self) -> AsyncIterator[Batch]:
         """One batch for what has come; ends with `SourceUnavailable` when the link is lost or silent too long."""
@@ -138,7 +165,7 @@ class MqttConnector:
         if self._decoder.asked(topic):
             return  # a topic that gives no path, and not one that nobody wants
         self._forgotten.add(topic)
-        kept = {subscription.topic for subscription in self._config.subscriptions}
+        kept = self._config.filters
         filters = [filter_ for filter_ in filters_of(topic) if filter_ not in kept]
         log.info("no longer asked, unsubscribed", connector=self._name, topic=topic[:200])
         for start in range(0, len(filters), FORGET_FILTERS):
@@ -178,8 +205,10 @@ class MqttConnector:
         return self._client is not None and self._lost is None and self._client.is_connected()
 
     def problems(self) -> Sequence[str]:
-        """Nothing is read in part: a subscription that the broker refuses ends the link."""
-        return ()
+        """What the broker does not do as it was asked, and a certificate of ours that ends soon. A subscription that it
+        refuses ends the link."""
+        ends = renewal(self._config)
+        return [*self._remarks, *([ends] if ends else [])]
 
     def kept(self) -> bool:
         """The session was there: what came meanwhile has waited at the broker, as far as its own limits let it."""
@@ -195,30 +224,44 @@ class MqttConnector:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
 
-    def _on_connect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
+    def _on_connect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._kept = bool(flags.session_present)
         if reason.is_failure:
-            self._lost = f"refused the connection: {reason}; check user, password and client id"
+            self._lost = f"refused the connection: {in_words(reason)}"
         else:
             if self._expects_session and not flags.session_present:
                 log.warning(
                     "the broker has forgotten our session: what was said meanwhile is lost", connector=self._name
                 )
-            for subscription in self._config.subscriptions:
-                client.subscribe(subscription.topic, QOS)
+            kept_s = getattr(properties, "SessionExpiryInterval", self._config.session_expiry_s)
+            if kept_s < self._config.session_expiry_s:
+                self._remarks.append(
+                    f"the broker keeps our session for {kept_s} s, not {self._config.session_expiry_s}"
+                )
+            # What the broker has retained comes once a session, and not again at each reconnection as if it were new.
+            options = SubscribeOptions(
+                QOS, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+            )
+            for one in self._config.filters:
+                _, mid = client.subscribe(one, options=options) if self._five else client.subscribe(one, QOS)
+                if mid is not None:
+                    self._asked[mid] = one
         self._tell()
 
     def _on_subscribe(
         self, _client: paho.Client, _userdata: Any, mid: int, reasons: list[Any], _properties: Any
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._lost = "refused a subscription; may this user read the topics?"
-        self._granted.add(mid)
+        asked = self._asked.get(mid, "")
+        if refused := [reason for reason in reasons if reason.is_failure]:
+            self._lost = f"refused the subscription {asked}: {in_words(refused[0])}; may this user read the topics?"
+        elif any(reason.value < QOS for reason in reasons):
+            self._remarks.append(f"the broker gives {asked} at QoS 0 only: what is said while we are away is lost")
+        self._granted += 1
         self._tell()
 
     def _on_disconnect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if client is self._client:
-            self._lost = self._lost or f"the link was lost: {reason}"
+            self._lost = self._lost or f"the link was lost: {in_words(reason)}"
             self._tell()
 
     def _on_message(self, client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
