@@ -85,6 +85,15 @@ def in_words(reason: ReasonCode | str) -> str:
     return f"{reason} ({advice})" if advice else str(reason)
 
 
+def end_in_words(flags: paho.DisconnectFlags, reason: ReasonCode) -> str:
+    """How a link ended that stood: by the broker's word, which MQTT 5 alone has, or without one."""
+    if flags.is_disconnect_packet_from_server:
+        return in_words(reason)
+    if str(reason) == "Keep alive timeout":
+        return "the broker left a ping unanswered"
+    return "closed without a word; is the broker up, does a second client use this client_id?"
+
+
 def topic_text(message: paho.MQTTMessage) -> str:
     """The topic as text; one that is no UTF-8, which MQTT forbids, with its bytes written out."""
     try:

@@ -10,14 +10,14 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
 from connectors.kit.broker import Address
-from connectors.kit.mqtt import identify, in_words, renewal, topic_text, transport
+from connectors.kit.mqtt import end_in_words, identify, in_words, renewal, topic_text, transport
 from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.filters import filters_of
@@ -50,6 +50,10 @@ class MqttConnector:
         self._waiting: deque[paho.MQTTMessage] = deque()
         self._news = asyncio.Event()
         self._lost: str | None = None
+        self._greeting = True
+        """Whether the broker has not answered our CONNECT yet."""
+        self._trouble = ""
+        """What paho has met until then: an alert of TLS for example, of which no other callback tells."""
         self._asked: dict[int, str] = {}
         """Filters whose answer is awaited, by message id."""
         self._granted = 0
@@ -68,6 +72,7 @@ class MqttConnector:
         self._loop = asyncio.get_running_loop()
         self._news, self._lost, self._forgotten = asyncio.Event(), None, set()
         self._asked, self._granted, self._remarks = {}, 0, []
+        self._greeting, self._trouble = True, ""
         self._waiting.clear()
         try:
             self._client = client = self._new_client()
@@ -112,6 +117,7 @@ class MqttConnector:
         identify(client, config, config.broker)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
+        client.on_log = self._on_log
         return client
 
     def _connect(self, client: paho.Client) -> None:
@@ -224,7 +230,21 @@ class MqttConnector:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
 
+    def _on_log(self, _client: paho.Client, _userdata: Any, level: int, words: str) -> None:
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._trouble = words
+
+    def _unanswered(self) -> str:
+        """Why a link ended before the broker answered."""
+        if Address.of(self._config.broker).tls:
+            asked = "; does it ask for a client certificate, and take ours?"
+            return f"ended the link before it answered: {self._trouble or 'it gave no reason'}{asked}"
+        if self._trouble or not self._five:
+            return f"ended the link before it answered: {self._trouble or 'it gave no reason'}"
+        return "gave no answer; if it does not speak MQTT 5, say `version: 3.1.1`"
+
     def _on_connect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
+        self._greeting, client.on_log = False, None  # which costs time at each packet
         self._kept = bool(flags.session_present)
         if reason.is_failure:
             self._lost = f"refused the connection: {in_words(reason)}"
@@ -259,9 +279,11 @@ class MqttConnector:
         self._granted += 1
         self._tell()
 
-    def _on_disconnect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+    def _on_disconnect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if client is self._client:
-            self._lost = self._lost or f"the link was lost: {in_words(reason)}"
+            self._lost = self._lost or (
+                self._unanswered() if self._greeting else f"the link was lost: {end_in_words(flags, reason)}"
+            )
             self._tell()
 
     def _on_message(self, client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:

@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from connectors.base import SourceUnavailable
 from connectors.kit.broker import Address
-from connectors.kit.mqtt import identify, in_words, topic_text, transport
+from connectors.kit.mqtt import end_in_words, identify, in_words, topic_text, transport
 from connectors.sparkplug.config import Broker, SparkplugConfig
 from connectors.sparkplug.inbox import Heard, Inbox
 from connectors.sparkplug.topics import says_offline, state, state_topic
@@ -152,12 +152,12 @@ class Link:
             self._inbox.put(Heard(self._number, "up", time.time_ns() // 1000))
             self._tell()
 
-    def _on_disconnect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+    def _on_disconnect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if client is not self._client:
             return
         stood, self._stood = self._stood, False
         if self.problem in (None, "connecting"):
-            self.problem = f"the link was lost: {reason}"
+            self.problem = f"the link was lost: {end_in_words(flags, reason)}"
         self._tell()
         if stood:
             self._inbox.put(Heard(self._number, "lost", time.time_ns() // 1000))
