@@ -120,7 +120,7 @@ async def mqtt(broker: MqttBroker, name: str) -> AsyncIterator[MqttSource]:
     config = {
         "broker": broker.url,
         "client_id": f"uns-{name}",
-        "version": "5" if broker.persistent else "3.1.1",  # amqtt speaks no other
+        "version": broker.version,
         "keep_alive_s": 2,
         "subscriptions": [{"topic": topic, "path": str(PATH)}],
     }
