@@ -23,7 +23,8 @@ class Selector:
         try:
             self._compiled = jmespath.compile(text)
         except JMESPathError as error:
-            raise ValueError(f"{text!r} is no JMESPath: {str(error).splitlines()[0]}{_quote(text)}") from None
+            words = str(error).splitlines()[0].removesuffix(", for expression:")
+            raise ValueError(f"{text!r} is no JMESPath: {words}{_quote(text)}") from None
         _check(self._compiled.parsed)
         self.chain = _chain(self._compiled.parsed)
         """The names and places one after another; None: more than that."""

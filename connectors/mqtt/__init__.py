@@ -7,6 +7,6 @@ from connectors.mqtt.connector import MqttConnector
 spec = ConnectorSpec(
     config=MqttConfig,
     build=MqttConnector,
-    summary="JSON over MQTT 3.1.1, QoS 1, persistent session, acknowledged after Kafka",
+    summary="JSON over MQTT 5 and 3.1.1, QoS 1, persistent session, acknowledged after Kafka",
     paths=MqttConfig.literal_paths,
 )
