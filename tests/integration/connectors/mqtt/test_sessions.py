@@ -86,6 +86,21 @@ def test_a_session_that_the_broker_has_forgotten_is_told(tmp_path: Path, version
     asyncio.run(go())
 
 
+def test_a_session_of_one_version_goes_on_in_the_other(tmp_path: Path) -> None:
+    async def go() -> None:
+        with mosquitto(tmp_path, OPEN) as broker:
+            for number, version in enumerate(("3.1.1", "5", "3.1.1")):
+                source = connector(broker.url(), version)
+                await source.open(KNOWN)
+                assert source.kept() == (number > 0)  # type: ignore[attr-defined]
+                if number:
+                    assert await read(source, 5) == list(range(5 * number, 5 * number + 5))
+                await source.close()
+                publish(broker.url(), "dallas/data", *numbers(5 * number + 5, 5 * number + 10))
+
+    asyncio.run(go())
+
+
 @VERSIONS
 def test_what_was_not_acknowledged_comes_again(tmp_path: Path, version: str) -> None:
     async def go() -> None:
