@@ -37,6 +37,11 @@ GOODBYE_S = 1.0
 """Longest wait for the broker to have read the last acknowledgements."""
 
 
+_Message = tuple[str, bytes, int, int]
+"""Topic, payload, message id and QoS: no more of paho's message is kept, for with MQTT 5 it is of many small objects, which
+Python's collector would look through again and again while they wait."""
+
+
 class MqttConnector:
     """QoS 1, persistent session: what was not acknowledged comes again, after our death too, as long as the broker keeps
     sessions (mosquitto does; see the README). A message may come twice, never not at all.
@@ -47,7 +52,7 @@ class MqttConnector:
         self._decoder = Decoder(config.every_subscription)
         self._client: paho.Client | None = None
         self._room = threading.Condition()
-        self._waiting: deque[paho.MQTTMessage] = deque()
+        self._waiting: deque[_Message] = deque()
         self._news = asyncio.Event()
         self._lost: str | None = None
         self._greeting = True
@@ -142,20 +147,20 @@ class MqttConnector:
                 continue
             yield self._batch(messages)
 
-    def _take(self) -> list[paho.MQTTMessage]:
+    def _take(self) -> list[_Message]:
         with self._room:
             messages = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
             self._room.notify()
         return messages
 
-    def _batch(self, messages: list[paho.MQTTMessage]) -> Batch:
+    def _batch(self, messages: list[_Message]) -> Batch:
         said: list[Said] = []
-        for message in messages:
-            parts = self._decoder.decode(topic := topic_text(message), bytes(message.payload), time.time_ns() // 1000)
+        for topic, payload, _, _ in messages:
+            parts = self._decoder.decode(topic, payload, time.time_ns() // 1000)
             said += parts
             if parts and isinstance(parts[0], Malformed) and parts[0].reason == NO_PATH:
                 self._forget(topic)
-        client, mids = self._client, [(message.mid, message.qos) for message in messages if message.qos]
+        client, mids = self._client, [(mid, qos) for _, _, mid, qos in messages if qos]
 
         async def ack() -> None:
             if client is not None and client is self._client:  # a new connection gets these messages again by itself
@@ -294,6 +299,6 @@ class MqttConnector:
             if client is not self._client:  # closing: it comes again
                 return
             was_empty = not self._waiting
-            self._waiting.append(message)
+            self._waiting.append((topic_text(message), bytes(message.payload), message.mid, message.qos))
         if was_empty:
             self._tell()
