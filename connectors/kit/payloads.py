@@ -87,10 +87,12 @@ def _values(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload
     at = _at(shape, read.get("at"))
     quality = _quality(read.get("quality", GOOD))
     for tag, value in values.items():
-        entry = {"tag": tag, "at": at, "value": value, "quality": quality}
-        yield _part(
-            entry, lambda tag=tag, value=value: Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
-        )
+        part: Told | BadPayload
+        try:
+            part = Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
+        except BadPayload as bad:
+            part = BadPayload(bad.reason, str(bad), {"tag": tag, "at": at, "value": value, "quality": quality})
+        yield part
 
 
 def _samples(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload]:
@@ -102,7 +104,12 @@ def _samples(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayloa
             "or say `payload: object` where the fields are the tags",
         )
     for entry in samples:
-        yield _part(entry, lambda entry=entry: _sample(shape, entry))
+        part: Told | BadPayload
+        try:
+            part = _sample(shape, entry)
+        except BadPayload as bad:
+            part = BadPayload(bad.reason, str(bad), entry)
+        yield part
 
 
 def _sample(shape: Shape, entry: Any) -> Told:
@@ -164,11 +171,17 @@ def _object(shape: Shape, tag_before: str | None, entry: dict[str, Any], whole: 
 def _parts(shape: Shape, tag: str, at: int | None, value: Any, quality: int) -> Iterator[Told | BadPayload]:
     """A value, or what is in it."""
     if not isinstance(value, dict | list):
-        yield _part({tag: value}, lambda: _told(shape, tag, at, value, quality))
+        yield _part(shape, tag, at, value, quality)
         return
     for name, part in flat(value, 1):
-        below = _below(tag, name)
-        yield _part({below: part}, lambda below=below, part=part: _told(shape, below, at, part, quality))
+        yield _part(shape, _below(tag, name), at, part, quality)
+
+
+def _part(shape: Shape, tag: str, at: int | None, value: Any, quality: int) -> Told | BadPayload:
+    try:
+        return _told(shape, tag, at, value, quality)
+    except BadPayload as bad:
+        return BadPayload(bad.reason, str(bad), {tag: value})
 
 
 def _found(selector: Selector, document: Any) -> Any:
@@ -233,14 +246,6 @@ def _bare(shape: Shape, tag: str, payload: bytes, bytes_max: int) -> Told:
     return _told(shape, tag, None, value)
 
 
-def _part(entry: Any, read: Any) -> Told | BadPayload:
-    try:
-        result: Told = read()
-    except BadPayload as bad:
-        return BadPayload(bad.reason, str(bad), entry)
-    return result
-
-
 def _at(shape: Shape, value: Any) -> int:
     try:
         return micros(None if value is MISSING else value, shape.time, shape.zone_info, shape.time_format)
@@ -293,6 +298,8 @@ def _quality(value: Any) -> int:
 
 def check_text(text: str, what: str) -> None:
     """Raises `BadPayload` for what JSON can write and no UTF-8 can hold."""
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:
