@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -179,6 +179,34 @@ class Proves(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that a source has and that can be a tag."""
+
+    address: str
+    """As the configuration names it."""
+    tag: str
+    """The tag that it would be."""
+    machine: str | None = None
+    """What it belongs to, in the source's own words; None: the source does not say."""
+    type: str = ""
+    """Its data type, in the source's own words."""
+    unit: str | None = None
+    description: str = ""
+    sample: Value = None
+    """Its present value, where it is cheap to have."""
+    roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What the folds would read of it, as the `tags` of an equipment type have it: its tag, or one of a part of it → role.
+    Only where the source's own model says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that a source has and that is not listed: what, and why."""
+
+    what: str
+
+
 ConfigT = TypeVar("ConfigT", bound=ConnectorConfig)
 
 
@@ -192,3 +220,9 @@ class ConnectorSpec(Generic[ConfigT]):
     summary: str
     paths: Callable[[ConfigT], tuple[Path, ...]] = field(default=lambda _config: ())
     """The literal paths a configuration publishes, for lint."""
+    browse: Callable[[ConfigT], AsyncIterator[Found | LeftOut]] | None = None
+    """What a source has, told as it is found: a generator that the caller may end at any time. It connects by itself with
+    what the configuration says of address and security, and raises `SourceUnavailable`. None: the source cannot say."""
+    listing: Callable[[ConfigT, Mapping[str, Sequence[Found]]], str] | None = None
+    """The YAML, from the margin on, of the keys of a configuration that read these: path of a machine → what of it. With
+    `browse` only."""

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from asyncua import ua
 
+_PLAIN = "/:?#[]@!$&'()*+,=~"
+"""Of a URI what stands as it is; a semicolon would end it."""
 _BY_URI = re.compile(r"nsu=(?P<uri>.+?);(?P<id>[isgb]=.*)", re.DOTALL)
 
 
@@ -33,6 +35,14 @@ def resolve(text: str, namespaces: Sequence[str]) -> ua.NodeId:
     if uri not in namespaces:
         raise UnknownNamespace(f"the server has no namespace {uri}; it has {', '.join(namespaces)}")
     return ua.NodeId(node.Identifier, namespaces.index(uri))
+
+
+def lasting(node: ua.NodeId, namespaces: Sequence[str]) -> str:
+    """The text of a node id that holds over restarts: with the namespace's URI. What `resolve` makes this node of again."""
+    text = str(ua.NodeId(node.Identifier, 0, node.NodeIdType).to_string())
+    if not 0 < node.NamespaceIndex < len(namespaces):
+        return str(node.to_string()) if node.NamespaceIndex else text
+    return f"nsu={quote(namespaces[node.NamespaceIndex], safe=_PLAIN)};{text}"
 
 
 def _parsed(text: str) -> tuple[ua.NodeId, str | None]:

@@ -1,35 +1,52 @@
 """The variables below a node, all of them, by browse name: what is left out is told."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from asyncua import ua
 from asyncua.client.ua_client import UaClient
 
+from connectors.base import LeftOut
 from connectors.opcua.services import Pieces
 
 NODES_MAX = 500_000
 """Nodes looked at below one root; a server that invents nodes must not fill the memory."""
+STEP = 200
+"""Nodes that are asked for their children before what was found is told."""
 WANTED = int(ua.NodeClass.Object) | int(ua.NodeClass.Variable)
 _SERVER = ua.NodeId(ua.ObjectIds.Server, 0)
+_PROPERTY = ua.NodeId(ua.ObjectIds.HasProperty, 0)
 
 
 class NotThere(Exception):
     """The root cannot be browsed; its text is the status code."""
 
 
+@dataclass(slots=True, eq=False)
+class Place:
+    """A node below the root, and what leads to it."""
+
+    name: str
+    """The names from below the root on, joined by dots; a name that comes twice has its namespace or its node id behind an @
+    from the second on."""
+    node: ua.NodeId
+    reference: ua.ReferenceDescription | None = None
+    """How its parent names it; None: it is the root."""
+    parent: "Place | None" = None
+    properties: dict[str, ua.NodeId] = field(default_factory=dict)
+    """What describes a variable (its unit, its range), by browse name."""
+
+    @property
+    def variable(self) -> bool:
+        return self.reference is not None and self.reference.NodeClass == ua.NodeClass.Variable
+
+
 class Below(NamedTuple):
     variables: dict[str, ua.NodeId]
-    """Tag → node. The names from below the root on, joined by dots; a name that comes twice has its namespace or its node id
-    behind an @ from the second on."""
+    """Tag → node."""
     left_out: tuple[str, ...]
     """What is there and not among the variables, and why."""
-
-
-class _Parent(NamedTuple):
-    prefix: str
-    node: ua.NodeId
-    variable: bool
 
 
 class _References(NamedTuple):
@@ -40,54 +57,95 @@ class _References(NamedTuple):
 async def below(
     services: UaClient, pieces: Pieces, root: ua.NodeId, namespaces: Sequence[str], variables_max: int
 ) -> Below:
-    """Variables at any depth, those below variables too. Raises `NotThere`, and what the services raise.
-
-    Properties of a variable (its unit, its range) describe it and are no tags; list them to have them.
-    """
+    """All at once. Raises `NotThere`, and what the services raise."""
     variables: dict[str, ua.NodeId] = {}
     left_out: list[str] = []
-    seen, properties, over = {root}, 0, 0
-    level = [_Parent("", root, False)]
-    while level:
-        following: list[_Parent] = []
-        for parent, references in zip(level, await _references(services, pieces, level), strict=True):
-            if not references.status.is_good():
-                if parent.node == root:
-                    raise NotThere(references.status.name)
-                left_out.append(f"below {parent.prefix[:-1]}: cannot be browsed ({references.status.name})")
-            for child in references.children:
-                if child.NodeId == _SERVER or child.NodeId in seen:
-                    continue
-                if len(seen) >= NODES_MAX:
-                    over += 1
-                    continue
-                seen.add(child.NodeId)
-                node, name = _plain(child.NodeId), f"{parent.prefix}{child.BrowseName.Name}"
-                variable = child.NodeClass == ua.NodeClass.Variable
-                if variable and parent.variable and child.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasProperty, 0):
-                    properties += 1
-                    continue
-                if variable and len(variables) >= variables_max:
-                    over += 1
-                    continue
-                if variable:
-                    name = _free(name, child, variables, namespaces)
-                    variables[name] = node
-                following.append(_Parent(f"{name}.", node, variable))
-        level = following
-    if properties:
-        left_out.append(f"{properties} properties of variables (units, ranges); list those that you want as tags")
-    if over:
-        left_out.append(f"{over} nodes: {variables_max} variables of {NODES_MAX} nodes are the most")
+    async for one in walk(services, pieces, root, namespaces, variables_max):
+        if isinstance(one, LeftOut):
+            left_out.append(one.what)
+        else:
+            variables[one.name] = one.node
     return Below(variables, tuple(left_out))
 
 
-def _free(name: str, child: ua.ReferenceDescription, taken: dict[str, ua.NodeId], namespaces: Sequence[str]) -> str:
-    if name not in taken:
-        return name
-    index = child.BrowseName.NamespaceIndex
-    by_namespace = f"{name}@{namespaces[index] if index < len(namespaces) else index}"
-    return by_namespace if by_namespace not in taken else f"{name}@{child.NodeId.to_string()}"
+async def walk(
+    services: UaClient, pieces: Pieces, root: ua.NodeId, namespaces: Sequence[str], variables_max: int
+) -> AsyncIterator[Place | LeftOut]:
+    """Variables at any depth, those below variables too, each once its properties are known. Raises `NotThere`, and what the
+    services raise.
+
+    Properties of a variable (its unit, its range) describe it and are no tags; list them to have them.
+    """
+    growth = _Growth(root, namespaces, variables_max)
+    level = [Place("", root)]
+    while level:
+        following: list[Place] = []
+        for begin in range(0, len(level), STEP):
+            step = level[begin : begin + STEP]
+            for parent, references in zip(step, await _references(services, pieces, step), strict=True):
+                if not references.status.is_good():
+                    if parent.node == root:
+                        raise NotThere(references.status.name)
+                    yield LeftOut(f"below {parent.name}: cannot be browsed ({references.status.name})")
+                following += growth.children(parent, references.children)
+                if parent.variable:
+                    yield parent
+        level = following
+    for what in growth.left_out():
+        yield LeftOut(what)
+
+
+class _Growth:
+    """What was seen so far: nothing is taken twice, and not more than is allowed."""
+
+    def __init__(self, root: ua.NodeId, namespaces: Sequence[str], variables_max: int) -> None:
+        self._namespaces, self._variables_max = namespaces, variables_max
+        self._seen = {root}
+        self._names: set[str] = set()
+        """Of variables."""
+        self._properties = self._over = 0
+
+    def children(self, parent: Place, references: Sequence[ua.ReferenceDescription]) -> list[Place]:
+        """Those of them that are to be looked at."""
+        taken: list[Place] = []
+        for child in references:
+            if child.NodeId == _SERVER or child.NodeId in self._seen:
+                continue
+            if len(self._seen) >= NODES_MAX:
+                self._over += 1
+                continue
+            self._seen.add(child.NodeId)
+            browse_name = child.BrowseName.Name
+            one = Place(
+                f"{parent.name}.{browse_name}" if parent.name else browse_name, _plain(child.NodeId), child, parent
+            )
+            if one.variable and parent.variable and child.ReferenceTypeId == _PROPERTY:
+                parent.properties[browse_name] = one.node
+                self._properties += 1
+                continue
+            if one.variable and len(self._names) >= self._variables_max:
+                self._over += 1
+                continue
+            if one.variable:
+                one.name = self._free(one.name, child)
+                self._names.add(one.name)
+            taken.append(one)
+        return taken
+
+    def left_out(self) -> list[str]:
+        told = []
+        if self._properties:
+            told.append(f"{self._properties} properties of variables (units, ranges); list those that you want as tags")
+        if self._over:
+            told.append(f"{self._over} nodes: {self._variables_max} variables of {NODES_MAX} nodes are the most")
+        return told
+
+    def _free(self, name: str, child: ua.ReferenceDescription) -> str:
+        if name not in self._names:
+            return name
+        index = child.BrowseName.NamespaceIndex
+        by_namespace = f"{name}@{self._namespaces[index] if index < len(self._namespaces) else index}"
+        return by_namespace if by_namespace not in self._names else f"{name}@{child.NodeId.to_string()}"
 
 
 def _plain(node: ua.NodeId) -> ua.NodeId:
@@ -95,8 +153,8 @@ def _plain(node: ua.NodeId) -> ua.NodeId:
     return ua.NodeId(node.Identifier, node.NamespaceIndex, node.NodeIdType)
 
 
-async def _references(services: UaClient, pieces: Pieces, parents: Sequence[_Parent]) -> list[_References]:
-    async def ask(part: Sequence[_Parent]) -> list[_References]:
+async def _references(services: UaClient, pieces: Pieces, parents: Sequence[Place]) -> list[_References]:
+    async def ask(part: Sequence[Place]) -> list[_References]:
         parameters = ua.BrowseParameters()
         parameters.NodesToBrowse = [_description(parent.node) for parent in part]
         results = [_References(result.StatusCode, list(result.References or ())) for result in await _all(parameters)]

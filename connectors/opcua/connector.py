@@ -1,7 +1,6 @@
 """The OPC UA connection: what is read of each machine, what became of it, and when the server can be relied on no more."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -17,10 +16,10 @@ from connectors.opcua.config import Machine, OpcUaConfig
 from connectors.opcua.dictionary import Dictionary
 from connectors.opcua.history import History, Missed
 from connectors.opcua.items import GONE, Item, Items, Variable
+from connectors.opcua.link import client_of, connect, disconnect
 from connectors.opcua.machines import Machines
 from connectors.opcua.novelty import Novelty, TagKey, mark
 from connectors.opcua.overflow import Overflow, overflowed
-from connectors.opcua.security import identify, said
 from connectors.opcua.services import NO_ANSWER, Pieces, words
 from connectors.opcua.subscription import Subscription
 from connectors.opcua.tags import Tags
@@ -36,20 +35,6 @@ PROBE_S = 2.0
 """How often a silent server is asked whether it is alive, and what failed is looked at."""
 VARIABLES_MAX = 100_000
 """Variables of one connector."""
-CLOSE_S = 2.0
-
-
-class _Told(logging.Filter):
-    """Drops what asyncua says of things that we say ourselves, or that are as they should be: that the server chose its own
-    session time-out and keep-alive, and with a traceback that nobody answers once a link is closed."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith(
-            ("Requested session timeout", "Revised values returned differ", "Publish iteration crashed")
-        )
-
-
-_TOLD = _Told()
 
 
 class OpcUaConnector:
@@ -95,18 +80,8 @@ class OpcUaConnector:
         self._dictionary.reopened()
         self._items, self._gone = self._no_items(), {}
         config = self._config
-        for name in ("asyncua.client.client", "asyncua.client.ua_session.UaSession"):
-            logging.getLogger(name).addFilter(_TOLD)  # once, however often it is added
-        self._client = client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=config.timeout_s)
-        client.session_timeout = round(config.session_timeout_s * 1000)
-        await identify(client, config)
-        try:
-            async with asyncio.timeout(config.timeout_s * 3):
-                await client.connect()
-        except NO_ANSWER as error:
-            raise SourceUnavailable(
-                f"OPC UA server {config.url} cannot be reached ({said(error)}); is it up, are address, user and certificate right?"
-            ) from error
+        self._client = client = client_of(config)
+        await connect(client, config)
         try:
             self._machines.reopened(await client.get_namespace_array())
             await self._pieces.learn(client.uaclient)
@@ -356,13 +331,8 @@ class OpcUaConnector:
         client, self._client = self._client, None
         self._room.set()
         await self._end_history()
-        if client is None:
-            return
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await client.disconnect()
-        except NO_ANSWER:  # the link is half dead; it is given up either way
-            client.disconnect_socket()
+        if client is not None:
+            await disconnect(client)
 
     # -- called by the subscriptions ---------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ app = group(
         "kpi": "kpi",
         "pilot": "pilot",
         "connector": "connector",
+        "opcua": "opcua",
         "sink": "sink",
         "schema": "schema",
         "certs": "certs",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 connector = group(
     "The plant's connectors: what there is, what they say, and their ledgers.",
-    dict.fromkeys(("list", "add", "ledger", "try"), "connector"),
+    {"list": "connector", "add": "browse", "browse": "browse", "ledger": "connector", "try": "connector"},
 )
 app.add_typer(connector, name="connector")
 
@@ -37,42 +37,6 @@ def run_connector(
     from uns.runners.connector.service import serve
 
     serve(connection(), _checked(name, plant), name)
-
-
-@connector.command()
-def add(
-    protocol: Annotated[str, typer.Argument(help="as `uns connector list` names it")],
-    name: Annotated[str, typer.Argument(help="name of the connector")],
-    url: Annotated[str | None, typer.Option(help="where the source is; a server on this machine by default")] = None,
-    machine: Annotated[str | None, typer.Option(help="path of the machine that it reads; the model's first")] = None,
-    plant: PlantOption = None,
-) -> None:
-    """Write a file of the plant model for one more source; then edit it, and `uns connector try NAME`."""
-    from uns.cli.words import member
-    from uns.errors import UserError
-    from uns.model.components import UnknownComponent
-    from uns.model.lint import check_connector
-    from uns.model.plant import load_plant
-    from uns.model.starter import add
-
-    folder = which_plant(plant)
-    model = load_plant(folder)
-    if name in model.connectors:
-        raise UserError(f"connector {name!r} is in the plant model already")
-    machines = {str(path): path for path in model.cells()}
-    if not machines:
-        raise UserError("the plant model has no machine yet; add one to its namespace")
-    path = next(iter(machines)) if machine is None else str(member("machine", machine, machines, "the plant model"))
-    try:
-        file = add(folder, protocol, name, path, url)
-    except UnknownComponent as error:
-        raise UserError(str(error)) from None
-    typer.echo(f"wrote {file}: it reads {path}")
-    try:
-        check_connector(load_plant(folder), name)
-    except UserError as error:
-        typer.echo(f"! {error}", err=True)
-    typer.echo(f"\nNext: edit it, then\n  uns lint {folder}\n  uns connector try {name}")
 
 
 @connector.command("try")

@@ -1,7 +1,8 @@
 """The options that several commands share, each said once."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -24,6 +25,30 @@ ClassesOption = Annotated[
     list[str] | None,
     typer.Option("--class", "-c", help="message class, e.g. oee; again for more (default: all derived)"),
 ]
+FiltersOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", help="only what a source has by this name, MACHINE.TAG with * and ?; again for more"),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option", help="KEY=VALUE of the connector's configuration, e.g. security_mode=Sign; again for more"
+    ),
+]
+MostOption = Annotated[int, typer.Option("--most", min=1, help="how many are listed at most")]
+WaitOption = Annotated[float, typer.Option("--wait-s", min=0.1, help="longest look at a source, in seconds")]
+MOST, WAIT_S = 20_000, 60.0
+
+
+class Look(NamedTuple):
+    """How a source is looked at: which of it, as whom, how much, how long."""
+
+    filters: Sequence[str]
+    options: Sequence[str]
+    most: int
+    wait_s: float
+
+
 TIMES = "an ISO time (without offset: the site's time), or a span back, e.g. 15m, 8h, 2d"
 UntilOption = Annotated[str, typer.Option("--to", help=f"end, excluded: now, {TIMES}")]
 """With `now` as its default."""

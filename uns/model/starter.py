@@ -57,16 +57,20 @@ _URL = re.compile(r"# url: (\S+)\n")
 def source(protocol: str, name: str, machine: str, url: str | None = None) -> str:
     """The YAML of a connector that reads one machine, every line explained. `url` None: that of a server on this machine.
     Raises `UnknownComponent`."""
+    config = indent(filled(protocol, name, machine, url), " " * 6)
+    return f"connectors:\n  {name}:\n    protocol: {protocol}\n    config:\n{config}"
+
+
+def filled(protocol: str, name: str, machine: str, url: str | None) -> str:
+    """Its configuration alone, from the margin on. Raises `UnknownComponent`."""
     package = files(connector_spec(protocol).config.__module__.rpartition(".")[0])
     starter = package.joinpath(STARTER)
     if starter.is_file():
         text = starter.read_text(encoding="utf-8")
         if (usual := _URL.match(text)) is not None:
             text, url = text[usual.end() :], url or usual[1]
-        filled = Template(text).substitute(url=url, machine=machine, name=name)
-    else:
-        filled = package.joinpath(SAMPLE).read_text(encoding="utf-8")
-    return f"connectors:\n  {name}:\n    protocol: {protocol}\n    config:\n{indent(filled, ' ' * 6)}"
+        return Template(text).substitute(url=url, machine=machine, name=name)
+    return package.joinpath(SAMPLE).read_text(encoding="utf-8")
 
 
 def write(folder: Path, protocol: str, url: str | None) -> list[Path]:
@@ -86,8 +90,13 @@ def write(folder: Path, protocol: str, url: str | None) -> list[Path]:
 
 def add(folder: Path, protocol: str, name: str, machine: str, url: str | None) -> Path:
     """Writes a file of its own for a connector. Raises `UserError` where one is there, and `UnknownComponent`."""
+    return save(folder, name, source(protocol, name, machine, url))
+
+
+def save(folder: Path, name: str, text: str) -> Path:
+    """Writes the YAML of a connector into a file of its own. Raises `UserError` where one is there."""
     file = folder / f"connector-{name}.yaml"
     if file.exists():
         raise UserError(f"{file} is there already; edit it, or name another connector")
-    file.write_text(source(protocol, name, machine, url), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     return file
