@@ -126,9 +126,9 @@ def _sample(shape: Shape, entry: Any) -> Told:
 def objects(shape: Shape, tag_before: str | None, read: Any) -> Iterator[Told | BadPayload]:
     """What the objects of a message say that `select` finds, or the message itself; one bad object does not spoil others."""
     if shape.selectors.select is None:
-        if not isinstance(read, dict):
+        if not isinstance(read, dict) and not (isinstance(read, list) and shape.fields):
             kind = type(read).__name__
-            hint = "; `select: '@'` reads the objects of a list" if kind == "list" else ""
+            hint = "; `fields` say what of a list is meant, `select: '@'` reads its objects" if kind == "list" else ""
             raise BadPayload("bad_payload", f"a JSON object is expected, this is a {kind}{hint}")
         yield from _object(shape, tag_before, read, read)
         return
@@ -144,8 +144,9 @@ def objects(shape: Shape, tag_before: str | None, read: Any) -> Iterator[Told | 
             yield BadPayload(bad.reason, str(bad), entry)
 
 
-def _object(shape: Shape, tag_before: str | None, entry: dict[str, Any], whole: Any) -> Iterator[Told | BadPayload]:
-    """Fields as tags, those inside others by their names joined by dots, those of lists by their place."""
+def _object(shape: Shape, tag_before: str | None, entry: Any, whole: Any) -> Iterator[Told | BadPayload]:
+    """Fields as tags, those inside others by their names joined by dots, those of lists by their place. `entry` is an object;
+    where `fields` say what is meant of it, it may be a list."""
     selectors = shape.selectors
     at = None if selectors.at is None else _time_of(shape, selectors.at, entry, whole)
     quality = GOOD if selectors.quality is None else _quality_of(shape, selectors.quality, entry)

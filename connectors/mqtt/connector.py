@@ -10,17 +10,15 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from paho.mqtt.enums import LogLevel
 
 from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
 from connectors.kit.broker import Address
-from connectors.kit.mqtt import end_in_words, identify, in_words, renewal, topic_text, transport
+from connectors.kit.mqtt import end_in_words, in_words, renewal, topic_text
 from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.filters import filters_of
+from connectors.mqtt.link import connect, new_client, subscribe
 from topology.endpoint import BadSecret
 
 log = structlog.get_logger()
@@ -87,7 +85,7 @@ class MqttConnector:
             ) from error
         try:
             async with asyncio.timeout(self._config.connect_timeout_s):
-                await asyncio.to_thread(self._connect, client)
+                await asyncio.to_thread(connect, client, self._config)
         except (OSError, TimeoutError, ValueError) as error:
             raise SourceUnavailable(
                 f"MQTT broker {self._config.broker} cannot be reached ({error or 'no answer'}); is it up, is the address right?"
@@ -103,38 +101,12 @@ class MqttConnector:
         except TimeoutError:
             raise SourceUnavailable(f"MQTT broker {self._config.broker} does not answer the subscriptions") from None
 
-    @property
-    def _five(self) -> bool:
-        return self._config.version == "5"
-
     def _new_client(self) -> paho.Client:
-        config = self._config
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=config.client_id,
-            clean_session=None if self._five else False,
-            protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
-            transport=transport(config.broker),
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.connect_timeout = config.connect_timeout_s
-        identify(client, config, config.broker)
+        client = new_client(self._config, self._config.client_id)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
         client.on_log = self._on_log
         return client
-
-    def _connect(self, client: paho.Client) -> None:
-        parts = Address.of(self._config.broker)
-        if not self._five:
-            client.connect(parts.host, parts.port, self._config.keep_alive_s)
-            return
-        asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        # no topic aliases: paho does not know them
-        asked.SessionExpiryInterval = self._config.session_expiry_s
-        asked.ReceiveMaximum = self._config.receive_max
-        client.connect(parts.host, parts.port, self._config.keep_alive_s, clean_start=False, properties=asked)
 
     async def batches(self) -> AsyncIterator[Batch]:
         """One batch for what has come; ends with `SourceUnavailable` when the link is lost or silent too long."""
@@ -244,7 +216,7 @@ class MqttConnector:
         if Address.of(self._config.broker).tls:
             asked = "; does it ask for a client certificate, and take ours?"
             return f"ended the link before it answered: {self._trouble or 'it gave no reason'}{asked}"
-        if self._trouble or not self._five:
+        if self._trouble or self._config.version != "5":
             return f"ended the link before it answered: {self._trouble or 'it gave no reason'}"
         return "gave no answer; if it does not speak MQTT 5, say `version: 3.1.1`"
 
@@ -263,13 +235,8 @@ class MqttConnector:
                 self._remarks.append(
                     f"the broker keeps our session for {kept_s} s, not {self._config.session_expiry_s}"
                 )
-            # What the broker has retained comes once a session, and not again at each reconnection as if it were new.
-            options = SubscribeOptions(
-                QOS, retainAsPublished=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
-            )
             for one in self._config.filters:
-                _, mid = client.subscribe(one, options=options) if self._five else client.subscribe(one, QOS)
-                if mid is not None:
+                if (mid := subscribe(client, self._config, one, QOS)) is not None:
                     self._asked[mid] = one
         self._tell()
 
