@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import paho.mqtt.client as paho
+import psutil
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
@@ -43,15 +45,25 @@ def measure(bench: Bench) -> list[Figure]:
                 name = f"p{pack}r{run}"
                 ours.append(_ours(folder / name, name, broker.address, environ, bench.records, pack))
                 bare.append(_bare(name, broker.address, bench.records, pack))
-                bench.keep(f"mqtt {pack}", ours=ours[-1], bare=bare[-1])
-            rate, peer = median(ours), median(bare)
-            assert rate is not None
-            assert peer is not None
+                bench.keep(
+                    f"mqtt {pack}", ours=ours[-1].rate, bare=bare[-1].rate, cpu=bare[-1].cpu_us / ours[-1].cpu_us
+                )
+            rate, peer = median([one.rate for one in ours]), median([one.rate for one in bare])
+            cpu, peer_cpu = median([one.cpu_us for one in ours]), median([one.cpu_us for one in bare])
+            assert rate is not None and peer is not None and cpu is not None and peer_cpu is not None  # noqa: PT018
             figures += [
                 Figure(f"MQTT, {pack} a message, acknowledged after Kafka", rate, "samples/s", 100_000 if pack == 20 else None),
+                Figure(f"MQTT, {pack} a message, CPU against bare paho", peer_cpu / cpu, "×", note=f"{cpu:.1f} µs a sample, bare {peer_cpu:.1f}"),
                 Figure(f"MQTT, {pack} a message, against bare paho", rate / peer, "×", 0.8 if pack == 1 else None, note=f"bare {peer:,.0f}/s"),
             ]  # fmt: skip
         return figures
+
+
+class Run(NamedTuple):
+    rate: float
+    """Samples a second."""
+    cpu_us: float
+    """Of CPU a sample: what a busy machine does not change."""
 
 
 def _fill(broker: str, topic: str, messages: int, pack: int) -> None:
@@ -71,8 +83,8 @@ def _fill(broker: str, topic: str, messages: int, pack: int) -> None:
     client.loop_stop()
 
 
-def _ours(folder: Path, name: str, broker: str, environ: dict[str, str], messages: int, pack: int) -> float:
-    """Samples a second from the first that was read to the last that Kafka has."""
+def _ours(folder: Path, name: str, broker: str, environ: dict[str, str], messages: int, pack: int) -> Run:
+    """From the first sample that was read to the last that Kafka has."""
     topic = f"ours/{name}"
     settings = Settings(
         bootstrap=environ["UNS_BOOTSTRAP"], registry=environ["UNS_REGISTRY"], state_dir=folder / "state", plant=folder
@@ -91,8 +103,8 @@ def _ours(folder: Path, name: str, broker: str, environ: dict[str, str], message
     return _run(settings, messages * pack)
 
 
-def _run(settings: Settings, wanted: int) -> float:
-    """Runs the connector until so many samples are published; how many a second."""
+def _run(settings: Settings, wanted: int) -> Run:
+    """Runs the connector until so many samples are published."""
     port = free_port()
     environ = os.environ | {
         "UNS_BOOTSTRAP": str(settings.bootstrap),
@@ -108,17 +120,23 @@ def _run(settings: Settings, wanted: int) -> float:
             while time.monotonic() < deadline:
                 ledger = read_ledgers(settings.state_dir).get("plc", Ledger())
                 if wanted == 0 and _open(settings):
-                    return 0.0
+                    return Run(0, 0)
                 if not begun and ledger.read:
-                    begun, before = time.monotonic(), ledger.published
+                    begun, before, cpu_s = time.monotonic(), ledger.published, _cpu_s(process.pid)
                 if wanted and ledger.published >= wanted:
-                    return (ledger.published - before) / (time.monotonic() - begun)
+                    done, spent_s = ledger.published - before, _cpu_s(process.pid) - cpu_s
+                    return Run(done / (time.monotonic() - begun), 1e6 * spent_s / done)
                 if process.poll() is not None:
                     raise Failed(f"the connector ended with {process.returncode}")
                 time.sleep(0.02)
             raise Failed(f"{ledger.published} of {wanted} samples after {DEADLINE_S:.0f} s")
         finally:
             process.terminate()
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _open(settings: Settings) -> bool:
@@ -129,11 +147,12 @@ def _open(settings: Settings) -> bool:
     return health is not None and not health.problems
 
 
-def _bare(name: str, broker: str, messages: int, pack: int) -> float:
+def _bare(name: str, broker: str, messages: int, pack: int) -> Run:
     host, _, port = broker.removeprefix("mqtt://").partition(":")
     topic = f"bare/{name}"
     command = [sys.executable, "-m", "bench.connectors.bare_mqtt", host, port, f"bare-{name}", topic]
     subprocess.run([*command, "0"], check=True, timeout=DEADLINE_S)
     _fill(broker, topic, messages, pack)
     done = subprocess.run([*command, str(messages)], check=True, timeout=DEADLINE_S, capture_output=True, text=True)
-    return messages * pack / float(done.stdout)
+    wall_s, cpu_s = map(float, done.stdout.split())
+    return Run(messages * pack / wall_s, 1e6 * cpu_s / (messages * pack))

@@ -28,6 +28,8 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 TOPICS_MAX = 20_000
 PARTS_MAX, DEPTH_MAX = 64, 8
 """Elements of a list, and levels below each other, that are listed."""
+KEY_MAX = 1_000
+"""Characters of a name as YAML has it; its keys have at most 1,024."""
 UTC_ZONE = ZoneInfo("UTC")
 """For a local time, of which only is asked whether it is one."""
 
@@ -72,6 +74,9 @@ def _fields(topic: str, payload: bytes) -> Iterator[Found | LeftOut]:
         unit = _unit(value) if str(steps[-1]).lower() in _TIMES else None
         kind = f"{TIME} {unit}" if unit else _type(value)
         tag = ".".join(map(str, steps))
+        if len(text(tag)) > KEY_MAX:
+            yield LeftOut(f"{topic}: {tag[:40]!r}… is too long a name to be written down")
+            continue
         yield Found(f"{topic}{BETWEEN}{_selector(steps)}", tag, machine, kind, description=description, sample=value)
 
 

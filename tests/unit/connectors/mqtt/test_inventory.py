@@ -97,6 +97,13 @@ def test_what_is_neither_text_nor_json_is_left_out_and_said() -> None:
     ]
 
 
+def test_a_name_that_no_yaml_can_hold_as_a_key_is_left_out() -> None:
+    long, short = heard(("a", {"x" * 2_000: 1, "\x07" * 200: 1, "y": 2}))[::2]
+    assert isinstance(long, LeftOut)
+    assert isinstance(short, Found)
+    written([short])
+
+
 @settings(max_examples=60, deadline=None)
 @given(DOCUMENTS)
 def test_of_any_document_what_is_written_reads_what_was_found(document: Any) -> None:
