@@ -132,7 +132,7 @@ class MqttConfig(Reach):
     receive_max: int = Field(
         5_000,
         ge=1,
-        le=65_535,
+        le=5_000,  # as many wait in memory; more would stop paho's thread, and with it our pings
         description="messages that the broker may send before the first is acknowledged. MQTT 3.1.1 leaves it to the broker",
     )
     keep_alive_s: int = Field(15, ge=2, le=3600, description="a link that is silent for 1.5 times this is dead")
