@@ -27,7 +27,7 @@ def measure(bench: Bench) -> list[Figure]:
         for pack in PACKS:
             ours: list[Drained] = []
             theirs: list[Drained] = []
-            bare: list[float] = []
+            bare: list[Drained] = []
             for run in range(bench.runs):
                 name = f"p{pack}r{run}"
                 job = Job(folder / name, name, broker.address, environ)
@@ -50,13 +50,15 @@ def _peer() -> tuple[telegraf.Telegraf | None, str]:
         return None, str(error)
 
 
-def _figures(pack: int, ours: list[Drained], theirs: list[Drained], bare: list[float], why: str) -> list[Figure]:
-    rate, plain = median([one.rate for one in ours]), median(bare)
+def _figures(pack: int, ours: list[Drained], theirs: list[Drained], bare: list[Drained], why: str) -> list[Figure]:
+    rate, plain = median([one.rate for one in ours]), median([one.rate for one in bare])
     core, peer = median([one.core_rate for one in ours]), median([one.core_rate for one in theirs])
+    plain_core = median([one.core_rate for one in bare])
     peer_rate = median([one.rate for one in theirs])
     assert rate is not None
     assert plain is not None
     assert core is not None
+    assert plain_core is not None
     name = f"MQTT, {pack} a message"
     note = why if peer_rate is None else f"{peer_rate:,.0f} samples/s"
     return [
@@ -65,15 +67,17 @@ def _figures(pack: int, ours: list[Drained], theirs: list[Drained], bare: list[f
             f"{name}, against bare paho", rate / plain, "×", 0.8 if pack == 1 else None, note=f"bare {plain:,.0f}/s"
         ),
         Figure(f"{name}, a core", core, "samples/s"),
+        Figure(f"{name}, CPU against bare paho", core / plain_core, "×", note=f"bare {plain_core:,.0f}/s a core"),
         Figure(f"{name}, a core of Telegraf", peer, "samples/s", note=note),
     ]
 
 
-def _bare(name: str, broker: str, messages: int, pack: int) -> float:
+def _bare(name: str, broker: str, messages: int, pack: int) -> Drained:
     host, _, port = broker.removeprefix("mqtt://").partition(":")
     topic = f"bare/{name}"
     command = [sys.executable, "-m", "bench.connectors.bare_mqtt", host, port, f"bare-{name}", topic]
     subprocess.run([*command, "0"], check=True, timeout=DEADLINE_S)
     fill(broker, topic, messages, pack)
     done = subprocess.run([*command, str(messages)], check=True, timeout=DEADLINE_S, capture_output=True, text=True)
-    return messages * pack / float(done.stdout)
+    wall_s, cpu_s = map(float, done.stdout.split())
+    return Drained(messages * pack / wall_s, messages * pack / cpu_s)

@@ -72,21 +72,16 @@ class Cells:
         elif cell is None or cell is EMPTY or _is_nan(cell):
             return EMPTY
         try:
-            return micros(self._moment(cell), self.unit, self.zone)
+            return micros(self._moment(cell), self.unit, self.zone, self.format)
         except BadTime as error:
             raise BadPayload("bad_time", f"{column}: {error}") from None
 
     def _moment(self, cell: Any) -> Any:
-        """What `micros` reads. Raises `BadTime`."""
+        """What `micros` reads."""
         if isinstance(cell, datetime | date):
             return cell.isoformat()
         if isinstance(cell, Decimal):
             return int(cell) if abs(cell) < 2**63 and cell == cell.to_integral_value() else float(cell)
-        if isinstance(cell, str) and self.format is not None:
-            try:
-                return datetime.strptime(cell, self.format).isoformat()
-            except ValueError:
-                raise BadTime(f"{shown(cell)} is no time of the format {self.format!r}") from None
         return cell
 
     def _of_text(self, column: str, cell: str, plain: bool) -> Any:

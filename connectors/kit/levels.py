@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from connectors.base import ConnectorConfig
 from topology.namespace.path import BadPath, Path, suggestion
@@ -15,13 +15,30 @@ NAME_MAX = 200
 class Levels(ConnectorConfig):
     """How a name of the source is spelled in a path."""
 
-    levels: Literal["as_they_are", "spelled"] = Field(
+    levels: Literal["as_they_are", "lower", "spelled"] = Field(
         "as_they_are",
-        description="how a name becomes a part of the path; `spelled`: Line 1 and Füller_A become line-1 and fuller-a",
+        description="how a name becomes a part of the path; `lower`: without capitals; "
+        "`spelled`: Line 1 and Füller_A become line-1 and fuller-a",
     )
+    names: dict[str, str] = Field(
+        default_factory=dict,
+        description="name → part of the path, for names that are to become another one; of others `levels` says it",
+        examples=[{"Abfüller_3": "filler-3", "M12": "line-1/capper"}],
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _names(cls, names: dict[str, str]) -> dict[str, str]:
+        for part in names.values():
+            Path.parse(part)
+        return names
 
     def level(self, name: str) -> str:
         """A part of a path; what it is not good for, making the path says. Raises `BadPath` for what would be several parts."""
+        if (known := self.names.get(name)) is not None:
+            return known
+        if self.levels == "lower":
+            name = name.lower()
         if self.levels == "spelled":
             return suggestion(name.replace("/", "-")) or name
         if "/" in name:

@@ -92,7 +92,7 @@ def _with_times(value: Any, shape: Shape) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        name: micros(part, shape.time, shape.zone_info)
+        name: micros(part, shape.time, shape.zone_info, shape.time_format)
         if name in TIMES and part is not None
         else _with_times(part, shape)
         for name, part in value.items()

@@ -6,26 +6,28 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from connectors.kit.selector import MISSING, BadSelection, Selector
 from connectors.kit.shape import Shape
-from connectors.kit.times import BadTime, micros, shown
+from connectors.kit.times import SHOWN_MAX, BadTime, micros, shown
 from schemas.records import GOOD, Value, is_good, is_uncertain
 
 DEPTH_MAX = 32
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_MISSING = object()
+BAD_NO_DATA = 0x809B0000
+"""OPC UA's code for: the source has no value."""
 
 
 class BadPayload(ValueError):
     """A message, or a part of it, that is no reading; `reason` is one of a few words."""
 
-    def __init__(self, reason: str, message: str, part: Any = _MISSING) -> None:
+    def __init__(self, reason: str, message: str, part: Any = MISSING) -> None:
         super().__init__(message)
         self.reason, self.part = reason, part
 
     @property
     def partial(self) -> bool:
         """Whether a part is bad and not the whole message."""
-        return self.part is not _MISSING
+        return self.part is not MISSING
 
 
 class Told(NamedTuple):
@@ -67,11 +69,12 @@ def told(shape: Shape, tag: str | None, payload: bytes, bytes_max: int) -> Itera
         yield _bare(shape, tag or "", payload, bytes_max)
         return
     read = document(payload, bytes_max)
+    if shape.payload == "object":
+        yield from objects(shape, tag, read)
+        return
     if not isinstance(read, dict):
         raise BadPayload("bad_payload", f"a JSON object is expected, this is a {type(read).__name__}")
-    if shape.payload == "object":
-        yield from _object(shape, tag, read)
-    elif "values" in read:
+    if "values" in read:
         yield from _values(shape, read)
     else:
         yield from _samples(shape, read)
@@ -84,10 +87,12 @@ def _values(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload
     at = _at(shape, read.get("at"))
     quality = _quality(read.get("quality", GOOD))
     for tag, value in values.items():
-        entry = {"tag": tag, "at": at, "value": value, "quality": quality}
-        yield _part(
-            entry, lambda tag=tag, value=value: Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
-        )
+        part: Told | BadPayload
+        try:
+            part = Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
+        except BadPayload as bad:
+            part = BadPayload(bad.reason, str(bad), {"tag": tag, "at": at, "value": value, "quality": quality})
+        yield part
 
 
 def _samples(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayload]:
@@ -99,7 +104,12 @@ def _samples(shape: Shape, read: Mapping[str, Any]) -> Iterator[Told | BadPayloa
             "or say `payload: object` where the fields are the tags",
         )
     for entry in samples:
-        yield _part(entry, lambda entry=entry: _sample(shape, entry))
+        part: Told | BadPayload
+        try:
+            part = _sample(shape, entry)
+        except BadPayload as bad:
+            part = BadPayload(bad.reason, str(bad), entry)
+        yield part
 
 
 def _sample(shape: Shape, entry: Any) -> Told:
@@ -113,19 +123,89 @@ def _sample(shape: Shape, entry: Any) -> Told:
     return Told(tag, at, _value(shape, tag, entry["value"], quality), quality)
 
 
-def _object(shape: Shape, tag_before: str | None, read: dict[str, Any]) -> Iterator[Told | BadPayload]:
-    """Fields as tags, those inside others by their names joined by dots, those of lists by their place."""
-    at = None if shape.at is None else _at(shape, _field(read, shape.at))
-    if shape.fields:
-        for tag, name in shape.fields.items():
-            if (value := _field(read, name)) is not _MISSING:
-                yield _part(
-                    {name: value}, lambda tag=tag, value=value: _told(shape, _below(tag_before, tag), at, value)
-                )
+def objects(shape: Shape, tag_before: str | None, read: Any) -> Iterator[Told | BadPayload]:
+    """What the objects of a message say that `select` finds, or the message itself; one bad object does not spoil others."""
+    if shape.selectors.select is None:
+        if not isinstance(read, dict) and not (isinstance(read, list) and shape.fields):
+            kind = type(read).__name__
+            hint = "; `fields` say what of a list is meant, `select: '@'` reads its objects" if kind == "list" else ""
+            raise BadPayload("bad_payload", f"a JSON object is expected, this is a {kind}{hint}")
+        yield from _object(shape, tag_before, read, read)
         return
-    for name, value in flat(read, 0):
-        if name != shape.at:
-            yield _part({name: value}, lambda name=name, value=value: _told(shape, _below(tag_before, name), at, value))
+    found = _found(shape.selectors.select, read)
+    if found is MISSING or found is None or found is False:
+        return
+    for entry in found if isinstance(found, list) else [found]:
+        try:
+            if not isinstance(entry, dict):
+                raise BadPayload("bad_payload", f"`select` finds a {type(entry).__name__} where an object is expected")
+            yield from _object(shape, tag_before, entry, read)
+        except BadPayload as bad:
+            yield BadPayload(bad.reason, str(bad), entry)
+
+
+def _object(shape: Shape, tag_before: str | None, entry: Any, whole: Any) -> Iterator[Told | BadPayload]:
+    """Fields as tags, those inside others by their names joined by dots, those of lists by their place. `entry` is an object;
+    where `fields` say what is meant of it, it may be a list."""
+    selectors = shape.selectors
+    at = None if selectors.at is None else _time_of(shape, selectors.at, entry, whole)
+    quality = GOOD if selectors.quality is None else _quality_of(shape, selectors.quality, entry)
+    if selectors.name is not None and selectors.value is not None:
+        name, value = _found(selectors.name, entry), _found(selectors.value, entry)
+        if value is MISSING:
+            raise BadPayload("bad_payload", f"{shown(name)} has no value")
+        yield from _parts(shape, _below(tag_before, _tag(name)), at, value, quality)
+    elif selectors.fields:
+        for tag, selector in selectors.fields:
+            try:
+                value = _found(selector, entry)
+                if value is not MISSING:
+                    yield from _parts(shape, _below(tag_before, tag), at, value, quality)
+            except BadPayload as bad:
+                yield BadPayload(bad.reason, str(bad), entry)
+    else:
+        for name, value in entry.items():
+            if name not in selectors.told:
+                yield from _parts(shape, _below(tag_before, name), at, value, quality)
+
+
+def _parts(shape: Shape, tag: str, at: int | None, value: Any, quality: int) -> Iterator[Told | BadPayload]:
+    """A value, or what is in it."""
+    if not isinstance(value, dict | list):
+        yield _part(shape, tag, at, value, quality)
+        return
+    for name, part in flat(value, 1):
+        yield _part(shape, _below(tag, name), at, part, quality)
+
+
+def _part(shape: Shape, tag: str, at: int | None, value: Any, quality: int) -> Told | BadPayload:
+    try:
+        return _told(shape, tag, at, value, quality)
+    except BadPayload as bad:
+        return BadPayload(bad.reason, str(bad), {tag: value})
+
+
+def _found(selector: Selector, document: Any) -> Any:
+    try:
+        return selector.find(document)
+    except BadSelection as error:
+        raise BadPayload("bad_payload", str(error)) from None
+
+
+def _time_of(shape: Shape, selector: Selector, entry: Any, whole: Any) -> int | None:
+    at = _found(selector, entry)
+    if at is MISSING and whole is not entry:
+        at = _found(selector, whole)
+    return None if shape.no_time == "arrival" and (at is MISSING or at is None) else _at(shape, at)
+
+
+def _quality_of(shape: Shape, selector: Selector, entry: Any) -> int:
+    said = _found(selector, entry)
+    code = None if said is MISSING or isinstance(said, dict | list | float) else shape.code(str(said)[:SHOWN_MAX])
+    if code is None:
+        what = "nothing" if said is MISSING else shown(said)
+        raise BadPayload("bad_quality", f"`{selector.text}` = {what} is no quality; name it in `qualities`")
+    return code
 
 
 def _below(tag: str | None, name: str) -> str:
@@ -133,8 +213,10 @@ def _below(tag: str | None, name: str) -> str:
     return f"{tag}.{name}" if tag and name else tag or name
 
 
-def _told(shape: Shape, tag: str, at: int | None, value: Any) -> Told:
-    return Told(_tag(tag), at, _value(shape, tag, value))
+def _told(shape: Shape, tag: str, at: int | None, value: Any, quality: int = GOOD) -> Told:
+    if shape.unknown and isinstance(value, str) and value in shape.unknown:
+        return Told(_tag(tag), at, None, BAD_NO_DATA)
+    return Told(_tag(tag), at, _value(shape, tag, value, quality), quality)
 
 
 def flat(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
@@ -150,20 +232,6 @@ def flat(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
             yield name, part
 
 
-def _field(read: Any, name: str) -> Any:
-    """What stands under a name of dotted parts; a whole name that holds dots itself goes before."""
-    if isinstance(read, dict):
-        if name in read:
-            return read[name]
-        head, dot, rest = name.partition(".")
-        return _field(read[head], rest) if dot and head in read else _MISSING
-    if isinstance(read, list):
-        head, dot, rest = name.partition(".")
-        if head.isascii() and head.isdigit() and int(head) < len(read):
-            return _field(read[int(head)], rest) if dot else read[int(head)]
-    return _MISSING
-
-
 def _bare(shape: Shape, tag: str, payload: bytes, bytes_max: int) -> Told:
     """A payload that is one value: a number, true, false, null, or text as it stands."""
     if len(payload) > bytes_max:
@@ -176,20 +244,12 @@ def _bare(shape: Shape, tag: str, payload: bytes, bytes_max: int) -> Told:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = text
-    return Told(_tag(tag), None, _value(shape, tag, value))
-
-
-def _part(entry: Any, read: Any) -> Told | BadPayload:
-    try:
-        result: Told = read()
-    except BadPayload as bad:
-        return BadPayload(bad.reason, str(bad), entry)
-    return result
+    return _told(shape, tag, None, value)
 
 
 def _at(shape: Shape, value: Any) -> int:
     try:
-        return micros(None if value is _MISSING else value, shape.time, shape.zone_info)
+        return micros(None if value is MISSING else value, shape.time, shape.zone_info, shape.time_format)
     except BadTime as error:
         raise BadPayload("bad_time", str(error)) from None
 
@@ -239,6 +299,8 @@ def _quality(value: Any) -> int:
 
 def check_text(text: str, what: str) -> None:
     """Raises `BadPayload` for what JSON can write and no UTF-8 can hold."""
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError:

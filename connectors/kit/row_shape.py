@@ -1,9 +1,7 @@
 """Options: what the rows of a table look like. To be mixed into the options of whatever brings them."""
 
 import re
-from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import Field, field_validator, model_validator
@@ -11,7 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from connectors.kit.cells import Cells
 from connectors.kit.levels import Levels, checked_template
 from connectors.kit.message import FACTS
-from connectors.kit.times import Unit
+from connectors.kit.qualities import Qualities
+from connectors.kit.times import TimeFormat, Unit
 from connectors.kit.zone import Zoned
 from topology.namespace.path import Path
 
@@ -20,7 +19,7 @@ PLACE = re.compile(r"\{([^{}]+)\}")
 Kind = Literal["wide", "long", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge"]
 
 
-class RowShape(Levels, Zoned):
+class RowShape(Levels, Qualities, Zoned):
     """What a row is, and which column is what. A column is named alone, or in a template: `{Date} {Time}`."""
 
     row: Kind = Field(
@@ -46,13 +45,8 @@ class RowShape(Levels, Zoned):
     )
     value: str | None = Field(None, description="of long rows the column with the value", examples=["value"])
     quality: str | None = Field(None, description="column with the quality of a row's values", examples=["quality"])
-    qualities: dict[str, int] = Field(
-        {"good": 0, "uncertain": 0x40000000, "bad": 0x80000000},
-        description="word or number in that column → OPC UA status code, capitals or not. A number not among them is a code itself",
-        examples=[{"192": 0, "0": 0x80000000}],
-    )
     time: Unit = Field("ms", description="what times that are numbers count since 1970")
-    time_format: str | None = Field(
+    time_format: TimeFormat | None = Field(
         None,
         description="how times that are text are written, as Python's strptime has it. None: ISO 8601",
         examples=["%d.%m.%Y %H:%M:%S"],
@@ -76,26 +70,6 @@ class RowShape(Levels, Zoned):
     @classmethod
     def _path(cls, text: str) -> str:
         return checked_template(text, PLACE)
-
-    @field_validator("time_format")
-    @classmethod
-    def _time_format(cls, text: str | None) -> str | None:
-        if text is not None:
-            moment = datetime(2026, 11, 23, 16, 5, 7, tzinfo=ZoneInfo("UTC"))
-            try:
-                read = datetime.strptime(moment.strftime(text), text)
-            except ValueError as error:
-                raise ValueError(f"{text!r} is no format of times: {error}") from None
-            if read.date() != moment.date():
-                raise ValueError(f"{text!r} has no whole date; %d.%m.%Y %H:%M:%S is one that has")
-        return text
-
-    @field_validator("qualities")
-    @classmethod
-    def _codes(cls, codes: dict[str, int]) -> dict[str, int]:
-        if any(not 0 <= code < 2**32 for code in codes.values()):
-            raise ValueError("a quality is an OPC UA status code, 0 to 4294967295")
-        return {word.strip().casefold(): code for word, code in codes.items()}
 
     @model_validator(mode="after")
     def _goes_together(self) -> "RowShape":

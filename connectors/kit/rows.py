@@ -111,10 +111,7 @@ class RowReader:
         text = self._cells.text(column, _cell(row, column))
         if text is EMPTY:
             raise BadPayload("bad_quality", f"{column} is empty or missing; no quality is invented")
-        code = self._shape.qualities.get(text.casefold())
-        if code is None and text.isascii() and text.isdigit() and int(text) < 2**32:
-            code = int(text)
-        if code is None:
+        if (code := self._shape.code(text)) is None:
             raise BadPayload("bad_quality", f"{column} = {shown(text)} is no quality; name it in `qualities`")
         return code
 

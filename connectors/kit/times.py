@@ -4,8 +4,10 @@ times a source can mean: outside of them no clock was ever set, or the number co
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator
 
 Unit = Literal["s", "ms", "us", "ns"]
 PER_SECOND: dict[Unit, int] = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -27,8 +29,28 @@ def plausible(at: int) -> bool:
     return PLAUSIBLE[0] <= at < PLAUSIBLE[1]
 
 
-def micros(value: Any, unit: Unit = "ms", zone: ZoneInfo | None = None) -> int:
-    """A time in µs. A text without an offset is local time of `zone`. Raises `BadTime`."""
+def _checked(text: str) -> str:
+    moment = datetime(2026, 11, 23, 16, 5, 7, tzinfo=UTC)
+    try:
+        read = datetime.strptime(moment.strftime(text), text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no format of times: {error}") from None
+    if read.date() != moment.date():
+        raise ValueError(f"{text!r} has no whole date; %d.%m.%Y %H:%M:%S is one that has")
+    return text
+
+
+TimeFormat = Annotated[str, AfterValidator(_checked)]
+"""An option: how times are written, as Python's strptime has it."""
+
+
+def micros(value: Any, unit: Unit = "ms", zone: ZoneInfo | None = None, written: str | None = None) -> int:
+    """A time in µs. A text without an offset is local time of `zone`; `written`: a format in place of ISO 8601.
+
+    Raises `BadTime`.
+    """
+    if written is not None and isinstance(value, str):
+        value = _of_format(value, written)
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         at = _of_text(value, zone)
     else:
@@ -41,6 +63,13 @@ def micros(value: Any, unit: Unit = "ms", zone: ZoneInfo | None = None) -> int:
 def shown(value: Any) -> str:
     """The beginning of what stands there, for an error."""
     return repr(value)[:SHOWN_MAX]
+
+
+def _of_format(text: str, written: str) -> str:
+    try:
+        return datetime.strptime(text.strip(), written).isoformat()
+    except ValueError:
+        raise BadTime(f"{shown(text)} is no time of the format {written!r}") from None
 
 
 def _of_text(value: str, zone: ZoneInfo | None) -> int:

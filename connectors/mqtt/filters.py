@@ -1,7 +1,7 @@
 """Topic filters: which topics match one, and which filters a topic may have come by. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LEVELS_MAX = 7
 _SHARED = re.compile(r"\$share/[^/]+/(?=.)")
@@ -18,6 +18,27 @@ def matches(pattern: str, topic: str) -> bool:
         wanted = wanted[:-1]
         return len(levels) >= len(wanted) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=False))
     return len(levels) == len(wanted) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))
+
+
+def covers(one: str, other: str) -> bool:
+    """Whether every topic that matches the other filter matches the one. Of a shared filter only what is the same."""
+    if one == other or one.startswith("$share/") or other.startswith("$share/"):
+        return one == other
+    if other.startswith("$") and one[:1] in ("+", "#"):
+        return False
+    wanted, levels = one.split("/"), other.split("/")
+    for n, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if n >= len(levels) or levels[n] == "#" or level not in ("+", levels[n]):
+            return False
+    return len(levels) == len(wanted)
+
+
+def fewest(filters: Iterable[str]) -> list[str]:
+    """The filters without those that others cover: a broker may send a message once for each that fits."""
+    each = list(dict.fromkeys(filters))
+    return [one for one in each if not any(other != one and covers(other, one) for other in each)]
 
 
 def filters_of(topic: str) -> Iterator[str]:

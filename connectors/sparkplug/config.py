@@ -1,13 +1,12 @@
 """Options of the Sparkplug connector."""
 
 import re
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from connectors.kit.broker import BrokerUrl, Reach
 from connectors.kit.levels import Levels, checked_template
-from topology.endpoint import Login, Trust, address
 from topology.namespace.path import Path
 
 WORD = re.compile(r"\{(?:(?P<name>group|node|device|metric)|(?P<level>\d+)(?P<rest>:)?)\}")
@@ -89,28 +88,18 @@ class Source(Levels):
         return levels[2] if len(levels) == 3 else None
 
 
-class Broker(Login, Trust, ConnectorConfig):
+class Broker(Reach):
     """One MQTT broker, and who we are there."""
 
-    url: str = Field(description="mqtt://host:port, or mqtts://host:port for TLS", examples=["mqtt://10.0.0.8:1883"])
+    url: BrokerUrl = Field(
+        description="mqtt://host:port, mqtts:// for TLS, ws://host/path and wss:// for websockets",
+        examples=["mqtt://10.0.0.8:1883"],
+    )
 
-    @field_validator("url")
-    @classmethod
-    def _address(cls, text: str) -> str:
-        return address(text, ("mqtt", "mqtts"), "mqtt://host:1883 or mqtts://host:8883")
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        parts = urlsplit(self.url)
-        return parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-
-    @property
-    def tls(self) -> bool:
-        return self.url.startswith("mqtts:")
+    @model_validator(mode="after")
+    def _goes_together(self) -> "Broker":
+        self.check_reach(self.url)
+        return self
 
 
 class SparkplugConfig(ConnectorConfig):

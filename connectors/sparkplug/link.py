@@ -10,7 +10,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from connectors.base import SourceUnavailable
-from connectors.kit.mqtt import identify, topic_text
+from connectors.kit.broker import Address
+from connectors.kit.mqtt import end_in_words, identify, in_words, topic_text, transport
 from connectors.sparkplug.config import Broker, SparkplugConfig
 from connectors.sparkplug.inbox import Heard, Inbox
 from connectors.sparkplug.topics import says_offline, state, state_topic
@@ -64,7 +65,8 @@ class Link:
             raise self._away(f"{self.broker.url}: credentials or certificates cannot be read: {error}") from error
         try:
             async with asyncio.timeout(timeout_s):
-                await asyncio.to_thread(client.connect, self.broker.host, self.broker.port, self._config.keep_alive_s)
+                parts = Address.of(self.broker.url)
+                await asyncio.to_thread(client.connect, parts.host, parts.port, self._config.keep_alive_s)
         except (OSError, TimeoutError, ValueError) as error:
             words = f"MQTT broker {self.broker.url} cannot be reached ({error or 'no answer'}); is it up, is the address right?"
             raise self._away(words) from error
@@ -87,10 +89,11 @@ class Link:
             CallbackAPIVersion.VERSION2,
             client_id=config.client_id or config.host_id,
             clean_session=True,
+            transport=transport(broker.url),
             reconnect_on_failure=False,
         )
         client.connect_timeout = config.connect_timeout_s
-        identify(client, broker, broker, broker.tls)
+        identify(client, broker, broker.url)
         client.will_set(self._topic, state(False, self._at_ms), QOS, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
@@ -127,7 +130,7 @@ class Link:
 
     def _on_connect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
-            self._fail(f"refused the connection: {reason}; check user, password and client id")
+            self._fail(f"refused the connection: {in_words(reason)}")
             return
         _, self._subscription = client.subscribe([(topic, QOS) for topic in (self._topic, *self._filters)])
 
@@ -149,12 +152,12 @@ class Link:
             self._inbox.put(Heard(self._number, "up", time.time_ns() // 1000))
             self._tell()
 
-    def _on_disconnect(self, client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+    def _on_disconnect(self, client: paho.Client, _userdata: Any, flags: Any, reason: Any, _properties: Any) -> None:
         if client is not self._client:
             return
         stood, self._stood = self._stood, False
         if self.problem in (None, "connecting"):
-            self.problem = f"the link was lost: {reason}"
+            self.problem = f"the link was lost: {end_in_words(flags, reason)}"
         self._tell()
         if stood:
             self._inbox.put(Heard(self._number, "lost", time.time_ns() // 1000))

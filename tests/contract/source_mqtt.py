@@ -62,6 +62,7 @@ async def mqtt(broker: MqttBroker, name: str) -> AsyncIterator[MqttSource]:
     config = {
         "broker": broker.url,
         "client_id": f"uns-{name}",
+        "version": broker.version,
         "keep_alive_s": 2,
         "subscriptions": [{"topic": topic, "path": str(PATH)}],
     }

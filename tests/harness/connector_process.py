@@ -220,6 +220,7 @@ def mqtt(broker: MqttBroker, name: str, **more: Any) -> dict[str, Any]:
         "config": {
             "broker": broker.url,
             "client_id": f"uns-{name}",
+            "version": broker.version,
             "subscriptions": [
                 {"topic": f"{name}/data", "path": path},
                 {"topic": f"{name}/order", "path": path, "payload": "order"},

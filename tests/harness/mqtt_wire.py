@@ -51,6 +51,11 @@ class Wire:
         """Both ends stay open, and nothing passes any more."""
         self._flows.clear()
 
+    def tell(self, packet: bytes) -> None:
+        """Lets the broker have said a packet to all clients."""
+        for client in self._open[::2]:
+            client.sendall(packet)
+
     def close(self) -> None:
         self._listener.close()
         self._flows.set()

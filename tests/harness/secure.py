@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from uns.local.kafka import Kafka
 from uns.runtime.ports import HOST, free_port
 
+DAY = datetime.timedelta(days=1)
+
 
 class Certificates(NamedTuple):
     """PEM files."""
@@ -27,6 +29,7 @@ class Certificates(NamedTuple):
     """The broker's key and chain in one file, as Kafka wants it."""
     client: Path
     client_key: Path
+    ca_key: Path
 
 
 class SecureKafka(Kafka):
@@ -65,24 +68,44 @@ class SecureKafka(Kafka):
             result.result(20)
 
 
-def certificates(folder: Path) -> Certificates:
-    """An authority and what it signed for 127.0.0.1 and for a client `historian`; valid for a day."""
+def certificates(folder: Path, ends: datetime.timedelta = DAY) -> Certificates:
+    """An authority and what it signed for 127.0.0.1 and for a client `historian`; valid for a day, or until `ends` from now."""
     ca_key, ca_name = ec.generate_private_key(ec.SECP256R1()), _name("test authority")
     ca = _sign(ca_name, ca_name, ca_key, ca_key, authority=True)
     paths = Certificates(*(folder / f"{name}.pem" for name in Certificates._fields))
     paths.ca.write_bytes(ca)
+    paths.ca_key.write_bytes(_pem(ca_key))
     for name, chain, key_path in (
         ("broker", paths.server, paths.server),
         ("historian", paths.client, paths.client_key),
     ):
         key = ec.generate_private_key(ec.SECP256R1())
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        key_path.write_bytes(pem)
+        key_path.write_bytes(_pem(key))
         with chain.open("ab") as file:
-            file.write(_sign(_name(name), ca_name, key, ca_key, authority=False) + ca)
+            file.write(_sign(_name(name), ca_name, key, ca_key, authority=False, ends=ends) + ca)
     return paths
+
+
+def revocations(known: Certificates, *revoked: Path) -> Path:
+    """A list of its authority with these certificates."""
+    now = datetime.datetime.now(datetime.UTC)
+    ca = x509.load_pem_x509_certificate(known.ca.read_bytes())
+    made = x509.CertificateRevocationListBuilder().issuer_name(ca.subject).last_update(now).next_update(now + DAY)
+    for file in revoked:
+        number = x509.load_pem_x509_certificate(file.read_bytes()).serial_number
+        one = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+        made = made.add_revoked_certificate(one)
+    key = serialization.load_pem_private_key(known.ca_key.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    path = known.ca.with_name("revoked.pem")
+    path.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _name(common: str) -> x509.Name:
@@ -95,6 +118,7 @@ def _sign(
     key: ec.EllipticCurvePrivateKey,
     issuer_key: ec.EllipticCurvePrivateKey,
     authority: bool,
+    ends: datetime.timedelta = DAY,
 ) -> bytes:
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
@@ -103,8 +127,8 @@ def _sign(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - 2 * DAY)
+        .not_valid_after(now + ends)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
         .sign(issuer_key, hashes.SHA256())

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from connectors.kit.broker import Address
 from connectors.mqtt import spec
 from connectors.mqtt.config import MqttConfig
 from topology.namespace.path import BadPath, Path
@@ -25,15 +26,24 @@ def subscribed(topic: str, path: str = "acme/dallas", **more: Any) -> MqttConfig
     return config(subscriptions=[{"topic": topic, "path": path, **more}])
 
 
-def test_address_port_and_tls() -> None:
-    assert (config().host, config().port, config().tls) == ("plant.example", 1884, False)
-    assert (config(broker="mqtt://h").port, config(broker="mqtts://h").port) == (1883, 8883)
-    assert config(broker="mqtts://h").tls
-    assert config(broker="mqtt://[::1]:1").host == "::1"
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("mqtt://plant.example:1884", ("plant.example", 1884, False, None)),
+        ("mqtt://h/", ("h", 1883, False, None)),
+        ("mqtts://h", ("h", 8883, True, None)),
+        ("mqtt://[::1]:1", ("::1", 1, False, None)),
+        ("ws://h", ("h", 80, False, "/mqtt")),
+        ("wss://h:9001/a/b?c=d", ("h", 9001, True, "/a/b?c=d")),
+    ],
+)
+def test_the_parts_of_an_address(url: str, parts: tuple[str, int, bool, str | None]) -> None:
+    assert Address.of(config(broker=url).broker) == parts
 
 
 @pytest.mark.parametrize(
-    "broker", ["localhost", "http://h", "mqtt://", "tcp://h:1883", "", "mqtt://h:nine", "mqtt://h:99999"]
+    "broker",
+    ["localhost", "http://h", "mqtt://", "tcp://h:1883", "", "mqtt://h:nine", "mqtt://h:99999", "mqtt://h/path"],
 )
 def test_an_address_that_is_none(broker: str) -> None:
     with pytest.raises(ValidationError, match="broker"):
@@ -56,9 +66,9 @@ def test_a_level_that_the_topic_does_not_have() -> None:
     with pytest.raises(ValidationError, match="no level 2"):
         subscribed("a/b", "acme/{2}")
     one = subscribed("a/#", "acme/{3}").subscriptions[0]
-    assert one.path_of("a/x/y/z") == Path.parse("acme/z")
+    assert one.path_of("a/x/y/z", {}) == Path.parse("acme/z")
     with pytest.raises(BadPath, match="no level 3"):
-        one.path_of("a/x")
+        one.path_of("a/x", {})
 
 
 def test_a_path_that_the_namespace_refuses() -> None:
@@ -68,7 +78,15 @@ def test_a_path_that_the_namespace_refuses() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"client_id": ""}, {"keep_alive_s": 1}, {"connect_timeout_s": 0}, {"subscriptions": []}, {"qos": 1}],
+    [
+        {"client_id": ""},
+        {"keep_alive_s": 1},
+        {"connect_timeout_s": 0},
+        {"subscriptions": []},
+        {"qos": 1},
+        {"receive_max": 0},
+        {"version": "3.1"},
+    ],
 )
 def test_values_out_of_range(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(changes))):

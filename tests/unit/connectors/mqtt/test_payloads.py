@@ -51,7 +51,7 @@ def test_tasmota() -> None:
 
 def test_shelly_and_zigbee2mqtt() -> None:
     """shelly-api-docs.shelly.cloud (NotifyStatus of a plug, seconds with fractions); zigbee2mqtt.io (no time at all)."""
-    shelly = {"topic": "+/events/rpc", "payload": "object", "at": "params.ts", "time": "s", "fields": {"Power": "params.switch:0.apower"}}  # fmt: skip
+    shelly = {"topic": "+/events/rpc", "payload": "object", "at": "params.ts", "time": "s", "fields": {"Power": 'params."switch:0".apower'}}  # fmt: skip
     message = {"src": "shellyplus1pm-a", "method": "NotifyStatus", "params": {"ts": 1795413600.25, "switch:0": {"id": 0, "apower": 8.9}}}  # fmt: skip
     assert read(shelly, "shellyplus1pm-a/events/rpc", message) == {"Power": (8.9, AT + 250_000)}
     zigbee = {"topic": "zigbee2mqtt/+", "payload": "object"}
@@ -88,7 +88,7 @@ def test_lists_are_tags_by_place_and_a_name_may_hold_dots() -> None:
         "Axes.pos.1.x": (2, ARRIVED),
         "Axes.a.b": (3, ARRIVED),
     }
-    chosen = {"topic": "a/+", "payload": "object", "fields": {"X": "pos.1.x", "Dots": "a.b", "Gone": "no.such"}}
+    chosen = {"topic": "a/+", "payload": "object", "fields": {"X": "pos[1].x", "Dots": '"a.b"', "Gone": "no.such"}}
     assert read(chosen, "a/Axes", {"pos": [1, {"x": 2}], "a.b": 3}) == {"X": (2, ARRIVED), "Dots": (3, ARRIVED)}
 
 
@@ -100,7 +100,7 @@ def test_topics_are_spelled_as_paths_where_asked() -> None:
         (said,) = Decoder([subscription]).decode("Werk/Line 1/Füller_A", b'{"A": 1}', ARRIVED)
         if path is None:
             assert isinstance(said, Malformed)
-            assert (said.reason, "levels: spelled" in said.message) == ("no_path", True)
+            assert (said.reason, "`levels` spell it anew" in said.message) == ("no_path", True)
         else:
             assert said.path == Path.parse(path)
 
