@@ -4,6 +4,7 @@ import pytest
 from asyncua import ua
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from connectors.opcua.address import lasting, resolve
 from connectors.opcua.companions import MACHINERY, PACKML, PLASTICS, roles_of
