@@ -54,8 +54,8 @@ class _Notifier:
         """Events that the server keeps of it."""
         self.refreshing = False
         """Whether all that is active is being told, and nothing of that was lost so far."""
-        self.heard: int | None = None
-        """The time (µs) of its newest event."""
+        self.heard = 0
+        """The time (µs) of its newest event, or since when it is watched."""
 
 
 class _Came(NamedTuple):
@@ -139,6 +139,7 @@ class Notifiers:
                 log.warning("no alarms", connector=self._name, notifier=notifier.text, why=notifier.why)
             else:
                 notifier.watched, notifier.why, notifier.queue_size = True, "", answer.queue_size
+                notifier.heard = notifier.heard or time.time_ns() // 1000
         if self.watched:
             await self._refresh()
 
@@ -213,7 +214,7 @@ class Notifiers:
         if not self._refresh_due:
             self._refresh_due = True
             self._refresh_retry.failed()
-        since = at if notifier.heard is None else min(notifier.heard, at)
+        since = min(notifier.heard, at)
         for alarms in notifier.machines:
             key = (alarms.path, WORST)
             self._missed[key] = Span(since, at).joined(self._missed.get(key))

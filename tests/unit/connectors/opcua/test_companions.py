@@ -37,7 +37,6 @@ def test_a_role_is_one_of_the_plant_model(names: list[str], expected: dict[str, 
     type_ = {"ideal_cycle_s": 1, "tags": {tag: dict(role) for tag, role in roles.items()}}
     field = Plant.model_fields["types"]
     assert field.annotation is not None
-    from pydantic import TypeAdapter
 
     (made,) = TypeAdapter(field.annotation).validate_python({"t": type_}).values()
     assert len(made.tags) == len(expected)
