@@ -69,6 +69,9 @@ class OpcUaConfig(Login, ConnectorConfig):
     sampling_interval_ms: float = Field(
         0.0, ge=0, description="how often the server looks at a variable; 0: as fast as it can"
     )
+    poll_interval_ms: float = Field(
+        1000.0, ge=10, description="how often a variable is read that the server does not let be watched"
+    )
     queue_size: int = Field(1000, ge=1, description="changes of one variable that the server keeps between two sends")
     timeout_s: float = Field(5.0, gt=0, description="longest wait for any answer")
     history: bool = Field(True, description="fill gaps from the server's history where it has one")

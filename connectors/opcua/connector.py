@@ -22,6 +22,7 @@ from connectors.opcua.machines import Machines
 from connectors.opcua.notifiers import Notifiers
 from connectors.opcua.novelty import Mark, Novelty, TagKey, mark
 from connectors.opcua.overflow import Overflow, overflowed
+from connectors.opcua.poller import Poller
 from connectors.opcua.services import NO_ANSWER, Pieces, words
 from connectors.opcua.subscription import Subscription
 from connectors.opcua.tags import Tags
@@ -61,6 +62,7 @@ class OpcUaConnector:
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._answered = self._tended = 0.0
         self._overflow = Overflow()
+        self._polling: asyncio.Task[None] | None = None
         self._said = ""
         """The last line on variables that are not read."""
 
@@ -134,6 +136,8 @@ class OpcUaConnector:
         silent to a probe, or the subscription silent beyond its keep-alive."""
         assert self._client is not None
         self._catching_up.begin(self._client.uaclient, self._items, self._config.history)
+        poller = Poller(self._client.uaclient, self._pieces, self._told, self._until_room)
+        self._polling = asyncio.create_task(poller.run(lambda: self._items, self._config.poll_interval_ms / 1000))
         try:
             while True:
                 await self._learn()
@@ -153,7 +157,7 @@ class OpcUaConnector:
                         log.warning("the server dropped values", connector=self._name, variables=len(missed))
                         yield Batch(missed=missed)
         finally:
-            await self._catching_up.end()
+            await self._end()
 
     def _live(self) -> list[Reading | Malformed]:
         parts: list[Reading | Malformed] = []
@@ -248,8 +252,19 @@ class OpcUaConnector:
             raise SourceUnavailable(f"OPC UA server {self._config.url}: {lost}")
         try:
             self._catching_up.check()
+            if self._polling is not None and self._polling.done():
+                self._polling.result()
         except NO_ANSWER as error:
             raise SourceUnavailable(f"OPC UA server {self._config.url}: {words(error)}") from error
+
+    async def _end(self) -> None:
+        """Of what runs beside."""
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            polling.cancel()
+            with suppress(asyncio.CancelledError, *NO_ANSWER):
+                await polling
+        await self._catching_up.end()
 
     # -- health and end ----------------------------------------------------------------------------------------
 
@@ -278,7 +293,7 @@ class OpcUaConnector:
     async def close(self) -> None:
         client, self._client = self._client, None
         self._room.set()
-        await self._catching_up.end()
+        await self._end()
         if client is not None:
             await disconnect(client)
 

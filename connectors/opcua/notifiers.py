@@ -57,6 +57,11 @@ class _Notifier:
         self.heard = 0
         """The time (µs) of its newest event, or since when it is watched."""
 
+    def refused(self, why: str) -> None:
+        """Not watched; to be tried again later."""
+        self.why = why
+        self.retry.failed()
+
 
 class _Came(NamedTuple):
     notifier: _Notifier
@@ -77,6 +82,7 @@ class Notifiers:
         self._waiting: deque[_Came] = deque()
         self._subscription: Subscription | None = None
         self._services: UaClient | None = None
+        self._another: Callable[[], Awaitable[Subscription]] | None = None
         self._refresh_due = False
         self._refresh_retry = Retry()
         self._refresh_problem = ""
@@ -110,7 +116,7 @@ class Notifiers:
     ) -> None:
         """Has the notifiers watched, and what is active told. Raises what the services raise."""
         self._waiting.clear()
-        self._services, self._subscription = services, None
+        self._services, self._subscription, self._another = services, None, another
         if not self._notifiers:
             return
         for alarms in self._machines.values():
@@ -118,7 +124,6 @@ class Notifiers:
         if self._ever:
             self._lost_at_s = time.monotonic()
         self._ever = True
-        self._subscription = await another()
         for notifier in self._notifiers:
             notifier.watched, notifier.refreshing, notifier.node = False, False, None
             try:
@@ -128,14 +133,22 @@ class Notifiers:
         await self._watch(self._notifiers)
 
     async def _watch(self, notifiers: Sequence[_Notifier]) -> None:
-        assert self._subscription is not None
+        assert self._another is not None
         wanted = [one for one in notifiers if one.node is not None]
+        if self._subscription is None and wanted:
+            try:
+                self._subscription = await self._another()
+            except ua.UaStatusCodeError as error:
+                for notifier in wanted:
+                    notifier.refused(ua.StatusCode(ua.UInt32(error.code)).name)
+                return
+        if self._subscription is None:
+            return
         asked = [Asked(self._notifiers.index(one), one.node) for one in wanted if one.node is not None]
         answers = await self._subscription.watch(asked, QUEUE_SIZE, 0, event_filter())
         for notifier, answer in zip(wanted, answers, strict=True):
             if answer.status.is_bad():
-                notifier.why = answer.status.name
-                notifier.retry.failed()
+                notifier.refused(answer.status.name)
                 log.warning("no alarms", connector=self._name, notifier=notifier.text, why=notifier.why)
             else:
                 notifier.watched, notifier.why, notifier.queue_size = True, "", answer.queue_size

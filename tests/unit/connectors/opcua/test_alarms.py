@@ -181,7 +181,7 @@ async def tank(url: str, refreshes: bool = True, active: dict[str, datetime] | N
     for number in (ua.ObjectIds.RefreshStartEventType, ua.ObjectIds.RefreshEndEventType):
         one.signals[number] = await server.get_event_generator(number)
 
-    @uamethod
+    @uamethod  # type: ignore[untyped-decorator]
     async def refresh(_parent: Any, subscription: int) -> None:
         await one.refresh(subscription)
 
