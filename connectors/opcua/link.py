@@ -16,7 +16,8 @@ CLOSE_S = 2.0
 class _Told(logging.Filter):
     """Drops what asyncua says of things that we say ourselves, or that are as they should be: that the server chose its own
     session time-out and keep-alive, and with a traceback that nobody answers once a link is closed; that this host's name
-    is not in our certificate, which no server compares; that a link was closed before we did."""
+    is not in our certificate, which no server compares; that a link was closed before we did; that a service was refused,
+    with its whole answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(
@@ -27,6 +28,7 @@ class _Told(logging.Filter):
                 "certificate does not contain the hostname",
                 "close_session was called",
                 "close_secure_channel was called",
+                "ServiceFault (",
             )
         )
 
@@ -34,6 +36,7 @@ class _Told(logging.Filter):
 _TOLD = _Told()
 _TELLERS = (
     "asyncua.client.client",
+    "asyncua.client.ua_client.UASocketProtocol",
     "asyncua.client.ua_client.UaClient",
     "asyncua.client.ua_session.UaSession",
     "asyncua.crypto.uacrypto",
