@@ -26,8 +26,19 @@ class Machine(ConnectorConfig):
     tags: dict[str, str] = Field(
         default_factory=dict, description="tag → node id, for variables anywhere; goes before `node`"
     )
+    alarms: str | None = Field(
+        None,
+        description="node id of the notifier whose alarms and conditions are read: one of the machine's own, or i=2253, the "
+        "server, for all that it has",
+        examples=["i=2253"],
+    )
+    alarm_sources: tuple[str, ...] = Field(
+        (),
+        description="which of them are this machine's, by the name of their source; * is any text, ? one character. Empty: all",
+        examples=[["Filler*"]],
+    )
 
-    @field_validator("node")
+    @field_validator("node", "alarms")
     @classmethod
     def _node(cls, text: str | None) -> str | None:
         return None if text is None else checked(text)
@@ -39,8 +50,10 @@ class Machine(ConnectorConfig):
 
     @model_validator(mode="after")
     def _something(self) -> "Machine":
-        if self.node is None and not self.tags:
-            raise ValueError(f"{self.path}: give `node`, or list `tags`")
+        if self.node is None and not self.tags and self.alarms is None:
+            raise ValueError(f"{self.path}: give `node`, list `tags`, or name the notifier of its `alarms`")
+        if self.alarm_sources and self.alarms is None:
+            raise ValueError(f"{self.path}: `alarm_sources` chooses among `alarms`, and there are none")
         return self
 
     @property
@@ -55,6 +68,9 @@ class OpcUaConfig(Login, ConnectorConfig):
     publish_interval_ms: float = Field(250.0, ge=10, description="how often the server sends what has changed")
     sampling_interval_ms: float = Field(
         0.0, ge=0, description="how often the server looks at a variable; 0: as fast as it can"
+    )
+    poll_interval_ms: float = Field(
+        1000.0, ge=10, description="how often a variable is read that the server does not let be watched"
     )
     queue_size: int = Field(1000, ge=1, description="changes of one variable that the server keeps between two sends")
     timeout_s: float = Field(5.0, gt=0, description="longest wait for any answer")
@@ -84,6 +100,9 @@ class OpcUaConfig(Login, ConnectorConfig):
         examples=["/etc/uns/user.der"],
     )
     user_key: FilePath | None = Field(None, description="its key", examples=["/run/secrets/user.pem"])
+    alarm_fault_severity: int = Field(
+        667, ge=1, le=1000, description="an active alarm is a FAULT from this severity on, below it a WARNING"
+    )
     machines: tuple[Machine, ...] = Field(min_length=1, description="what is read")
 
     @field_validator("url")

@@ -10,7 +10,8 @@ import msgspec
 import structlog
 from asyncua import Client, ua
 
-from connectors.base import Batch, Malformed, Reading, Resume, Safe, SourceUnavailable
+from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
+from connectors.opcua.catching_up import CatchingUp
 from connectors.opcua.codec import Part, decode, server_time
 from connectors.opcua.config import Machine, OpcUaConfig
 from connectors.opcua.dictionary import Dictionary
@@ -18,8 +19,10 @@ from connectors.opcua.history import History, Missed
 from connectors.opcua.items import GONE, Item, Items, Variable
 from connectors.opcua.link import client_of, connect, disconnect
 from connectors.opcua.machines import Machines
-from connectors.opcua.novelty import Novelty, TagKey, mark
+from connectors.opcua.notifiers import Notifiers
+from connectors.opcua.novelty import Mark, Novelty, TagKey, mark
 from connectors.opcua.overflow import Overflow, overflowed
+from connectors.opcua.poller import Poller
 from connectors.opcua.services import NO_ANSWER, Pieces, words
 from connectors.opcua.subscription import Subscription
 from connectors.opcua.tags import Tags
@@ -29,8 +32,6 @@ log = structlog.get_logger()
 WAITING_MAX = 50_000
 """Changes received and not yet in a batch; beyond it the server keeps what comes, as long as its queues hold."""
 BATCH_MAX = 2_000
-MISSED_MAX = 4
-"""Pieces of history that wait to be taken."""
 PROBE_S = 2.0
 """How often a silent server is asked whether it is alive, and what failed is looked at."""
 VARIABLES_MAX = 100_000
@@ -46,24 +47,22 @@ class OpcUaConnector:
         self._name, self._config = name, config
         self._client: Client | None = None
         self._pieces = Pieces()
-        self._history = History(config.url, self._pieces, config.history_max)
         self._novelty = Novelty()
         self._tags = Tags()
+        history = History(config.url, self._pieces, config.history_max)
+        self._catching_up = CatchingUp(history, self._novelty, self._tags, self._stir)
         self._dictionary = Dictionary(self._pieces)
         self._items = self._no_items()
         self._machines = Machines(name, self._pieces)
+        self._notifiers = Notifiers(name, config)
         self._gone: dict[Item, ua.StatusCode] = {}
         """Items whose node is no more, as the server just said."""
         self._waiting: deque[tuple[Item, ua.DataValue, int]] = deque()
         """(item, value, µs of its arrival)."""
-        self._missed: asyncio.Queue[Missed | None] = asyncio.Queue(MISSED_MAX)
-        self._reader: asyncio.Task[None] | None = None
-        """Reads history."""
-        self._holes: set[Item] = set()
-        """Items whose history is being read."""
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._answered = self._tended = 0.0
         self._overflow = Overflow()
+        self._polling: asyncio.Task[None] | None = None
         self._said = ""
         """The last line on variables that are not read."""
 
@@ -83,13 +82,15 @@ class OpcUaConnector:
         self._client = client = client_of(config)
         await connect(client, config)
         try:
-            self._machines.reopened(await client.get_namespace_array())
+            namespaces = await client.get_namespace_array()
+            self._machines.reopened(namespaces)
             await self._pieces.learn(client.uaclient)
             await self._take_in(config.machines)
+            await self._notifiers.open(client.uaclient, namespaces, resume, self._another)
         except NO_ANSWER as error:
             raise SourceUnavailable(f"OPC UA server {config.url}: {words(error)}") from error
-        if not len(self._items):
-            raise SourceUnavailable(f"OPC UA server {config.url}: {'; '.join(self._machines.problems())}")
+        if not len(self._items) and not self._notifiers.watched:
+            raise SourceUnavailable(f"OPC UA server {config.url}: {'; '.join(self.problems())}")
 
     # -- what is read ------------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class OpcUaConnector:
 
     async def _another(self) -> Subscription:
         assert self._client is not None
-        subscription = Subscription(self._client.uaclient, self._pieces, self._told, self._until_room)
+        subscription = Subscription(self._client.uaclient, self._pieces, self._told, self._until_room, self._events)
         await subscription.open(self._config.publish_interval_ms, self._config.timeout_s)
         return subscription
 
@@ -133,14 +134,17 @@ class OpcUaConnector:
     async def batches(self) -> AsyncIterator[Batch]:
         """What the subscription brings, and beside it what history has. Raises `SourceUnavailable` when the server is
         silent to a probe, or the subscription silent beyond its keep-alive."""
-        self._begin_history()
+        assert self._client is not None
+        self._catching_up.begin(self._client.uaclient, self._items, self._config.history)
+        poller = Poller(self._client.uaclient, self._pieces, self._told, self._until_room)
+        self._polling = asyncio.create_task(poller.run(lambda: self._items, self._config.poll_interval_ms / 1000))
         try:
             while True:
                 await self._learn()
-                if parts := self._live():
+                if parts := [*self._live(), *self._alarms()]:
                     yield Batch.of(parts)
-                elif not self._missed.empty():
-                    yield await self._of_history(self._missed.get_nowait())
+                elif self._catching_up.waits():
+                    yield await self._of_history(self._catching_up.take())
                 else:
                     self._news.clear()
                     with suppress(TimeoutError):
@@ -149,11 +153,11 @@ class OpcUaConnector:
                 self._check()
                 if time.monotonic() - self._tended > PROBE_S:
                     await self._tend()
-                    if missed := self._overflow.take():
+                    if missed := {**self._overflow.take(), **self._notifiers.missed()}:
                         log.warning("the server dropped values", connector=self._name, variables=len(missed))
                         yield Batch(missed=missed)
         finally:
-            await self._end_history()
+            await self._end()
 
     def _live(self) -> list[Reading | Malformed]:
         parts: list[Reading | Malformed] = []
@@ -163,27 +167,46 @@ class OpcUaConnector:
                 continue
             for variable in item.variables:
                 parts += self._new(item, variable, value, arrived)
-        if len(self._waiting) < WAITING_MAX // 2:
+        if len(self._waiting) + len(self._notifiers) < WAITING_MAX // 2:
             self._room.set()
         return parts
 
+    def _alarms(self) -> list[Reading | Malformed]:
+        now = time.time_ns() // 1000
+        told = (self._novel((said.path, said.sample.tag), said, None, now) for said in self._notifiers.take(BATCH_MAX))
+        return [news for news in told if news is not None]
+
     def _new(self, item: Item, variable: Variable, value: ua.DataValue, arrived: int) -> Iterator[Reading | Malformed]:
         for part in self._decoded(variable, value, arrived):
-            key, said = (variable.path, part.tag), part.said
-            told = mark(said)
-            if isinstance(said, Reading) and said.time_of == "arrival":
-                told = told._replace(at=-1)  # a value without a time is news when it differs
+            key = (variable.path, part.tag)
             if overflowed(value):
                 before = self._novelty.newest(key)
-                self._overflow.saw(key, before and before.at, told.at, time.monotonic())
-            if not self._novelty.live(key, told):
-                continue
-            if isinstance(said, Reading):
-                if (known := self._novelty.known_later(key, told)) is not None:
-                    said = _at_present(said, known, server_time(value), arrived)
-                if item in self._holes:
-                    said = Reading(said.path, said.sample, said.time_of, ahead=True)
-            yield said
+                self._overflow.saw(key, before and before.at, _mark(part.said).at, time.monotonic())
+            news = self._novel(key, part.said, server_time(value), arrived)
+            if isinstance(news, Reading) and item in self._catching_up.holes:
+                news = Reading(news.path, news.sample, news.time_of, ahead=True)
+            if news is not None:
+                yield news
+
+    def _novel(
+        self, key: TagKey, said: Reading | Malformed, server: int | None, arrived: int
+    ) -> Reading | Malformed | None:
+        """What the source says of a tag, where it is new. `server`: the server's time of it."""
+        told = _mark(said)
+        if not self._novelty.live(key, told):
+            return None
+        if isinstance(said, Reading) and (known := self._novelty.known_later(key, told)) is not None:
+            return _at_present(said, known, server, arrived)
+        return said
+
+    async def _of_history(self, missed: Missed | None) -> Batch:
+        """What is new of it; None: all is told."""
+        if missed is None:
+            return self._catching_up.caught_up()
+        for _, value in missed:
+            self._dictionary.saw(value)
+        await self._learn()
+        return self._catching_up.new(missed, self._decoded)
 
     async def _learn(self) -> None:  # before the first structure of a type is read
         assert self._client is not None
@@ -218,102 +241,37 @@ class OpcUaConnector:
                 await self._items.gone(item, status)
             if failed := self._items.due():
                 await self._watch(failed)
+            await self._notifiers.tend()
         except NO_ANSWER as error:
             raise SourceUnavailable(
                 f"OPC UA server {self._config.url} does not answer any more ({words(error)})"
             ) from error
 
     def _check(self) -> None:
-        if (lost := self._items.lost()) is not None:
+        if (lost := self._items.lost() or self._notifiers.lost()) is not None:
             raise SourceUnavailable(f"OPC UA server {self._config.url}: {lost}")
-        if self._reader is not None and self._reader.done() and not self._reader.cancelled():
-            reader, self._reader = self._reader, None
-            try:
-                reader.result()
-            except NO_ANSWER as error:
-                raise SourceUnavailable(f"OPC UA server {self._config.url}: {words(error)}") from error
+        try:
+            self._catching_up.check()
+            if self._polling is not None and self._polling.done():
+                self._polling.result()
+        except NO_ANSWER as error:
+            raise SourceUnavailable(f"OPC UA server {self._config.url}: {words(error)}") from error
 
-    # -- history -----------------------------------------------------------------------------------------------
-
-    def _begin_history(self) -> None:
-        self._missed = asyncio.Queue(MISSED_MAX)
-        self._holes = set()
-        if not self._config.history:
-            return
-        since: dict[ua.NodeId, int] = {}
-        for item in self._items:
-            holes = [hole for key in self._keys(item) if (hole := self._novelty.hole(key)) is not None]
-            if holes:
-                since[item.node] = min(holes)
-                self._holes.add(item)
-        if any(self._novelty.knew(key) for item in self._items for key in self._keys(item)):
-            self._reader = asyncio.create_task(self._read_history(since), name="history")
-
-    async def _read_history(self, since: dict[ua.NodeId, int]) -> None:
-        assert self._client is not None
-
-        def live_since(node: ua.NodeId) -> int | None:
-            item = self._items.at(node)
-            keys = () if item is None else self._tags.of(item.variables[0].key)
-            return next((since for key in keys if (since := self._novelty.live_since(key)) is not None), None)
-
-        async for missed in self._history.fill(self._client.uaclient, since, live_since):
-            self._answered = time.monotonic()
-            await self._missed.put(missed)
-            self._news.set()
-        await self._missed.put(None)
-        self._news.set()
-
-    async def _of_history(self, missed: Missed | None) -> Batch:
-        """What is new of it; None: all is told, and what is safe reaches to the present."""
-        if missed is None:
-            return self._caught_up()
-        for _, value in missed:
-            self._dictionary.saw(value)
-        await self._learn()
-        parts: list[Reading | Malformed] = []
-        for node, value in missed:
-            item = self._items.at(node)
-            for variable in item.variables if item is not None else ():
-                told = self._decoded(variable, value)
-                parts += [
-                    part.said for part in told if self._novelty.of_history((variable.path, part.tag), mark(part.said))
-                ]
-        parts.sort(key=lambda part: part.sample.at if isinstance(part, Reading) else 0)
-        return Batch.of(parts)
-
-    def _caught_up(self) -> Batch:
-        """All that history has is told: what is safe reaches to the present, and paths of which nothing is missing say so."""
-        holes, self._holes = self._holes, set()
-        reached: dict[TagKey, Safe] = {}
-        paths = {path for item in self._items for path, tag in self._keys(item) if self._novelty.knew((path, tag))}
-        for item in holes:
-            missing = not self._history.whole(item.node)
-            for key in self._keys(item):
-                if missing and self._novelty.hole(key) is not None:
-                    paths.discard(key[0])
-                if (safe := self._novelty.newest(key)) is not None:
-                    reached[key] = safe
-                self._novelty.caught_up(key)
-        return Batch(reached=reached, caught_up=tuple(sorted(paths, key=str)))
-
-    def _keys(self, item: Item) -> Iterator[TagKey]:
-        for variable in item.variables:
-            yield from self._tags.of(variable.key)
-
-    async def _end_history(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.cancel()
+    async def _end(self) -> None:
+        """Of what runs beside."""
+        polling, self._polling = self._polling, None
+        if polling is not None:
+            polling.cancel()
             with suppress(asyncio.CancelledError, *NO_ANSWER):
-                await reader
+                await polling
+        await self._catching_up.end()
 
     # -- health and end ----------------------------------------------------------------------------------------
 
     def healthy(self) -> bool:
         return (
             self._client is not None
-            and self._items.lost() is None
+            and (self._items.lost() or self._notifiers.lost()) is None
             and time.monotonic() - self._answered < 3 * PROBE_S + self._config.timeout_s
         )
 
@@ -322,7 +280,12 @@ class OpcUaConnector:
 
     def problems(self) -> Sequence[str]:
         """Machines and variables that are not read, and a server that says more than it or we can take."""
-        problems = [*self._machines.problems(), *self._items.problems(), *self._overflow.problems(time.monotonic())]
+        problems = [
+            *self._machines.problems(),
+            *self._items.problems(),
+            *self._overflow.problems(time.monotonic()),
+            *self._notifiers.problems(),
+        ]
         if len(self._waiting) >= WAITING_MAX // 2:
             problems.append(f"{len(self._waiting)} changes wait: the server says more than we or Kafka can take")
         return problems
@@ -330,7 +293,7 @@ class OpcUaConnector:
     async def close(self) -> None:
         client, self._client = self._client, None
         self._room.set()
-        await self._end_history()
+        await self._end()
         if client is not None:
             await disconnect(client)
 
@@ -347,11 +310,24 @@ class OpcUaConnector:
             self._gone[item] = value.StatusCode
         self._news.set()
 
+    def _stir(self) -> None:
+        self._answered = time.monotonic()
+        self._news.set()
+
+    def _events(self, handle: int, events: Sequence[Sequence[ua.Variant]]) -> None:
+        self._notifiers.told(handle, events)
+        self._stir()
+
     async def _until_room(self) -> None:
         self._answered = time.monotonic()
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._waiting) + len(self._notifiers) >= WAITING_MAX:
             self._room.clear()
             await self._room.wait()
+
+
+def _mark(said: Reading | Malformed) -> Mark:
+    told = mark(said)  # a value without a time is news when it differs
+    return told._replace(at=-1) if isinstance(said, Reading) and said.time_of == "arrival" else told
 
 
 def _at_present(said: Reading, known: int, server: int | None, arrived: int) -> Reading:

@@ -17,6 +17,21 @@ GONE = frozenset({ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadNodeIdInval
 """How the value of a node that was deleted shows: an item made anew may find what was made anew."""
 
 
+UNWATCHED = frozenset(
+    {
+        ua.StatusCodes.BadTooManyMonitoredItems,
+        ua.StatusCodes.BadTooManySubscriptions,
+        ua.StatusCodes.BadMonitoredItemFilterUnsupported,
+        ua.StatusCodes.BadMonitoringModeInvalid,
+        ua.StatusCodes.BadResourceUnavailable,
+        ua.StatusCodes.BadServiceUnsupported,
+        ua.StatusCodes.BadNotSupported,
+        ua.StatusCodes.BadNotImplemented,
+    }
+)
+"""How a server refuses to watch what it lets be read."""
+
+
 class Variable(NamedTuple):
     path: Path
     tag: str
@@ -30,7 +45,7 @@ class Variable(NamedTuple):
 class Item:
     """A node, the tags it feeds, and how it is watched."""
 
-    __slots__ = ("handle", "id", "node", "problem", "retry", "subscription", "variables")
+    __slots__ = ("handle", "id", "node", "polled", "problem", "retry", "subscription", "variables")
 
     def __init__(self, handle: int, node: ua.NodeId) -> None:
         self.handle, self.node = handle, node
@@ -38,12 +53,15 @@ class Item:
         self.subscription: Subscription | None = None
         self.id = 0
         self.problem: ua.StatusCode | None = None
-        """Why it is not watched."""
+        """Why it is not read."""
+        self.polled: ua.StatusCode | None = None
+        """Why it is read now and then, and not watched."""
         self.retry = Retry()
 
     def failed(self, status: ua.StatusCode) -> None:
-        """Not watched; to be tried again later than the last time."""
-        self.problem, self.id = status, 0
+        """Not watched; to be tried again later than the last time. What may be read all the same is."""
+        unwatched = status.value in UNWATCHED
+        self.problem, self.polled, self.id = None if unwatched else status, status if unwatched else None, 0
         self.retry.failed()
 
 
@@ -89,7 +107,8 @@ class Items:
         return len(self._by_handle)
 
     async def watch(self, items: Iterable[Item]) -> list[Item]:
-        """Has items watched, in as many subscriptions as the server needs; returns those that it refuses, with why."""
+        """Has items watched, in as many subscriptions as the server needs; returns those that it refuses, with why. Those that
+        it does not let be watched are not among them: they are polled."""
         wanted = [item for item in items if item.id == 0]
         refused: list[Item] = []
         for n in range(len(wanted) + 1):
@@ -99,7 +118,7 @@ class Items:
                 try:
                     self._subscriptions.append(await self._another())
                 except ua.UaStatusCodeError as error:
-                    if not self._subscriptions:
+                    if not self._subscriptions and error.code not in UNWATCHED:
                         raise
                     refused += self._refused(wanted, ua.StatusCode(ua.UInt32(error.code)))
                     break
@@ -122,7 +141,7 @@ class Items:
         return over
 
     def _watched(self, item: Item, subscription: Subscription, watched: Watched) -> None:
-        item.subscription, item.id, item.problem = subscription, watched.item, None
+        item.subscription, item.id, item.problem, item.polled = subscription, watched.item, None, None
         subscription.items += 1
         self.shorter += watched.queue_size < self._queue_size
         self.slower += watched.sampling_ms > max(self._sampling_ms, subscription.revised_ms)
@@ -131,7 +150,7 @@ class Items:
         refused = list(items)
         for item in refused:
             item.failed(status)
-        return refused
+        return [item for item in refused if item.problem is not None]
 
     async def gone(self, item: Item, status: ua.StatusCode) -> None:
         """The node of a watched item is no more: it is asked for again later, as if it had never been there."""
@@ -143,7 +162,7 @@ class Items:
 
     def due(self) -> list[Item]:
         """Those that failed and may be tried again."""
-        return [item for item in self._by_handle if item.problem is not None and item.retry.due]
+        return [item for item in self._by_handle if (item.problem or item.polled) is not None and item.retry.due]
 
     def problems(self) -> list[str]:
         failed = [item for item in self._by_handle if item.problem is not None]
@@ -156,6 +175,9 @@ class Items:
                 if item.problem is not None
             )
             problems.append(f"{len(failed)} of {len(self)} variables are not read: {named}")
+        if polled := [item.polled.name for item in self._by_handle if item.polled is not None]:
+            why = ", ".join(sorted(set(polled)))
+            problems.append(f"{len(polled)} of {len(self)} variables are polled, the server does not watch them: {why}")
         problems += [problem for subscription in self._subscriptions if (problem := subscription.problem)]
         return problems
 

@@ -15,20 +15,37 @@ CLOSE_S = 2.0
 
 class _Told(logging.Filter):
     """Drops what asyncua says of things that we say ourselves, or that are as they should be: that the server chose its own
-    session time-out and keep-alive, and with a traceback that nobody answers once a link is closed."""
+    session time-out and keep-alive, and with a traceback that nobody answers once a link is closed; that this host's name
+    is not in our certificate, which no server compares; that a link was closed before we did; that a service was refused,
+    with its whole answer."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not str(record.msg).startswith(
-            ("Requested session timeout", "Revised values returned differ", "Publish iteration crashed")
+            (
+                "Requested session timeout",
+                "Revised values returned differ",
+                "Publish iteration crashed",
+                "certificate does not contain the hostname",
+                "close_session was called",
+                "close_secure_channel was called",
+                "ServiceFault (",
+            )
         )
 
 
 _TOLD = _Told()
+_TELLERS = (
+    "asyncua.client.client",
+    "asyncua.client.ua_client.UASocketProtocol",
+    "asyncua.client.ua_client.UaClient",
+    "asyncua.client.ua_session.UaSession",
+    "asyncua.crypto.uacrypto",
+)
 
 
 def client_of(config: OpcUaConfig) -> Client:
     """A client that has not connected yet."""
-    for name in ("asyncua.client.client", "asyncua.client.ua_session.UaSession"):
+    for name in _TELLERS:
         logging.getLogger(name).addFilter(_TOLD)  # once, however often it is added
     client = Client(config.url, timeout=config.timeout_s, watchdog_intervall=config.timeout_s)
     client.session_timeout = round(config.session_timeout_s * 1000)
@@ -42,8 +59,9 @@ async def connect(client: Client, config: OpcUaConfig) -> None:
         async with asyncio.timeout(config.timeout_s * 3):
             await client.connect()
     except NO_ANSWER as error:
+        pinned = "" if config.server_certificate is None else " Is `server_certificate` still the one that it has?"
         raise SourceUnavailable(
-            f"OPC UA server {config.url} cannot be reached ({said(error)}); is it up, are address, user and certificate right?"
+            f"OPC UA server {config.url} cannot be reached ({said(error)}); is it up, are address, user and certificate right?{pinned}"
         ) from error
 
 

@@ -29,7 +29,7 @@ ADVICE: dict[int, str] = {
     ua.StatusCodes.BadSecurityModeInsufficient: "the server wants a stricter `security_mode` or a `security_policy` for this",
     ua.StatusCodes.BadIdentityTokenInvalid: "the server does not take this kind of user: anonymous, `username`, or `user_certificate`",
     ua.StatusCodes.BadIdentityTokenRejected: "user or password is wrong, or the server does not trust the user's certificate",
-    ua.StatusCodes.BadUserAccessDenied: "the user may not do this: anonymous users often may not, give `username`",
+    ua.StatusCodes.BadUserAccessDenied: "user or password is wrong, or may not do this: anonymous users often may not, give `username`",
     ua.StatusCodes.BadTooManySessions: "the server has no session left: those of killed clients end with their time-out; we try again",
     ua.StatusCodes.BadTcpEndpointUrlInvalid: "the server does not know this address as its own; use the one in its list of endpoints",
 }

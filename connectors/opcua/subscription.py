@@ -22,6 +22,10 @@ Told = Callable[[int, ua.DataValue], None]
 """(client handle, value), in the order of the server."""
 
 
+EventsTold = Callable[[int, Sequence[Sequence[ua.Variant]]], None]
+"""(client handle, the fields of each event that one message brings of it), in the order of the server."""
+
+
 class Asked(NamedTuple):
     """What one variable is asked to be watched with."""
 
@@ -42,9 +46,17 @@ class Watched(NamedTuple):
 class Subscription:
     """Hands over every value in order. `problem` says why it cannot be relied on any more; then open anew."""
 
-    def __init__(self, services: UaClient, pieces: Pieces, told: Told, room: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        services: UaClient,
+        pieces: Pieces,
+        told: Told,
+        room: Callable[[], Awaitable[None]],
+        events_told: EventsTold = lambda _handle, _events: None,
+    ) -> None:
         """`room` is awaited before the next message is asked for: until then the server keeps what comes."""
         self._services, self._pieces, self._told, self._room = services, pieces, told, room
+        self._events_told = events_told
         self.id = 0
         self.problem: str | None = None
         self.items = 0
@@ -68,14 +80,17 @@ class Subscription:
         self._heard = time.monotonic()
         self._patience_s = self.revised_ms * (revised.RevisedMaxKeepAliveCount + 1) / 1000 + timeout_s
 
-    async def watch(self, asked: Sequence[Asked], queue_size: int, sampling_ms: float) -> list[Watched]:
-        """Asks for the values of variables; refused is one by one. Raises what the service raises for a single one."""
+    async def watch(
+        self, asked: Sequence[Asked], queue_size: int, sampling_ms: float, events: ua.EventFilter | None = None
+    ) -> list[Watched]:
+        """Asks for the values of variables, or for the events of notifiers; refused is one by one. Raises what the service
+        raises for a single one."""
 
         async def ask(part: Sequence[Asked]) -> list[Watched]:
             parameters = ua.CreateMonitoredItemsParameters()
             parameters.SubscriptionId = self.id
             parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-            parameters.ItemsToCreate = [_request(one, queue_size, sampling_ms) for one in part]
+            parameters.ItemsToCreate = [_request(one, queue_size, sampling_ms, events) for one in part]
             results = await self._services.create_monitored_items(parameters)
             return [
                 Watched(r.StatusCode, r.MonitoredItemId, r.RevisedQueueSize, r.RevisedSamplingInterval) for r in results
@@ -128,17 +143,27 @@ class Subscription:
             if isinstance(notification, ua.DataChangeNotification):
                 for item in notification.MonitoredItems or ():
                     self._told(item.ClientHandle, item.Value)
+            elif isinstance(notification, ua.EventNotificationList):
+                by_handle: dict[int, list[Sequence[ua.Variant]]] = {}
+                for event in notification.Events or ():
+                    by_handle.setdefault(event.ClientHandle, []).append(event.EventFields or ())
+                for handle, events in by_handle.items():
+                    self._events_told(handle, events)
             elif isinstance(notification, ua.StatusChangeNotification):
                 self.problem = f"the server ended the subscription ({notification.Status.name})"
 
 
-def _request(asked: Asked, queue_size: int, sampling_ms: float) -> ua.MonitoredItemCreateRequest:
+def _request(
+    asked: Asked, queue_size: int, sampling_ms: float, events: ua.EventFilter | None
+) -> ua.MonitoredItemCreateRequest:
     request = ua.MonitoredItemCreateRequest()
     request.ItemToMonitor.NodeId = asked.node
-    request.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+    request.ItemToMonitor.AttributeId = ua.AttributeIds.Value if events is None else ua.AttributeIds.EventNotifier
     request.MonitoringMode = ua.MonitoringMode.Reporting
     request.RequestedParameters.ClientHandle = asked.handle
     request.RequestedParameters.SamplingInterval = sampling_ms
     request.RequestedParameters.QueueSize = queue_size
     request.RequestedParameters.DiscardOldest = True
+    if events is not None:
+        request.RequestedParameters.Filter = events
     return request

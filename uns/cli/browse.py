@@ -66,7 +66,9 @@ def show(protocol: str, source: str, look: Look, table: Path | None, plant: Path
         return told
 
     if table is None:
-        said: Callable[[Found], Any] = (lambda found: typer.echo(_json(row(found)))) if as_json else _line
+        said: Callable[[Found], Any] = (
+            (lambda found: typer.echo(_json(row(found) | {"roles": found.roles}))) if as_json else _line
+        )
         left_out = _look(protocol, config, look, counted(said))
     else:
         try:

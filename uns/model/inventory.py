@@ -1,7 +1,7 @@
 """What was found at a source, as a table that people edit, and as the connector of a plant model that reads it."""
 
 import csv
-import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -60,7 +60,7 @@ def checked(protocol: str, config: Mapping[str, Any]) -> ConnectorConfig:
 
 def row(found: Found) -> dict[str, Any]:
     """A line of the table, by column."""
-    roles = json.dumps(found.roles, ensure_ascii=False) if found.roles else ""
+    roles = _yaml({tag: dict(role) for tag, role in found.roles.items()}) if found.roles else ""
     cells = (found.machine, found.tag, found.address, found.type, found.unit, found.sample, found.description, roles)
     return dict(zip(COLUMNS, cells, strict=True))
 
@@ -99,9 +99,9 @@ def _found(cells: Mapping[str, str | None], where: str) -> Found:
         if not own[name]:
             raise UserError(f"{where}: no {name}")
     try:
-        roles = json.loads(own["roles"] or "{}")
-    except ValueError:
-        raise UserError(f"{where}: `roles` is no JSON; leave it as it was, or empty") from None
+        roles = yaml.safe_load(own["roles"] or "{}")
+    except yaml.YAMLError:
+        raise UserError(f"{where}: `roles` is no YAML; leave it as it was, or empty") from None
     return Found(
         own["address"],
         own["tag"],
@@ -168,8 +168,13 @@ def _roles(chosen: Mapping[str, Sequence[Found]]) -> str:
 def _flow(entry: Mapping[str, Any]) -> str:
     """One line of YAML."""
     ((tag, role),) = entry.items()
-    key = yaml.safe_dump(tag, width=10_000).partition("\n")[0]
-    return f"{key}: {yaml.safe_dump(dict(role), default_flow_style=True, sort_keys=False, width=10_000).strip()}"
+    return f"{yaml.safe_dump(tag, width=math.inf).partition(chr(10))[0]}: {_yaml(dict(role))}"
+
+
+def _yaml(value: object) -> str:
+    """In one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf)
+    return str(text).strip()
 
 
 def _path_of(name: str | None, paths: Sequence[str]) -> str | None:

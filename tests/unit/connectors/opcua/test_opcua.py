@@ -179,7 +179,7 @@ def test_a_password_in_the_endpoint_is_refused() -> None:
     ("machine", "words"),
     [
         ({"path": "acme/Filler 1", "node": "i=1"}, "did you mean 'acme/filler-1'"),
-        ({"path": str(PATH)}, "give `node`, or list `tags`"),
+        ({"path": str(PATH)}, "give `node`, list `tags`"),
         ({"path": str(PATH), "node": "filler"}, "no node id"),
         ({"path": str(PATH), "tags": {"A": "ns=x;s=A"}}, "no node id"),
         ({"path": str(PATH), "nodes": ["i=1"]}, "nodes"),

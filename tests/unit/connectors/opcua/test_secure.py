@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asyncua import Server, ua
-from asyncua.crypto.permission_rules import SimpleRoleRuleset
+from asyncua.crypto.permission_rules import SimpleRoleRuleset, User, UserRole
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
 from asyncua.server.user_managers import CertificateUserManager
@@ -32,20 +32,23 @@ def made(name: str = "test", days: int = 30, now: datetime | None = None) -> Cer
 
 
 @asynccontextmanager
-async def secured(folder: Path, trusted: Certificate) -> AsyncIterator[str]:
-    """The address of a server that takes no one without a certificate, and of those the trusted one only."""
+async def secured(
+    folder: Path, trusted: Certificate, who: Any = None, also: tuple[str, ...] = ()
+) -> AsyncIterator[str]:
+    """The address of a server that takes no one without a certificate, and of those the trusted one only. `who` tells users
+    otherwise; `also` are more policies."""
     own, trust = made("server"), folder / "trusted"
     trust.mkdir(parents=True)
     (folder / "server.der").write_bytes(own.der)
     (folder / "server.pem").write_bytes(own.key_pem)
     users = CertificateUserManager()
-    server = Server(user_manager=users)
+    server = Server(user_manager=who or users)
     await server.init()
     await server.set_application_uri(own.application_uri)
     port = free_port()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     kinds = ("Sign", "SignAndEncrypt")
-    names = [f"{policy}_{kind}" for policy in POLICIES for kind in kinds]
+    names = [*also, *(f"{policy}_{kind}" for policy in POLICIES for kind in kinds)]
     server.set_security_policy(
         [getattr(ua.SecurityPolicyType, name) for name in names], permission_ruleset=SimpleRoleRuleset()
     )
@@ -120,6 +123,50 @@ def test_a_user_by_certificate_and_a_server_that_is_known(tmp_path: Path) -> Non
                 server_certificate=tmp_path / "server" / "server.der",
             )  # fmt: skip
             assert await first_value(OpcUaConnector("x", options)) == 6
+
+    asyncio.run(go())
+
+
+class Passwords:
+    """Lets in who knows the password."""
+
+    def get_user(self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None) -> User | None:  # fmt: skip
+        return User(role=UserRole.User) if (username, password) == ("uns", "s3cret") else None
+
+
+def test_a_user_by_password_in_the_clear_and_sealed(tmp_path: Path) -> None:
+    client = made()
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+
+    async def go() -> None:
+        async with secured(tmp_path / "server", client, Passwords(), ("NoSecurity",)) as url:
+            user = {"username": "uns", "password_file": secret}
+            plain = {"security_policy": "None", **user}
+            assert await first_value(OpcUaConnector("x", config(url, tmp_path / "c", client, True, **plain))) == 6
+            assert await first_value(OpcUaConnector("x", config(url, tmp_path / "c", client, True, **user))) == 6
+            for wrong in ({"username": "uns", "password": "hunter2"}, {}):
+                connector = OpcUaConnector("x", config(url, tmp_path / "c", client, True, **wrong))
+                with pytest.raises(SourceUnavailable) as refused:
+                    await connector.open({})
+                await connector.close()
+                assert "user or password is wrong" in str(refused.value)
+                assert "hunter2" not in str(refused.value)
+
+    asyncio.run(go())
+
+
+def test_a_server_with_another_certificate_than_the_one_that_is_known_is_not_believed(tmp_path: Path) -> None:
+    client = made()
+    (tmp_path / "other.der").write_bytes(made("server").der)
+
+    async def go() -> None:
+        async with secured(tmp_path / "server", client) as url:
+            options = config(url, tmp_path / "c", client, True, server_certificate=tmp_path / "other.der", timeout_s=2)
+            connector = OpcUaConnector("x", options)
+            with pytest.raises(SourceUnavailable, match="Is `server_certificate` still the one that it has"):
+                await connector.open({})
+            await connector.close()
 
     asyncio.run(go())
 

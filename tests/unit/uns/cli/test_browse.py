@@ -55,7 +55,7 @@ def test_what_a_server_has_is_listed(uns: Uns, url: str) -> None:
         "unit": "m/s",
         "sample": 1.5,
         "description": "of the belt",
-        "roles": "",
+        "roles": {},
     }
     assert "! 2 properties of variables" in err
     assert "variables that OPC UA itself defines" in err

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -64,7 +65,12 @@ def test_one_machine_may_be_all_and_names_stay_apart(plant: Plant) -> None:
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12).map(str.strip).filter(bool)
 
 
-@given(st.lists(st.builds(Found, address=TEXTS, tag=TEXTS, machine=st.none() | TEXTS, type=st.just("Int64"), unit=st.none() | TEXTS, description=st.just("") | TEXTS), min_size=1, max_size=5))  # fmt: skip
+ROLES: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.just(
+    {"A": {"role": "mode", "map": {1: "production", "None": "none"}}}
+)
+
+
+@given(st.lists(st.builds(Found, address=TEXTS, tag=TEXTS, machine=st.none() | TEXTS, type=st.just("Int64"), unit=st.none() | TEXTS, description=st.just("") | TEXTS, roles=ROLES), min_size=1, max_size=5))  # fmt: skip
 def test_a_table_gives_back_what_was_put_in(tmp_path_factory: pytest.TempPathFactory, found: list[Found]) -> None:
     for dialect in (",", ";"):
         file = tmp_path_factory.mktemp("t") / "t.csv"
@@ -89,7 +95,7 @@ def test_any_text_of_a_source_is_yaml_that_says_the_same(tag: str, address: str,
         ("tag,address\n,i=1\n", "t.csv:2: no tag"),
         ("tag,address\n", "has no rows"),
         ("", "no column 'tag'; it has none"),
-        ("tag,address,roles\nA,i=1,{\n", "t.csv:2: `roles` is no JSON"),
+        ("tag,address,roles\nA,i=1,{\n", "t.csv:2: `roles` is no YAML"),
     ],
     ids=["column", "cell", "rows", "empty", "roles"],
 )
