@@ -96,3 +96,9 @@ def test_the_guarantees_page_names_every_torture_case() -> None:
     assert CASES
     assert set(re.findall(r"`([a-z-]+)`", table)) == set(CASES)
     assert set(re.findall(r"`([a-z-]+)`°", table)) == {name for name, case in CASES.items() if case.fast}
+
+
+def test_the_way_of_a_sample_has_each_step_once() -> None:
+    steps = re.findall(r"^\| (\d+) \|", ARCHITECTURE, re.M)
+    assert len(steps) > 8
+    assert steps == [str(number) for number in range(1, len(steps) + 1)]
