@@ -138,6 +138,11 @@ class SilenceAlerts(Derivation):
         life, ledger = cell.timeline.life, cell.ledger
         spans = list(view.spans)
         if spans:
+            newest = ledger.start_before(SILENT, INF)
+            known = None if newest is None else ledger.get(SILENT, newest)
+            over = known is None or (known.ended_at is not None and known.ended_at <= spans[0][0])
+            if over and life.unbroken(spans[0][0], view.now):
+                return out  # the usual case
             spans[:0] = [(at, at + 1) for at in sorted(self._across(cell, view))]
         for lo, hi in spans:
             gone = set(ledger.starts(SILENT, lo, hi))

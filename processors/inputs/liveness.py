@@ -77,9 +77,22 @@ class Life:
         """The newest sign, or None before the first."""
         return self.ends[-1] if self.ends else None
 
+    def unbroken(self, start: int, now: int) -> bool:
+        """Whether the machine was heard from `start` to `now` without a pause that is too long, by somebody who listened all
+        the time: the usual case."""
+        starts, edges = self.starts, self.unheard.edges
+        return (
+            bool(starts)
+            and starts[-1] <= start
+            and now - self.ends[-1] <= self.silent_after
+            and (not edges or edges[-1] <= start)
+        )
+
     def silences(self, start: int, end: int, now: int) -> list[tuple[int, int]]:
         """Spans within [start, end) in which nothing was heard for too long, as known at `now`; before the first sign too."""
         silences: list[tuple[int, int]] = []
+        if self.unbroken(start, now):
+            return silences
         for quiet_from, quiet_to in self._pauses(start, now):
             if quiet_from >= end:
                 break
