@@ -6,11 +6,12 @@ from pathlib import Path as FilePath
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.historian.config import HistorianConfig
 from sinks.historian.tables import Row, Table, rows, tables
+from topology.endpoint import BadSecret
 
 log = structlog.get_logger()
 
@@ -33,7 +34,7 @@ class Historian:
     async def open(self) -> None:
         """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
         await self.close()
-        dsn = self._config.dsn.get_secret_value()
+        dsn = make_conninfo(self._config.dsn.get_secret_value(), password=self._password())
         theirs = conninfo_to_dict(dsn).get("options") or ""
         try:
             self._connection = connection = await AsyncConnection.connect(
@@ -55,6 +56,13 @@ class Historian:
         except BaseException:
             await self.close()
             raise
+
+    def _password(self) -> str | None:
+        """Read at each opening: it may have been changed there and here. Raises `Retryable`."""
+        try:
+            return self._config.password
+        except (OSError, BadSecret) as error:
+            raise Retryable(f"historian {self._name}: the password cannot be used: {error}") from None
 
     async def _lock(self, connection: AsyncConnection[Row]) -> None:
         query = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
