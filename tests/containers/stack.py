@@ -58,7 +58,7 @@ class Stack:
     def __post_init__(self) -> None:
         (self.folder / "ports.yml").write_text(WITHOUT_PORTS, encoding="utf-8")
 
-    def run(self, *words: str | Path, stdin: str | None = None, timeout_s: float = 900.0) -> str:
+    def run(self, *words: str | Path, stdin: str | None = None, timeout_s: float = 300.0) -> str:
         files = ("--file", ROOT / "docker-compose.yml", "--file", self.folder / "ports.yml")
         return command(
             *self.compose, "--project-name", self.project, *files, *words,
