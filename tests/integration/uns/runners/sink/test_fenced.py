@@ -1,5 +1,6 @@
 """A sink that Kafka has fenced ends and says so: it would read nothing any more, and look well."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from topology.model.loader import load
 from topology.model.wiring import Subscribe
 from topology.namespace.classes import MessageClass
 from uns.runners.sink.source import SinkSource, SourceLost
+
+
+def assigned(source: SinkSource) -> bool:
+    source.poll(10, 0.2)
+    return bool(source.assigned)
 
 
 @pytest.mark.parametrize("how", ["commit", "poll"])
@@ -30,11 +36,11 @@ def test_who_is_fenced_ends(kafka: str, registry: str, tmp_path: Path, enterpris
     try:
         for source in (older, newer):
             source.open(None)
-            eventually(lambda source=source: source.poll(10, 0.2) and source.assigned)
+            eventually(partial(assigned, source))
         with pytest.raises(SourceLost, match="another process"):  # noqa: PT012 (poll says it sooner or later)
             if how == "commit":
                 older.commit({(area.topic(MessageClass.OEE), 0): 0})
-            eventually(lambda: older.poll(10, 0.2) and False)
+            eventually(lambda: older.poll(10, 0.2) is None)
     finally:
         older.close()
         newer.close()
