@@ -141,14 +141,16 @@ class LineState:
 def _edges(cell: Cell, floor: int, patience: int) -> Edges:
     """Up to when facts of a cell may be forgotten: of the day, the shift and the stop that reach over `floor`, all is kept.
 
-    A gap stays for as long (`patience`) as the pause after it may still be too short for a silence.
+    A gap stays for as long (`patience`) as the pause after it may still be too short for a silence; the newest one for as
+    long as the pause lasts, because the silence begins where it ends.
     """
     planned, begun = cell.schedule.slice_at(floor), cell.ledger.start_before("downtime", floor)
     since = [floor, cell.line.days.at(floor).start]
     if planned.shift is not None:
         since.append(cell.schedule.shifts[planned.shift].start)
+    unheard = cell.timeline.life.forgettable(floor - patience)
     stop = cell.ledger.get("downtime", begun) if begun is not None else None
     if not isinstance(stop, Downtime) or (stop.ended_at is not None and stop.ended_at <= floor):
-        return Edges(min(since), floor, floor - patience, floor)
+        return Edges(min(since), floor, unheard, floor)
     since_stop = stop.started_at if stop.stop_started_at is None else stop.stop_started_at
-    return Edges(min(since), since_stop, floor - patience, floor)
+    return Edges(min(since), since_stop, unheard, floor)

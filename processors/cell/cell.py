@@ -137,8 +137,7 @@ class Cell:
     def take(self, record: Samples, offset: int, oldest: int, newest: int) -> list[Rejection]:
         """Takes in the samples of a record; those outside [oldest, newest] or at fault are refused one by one."""
         refused: list[Rejection] = []
-        tags = self.tags
-        life = self.timeline.life
+        tags, life = self.tags, self.timeline.life
         heard = life.ends[-1] if life.ends else INF
         patience = life.silent_after if life.silent_from is None else -1
         late = ahead = 0
@@ -162,9 +161,10 @@ class Cell:
                 refused.append(fault)
                 if fault.reason != "unmapped_state":
                     continue
-            if slot is None or (known := slot.newest) is None or at > known.at:
-                if slot is not None:
-                    slot.newest, slot.rank = sample, rank
+            if slot is None:
+                self.fresh = True
+            elif (known := slot.newest) is None or at > known.at:
+                slot.newest, slot.rank = sample, rank
                 self.fresh = True
             elif at == known.at and slot.hear(sample, rank):
                 self.fresh = True
@@ -206,7 +206,7 @@ class Cell:
             self.touch(silent_from, INF)
         for counter in self.counters:
             readings = counter.series
-            if isinstance(readings, Readings):
+            if isinstance(readings, Readings) and (readings.late is not None or readings.retold):
                 readings.settle()
                 if readings.retold:
                     for start, end in readings.retold:

@@ -29,7 +29,9 @@ class Dormant(NamedTuple):
             return cls(parts, True, -INF, -INF, None, None)
         saved = store.decode_cell(parts["cell"])
         unsettled = bool(saved.touched or saved.awaited or saved.rescheduled or saved.fresh)
-        return cls(parts, unsettled, saved.settled, saved.watermark, saved.silent_from, saved.heard)
+        apart = any(saved.heard is not None and end > saved.heard for _, end in saved.gaps)
+        silent_from = None if apart else saved.silent_from  # another may begin at the gap's edge
+        return cls(parts, unsettled, saved.settled, saved.watermark, silent_from, saved.heard)
 
     def due(self, now: int, watermark: int, bucket_us: int, silent_after_s: float | None) -> bool:
         """Whether a tick may have something to derive."""

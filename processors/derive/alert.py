@@ -137,11 +137,13 @@ class SilenceAlerts(Derivation):
         out: list[Derived] = []
         life, ledger = cell.timeline.life, cell.ledger
         spans = list(view.spans)
-        before = ledger.start_before(SILENT, view.begin)
-        if before is not None and spans:
-            known = ledger.get(SILENT, before)
-            if known is not None and (known.ended_at is None or known.ended_at > view.begin):
-                spans.insert(0, (before, before + 1))
+        if spans:
+            newest = ledger.start_before(SILENT, INF)
+            known = None if newest is None else ledger.get(SILENT, newest)
+            over = known is None or (known.ended_at is not None and known.ended_at <= spans[0][0])
+            if over and life.unbroken(spans[0][0], view.now):
+                return out  # the usual case
+            spans[:0] = [(at, at + 1) for at in sorted(self._across(cell, view))]
         for lo, hi in spans:
             gone = set(ledger.starts(SILENT, lo, hi))
             for quiet_from, quiet_to in life.gaps(lo, hi, view.now):
@@ -162,6 +164,19 @@ class SilenceAlerts(Derivation):
             for started_at in sorted(gone):
                 out += withdraw(cell, SILENT, started_at)
         return out
+
+    @staticmethod
+    def _across(cell: Cell, view: View) -> set[int]:
+        """Begins before the floor of silences that reach over it: the one published, and one that is seen only now because
+        no tick came for as long as the horizon."""
+        life, ledger = cell.timeline.life, cell.ledger
+        heard, _ = life.around(view.begin, view.begin)
+        found = {at for at, until in life.gaps(heard, view.begin, view.now) if until > view.begin}
+        published = ledger.start_before(SILENT, view.begin)
+        known = None if published is None else ledger.get(SILENT, published)
+        if published is not None and known is not None and (known.ended_at is None or known.ended_at > view.begin):
+            found.add(published)
+        return found
 
 
 class ImplausibleCounts(Derivation):

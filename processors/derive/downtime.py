@@ -119,10 +119,8 @@ class DowntimeRecords(Derivation):
     def follow(self, cell: Cell, view: View) -> list[Derived]:
         """Closes records whose end the watermark has passed, once the kind of their stop is known."""
         out: list[Derived] = []
-        ledger = cell.ledger
-        ended = [
-            at for (kind, at), end in ledger.open.items() if kind == KIND and end is not None and end <= view.watermark
-        ]
+        ledger, watermark = cell.ledger, view.watermark
+        ended = [at for (kind, at), end in ledger.open.items() if end is not None and end <= watermark and kind == KIND]
         for started_at in sorted(ended):
             known = ledger.get(KIND, started_at)
             if isinstance(known, Downtime) and known.kind != "open":

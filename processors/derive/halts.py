@@ -93,7 +93,7 @@ def newest_before(cell: Cell, at: int) -> Downtime | None:
 def published(cell: Cell, newest: Downtime, at: int, floor: int, past_order: str | None) -> Stop:
     """The published stop of which `newest` is the last part before `at`, up to that part's end or to `at`.
 
-    Its pieces are those that do not lie before `floor`: what is older is not looked back on. `past_order`: the order that
+    Its pieces are those that do not end before `floor`: what is older is not looked back on. `past_order`: the order that
     it had interrupted by then.
     """
     ledger, start = cell.ledger, begin_of(newest)
@@ -103,9 +103,8 @@ def published(cell: Cell, newest: Downtime, at: int, floor: int, past_order: str
         part = ledger.get(KIND, started_at)
         if isinstance(part, Downtime) and begin_of(part) == start:
             first, last = hull(first, last, part.inputs.first_offset, part.inputs.last_offset)
-            ended_at = at if part.ended_at is None else min(part.ended_at, at)
-            if ended_at > floor:
-                pieces = _with(pieces, started_at, ended_at)
+            if part.ended_at is None or part.ended_at > floor:
+                pieces = _with(pieces, started_at, at if part.ended_at is None else min(part.ended_at, at))
     end = at if newest.ended_at is None else min(newest.ended_at, at)
     # The published order may be one that began after `at`, or that was moved since.
     order = past_order

@@ -17,6 +17,7 @@ from processors.output.withdrawal import emptied
 from processors.timeline.elements import Elements
 from processors.timeline.sums import LONG_MAX, ORDERS, Running
 from processors.timeline.totals import Groups, Totals
+from processors.timeline.unseen import SEEN
 from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Derived, Oee
@@ -66,8 +67,11 @@ def measures(groups: Groups, schedule: Schedule, ideal_cycle_s: float, elements:
     for group, part in groups.items():
         totals.add(part)
         cycle_us = ideal_cycle_us(schedule, group.order, ideal_cycle_s)
-        ideal_us += cycle_us * (part.made - sum(part.unseen))
-        ideal_good_us += cycle_us * (part.good - part.unseen.good)
+        ideal_us += cycle_us * part.made
+        ideal_good_us += cycle_us * part.good
+        if part.unseen != SEEN:
+            ideal_us -= cycle_us * sum(part.unseen)
+            ideal_good_us -= cycle_us * part.unseen.good
     elapsed_us = sum(totals.element_us)
     stateless = elapsed_us > 0 and not totals.observed_us
     if stateless and elements.iso22400:

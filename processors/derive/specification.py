@@ -104,10 +104,19 @@ class SpecificationAlerts(Derivation):
         for characteristic in self.processes:
             out += self._reword(cell, view, characteristic)
         points = [record for record in view.said if type(record) is Quality]
+        if not self.processes and not self._heard_of(cell, points):
+            return out  # the usual case
         for characteristic, told in groupby(points, attrgetter("characteristic")):  # as they were derived: by name
             if characteristic not in anew:
                 out += self._follow(cell, view, characteristic, list(told))
         return out
+
+    @staticmethod
+    def _heard_of(cell: Cell, points: list[Quality]) -> bool:
+        """Whether any point is beyond a limit, or an alert stands that a fold has raised whose log reached further back."""
+        return any(record.beyond is not None for record in points) or any(
+            kind.startswith(KIND) for kind, _ in cell.ledger.lasting
+        )
 
     def _follow(self, cell: Cell, view: View, characteristic: str, told: list[Quality]) -> list[Derived]:
         """Late points first, then those that the watermark has just passed, in order."""

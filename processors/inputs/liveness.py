@@ -21,7 +21,7 @@ class Life:
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.silent_from: int | None = None
-        """When the silence that was declared began, while it lasts: with the last sign of life, or the end of a gap."""
+        """When the newest silence since the last sign of life began, once declared: with that sign, or an edge of a gap."""
         self.evicted: int | None = None
         """The newest sign of the chains that were evicted."""
         self.unheard = Gaps()
@@ -31,15 +31,25 @@ class Life:
 
         A sign of life ends a declared silence at the next call.
         """
-        if not self.ends:
-            return None
-        since = self._listened_since(self.ends[-1], now)
-        if self.silent_from is not None and self.silent_from != since:
+        quiet = self._quiet(now)
+        if self.silent_from not in quiet:
             self.silent_from = None
-        if self.silent_from is None and now - since > self.silent_after:
-            self.silent_from = since
-            return since
-        return None
+        declared = self.silent_from
+        fresh = [since for since in quiet if declared is None or since > declared]
+        if not fresh:
+            return None
+        self.silent_from = fresh[-1]
+        return fresh[0]
+
+    def _quiet(self, now: int) -> list[int]:
+        """Since when, after the last sign of life, nothing was heard for too long: parts of the pause, each by itself."""
+        patience = self.silent_after
+        if not self.ends or now - self.ends[-1] <= patience:
+            return []
+        if not self.unheard.edges:
+            return [self.ends[-1]]
+        parts = self.unheard.parts(self.ends[-1], INF)
+        return [a for a, b in parts if min(b, now) - a > patience]
 
     def add(self, at: int) -> tuple[int, int] | None:
         """Returns the span whose coverage this sign may have changed, None inside a chain."""
@@ -67,9 +77,22 @@ class Life:
         """The newest sign, or None before the first."""
         return self.ends[-1] if self.ends else None
 
+    def unbroken(self, start: int, now: int) -> bool:
+        """Whether the machine was heard from `start` to `now` without a pause that is too long, by somebody who listened all
+        the time: the usual case."""
+        starts, edges = self.starts, self.unheard.edges
+        return (
+            bool(starts)
+            and starts[-1] <= start
+            and now - self.ends[-1] <= self.silent_after
+            and (not edges or edges[-1] <= start)
+        )
+
     def silences(self, start: int, end: int, now: int) -> list[tuple[int, int]]:
         """Spans within [start, end) in which nothing was heard for too long, as known at `now`; before the first sign too."""
         silences: list[tuple[int, int]] = []
+        if self.unbroken(start, now):
+            return silences
         for quiet_from, quiet_to in self._pauses(start, now):
             if quiet_from >= end:
                 break
@@ -103,6 +126,13 @@ class Life:
             end = self.starts[j]
         return start, end
 
+    def forgettable(self, at: int) -> int:
+        """Up to when, at most `at`, gaps that have ended may be forgotten: not the last one within a pause that goes on
+        over `at`."""
+        heard, _ = self.around(at, at)
+        ended = [end for _, end in self.unheard.spans if heard < end <= at]
+        return ended[-1] - 1 if ended and heard != -INF else at
+
     def heard_after(self, at: int) -> int:
         """A time up to which there was a sign after `at`, as the chains tell; INF where there is none. Signs within a chain
         are not kept: the next one comes before `silent_after` has passed."""
@@ -131,12 +161,6 @@ class Life:
                 length = (b if until != INF else min(b, now)) - a
                 if length > self.silent_after or since == -INF:
                     yield a, b
-
-    def _listened_since(self, heard: int, now: int) -> int:
-        """Since when somebody has listened without a break to a machine that was last heard then."""
-        edges = self.unheard.edges
-        i = bisect_right(edges, now)
-        return max(heard, edges[i - 1]) if i else heard
 
     def evict(self, before: int) -> None:
         """Forgets chains that end before `before`, but never the last of these: it says since when nothing was heard."""

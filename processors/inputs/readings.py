@@ -56,7 +56,7 @@ class SavedReadings(msgspec.Struct, omit_defaults=True, gc=False):
 class Readings(Series):
     """A series whose samples are readings of one counter that only rises, but for what `glitches` lists."""
 
-    __slots__ = ("_late", "carried_since", "odd", "retold", "runs", "scanner", "sure")
+    __slots__ = ("carried_since", "late", "odd", "retold", "runs", "scanner", "sure")
 
     def __init__(self, rate: Rate, falls: Falls | None = None) -> None:
         super().__init__(KEPT_H)
@@ -69,7 +69,8 @@ class Readings(Series):
         """Times of samples to which the step is a fall, or a rise no machine can make."""
         self.retold: list[tuple[int, int]] = []
         """Spans [start, end) that count otherwise than before; whoever reads them clears them."""
-        self._late: tuple[int, int] | None = None
+        self.late: tuple[int, int] | None = None
+        """What came late and is still to be judged: the first and the last time."""
         self.carried_since: int | None = None
         """Since when the counter had shown the reading that is carried."""
 
@@ -121,9 +122,9 @@ class Readings(Series):
 
     def settle(self) -> None:
         """Finds what late samples have changed."""
-        if self._late is None:
+        if self.late is None:
             return
-        (first, last), self._late = self._late, None
+        (first, last), self.late = self.late, None
         begin = self.in_force(self._quiet_before(first - WITHIN - 1)) or self.first_after(-INF)
         if begin is None:
             return
@@ -280,8 +281,8 @@ class Readings(Series):
             self._note_late(first.at, last.at)
 
     def _note_late(self, start: int, end: int) -> None:
-        late = self._late
-        self._late = (start, end) if late is None else (min(late[0], start), max(late[1], end))
+        late = self.late
+        self.late = (start, end) if late is None else (min(late[0], start), max(late[1], end))
 
     def dump(self) -> SavedReadings:
         """What is known of glitches, for `load`."""
@@ -290,7 +291,7 @@ class Readings(Series):
             runs=list(self.runs),
             odd=self.odd,
             retold=self.retold,
-            late=self._late,
+            late=self.late,
             carried_since=self.carried_since,
             at=scanner.at,
             value=scanner.value,
@@ -302,7 +303,7 @@ class Readings(Series):
     def load(self, saved: SavedReadings) -> None:
         """Puts back what `dump` gave, once the samples are there."""
         self.runs = [Run(start, end) for start, end in saved.runs]
-        self.odd, self.retold, self._late = saved.odd, saved.retold, saved.late
+        self.odd, self.retold, self.late = saved.odd, saved.retold, saved.late
         self.carried_since = saved.carried_since
         scanner = self.scanner
         scanner.at, scanner.value, scanner.changed_at = saved.at, saved.value, saved.changed_at

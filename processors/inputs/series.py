@@ -157,9 +157,12 @@ class Series:
         """The latest sample at or before `at`."""
         for n in range(bisect_right(self._hours, at // HOUR) - 1, -1, -1):
             kept = self._blocks[n]
-            if isinstance(kept, bytes) and (last := _last(kept)).at <= at:
-                return last
-            block = self._peek(n, at)
+            if isinstance(kept, bytes):
+                if (last := _last(kept)).at <= at:
+                    return last
+                block = self._peek(n, at)
+            else:
+                block = kept if not kept.sealed or at >= kept.times[0] else self._peek(n, at)
             i = bisect_right(block.times, at) - 1
             if i >= 0:
                 return Entry(block.times[i], block.values[i], block.offsets[i])

@@ -31,22 +31,16 @@ class Limits:
 
     mean: float
     mean_range: float
+    sigma: float = field(init=False)
+    lcl: float = field(init=False)
+    ucl: float = field(init=False)
+    range_ucl: float = field(init=False)
 
-    @property
-    def sigma(self) -> float:
-        return self.mean_range / D2
-
-    @property
-    def lcl(self) -> float:
-        return self.mean - 3 * self.sigma
-
-    @property
-    def ucl(self) -> float:
-        return self.mean + 3 * self.sigma
-
-    @property
-    def range_ucl(self) -> float:
-        return D4 * self.mean_range
+    def __post_init__(self) -> None:  # once: each point asks for all of them
+        self.sigma = self.mean_range / D2
+        self.lcl = self.mean - 3 * self.sigma
+        self.ucl = self.mean + 3 * self.sigma
+        self.range_ucl = D4 * self.mean_range
 
 
 def ordinal(value: float) -> int:
@@ -121,6 +115,9 @@ class Chart:
 
     def _beyond(self) -> int:
         """Points out of specification among those that limits would be learnt from."""
+        broken = self.specification.broken
+        if not self.learning or (broken(max(self.learning)) is None and broken(min(self.learning)) is None):
+            return 0
         return sum(self.specification.broken(value) is not None for value in self.learning)
 
     def take(self, value: float) -> ChartedPoint:

@@ -38,12 +38,14 @@ class Specification:
         For an individuals chart, UCL above USL says (USL − mean) / 3σ < 1: the process makes pieces out of specification
         while it is in control (Cpk < 1; Montgomery, Introduction to Statistical Quality Control, ch. 8).
         """
+        if (self.usl is None or ucl <= self.usl) and (self.lsl is None or lcl >= self.lsl):
+            return None
         words = []
         if self.usl is not None and ucl > self.usl:
             words.append(f"UCL {ucl:.4g} above USL {self.usl:.4g}")
         if self.lsl is not None and lcl < self.lsl:
             words.append(f"LCL {lcl:.4g} below LSL {self.lsl:.4g}")
-        return ", ".join(words) or None
+        return ", ".join(words)
 
 
 NONE = Specification()

@@ -124,7 +124,7 @@ class Windows:
         indifferent = now is None or not self._elements.observes
         for counter in self._counters:
             what = counter.what
-            seen = indifferent or what == "energy" or self._timeline.all_seen(made_since(counter, start))
+            seen = None if not indifferent and what != "energy" else True
             for at, made, reset, offset in increments(counter, start, end):
                 if not piece.start <= at < piece.end:
                     piece = schedule.slice_at(at)
@@ -141,6 +141,8 @@ class Windows:
                     totals.energy = min(totals.energy + made, ENERGY_MAX)
                 totals.resets += reset
                 totals.saw(offset, offset)
+                if seen is None:  # asked late: mostly nothing was made
+                    seen = self._timeline.all_seen(made_since(counter, at))
                 if not seen:
                     totals.unseen = totals.unseen.plus(what, made_unseen(counter, at, made, self._timeline, now or at))
                     seen = self._timeline.all_seen(at)  # then the next one, too: it rose since this sample
