@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-all torture check bench bench-connectors format clean
+.PHONY: demo test test-all test-containers sbom torture check bench bench-connectors format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -29,6 +29,14 @@ test: $(BIN)/.installed ## tests, two files at a time; they start what they need
 
 test-all: $(BIN)/.installed ## all tests, with properties over new random inputs and thousands of histories cut and restored
 	UNS_PROPERTIES=random UNS_RESTART_HISTORIES=2000 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-containers: $(BIN)/.installed ## build, start, kill, recreate and upgrade the compose setup; needs a Docker engine, or root and dockerd
+	UNS_TEST_CONTAINERS=1 $(BIN)/python -m pytest -x -v -s tests/containers $(ARGS)
+
+sbom: $(BIN)/.installed ## bill of materials of what runs, CycloneDX: build/sbom.cdx.json
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[parquet,sftp]'
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.cdx.json build/sbom/bin/python
 
 torture: $(BIN)/.installed ## kill workers at 200 points and compare with the oracle; ARGS="--kills 200 --seed 1 --json out.json"
 	$(BIN)/python -m tests.torture $(ARGS)

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.historian.config import HistorianConfig
 from sinks.historian.schema import create
 from sinks.historian.tables import Row, Table, rows
 from sinks.historian.troubles import holders, told, words
+from topology.endpoint import BadSecret
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class Historian:
     async def open(self) -> None:
         """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
         await self.close()
-        dsn = self._config.dsn.get_secret_value()
+        dsn = make_conninfo(self._config.dsn.get_secret_value(), password=self._password())
         theirs = conninfo_to_dict(dsn).get("options") or ""
         try:
             self._connection = connection = await AsyncConnection.connect(
@@ -87,6 +88,13 @@ class Historian:
         statement_ms = int(self._config.statement_timeout_s * 1000)
         # A lock that somebody holds is told from a statement that is too long, so it ends first.
         return f"-c statement_timeout={statement_ms} -c lock_timeout={max(1, min(LOCK_MS_MAX, statement_ms // 2))}"
+
+    def _password(self) -> str | None:
+        """Read at each opening: it may have been changed there and here. Raises `Retryable`."""
+        try:
+            return self._config.password
+        except (OSError, BadSecret) as error:
+            raise Retryable(f"historian {self._name}: the password cannot be used: {error}") from None
 
     async def _lock(self, connection: AsyncConnection[Row]) -> None:
         query = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"

@@ -69,6 +69,7 @@ app = group(
         "apply": "plant",
         "up": "up",
         "doctor": "doctor",
+        "health": "health",
         "tree": "namespace",
         "get": "namespace",
         "tail": "tail",

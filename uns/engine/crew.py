@@ -12,7 +12,8 @@ from uns.runtime import telemetry
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
 from uns.runtime.supervisor import PartState, Status, Supervisor
-from uns.watch.scrape import Gathered, reasons
+from uns.watch.health import reasons
+from uns.watch.scrape import Gathered
 
 log = structlog.get_logger()
 STOP_S = 20.0

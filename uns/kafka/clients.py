@@ -6,7 +6,7 @@ What a caller adds or overrides comes last, under librdkafka's own names.
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient
 
 from uns.runtime.settings import Settings
@@ -39,3 +39,8 @@ def producer(settings: Settings, more: Mapping[str, Any] = NOTHING) -> Producer:
 
 def admin(settings: Settings, more: Mapping[str, Any] = NOTHING) -> AdminClient:
     return AdminClient(settings.kafka(**more))
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether this client is of no use any more. What comes by a message or a commit says so by its code alone."""
+    return error.fatal() or error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID)

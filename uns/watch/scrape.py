@@ -1,16 +1,15 @@
-"""Reading what other processes of ours tell on their /metrics and /health endpoints."""
+"""Reading what other processes of ours tell on their /metrics endpoints."""
 
-import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
+from http.client import HTTPException
 
 from prometheus_client import Metric
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-TIMEOUT_S = 2.0
+from uns.watch.health import TIMEOUT_S, why
 
 
 class Unreachable(OSError):
@@ -23,22 +22,8 @@ def families(address: str) -> list[Metric]:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             return list(text_string_to_metric_families(answer.read().decode()))
-    except (OSError, ValueError) as error:
-        raise Unreachable(f"{url}: {_why(error)}") from error
-
-
-def reasons(address: str, check: str) -> list[str]:
-    """Why a process is not `live` or not `ready`, in its own words; empty when it is."""
-    try:
-        with urllib.request.urlopen(f"{address}/health/{check}", timeout=TIMEOUT_S):
-            return []
-    except urllib.error.HTTPError as error:
-        try:
-            return [str(reason) for reason in json.load(error)["reasons"]]
-        except (ValueError, KeyError, OSError):
-            return [f"answers {error.code}"]
-    except (OSError, ValueError) as error:
-        return [f"does not answer: {_why(error)}"]
+    except (OSError, ValueError, HTTPException) as error:
+        raise Unreachable(f"{url}: {why(error)}") from error
 
 
 class Gathered(Collector):
@@ -64,7 +49,3 @@ class Gathered(Collector):
                     whole.samples.append(sample._replace(labels={**sample.labels, "worker": worker}))
         yield up
         yield from merged.values()
-
-
-def _why(error: BaseException) -> str:
-    return str(getattr(error, "reason", None) or error)

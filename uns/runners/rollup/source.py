@@ -178,6 +178,9 @@ class RollupSource:
             return False
         if error.code() == KafkaError._PARTITION_EOF:
             return True
-        if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
+        if clients.is_fatal(error) or error.code() in (
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+        ):
             raise Fatal(Exit.CONSUMER, f"{error.str()}; may this user read the kpi topics, and has `uns apply` run?")
         return False  # librdkafka reconnects by itself

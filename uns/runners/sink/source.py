@@ -33,6 +33,11 @@ class SourceLost(RuntimeError):
     """Kafka refuses what no retry mends; the process ends and begins anew."""
 
 
+def _lost(error: KafkaError) -> SourceLost:
+    """After a broker that was killed, our own joining anew can fence a commit that is under way, too."""
+    return SourceLost(f"{error.str()}; does another process run this sink?")
+
+
 @dataclass
 class Fetched:
     """What one poll brought: deliveries in order, what cannot be read, and where to go on."""
@@ -108,8 +113,8 @@ class SinkSource:
             if (error := message.error()) is not None:
                 if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
-                if error.fatal():
-                    raise SourceLost(f"{error.str()}; does another process run this sink?")
+                if clients.is_fatal(error):
+                    raise _lost(error)
                 if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     log.warning(
                         "topic missing", sink=self._name, error=error.str(), hint="uns apply creates the plant's topics"
@@ -142,7 +147,8 @@ class SinkSource:
         )
 
     def commit(self, positions: Positions) -> None:
-        """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once."""
+        """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once.
+        Raises `SourceLost`."""
         if self._own is not None:
             self._own.update(positions)  # a partition that goes and comes back does not begin anew
         offsets = [TopicPartition(*place, offset) for place, offset in positions.items() if place in self.assigned]
@@ -151,6 +157,8 @@ class SinkSource:
         try:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
+            if clients.is_fatal(error.args[0]):
+                raise _lost(error.args[0]) from None
             log.warning("commit failed", sink=self._name, error=error.args[0].str())
 
     def idle_positions(self) -> dict[TopicAndPartition, int]:

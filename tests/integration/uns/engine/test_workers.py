@@ -23,7 +23,8 @@ from uns.model.apply import apply_plant
 from uns.registry.client import RegistryClient
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
-from uns.watch.scrape import families, reasons
+from uns.watch.health import reasons
+from uns.watch.scrape import families
 from uns.watch.top import Look, rows
 
 PLANT = """\

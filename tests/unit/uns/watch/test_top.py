@@ -11,7 +11,8 @@ from rich.console import Console
 
 from uns.cli.top import _look, _table
 from uns.runtime import telemetry
-from uns.watch.scrape import Gathered, Unreachable, families, reasons
+from uns.watch.health import reasons
+from uns.watch.scrape import Gathered, Unreachable, families
 from uns.watch.top import STAGES, Look, PartitionRow, WorkerRow, quantile, rows
 
 
