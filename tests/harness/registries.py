@@ -47,11 +47,14 @@ class OwnRegistry:
         eventually(self._ready, what="registry ready", timeout_s=40)
         return self
 
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
+    def stop(self) -> int | None:
+        """Exit code; None: it did not run."""
+        if self._process is None:
+            return None
+        self._process.terminate()
+        code = self._process.wait(20)
+        self._process = None
+        return code
 
     def ended(self) -> int:
         """Exit code once it ends by itself."""

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from uns.errors import UserError
 from uns.registry.app import create
 from uns.registry.log import TOPIC, SchemaLog
-from uns.runtime import telemetry
+from uns.runtime import stopping, telemetry
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -20,6 +20,7 @@ WATCH_S = 1.0
 def serve(settings: Settings, port: int, topic: str = TOPIC) -> None:
     """Runs until SIGTERM, or until another registry takes the topic over: then it ends, so that one only answers."""
     telemetry.configure_logs(settings)
+    stopping.end_in_order()
     # The port first: a registry started twice by mistake must fail here, before it fences the one that serves.
     with _listen(settings.bind, port) as listener:
         schemas = SchemaLog(settings, topic)

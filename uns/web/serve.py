@@ -14,7 +14,7 @@ from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from uns.client.subscribe import Begin, Subscription
 from uns.kafka.publish import NotPublished, publish
-from uns.runtime import clock, telemetry
+from uns.runtime import clock, stopping, telemetry
 from uns.runtime.running import environment
 from uns.runtime.settings import Settings
 from uns.web.feed import Feed
@@ -33,6 +33,7 @@ LASTING = (MessageClass.CURRENT, MessageClass.ALERT)
 def serve(settings: Settings, codec: Codec, port: int) -> None:
     """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
     telemetry.configure_logs(settings)
+    stopping.end_in_order()
     plant = _plant(settings)
     namespace = Namespace(order=() if plant is None else tuple(str(path) for path in plant.cells()))
     screens = {name: (spec, spec.picture(plant)) for name, spec in registered().items()}

@@ -111,6 +111,10 @@ def test_a_registry_started_twice_by_mistake_leaves_the_first_alone(own: OwnRegi
     assert _register(own.url, "A", _schema("A")) == 1
 
 
+def test_it_ends_in_order_when_it_is_told_to(own: OwnRegistry) -> None:
+    assert own.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("partitions", "policy", "words"), [(1, "delete", "cleanup.policy=delete"), (2, "compact", "2 partitions")]
 )
