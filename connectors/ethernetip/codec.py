@@ -37,13 +37,16 @@ _NUMBERS = {
 
 def decode(wanted: Wanted, came: bytes, arrived: int, origin: str, encoding: str) -> Iterator[Said]:
     """What the answer to one name says, type first, at µs of arrival. `origin` names the controller."""
+    points = wanted.points
     try:
         values = _values(wanted, came, encoding)
+        if len(values) < len(points):
+            raise Unreadable("bad_type", f"{len(values)} values have come, {len(points)} were expected")
     except Unreadable as bad:
         message = f"{wanted.path} {wanted.tag} ({origin} {wanted}): {bad}"
         yield Malformed(f"{origin} {wanted}", came, bad.reason, message, wanted.path)
         values = None
-    for number, point in enumerate(wanted.points):
+    for number, point in enumerate(points):
         if values is None:
             yield reading(point, None, BAD_DECODING_ERROR, arrived)
         else:

@@ -92,6 +92,8 @@ def test_what_is_no_number_has_no_value(number: float) -> None:
         ("ca0000000000", {"bit": 3}, "bad_type"),
         ("c20001", {"bit": 8}, "bad_type"),
         ("c20001", {"count": 1, "bits": True}, "bad_type"),
+        ("c10001", {"count": 1, "bits": True}, "bad_type"),
+        ("c4000102030405060708", {"count": 2, "bit": 3}, "bad_type"),
         ("a002ce0f05000000616263", {}, "bad_text"),
         ("a002ce0fffffffff616263", {}, "bad_text"),
         ("a002ce0f01", {}, "bad_text"),

@@ -112,6 +112,14 @@ def _subject(text: str) -> None:
     assert text in sources()
 
 
+def _option(text: str) -> None:
+    from connectors.opcua.config import OpcUaConfig
+    from uns.model.inventory import config_of
+
+    config = config_of("opcua", "opc.tcp://plc:4840", [text])
+    assert config.keys() <= OpcUaConfig.model_fields.keys()
+
+
 def _span(text: str) -> float:
     return span_s("--x", text)
 
@@ -134,6 +142,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "message_class": _audited,
     "subject": _subject,
     "record": TYPES.__getitem__,
+    "options": _option,
 }
 """Parameter → what reads its examples; raises for what is none."""
 ON_ONE_DAY = {("shifts", "begin")}
