@@ -3,6 +3,10 @@
 
 def merged(spans: list[tuple[int, int]], lowest: int, highest: int) -> list[tuple[int, int]]:
     """The union of stretches, clipped to [lowest, highest], in order."""
+    if len(spans) == 1:  # the usual case
+        ((start, end),) = spans
+        lo, hi = max(start, lowest), min(end, highest)
+        return [(lo, hi)] if lo <= hi else []
     union: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         lo, hi = max(start, lowest), min(end, highest)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from schemas.raw import Value
+from schemas.raw import Sample
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
@@ -152,13 +152,8 @@ class Alert(Derived, frozen=True, gc=False, kw_only=True):
     product: str | None = None
 
 
-class CurrentTag(msgspec.Struct, frozen=True, gc=False):
-    """The newest value of a tag."""
-
-    tag: str
-    at: int
-    value: Value
-    quality: int
+CurrentTag = Sample
+"""The newest value of a tag, as its source said it."""
 
 
 class Current(Derived, frozen=True, gc=False, kw_only=True):

@@ -141,8 +141,8 @@ class Cell:
         heard = life.ends[-1] if life.ends else INF
         patience = life.silent_after if life.silent_from is None else -1
         late = ahead = 0
-        text_max = self.type.text_max
-        for rank, sample in enumerate(record.samples, self.sources.first_rank(record)):
+        text_max, first = self.type.text_max, self.sources.first_rank(record)
+        for n, sample in enumerate(record.samples):
             at = sample.at
             if not oldest <= at <= newest:
                 late += at < oldest
@@ -157,16 +157,16 @@ class Cell:
                     refused.append(refuse(self, "too_long", sample, f"a tag has at most {NAME_MAX} characters"))
                     continue
                 slot = self.slot(sample.tag)
-            elif slot.reads and (fault := slot.take(self, sample, offset, rank)) is not None:
+            elif slot.reads and (fault := slot.take(self, sample, offset, first + n)) is not None:
                 refused.append(fault)
                 if fault.reason != "unmapped_state":
                     continue
             if slot is None:
                 self.fresh = True
             elif (known := slot.newest) is None or at > known.at:
-                slot.newest, slot.rank = sample, rank
+                slot.newest, slot.first, slot.place = sample, first, n
                 self.fresh = True
-            elif at == known.at and slot.hear(sample, rank):
+            elif at == known.at and slot.hear(sample, first + n):
                 self.fresh = True
             if sample.quality & 0xC0000000 and not (is_live(sample.quality) and self.trusts(sample.quality)):
                 continue  # the source has lost the machine: no sign of life

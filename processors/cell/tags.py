@@ -41,17 +41,26 @@ class Taker(Protocol):
 class Slot:
     """A tag that is only carried along, and its newest sample."""
 
-    __slots__ = ("newest", "rank", "rivals", "tag")
+    __slots__ = ("first", "newest", "place", "rivals", "tag")
     reads: ClassVar[bool] = False
     """Whether a fold reads the tag's samples."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.newest: Sample | None = None
-        self.rank = 0
-        """Of the newest sample."""
+        self.first = self.place = 0
+        """Rank of the first sample of the newest one's record, which all its samples share, and its place among them."""
         self.rivals: dict[int, tuple[int, Sample]] = {}
         """Where two sources spoke of the newest time: source → rank and sample of its last word. May be of an older time."""
+
+    @property
+    def rank(self) -> int:
+        """Of the newest sample."""
+        return self.first + self.place
+
+    @rank.setter
+    def rank(self, rank: int) -> None:
+        self.first, self.place = rank, 0
 
     def hear(self, sample: Sample, rank: int) -> bool:
         """Takes another sample of the newest time; whether there is anything new to show."""

@@ -18,11 +18,17 @@ TEXTS_MAX_BYTES = 1_000_000
 class Snapshots(Derivation):
     """Each is a record of its own; the compacted topic keeps the newest of a path."""
 
-    __slots__ = ()
+    __slots__ = ("_made", "_names")
 
     name = KIND
     kinds = (KIND,)
     records = (Current,)
+
+    def __init__(self, cell: Cell) -> None:
+        self._names: list[str] = []
+        """Of the tags, sorted."""
+        self._made = (0, "")
+        """How many tags there were then, and the last one made: another set of tags has another last one."""
 
     def snapshot(self, cell: Cell, view: View) -> list[Derived]:
         """The snapshot at this tick, where there is anything new to show.
@@ -61,25 +67,28 @@ class Snapshots(Derivation):
                 performance=measured.performance,
                 quality=measured.quality,
                 oee=measured.oee,
-                open_alerts=sum(1 for kind, _ in ledger.lasting if kind.startswith("alert.")),
-                tags=_tags(cell),
+                open_alerts=sum([kind.startswith("alert.") for kind, _ in ledger.lasting]),
+                tags=self._tags(cell),
                 coverage=measured.observed.coverage,
                 why_null=measured.observed.why_null,
             )
         ]
 
-
-def _tags(cell: Cell) -> tuple[CurrentTag, ...]:
-    """The newest value of each tag. Where texts might take too much together, each has an equal share and longer ones are
-    cut and marked."""
-    newest = [(name, slot.newest) for name, slot in sorted(cell.tags.items()) if slot.newest is not None]
-    share = TEXTS_MAX_BYTES // (BYTES_A_CHARACTER * max(1, len(newest)))
-    if cell.type.text_max <= share:
-        return tuple([CurrentTag(name, s.at, s.value, s.quality) for name, s in newest])
-    return tuple(
-        CurrentTag(name, s.at, cut(s.value, share) if isinstance(s.value, str) else s.value, s.quality)
-        for name, s in newest
-    )
+    def _tags(self, cell: Cell) -> tuple[CurrentTag, ...]:
+        """The newest value of each tag. Where texts might take too much together, each has an equal share and longer ones
+        are cut and marked."""
+        tags = cell.tags
+        made = (len(tags), next(reversed(tags), ""))
+        if made != self._made:
+            self._made, self._names = made, sorted(tags)
+        newest = [s for name in self._names if (s := tags[name].newest) is not None]
+        share = TEXTS_MAX_BYTES // (BYTES_A_CHARACTER * max(1, len(newest)))
+        if cell.type.text_max <= share:
+            return tuple(newest)
+        return tuple(
+            CurrentTag(s.tag, s.at, cut(s.value, share) if isinstance(s.value, str) else s.value, s.quality)
+            for s in newest
+        )
 
 
 def _sums(cell: Cell, view: View) -> Groups:

@@ -31,6 +31,8 @@ class Life:
 
         A sign of life ends a declared silence at the next call.
         """
+        if self.silent_from is None and (not self.ends or now - self.ends[-1] <= self.silent_after):
+            return None  # the usual case
         quiet = self._quiet(now)
         if self.silent_from not in quiet:
             self.silent_from = None

@@ -13,30 +13,32 @@ LONGEST = 15
 
 def rules(points: Sequence[float], mean: float, sigma: float) -> tuple[int, ...]:
     """Numbers of the rules that the last of `points` completes; at most the last LONGEST points matter."""
-    return tuple(number for number, holds in enumerate(_RULES, start=1) if holds(points, mean, sigma))
+    return tuple([number for number, holds in enumerate(_RULES, start=1) if holds(points, mean, sigma)])
 
 
-def _beyond(points: Sequence[float], mean: float, distance: float) -> list[int]:
-    """+1 above mean + distance, −1 below mean − distance, else 0."""
-    return [(x > mean + distance) - (x < mean - distance) for x in points]
+# Most points complete none: each rule first looks at what fails most often.
 
 
 def _one_beyond_three_sigma(points: Sequence[float], mean: float, sigma: float) -> bool:
-    return _beyond(points[-1:], mean, 3 * sigma) != [0]
+    return _side(points[-1], mean, 3 * sigma) != 0
 
 
 def _nine_on_one_side(points: Sequence[float], mean: float, sigma: float) -> bool:
-    return len(points) >= 9 and abs(sum(_beyond(points[-9:], mean, 0))) == 9
+    last = points[-9:]
+    return len(last) == 9 and (min(last) > mean or max(last) < mean)
 
 
 def _six_rising_or_falling(points: Sequence[float], mean: float, sigma: float) -> bool:
-    return len(points) >= 6 and abs(sum(_steps(points[-6:]))) == 5
+    if len(points) < 6:
+        return False
+    a, b, c, d, e, f = points[-6:]
+    return a < b < c < d < e < f or a > b > c > d > e > f
 
 
 def _fourteen_alternating(points: Sequence[float], mean: float, sigma: float) -> bool:
-    if len(points) < 14:
+    if len(points) < 14 or not (points[-3] < points[-2] > points[-1] or points[-3] > points[-2] < points[-1]):
         return False
-    steps = _steps(points[-14:])
+    steps = [(b > a) - (b < a) for a, b in pairwise(points[-14:])]
     return all(a * b == -1 for a, b in pairwise(steps))
 
 
@@ -49,26 +51,26 @@ def _four_of_five_beyond_one_sigma(points: Sequence[float], mean: float, sigma: 
 
 
 def _fifteen_within_one_sigma(points: Sequence[float], mean: float, sigma: float) -> bool:
-    return len(points) >= 15 and not any(_beyond(points[-15:], mean, sigma))
+    last = points[-15:]
+    return len(last) == 15 and max(last) <= mean + sigma and min(last) >= mean - sigma
 
 
 def _eight_outside_one_sigma(points: Sequence[float], mean: float, sigma: float) -> bool:
-    if len(points) < 8:
+    if len(points) < 8 or not _side(points[-1], mean, sigma):
         return False
-    sides = _beyond(points[-8:], mean, sigma)
+    sides = [_side(x, mean, sigma) for x in points[-8:]]
     return all(sides) and len(set(sides)) == 2
 
 
-def _steps(points: Sequence[float]) -> list[int]:
-    """+1 for a rise, −1 for a fall, 0 for equal neighbours."""
-    return [(b > a) - (b < a) for a, b in pairwise(points)]
+def _side(x: float, mean: float, distance: float) -> int:
+    """+1 above mean + distance, −1 below mean − distance, else 0."""
+    return (x > mean + distance) - (x < mean - distance)
 
 
 def _most_beyond(points: Sequence[float], mean: float, distance: float, count: int, of: int) -> bool:
-    if len(points) < of:
+    if len(points) < of or not (last := _side(points[-1], mean, distance)):
         return False
-    sides = _beyond(points[-of:], mean, distance)
-    return sides[-1] != 0 and sides.count(sides[-1]) >= count
+    return [_side(x, mean, distance) for x in points[-of:]].count(last) >= count
 
 
 _RULES = (

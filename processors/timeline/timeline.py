@@ -142,7 +142,7 @@ class Timeline:
             if quiet_to < end:
                 events.append((quiet_to, 2, 0, NO_OFFSET))
         unheard_from = INF
-        for gap_from, gap_to in self.life.unheard.between(start, end):
+        for gap_from, gap_to in self.life.unheard.between(start, end) if self.life.unheard.edges else ():
             if gap_from <= start:
                 unheard_from = gap_from
             else:
