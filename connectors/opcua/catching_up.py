@@ -8,6 +8,7 @@ from asyncua import ua
 from asyncua.client.ua_client import UaClient
 
 from connectors.base import Batch, Malformed, Reading, Safe
+from connectors.kit.tasks import ended
 from connectors.opcua.codec import Part
 from connectors.opcua.history import History, Missed
 from connectors.opcua.items import Item, Items, Variable
@@ -109,6 +110,6 @@ class CatchingUp:
     async def end(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
-            reader.cancel()
+            await ended([reader])
             with suppress(asyncio.CancelledError, *NO_ANSWER):
-                await reader
+                reader.result()

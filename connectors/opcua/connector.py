@@ -11,6 +11,7 @@ import structlog
 from asyncua import Client, ua
 
 from connectors.base import Batch, Malformed, Reading, Resume, SourceUnavailable
+from connectors.kit.tasks import ended
 from connectors.opcua.catching_up import CatchingUp
 from connectors.opcua.codec import Part, decode, server_time
 from connectors.opcua.config import Machine, OpcUaConfig
@@ -261,9 +262,9 @@ class OpcUaConnector:
         """Of what runs beside."""
         polling, self._polling = self._polling, None
         if polling is not None:
-            polling.cancel()
+            await ended([polling])
             with suppress(asyncio.CancelledError, *NO_ANSWER):
-                await polling
+                polling.result()
         await self._catching_up.end()
 
     # -- health and end ----------------------------------------------------------------------------------------

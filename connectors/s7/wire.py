@@ -25,13 +25,28 @@ STALE_MAX = 8
 logging.getLogger("snap7").setLevel(logging.CRITICAL)
 
 
+class _Link(AsyncISOTCPConnection):
+    """One that can be cancelled. `asyncio.wait_for` of Python 3.11, which the library reads with, takes a cancellation for
+    nothing when the bytes have just come; how long an answer may take, the wire says.
+    """
+
+    async def _recv_exact(self, size: int) -> bytes:
+        if self._reader is None:
+            raise S7ConnectionError("closed")
+        try:
+            return await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            self.connected = False
+            raise S7ConnectionError("the other side has closed the connection") from error
+
+
 class S7Wire:
     """One connection: `open` it once, then `ask`, one at a time; `close` may be called at any time."""
 
     def __init__(self, plc: Plc) -> None:
         self._plc = plc
         self._protocol = S7Protocol()
-        self._link = AsyncISOTCPConnection(plc.host, plc.port, plc.local_tsap, plc.called_tsap)
+        self._link = _Link(plc.host, plc.port, plc.local_tsap, plc.called_tsap)
         self.pdu = PDU_MIN
         """Bytes of a message, agreed as it is opened."""
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from connectors.base import Batch, Resume, Said, SourceUnavailable
 from connectors.kit.polling.poller import AnyPoller, Tell
+from connectors.kit.tasks import ended
 
 WAITING_MAX = 50_000
 """Values that are read and not yet in a batch; beyond it links wait, and the cycles that they miss are counted."""
@@ -117,12 +118,9 @@ class PollingConnector:
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []
         self._room.set()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await asyncio.wait(tasks)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await ended(tasks)
 
     def healthy(self) -> bool:
         """Whether any unit has answered lately: where little is due, a probe asks."""

@@ -18,6 +18,7 @@ from connectors.kit.polling.quality import (
     BAD_NOT_SUPPORTED,
     BAD_USER_ACCESS_DENIED,
 )
+from connectors.s7.blocks import Span
 from connectors.s7.config import S7Config
 from connectors.s7.connector import S7Connector
 from tests.harness.polling import PATH, conversation, eventually, hear, proxied, reopened
@@ -254,3 +255,22 @@ async def test_a_missing_library_is_named_with_what_to_do() -> None:
     with pytest.raises(SourceUnavailable, match=r"pip install 'uns-backbone\[s7\]'"):
         await connector.open({})
     await connector.close()
+
+
+@conversation
+async def test_a_request_is_cancelled_however_far_its_answer_has_come() -> None:
+    from connectors.s7.wire import S7Wire
+
+    async with saying(b"=" + GOOD_ANSWER) as port:
+        config = {"url": f"tcp://127.0.0.1:{port}", "machines": [{"path": PATH, "tags": A}]}
+        plc = S7Config.model_validate({"plcs": [config]}).plcs[0]
+        for passes in range(30):
+            wire = S7Wire(plc)
+            await wire.open()
+            asked = asyncio.create_task(wire.ask([Span("DB", 1, 0, 2, ())]))
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            taken = asked.cancel()
+            await asyncio.wait([asked])
+            assert asked.cancelled() == taken, passes
+            wire.close()
