@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from connectors.base import Batch, Resume, SourceUnavailable
+from connectors.kit.tasks import ended
 from connectors.mtconnect.agent import Agent
 from connectors.mtconnect.config import MtConnectConfig
 
@@ -42,7 +42,7 @@ class MtConnectConnector:
                 if any(answers):
                     left_s = GRACE_S
         finally:
-            await _ended(meetings)
+            await ended(meetings)
         self._check()
         self._open = True
 
@@ -87,7 +87,7 @@ class MtConnectConnector:
 
     async def _end(self) -> None:
         tasks, self._tasks = self._tasks, []
-        await _ended(tasks)
+        await ended(tasks)
 
     def healthy(self) -> bool:
         """Whether an agent spoke within its heartbeat; one alone that is silent is named by `problems`."""
@@ -107,10 +107,3 @@ class MtConnectConnector:
         await self._end()
         for agent in self._agents:
             await agent.close()
-
-
-async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from connectors.base import Batch, Resume, Said, SourceUnavailable
+from connectors.kit.tasks import ended
 from connectors.sparkplug.codec import rebirth_request
 from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.host import Host
@@ -163,10 +164,7 @@ class SparkplugConnector:
 
     async def close(self) -> None:
         keepers, self._keepers = self._keepers, []
-        for keeper in keepers:
-            keeper.cancel()
-        if keepers:
-            await asyncio.wait(keepers)
+        await ended(keepers)
         self._inbox.close()
         if self._closed_at is None:
             self._closed_at = time.time_ns() // 1000

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Select
 
 from connectors.base import Batch, Position, Resume, SourceUnavailable
 from connectors.kit import state_file
+from connectors.kit.tasks import ended
 from connectors.kit.worker import Worker
 from connectors.sql import database
 from connectors.sql.config import SqlConfig
@@ -187,10 +188,7 @@ class SqlConnector:
 
     async def close(self) -> None:
         tasks, self._tasks, self._open = self._tasks, [], False
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await ended(tasks)
         for name, worker in tuple(self._workers.items()):
             if not worker.busy:
                 worker.close()

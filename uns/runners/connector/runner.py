@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from connectors.base import Batch, nothing_to_acknowledge
+from connectors.kit.tasks import ended
 from schemas.records import Gap
 from topology.namespace.path import Path
 from uns.runners.connector.health import Health
@@ -37,6 +38,8 @@ FLUSH_S = 1.5
 """Time for the last records at a stop; what is left stays in the spool, so there is no reason to be killed over it."""
 SETTLE_S = 5.0
 """The same for the last ones of a source that is opened anew; what it did not acknowledge comes again."""
+STUCK_S = 2.0
+"""So long a task may take to end; then its library has swallowed the cancellation, and it is told again."""
 LISTEN_S = 1.0
 """How often it is kept when the link was last good: a gap may begin so much too early."""
 ROOM = 0.9
@@ -103,10 +106,8 @@ class ConnectorRunner:
             for task in done:
                 task.result()
         finally:
-            listener.cancel()
-            reader.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await reader
+            with suppress(asyncio.CancelledError):  # told twice to stop: what was read is still written
+                await ended((listener, reader), STUCK_S)
             await self._flush(writer)
 
     def health(self) -> Health:
@@ -292,9 +293,8 @@ class ConnectorRunner:
             if self._inbox.empty() and not self._taking:
                 self._let_out(None)
             await asyncio.sleep(0.02)
-        writer.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await writer
+        with suppress(asyncio.CancelledError):
+            await ended((writer,), STUCK_S)
         if self.outlet is not None:
             with suppress(OutletBroken, SpoolError):  # who raised them first has told
                 self._let_out(None)
