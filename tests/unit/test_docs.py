@@ -102,3 +102,14 @@ def test_the_way_of_a_sample_has_each_step_once() -> None:
     steps = re.findall(r"^\| (\d+) \|", ARCHITECTURE, re.M)
     assert len(steps) > 8
     assert steps == [str(number) for number in range(1, len(steps) + 1)]
+
+
+REGISTRIES = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "maven" + r"\.org", "golang" + r"\.org", "deb" + r"ian\.org", "crates" + r"\.io")))  # fmt: skip
+
+
+def test_no_page_names_a_registry_by_its_host() -> None:
+    """Where packages come from is the reader's affair: a mirror, for many."""
+    pages = [*PAGES, ROOT / "constraints.txt", ROOT / "pyproject.toml", ROOT / "Makefile", ROOT / "Dockerfile"]
+    named = {page.name: found[0] for page in pages if (found := REGISTRIES.search(page.read_text(encoding="utf-8")))}
+    assert named == {}
+    assert REGISTRIES.search("https://" + "py" + "pi.org/simple")
