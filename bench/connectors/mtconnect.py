@@ -1,17 +1,16 @@
 """MTConnect: 50 agents at 10 Hz in one connector: values and sequence numbers that are missing, what it costs."""
 
-import asyncio
 import subprocess
 import sys
-import time
 
 from bench.cluster import Failed
+from bench.connectors.reading import read_for
 from bench.figures import Bench, Figure
+from connectors.base import Batch
 from connectors.mtconnect.config import MtConnectConfig
 from connectors.mtconnect.connector import MtConnectConnector
 
 AGENTS, HERTZ = 50, 10
-OPEN_S = 60.0
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -22,7 +21,7 @@ def measure(bench: Bench) -> list[Figure]:
             ports = agents.stdout.readline().split()
             if len(ports) < AGENTS:
                 raise Failed("the agents do not come up")
-            missing, read, core = asyncio.run(_read(ports, bench.seconds))
+            missing, read, core = _read(ports, bench.seconds)
             assert agents.stdin is not None
             agents.stdin.close()
             late = int(agents.stdout.readline() or 0)
@@ -37,32 +36,26 @@ def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _read(ports: list[str], seconds: float) -> tuple[int, int, float]:
+def _read(ports: list[str], seconds: float) -> tuple[int, int, float]:
     """(what is missing between the first and the last of each agent and the holes that were told, values, cores)."""
     agents = [
         {"url": f"http://127.0.0.1:{port}", "machines": [{"path": f"acme/dallas/packaging/line-1/m{port}"}]}
         for port in ports
     ]
     connector = MtConnectConnector("bench", MtConnectConfig.model_validate({"agents": agents, "interval_ms": 100}))
-    async with asyncio.timeout(OPEN_S):
-        await connector.open({})
     last: dict[str, int] = {}
-    missing = read = 0
-    begun, cpu = time.monotonic(), time.process_time()
-    try:
-        async for batch in connector.batches():
-            missing += len(batch.missed)
-            for reading in batch.readings:
-                value, path = reading.sample.value, str(reading.path)
-                if reading.sample.tag == "State" and isinstance(value, int):
-                    missing += abs(value - last.get(path, value - 1) - 1)
-                    last[path] = value
-            read += len(batch.readings)
-            if time.monotonic() - begun > seconds:
-                break
-        core = (time.process_time() - cpu) / (time.monotonic() - begun)
-    finally:
-        await connector.close()
+    missing = 0
+
+    def see(batch: Batch) -> None:
+        nonlocal missing
+        missing += len(batch.missed)
+        for reading in batch.readings:
+            value, path = reading.sample.value, str(reading.path)
+            if reading.sample.tag == "State" and isinstance(value, int):
+                missing += abs(value - last.get(path, value - 1) - 1)
+                last[path] = value
+
+    read, core = read_for(connector, seconds, see)
     if len(last) < AGENTS:
         raise Failed(f"{len(last)} of {AGENTS} agents were read")
     return missing, read, core

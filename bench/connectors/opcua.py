@@ -1,20 +1,19 @@
 """OPC UA: 10,000 nodes at 1 Hz in one subscription's connector: what is lost, what it costs."""
 
-import asyncio
 import subprocess
 import sys
-import time
 
 import psutil
 
 from bench.cluster import Failed
+from bench.connectors.reading import read_for
 from bench.figures import Bench, Figure
+from connectors.base import Batch
 from connectors.opcua.config import OpcUaConfig
 from connectors.opcua.connector import OpcUaConnector
 from uns.runtime.ports import free_port
 
 NODES = 10_000
-READY_S, OPEN_S = 120.0, 120.0
 
 
 def measure(bench: Bench) -> list[Figure]:
@@ -25,7 +24,7 @@ def measure(bench: Bench) -> list[Figure]:
             assert server.stdout is not None
             if server.stdout.readline().strip() != "ready":
                 raise Failed("the server does not come up")
-            lost, read, core, rss_mb = asyncio.run(_read(port, bench.seconds))
+            lost, read, core, rss_mb = _read(port, bench.seconds)
             assert server.stdin is not None
             server.stdin.close()
             late = int(server.stdout.readline() or 0)
@@ -40,7 +39,7 @@ def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _read(port: int, seconds: float) -> tuple[int, int, float, float]:
+def _read(port: int, seconds: float) -> tuple[int, int, float, float]:
     """(values that are missing between the first and the last of each node, values, cores, MB)."""
     config = {
         "url": f"opc.tcp://127.0.0.1:{port}",
@@ -48,24 +47,18 @@ async def _read(port: int, seconds: float) -> tuple[int, int, float, float]:
         "machines": [{"path": "acme/dallas/packaging/line-1/machine", "node": "ns=2;s=machine"}],
     }
     connector = OpcUaConnector("bench", OpcUaConfig.model_validate(config))
-    async with asyncio.timeout(OPEN_S):
-        await connector.open({})
     last: dict[str, int] = {}
-    lost = read = 0
-    begun, cpu = time.monotonic(), time.process_time()
-    try:
-        async for batch in connector.batches():
-            for reading in batch.readings:
-                tag, value = reading.sample.tag, reading.sample.value
-                assert isinstance(value, int)
-                lost += value - last.get(tag, value - 1) - 1
-                last[tag] = value
-            read += len(batch.readings)
-            if time.monotonic() - begun > seconds:
-                break
-        core = (time.process_time() - cpu) / (time.monotonic() - begun)
-    finally:
-        await connector.close()
+    lost = 0
+
+    def see(batch: Batch) -> None:
+        nonlocal lost
+        for reading in batch.readings:
+            tag, value = reading.sample.tag, reading.sample.value
+            assert isinstance(value, int)
+            lost += value - last.get(tag, value - 1) - 1
+            last[tag] = value
+
+    read, core = read_for(connector, seconds, see)
     if len(last) < NODES:
         raise Failed(f"{len(last)} of {NODES} nodes were read")
     return lost, read, core, psutil.Process().memory_info().rss / 1e6
