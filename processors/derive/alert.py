@@ -191,10 +191,7 @@ class ImplausibleCounts(Derivation):
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         out: list[Derived] = []
-        for counter in cell.counters:
-            if counter.odd:
-                break
-        else:
+        if not any(counter.odd for counter in cell.counters):
             return out
         hours = {hour for lo, hi in view.spans for hour in range(lo // HOUR, min(hi, view.now) // HOUR + 1)}
         for hour in sorted(hours):

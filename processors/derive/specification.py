@@ -114,10 +114,9 @@ class SpecificationAlerts(Derivation):
     @staticmethod
     def _heard_of(cell: Cell, points: list[Quality]) -> bool:
         """Whether any point is beyond a limit, or an alert stands that a fold has raised whose log reached further back."""
-        for record in points:
-            if record.beyond is not None:
-                return True
-        return any(kind.startswith(KIND) for kind, _ in cell.ledger.lasting)
+        return any(record.beyond is not None for record in points) or any(
+            kind.startswith(KIND) for kind, _ in cell.ledger.lasting
+        )
 
     def _follow(self, cell: Cell, view: View, characteristic: str, told: list[Quality]) -> list[Derived]:
         """Late points first, then those that the watermark has just passed, in order."""

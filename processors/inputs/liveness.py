@@ -31,7 +31,8 @@ class Life:
 
         A sign of life ends a declared silence at the next call.
         """
-        if self.silent_from is None and (not self.ends or now - self.ends[-1] <= self.silent_after):
+        if not self.ends or now - self.ends[-1] <= self.silent_after:
+            self.silent_from = None
             return None  # the usual case
         quiet = self._quiet(now)
         if self.silent_from not in quiet:
@@ -45,13 +46,10 @@ class Life:
 
     def _quiet(self, now: int) -> list[int]:
         """Since when, after the last sign of life, nothing was heard for too long: parts of the pause, each by itself."""
-        patience = self.silent_after
-        if not self.ends or now - self.ends[-1] <= patience:
-            return []
         if not self.unheard.edges:
             return [self.ends[-1]]
         parts = self.unheard.parts(self.ends[-1], INF)
-        return [a for a, b in parts if min(b, now) - a > patience]
+        return [a for a, b in parts if min(b, now) - a > self.silent_after]
 
     def add(self, at: int) -> tuple[int, int] | None:
         """Returns the span whose coverage this sign may have changed, None inside a chain."""
