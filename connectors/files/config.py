@@ -111,12 +111,6 @@ class FilesConfig(Login, ConnectorConfig):
     known_hosts_file: FilePath | None = Field(
         None, description="keys of SFTP servers, as ssh-keyscan writes them", examples=["/etc/uns/known_hosts"]
     )
-    state_file: FilePath | None = Field(
-        None,
-        description="of a connector that kept in a file how far it had read: that file; it is read on from there, and the "
-        "option can go once the connector has run",
-        examples=["/var/lib/uns/files-dallas.db"],
-    )
     poll_s: float = Field(2.0, gt=0, le=3_600, description="how often the folder is looked at")
     timeout_s: float = Field(
         30.0, gt=0, le=600, description="longest wait for an answer of the folder; then it is away"

@@ -12,11 +12,10 @@ from connectors.base import Batch, Position, Resume, SourceUnavailable
 from connectors.files.codec import BadHeader
 from connectors.files.config import FilesConfig, FileSet
 from connectors.files.folder import Folder, LocalFolder, OpenFile
-from connectors.files.known import KnownFile, KnownFiles, of_state_file
+from connectors.files.known import KnownFile, KnownFiles
 from connectors.files.sftp import SftpFolder
 from connectors.files.tail import steps
 from connectors.files.whole import whole_steps
-from connectors.kit import state_file
 
 log = structlog.get_logger()
 
@@ -37,8 +36,6 @@ class FilesConnector:
         self._name, self._config = name, config
         self._folder: Folder = SftpFolder(config) if config.remote else LocalFolder(config.folder, config.timeout_s)
         self._cursor: Mapping[str, Position] = {}
-        self._moved: Mapping[str, Position] = {}
-        """Out of a state file, until the spool has it."""
         self._known: KnownFiles | None = None
         self._answered = 0.0
         self._probing: asyncio.Task[None] | None = None
@@ -53,16 +50,13 @@ class FilesConnector:
         """Looks whether the folder is there. Where to read on says the cursor, not `resume`."""
         self._news, self._away = asyncio.Event(), None
         await self._folder.open()
-        self._moved = {} if self._cursor else of_state_file(state_file.places(self._config.state_file))
-        self._known = KnownFiles(self._config.files, self._cursor or self._moved)
+        self._known = KnownFiles(self._config.files, self._cursor)
         self._answered = time.monotonic()
         self._probing = asyncio.create_task(self._probe())
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Batches of rows: of each set the file that is longest unchanged, set by set in turn."""
         known = self._opened()
-        if self._moved:
-            yield Batch(cursor=self._moved)
         try:
             while True:
                 async with aclosing(self._look(known)) as batches:

@@ -254,13 +254,6 @@ class KnownFiles:
         return [*self._problems, *told[:TOLD_MAX], *more]
 
 
-def of_state_file(places: Mapping[str, bytes]) -> dict[str, Position]:
-    """The cursor for places by the name of their file, as releases kept them before there was a cursor."""
-    known = {name: decode(place, Place) for name, place in places.items()}
-    named = [(name, place) for name, place in known.items() if place is not None]
-    return {str(number): Kept(name, 0, place).encode() for number, (name, place) in enumerate(named, start=1)}
-
-
 def _contents(cursor: Mapping[str, Position]) -> list[Content]:
     """In the order in which they were first told."""
     contents = []

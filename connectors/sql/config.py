@@ -1,7 +1,6 @@
 """Options of the SQL connector."""
 
 from datetime import datetime
-from pathlib import Path as FilePath
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -88,12 +87,6 @@ class SqlConfig(Login, Trust, ConnectorConfig):
     url: str = Field(
         description="postgresql://, mariadb:// or mysql://HOST:PORT/DATABASE; sqlite:////FILE; mssql and oracle are untested",
         examples=[_EXAMPLE],
-    )
-    state_file: FilePath | None = Field(
-        None,
-        description="of a connector that kept in a file how far it had read: that file; it is read on from there, and the "
-        "option can go once the connector has run",
-        examples=["/var/lib/uns/sql-mes.db"],
     )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="longest wait for a connection; then it is away")
     timeout_s: float = Field(30.0, gt=0, le=3_600, description="longest time of one request; the database then ends it")

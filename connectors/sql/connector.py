@@ -10,12 +10,11 @@ import structlog
 from sqlalchemy import Connection, Engine, Select
 
 from connectors.base import Batch, Position, Resume, SourceUnavailable
-from connectors.kit import state_file
 from connectors.kit.tasks import ended
 from connectors.kit.worker import Worker
 from connectors.sql import database
 from connectors.sql.config import SqlConfig
-from connectors.sql.cursor import of_state_file, places
+from connectors.sql.cursor import places
 from connectors.sql.database import QueryFailed
 from connectors.sql.mark import BadMark
 from connectors.sql.reader import BadColumns, QueryReader
@@ -59,10 +58,7 @@ class SqlConnector:
         self._waiting, self._away, self._problems = asyncio.Queue(WAITING_MAX), None, {}
         engine, connection = await self._connected()
         self._answered = time.monotonic()
-        moved = {} if self._cursor else of_state_file(state_file.places(config.state_file))
-        if moved:
-            self._waiting.put_nowait(Batch(cursor=moved))
-        known = places(self._cursor or moved)
+        known = places(self._cursor)
         self._open = True
         self._tasks = [asyncio.create_task(self._probe(engine, connection))]
         for query in config.queries:

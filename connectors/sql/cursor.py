@@ -29,12 +29,3 @@ def places(cursor: Mapping[str, Position]) -> dict[str, Place]:
         elif (place := decode(kept)) is not None:
             marks[name] = place.mark
     return {name: Place(mark, told.get(name, {})) for name, mark in marks.items()}
-
-
-def of_state_file(kept: Mapping[str, bytes]) -> dict[str, Position]:
-    """The cursor for places as releases kept them before there was one."""
-    cursor: dict[str, Position | None] = {}
-    for name, place in ((name, decode(place)) for name, place in kept.items()):
-        if place is not None:
-            cursor |= entries(name, place.mark, place.told)
-    return {name: position for name, position in cursor.items() if position is not None}

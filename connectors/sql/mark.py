@@ -85,14 +85,13 @@ def _plain(value: Any) -> list[str]:
 
 
 def decode(kept: bytes) -> Place | None:
-    """A mark that was kept, and what older releases kept with it; None for what no release of ours has written."""
+    """A mark that was kept, without the rows of its overlap; None for what is none of ours."""
     try:
         read = json.loads(kept)
         parts = None if read["mark"] is None else [_READ[kind](text) for kind, text in read["mark"]]
-        told = {bytes.fromhex(key): bytes.fromhex(content) for key, content in read.get("told", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return None
-    return None if parts == [] else Place(None if parts is None else Mark(parts[0], tuple(parts[1:])), told)
+    return None if parts == [] else Place(None if parts is None else Mark(parts[0], tuple(parts[1:])), {})
 
 
 def before(watermark: Any, seconds: float, numbers: int) -> Any:

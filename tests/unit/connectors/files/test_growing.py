@@ -1,19 +1,16 @@
 """Files as they really come about: appended to, rotated, replaced, copied slowly, taken away."""
 
-import contextlib
 import itertools
 import os
 import random
-import sqlite3
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from connectors.base import Batch
 from connectors.files import known
-from connectors.files.place import Kept, Place, decode
+from connectors.files.place import Kept, decode
 from tests.harness.heard import Heard
 from tests.unit.connectors.files.driver import HEADER, LONG, Driver, lines
 
@@ -138,26 +135,6 @@ def test_whatever_was_safe_at_a_death_each_row_is_read_once(driver: Driver, seed
     assert sorted(read) == list(range(written))
     assert deaths, "some died with rows that were not safe"
     assert driver.read(idle_s=0.3).said == []
-
-
-def test_what_an_older_release_had_read_is_not_read_again(tmp_path: Path) -> None:
-    state = tmp_path / "state.db"
-    driver = Driver(tmp_path, GROWING, state_file=str(state))
-    places = {}
-    for name in ("a.csv", "b.csv"):
-        driver.write(name, HEADER + lines(0, 50))
-        data = (driver.folder / name).read_bytes()
-        places[name] = msgspec.json.encode(Place(len(data), 51).proved(data, data))
-    with contextlib.closing(sqlite3.connect(state)) as db, db:
-        db.execute(
-            "CREATE TABLE bookmark (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, place BLOB NOT NULL)"
-        )
-        db.executemany("INSERT INTO bookmark (name, place) VALUES (?, ?)", [*places.items(), ("c.csv", b"no place")])
-    driver.write("a.csv", lines(50, 53))
-    assert driver.read(lambda heard: len(heard.values) >= 3).values == [50, 51, 52]
-    state.unlink()
-    driver.write("b.csv", lines(53, 54))
-    assert driver.read(lambda heard: len(heard.values) >= 1).values == [53], "all its places were taken over at once"
 
 
 def test_places_of_files_that_are_gone_are_forgotten_beyond_a_bound(

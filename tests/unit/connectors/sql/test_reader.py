@@ -1,6 +1,5 @@
 """The way through the rows, on real SQL: nothing is missed and nothing is told twice, however rows come about."""
 
-import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from connectors.base import Batch, Malformed, Position, Reading
 from connectors.sql import told
 from connectors.sql.config import Query, SqlConfig
-from connectors.sql.cursor import entries, of_state_file, places
+from connectors.sql.cursor import entries, places
 from connectors.sql.mark import BadMark, Mark, Place, ahead, before, decode
 from connectors.sql.reader import Answer, BadColumns, Part, QueryReader
 from uns.testing.connectors import keep
@@ -116,19 +115,6 @@ def test_a_restart_goes_on_behind_the_last_row_and_ties_are_told_apart() -> None
     again = QueryReader(query, known(*page.parts))
     assert [value for _, value in told_in_a_pass(database, again)] == list(range(3, 10))
     assert told_in_a_pass(database, again) == []
-
-
-def test_what_an_older_release_had_told_is_not_told_again() -> None:
-    database = empty()
-    for number in range(3):
-        database.execute(text(f"INSERT INTO t VALUES (5, 'k{number}', {number}, '{AT}')"))
-    query = Query.model_validate({**OPTIONS, "overlap_numbers": 10})
-    told = {key.removeprefix("told ").partition(" ")[0]: content.hex() for part in a_pass(database, QueryReader(query, None)) for key, content in part.cursor.items() if key.startswith("told ") and isinstance(content, bytes)}  # fmt: skip
-    assert len(told) == 3
-    kept = json.dumps({"mark": [["int", "5"], ["str", "k2"]], "told": told}).encode()
-    database.execute(text(f"INSERT INTO t VALUES (4, 'late', 9, '{AT}')"))
-    cursor = of_state_file({OPTIONS["name"]: kept, "other": b"no place"})
-    assert told_in_a_pass(database, QueryReader(query, places(cursor)[OPTIONS["name"]])) == [("Value", 9)]
 
 
 def test_what_is_kept_beside_a_mark_is_what_the_overlap_has() -> None:
