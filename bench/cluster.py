@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from topology.namespace.classes import MessageClass
 from topology.namespace.topics import parse_topic, topic
+from uns.kafka.offsets import watermarks
 from uns.runtime.settings import Settings
 
 POLL_S = 0.02
@@ -150,7 +151,7 @@ class Visible:
     def look(self) -> list[int]:
         """The ends now."""
         for place, seen in zip(self._places, self._seen, strict=True):
-            end = int(self._reader.get_watermark_offsets(place, 10)[1])
+            end = watermarks(self._reader, place, 10)[1]
             if not seen or end != seen[-1][1]:
                 seen.append((time.time(), end))
         return [seen[-1][1] for seen in self._seen]

@@ -24,6 +24,7 @@ from schemas.records import Sample, Samples, Tick
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path as Place
 from topology.namespace.topics import topic
+from uns.kafka.offsets import watermarks
 from uns.runtime.child import Child
 
 PATHS = 10_000
@@ -100,7 +101,7 @@ def _speaks(cluster: Cluster, place: TopicPartition, process: Child) -> None:
     reader = cluster.reader()
     try:
         # From the last stable offset on: what a dead worker left open there is aborted, and never read.
-        end = reader.get_watermark_offsets(place, 10)[1]
+        end = watermarks(reader, place, 10)[1]
         reader.assign([TopicPartition(place.topic, place.partition, end)])
         deadline = time.monotonic() + BACK_S
         while True:

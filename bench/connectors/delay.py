@@ -10,6 +10,7 @@ from bench.cluster import Failed
 from bench.connectors.job import DEADLINE_S, RAW, Job, client, payload, wait
 from bench.figures import Bench, Figure, median
 from schemas.records import Samples
+from uns.kafka.offsets import watermarks
 from uns.local.mqtt import Mqtt
 from uns.local.registry import Registry
 from uns.registry.client import RegistryClient
@@ -71,7 +72,7 @@ def _run(bench: Bench, job: Job, broker: str) -> list[float]:
 def _end(bench: Bench, partition: int) -> int:
     reader = bench.cluster.reader()
     try:
-        return int(reader.get_watermark_offsets(TopicPartition(RAW, partition), 10)[1])
+        return watermarks(reader, TopicPartition(RAW, partition), 10)[1]
     finally:
         reader.close()
 

@@ -20,7 +20,7 @@ from topology.namespace.topics import parse_topic
 from uns.errors import UserError
 from uns.kafka import clients
 from uns.kafka.message import Headers, event_id
-from uns.kafka.offsets import watermarks
+from uns.kafka.offsets import at_times, watermarks
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -272,7 +272,7 @@ class Subscription:
         self._unread.update((part.topic, part.partition) for part in placed)
         if not self._follow and placed:
             latest = [TopicPartition(part.topic, part.partition, OFFSET_END) for part in placed]
-            for end in self._consumer.offsets_for_times(latest, timeout=METADATA_S):
+            for end in at_times(self._consumer, latest, METADATA_S):
                 if end.offset >= 0:
                     self._ends[end.topic, end.partition] = end.offset
         self._consumer.incremental_assign(placed)
@@ -288,7 +288,7 @@ class Subscription:
                 placed.append(
                     TopicPartition(part.topic, part.partition, OFFSET_END if start == "now" else OFFSET_BEGINNING)
                 )
-        return placed + (list(self._consumer.offsets_for_times(by_time, timeout=METADATA_S)) if by_time else [])
+        return placed + at_times(self._consumer, by_time, METADATA_S)
 
     def _refresh(self) -> None:
         """Takes in what was created since; a broker that does not answer now is asked again."""

@@ -29,6 +29,7 @@ from uns.engine.step import AreaTopics, Fence, Step
 from uns.engine.topics import record_limits
 from uns.engine.transport import truncated
 from uns.kafka import clients
+from uns.kafka.offsets import listed
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -293,11 +294,8 @@ class Restorer:
 
 
 def _ends(admin: AdminClient, logs: Collection[TP], level: IsolationLevel) -> dict[TP, int]:
-    query = {TopicPartition(*log): OffsetSpec.latest() for log in logs}
-    return {
-        TP(p.topic, p.partition): future.result().offset
-        for p, future in admin.list_offsets(query, isolation_level=level, request_timeout=ANSWER_S).items()
-    }
+    ends = listed(admin, logs, OffsetSpec.latest(), level, ANSWER_S)
+    return {TP(*log): end for log, end in ends.items()}
 
 
 class ChangelogContent:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from types import TracebackType
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 
 from uns.kafka import clients
 from uns.kafka.log import LogRecord, read
-from uns.kafka.offsets import watermarks
+from uns.kafka.offsets import at_times, watermarks
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -47,9 +47,7 @@ class Logs:
         low, high = self.bounds(topic, partition)
         if time_ms <= 0:
             return low
-        answer = self._consumer.offsets_for_times([TopicPartition(topic, partition, time_ms)], timeout=TIMEOUT_S)[0]
-        if answer.error is not None:
-            raise KafkaException(answer.error)
+        answer = at_times(self._consumer, [TopicPartition(topic, partition, time_ms)], TIMEOUT_S)[0]
         return high if answer.offset < 0 else min(max(low, int(answer.offset)), high)
 
     def kept_since_ms(self, topic: str, partition: int) -> int | None:

@@ -1,9 +1,10 @@
 """How far a consumer group is behind: what any Kafka tool would show, from the broker alone."""
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel
 from confluent_kafka.admin import OffsetSpec
 
 from uns.kafka import clients
+from uns.kafka.offsets import listed
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -19,15 +20,9 @@ def by_partition(settings: Settings, group: str) -> dict[tuple[str, int], int]:
     committed = [part for part in asked[group].result().topic_partitions if part.offset >= 0]
     if not committed:
         return {}
-    ends = admin.list_offsets(
-        {TopicPartition(part.topic, part.partition): OffsetSpec.latest() for part in committed},
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=TIMEOUT_S,
-    )
-    end_of = {(part.topic, part.partition): future.result().offset for part, future in ends.items()}
-    return {
-        (part.topic, part.partition): max(0, end_of[part.topic, part.partition] - part.offset) for part in committed
-    }
+    places = {(part.topic, part.partition): part.offset for part in committed}
+    ends = listed(admin, places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED, TIMEOUT_S)
+    return {place: max(0, ends[place] - offset) for place, offset in places.items()}
 
 
 def total(settings: Settings, group: str) -> int:

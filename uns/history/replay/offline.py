@@ -23,7 +23,7 @@ from uns.history.replay.diff import Doubt, Versions, fact
 from uns.history.replay.retention import INF, KeptLog
 from uns.kafka import clients
 from uns.kafka.log import LogRecord, read
-from uns.kafka.offsets import watermarks
+from uns.kafka.offsets import listed, watermarks
 from uns.runtime.settings import Settings
 
 COMPARED = tuple(name for name in DERIVED if name not in (MessageClass.CURRENT, MessageClass.PILOT))
@@ -145,16 +145,15 @@ def _ends(
     """(ends, first offsets kept) of the derived topics; each end once no transaction is open below it."""
     admin = clients.admin(settings)
     there = admin.list_topics(timeout=METADATA_S).topics
-    parts: dict[MessageClass, TopicPartition] = {
-        name: TopicPartition(topic(raw.area, name, raw.prefix), partition)
+    parts: dict[MessageClass, tuple[str, int]] = {
+        name: (topic(raw.area, name, raw.prefix), partition)
         for name in COMPARED
         if topic(raw.area, name, raw.prefix) in there
     }
 
     def offsets(spec: OffsetSpec, level: IsolationLevel) -> dict[MessageClass, int]:
-        asked = admin.list_offsets(dict.fromkeys(parts.values(), spec), isolation_level=level, request_timeout=10.0)
-        by_topic = {part.topic: future.result().offset for part, future in asked.items()}
-        return {name: by_topic[part.topic] for name, part in parts.items()}
+        found = listed(admin, parts.values(), spec, level, TIMEOUT_S)
+        return {name: found[place] for name, place in parts.items()}
 
     if not parts:
         return {}, {}
@@ -165,7 +164,7 @@ def _ends(
             return ends, offsets(OffsetSpec.earliest(), IsolationLevel.READ_COMMITTED)
         if time.monotonic() > deadline:
             late = next(name for name, end in ends.items() if stable[name] < end)
-            raise TimeoutError(f"{parts[late].topic}[{partition}]: a transaction stays open")
+            raise TimeoutError(f"{parts[late][0]}[{partition}]: a transaction stays open")
         time.sleep(POLL_S)
 
 

@@ -19,7 +19,7 @@ from faust.types import TP
 
 from uns.engine.failure import Exit, Fatal
 from uns.kafka import clients
-from uns.kafka.offsets import watermarks
+from uns.kafka.offsets import listed, watermarks
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -88,12 +88,9 @@ class RollupSource:
 
     def ends(self) -> dict[TP, int]:
         """Ends of the log, open transactions included. Raises `Fatal`."""
-        asked = {TopicPartition(*tp): OffsetSpec.latest() for tp in self.places}
         try:
-            answer = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S
-            )
-            return {TP(end.topic, end.partition): future.result().offset for end, future in answer.items()}
+            ends = listed(self._admin, self.places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED, ASK_S)
+            return {TP(*place): end for place, end in ends.items()}
         except KafkaException as error:
             raise Fatal(Exit.RESTORE, f"the ends of the kpi topics: {error.args[0].str()}") from error
 

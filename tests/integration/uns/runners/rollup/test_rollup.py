@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import yaml
-from confluent_kafka import IsolationLevel, Producer, TopicPartition
+from confluent_kafka import IsolationLevel, Producer
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from schemas.records import Inputs, Kpi
@@ -29,6 +29,7 @@ from uns.client.connection import codec
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit
 from uns.kafka import lag
+from uns.kafka.offsets import listed
 from uns.model.apply import apply_plant
 from uns.runners.rollup import source
 from uns.runners.rollup.runner import RollupRunner
@@ -118,11 +119,8 @@ class Rolled:
 
     def _ends(self, committed: bool) -> dict[tuple[str, int], int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-        places = [
-            TopicPartition(name, n) for name in self.topics for n in range(2 if ".dallas.packaging" in name else 1)
-        ]
-        found = self._admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()), isolation_level=level)
-        return {(at.topic, at.partition): future.result().offset for at, future in found.items()}
+        places = [(name, n) for name in self.topics for n in range(2 if ".dallas.packaging" in name else 1)]
+        return listed(self._admin, places, OffsetSpec.latest(), level, 10)
 
     def forget_positions(self) -> None:
         """As Kafka forgets a group that was idle for long."""
