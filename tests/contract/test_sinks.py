@@ -1,22 +1,30 @@
-"""The contract of sinks over ours, and that every registered one is held to it."""
+"""The contract of sinks over ours: each that is registered is held to it, with the target that stands in
+`tests/contract/sink_KIND.py` as `CONTRACT`.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
-from tests.contract.targets import away_historian, away_rest, historian, rest
 from uns.model.components import SINKS, UnknownComponent, names, sink_spec
-from uns.testing import SinkContract, sink_contract
-
-TestHistorian = sink_contract(
-    "historian",
-    lambda request: historian(request.getfixturevalue("postgres"), request.getfixturevalue("enterprise")),
-    away_historian,
-)
-TestRest = sink_contract("rest", lambda _request: rest(), away_rest)
+from uns.testing import SinkContract
 
 
-def test_every_registered_sink_is_held_to_the_contract() -> None:
-    held = {suite.kind for suite in globals().values() if isinstance(suite, type) and issubclass(suite, SinkContract) and suite is not SinkContract}  # fmt: skip
-    assert held == set(names(SINKS)), "add a line for it, and its real target to tests/contract/targets.py"
+def _module(kind: str) -> str:
+    return f"tests.contract.sink_{kind}"
+
+
+SUITES: dict[str, type[SinkContract]] = {
+    kind: import_module(_module(kind)).CONTRACT for kind in names(SINKS) if find_spec(_module(kind)) is not None
+}
+globals().update({suite.__name__: suite for suite in SUITES.values()})
+
+
+@pytest.mark.parametrize("kind", names(SINKS))
+def test_every_registered_sink_is_held_to_the_contract(kind: str) -> None:
+    assert kind in SUITES, f"write {_module(kind).replace('.', '/')}.py, with its real target"
+    assert SUITES[kind].kind == kind
 
 
 def test_an_unknown_kind_is_told_the_nearest() -> None:

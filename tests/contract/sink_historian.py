@@ -1,4 +1,4 @@
-"""Real targets of the kinds we write to."""
+"""A PostgreSQL that the historian writes to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.contract.rest_server import RestServer
+from uns.testing import sink_contract
 from uns.testing.component import SECRET
 from uns.testing.sinks import Target
 
@@ -41,15 +41,12 @@ def historian(postgres: str, name: str) -> Iterator[Target]:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
-@contextmanager
-def rest() -> Iterator[Target]:
-    with RestServer().serving() as server:
-        yield server
-
-
-def away_historian(port: int) -> dict[str, Any]:
+def away(port: int) -> dict[str, Any]:
     return {"dsn": f"postgresql://uns:{SECRET}@127.0.0.1:{port}/uns"}
 
 
-def away_rest(port: int) -> dict[str, Any]:
-    return RestServer(port).config
+CONTRACT = sink_contract(
+    "historian",
+    lambda request: historian(request.getfixturevalue("postgres"), request.getfixturevalue("enterprise")),
+    away,
+)
