@@ -51,6 +51,13 @@ class CellFold:
         if not self._due(moment):
             return None
         begin = max(cell.born, moment.floor) if cell.born is not None else INF
+        steady = (
+            begin < cell.settled  # which is −INF at the first refresh
+            and not cell.touched
+            and not cell.rescheduled
+            and not cell.elements.margin_us
+            and cell.timeline.steady(cell.settled - 1, now)
+        )
         view = View(
             now,
             watermark,
@@ -59,6 +66,7 @@ class CellFold:
             moment.floor,
             merged([*cell.touched, (cell.settled - cell.elements.margin_us, now)], begin, now),
             moment,
+            steady,
         )
         if begin <= now:
             if cell.settled == -INF:

@@ -191,7 +191,7 @@ def redefined(parts: dict[str, bytes], same_label: bool) -> list[str]:
 
 def cell_changes(cell: Cell) -> Iterator[tuple[str, bytes | None]]:
     """Keys of a cell (what follows `path|`) that changed since the last call; clears the marks."""
-    for key in cell.gone:  # first: what came back since then is given again below
+    for key in sorted(cell.gone):  # first: what came back since then is given again below
         yield key, None
     cell.gone.clear()
     yield "cell", encode(_saved(cell))

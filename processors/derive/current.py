@@ -1,6 +1,7 @@
 """Snapshots: what a screen shows of a cell now. At most one per cell and tick, and one every provisional_s in any case."""
 
 from processors.cell.cell import Cell
+from processors.cell.tags import Slot
 from processors.derive import oee
 from processors.derive.derivation import Derivation
 from processors.timeline.elements import UNKNOWN
@@ -18,15 +19,15 @@ TEXTS_MAX_BYTES = 1_000_000
 class Snapshots(Derivation):
     """Each is a record of its own; the compacted topic keeps the newest of a path."""
 
-    __slots__ = ("_made", "_names")
+    __slots__ = ("_made", "_slots")
 
     name = KIND
     kinds = (KIND,)
     records = (Current,)
 
     def __init__(self, cell: Cell) -> None:
-        self._names: list[str] = []
-        """Of the tags, sorted."""
+        self._slots: list[Slot] = []
+        """Of the tags, sorted by name."""
         self._made = (0, "")
         """How many tags there were then, and the last one made: another set of tags has another last one."""
 
@@ -80,8 +81,8 @@ class Snapshots(Derivation):
         tags = cell.tags
         made = (len(tags), next(reversed(tags), ""))
         if made != self._made:
-            self._made, self._names = made, sorted(tags)
-        newest = [s for name in self._names if (s := tags[name].newest) is not None]
+            self._made, self._slots = made, [tags[name] for name in sorted(tags)]
+        newest = [s for slot in self._slots if (s := slot.newest) is not None]
         share = TEXTS_MAX_BYTES // (BYTES_A_CHARACTER * max(1, len(newest)))
         if cell.type.text_max <= share:
             return tuple(newest)

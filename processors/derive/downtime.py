@@ -68,6 +68,9 @@ class DowntimeRecords(Derivation):
         The time of stops that changed may count as another element, and their number has changed: it is looked at again.
         """
         out: list[Derived] = []
+        if view.steady and self._on == (view.spans[0][0], None) and not self._halts(cell, view):
+            self._on = view.now, None
+            return out
         reasons = cell.operator_reasons()
         for lo, hi in view.spans:
             out += self._span(cell, view, lo, hi, reasons, len(view.spans) == 1)
@@ -82,6 +85,12 @@ class DowntimeRecords(Derivation):
                     cell.windows.invalidate(start, end)
             view.look_again(changed)
         return out
+
+    @staticmethod
+    def _halts(cell: Cell, view: View) -> bool:
+        """Whether the machine halts in steady time."""
+        (interval,) = cell.intervals(view.spans[0][0], view.now, view.now)
+        return cell.elements.halts(interval.state, interval.mode)
 
     def _span(self, cell: Cell, view: View, lo: int, hi: int, reasons: Reasons, alone: bool) -> list[Derived]:
         """What has changed in [lo, hi]. `alone`: nothing else has changed."""
@@ -119,9 +128,8 @@ class DowntimeRecords(Derivation):
     def follow(self, cell: Cell, view: View) -> list[Derived]:
         """Closes records whose end the watermark has passed, once the kind of their stop is known."""
         out: list[Derived] = []
-        ledger, watermark = cell.ledger, view.watermark
-        ended = [at for (kind, at), end in ledger.open.items() if end is not None and end <= watermark and kind == KIND]
-        for started_at in sorted(ended):
+        ledger = cell.ledger
+        for started_at in [at for kind, at in ledger.open.overdue(view.watermark) if kind == KIND]:
             known = ledger.get(KIND, started_at)
             if isinstance(known, Downtime) and known.kind != "open":
                 inputs = (known.inputs.first_offset, known.inputs.last_offset)

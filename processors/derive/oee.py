@@ -62,10 +62,12 @@ class Measures(NamedTuple):
 
 def measures(groups: Groups, schedule: Schedule, ideal_cycle_s: float, elements: Elements) -> Measures:
     """Σ over the groups (order, shift, day) of a window; ratios are ratios of sums."""
-    totals = Totals([0] * len(elements.names))
+    alone = len(groups) == 1
+    totals = next(iter(groups.values())) if alone else Totals([0] * len(elements.names))
     ideal_us = ideal_good_us = 0
     for group, part in groups.items():
-        totals.add(part)
+        if not alone:
+            totals.add(part)
         cycle_us = ideal_cycle_us(schedule, group.order, ideal_cycle_s)
         ideal_us += cycle_us * part.made
         ideal_good_us += cycle_us * part.good

@@ -26,6 +26,8 @@ class StateRecords(Derivation):
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """The differences between the state timeline now and what was published, over what changed."""
         out: list[Derived] = []
+        if view.steady:
+            return out  # the record that was on goes on
         ledger = cell.ledger
         for lo, hi in view.spans:
             end = view.now

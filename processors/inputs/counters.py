@@ -77,6 +77,11 @@ class Counter:
         since = start if before is None else max(before, start - self.spread_us)
         return since, INF if after is None else after + 1
 
+    def rests(self, start: int) -> bool:
+        """Whether for certain nothing was made from `start` on: the usual case of scrap."""
+        series = self.series
+        return series.turned < start and self.spread_us is None and isinstance(series, Readings) and not series.runs
+
     @property
     def odd(self) -> bool:
         """Whether there is any step that may count nothing."""

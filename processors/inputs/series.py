@@ -27,7 +27,7 @@ class Packed(NamedTuple):
 class Series:
     """A set of samples; `carry` is the newest of those already evicted, still the value in force before the rest."""
 
-    __slots__ = ("_block", "_blocks", "_end", "_hours", "adds", "carry", "kept_h", "newest")
+    __slots__ = ("_block", "_blocks", "_end", "_hours", "adds", "carry", "kept_h", "newest", "turned")
 
     def __init__(self, kept_h: int = 0, adds: bool = False) -> None:
         """`kept_h`: hours kept below the floor, as what is derived above it looks so far back. `adds`: each sample says what
@@ -39,6 +39,8 @@ class Series:
         self._block = NO_BLOCK  # of the newest sample
         self._end = -INF  # of that block
         self.newest = -INF
+        self.turned = -INF
+        """The samples after it all have the value in force then: whoever asks about later time need not look at them."""
         self.carry: Entry | None = None
 
     def add(self, at: int, value: int, offset: int, rank: int = 0) -> int | None:
@@ -46,6 +48,8 @@ class Series:
         and only its rank is new; None when this one changes nothing."""
         if self.newest < at < self._end:  # the usual case: in order, in the newest hour
             block = self._block
+            if block.values[-1] != value:
+                self.turned = at
             block.times.append(at)
             block.values.append(value)
             block.offsets.append(offset)
@@ -63,9 +67,10 @@ class Series:
         else:
             block.insert(i, at, value, offset, rank)
         if at >= self.newest:
-            self.newest = at
+            self.newest = self.turned = at
             self._block, self._end = block, (at // HOUR + 1) * HOUR
             return INF
+        self.turned = self.newest
         following = self.first_after(at)
         return INF if following is None else following.at
 
@@ -237,14 +242,14 @@ class Series:
     def restore_carry(self, carry: Entry) -> None:
         """Puts back the newest of the samples evicted."""
         self.carry = carry
-        self.newest = max(self.newest, carry.at)
+        self.newest = self.turned = max(self.newest, carry.at)
 
     def restore_hour(self, hour: int, packed: Packed) -> None:
         """Puts back an hour as `packed` gave it; before any sample is added."""
         n = bisect_left(self._hours, hour)
         self._hours.insert(n, hour)
         self._blocks.insert(n, _framed(*packed))
-        self.newest = max(self.newest, packed.last.at)
+        self.newest = self.turned = max(self.newest, packed.last.at)
 
 
 NO_BLOCK = Block()

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from processors.output.columns import content_of
-from processors.output.ledger import Ledger, withdrawn
+from processors.output.ledger import Ledger
 from processors.output.segment import Key
 from processors.output.withdrawal import emptied
 from schemas.records import Derived
@@ -37,7 +37,7 @@ def adopt(
             ledger.adopt(kind, known)
         if started_at < since:
             continue
-        if own is not None and not withdrawn(own):
+        if own is not None and not own.withdrawn:
             differences += _say(ledger, kind, own)
         elif known is not None:
             differences += ledger.withdraw(kind, started_at, **emptied(known))

@@ -17,6 +17,7 @@ import msgspec
 from processors.output.columns import content_of, unpack
 from processors.output.columns import pack as pack_columns
 from processors.output.identity import natural_id, revised
+from processors.output.open_records import OpenRecords
 from processors.output.segment import Key, Segment
 from processors.units import HOUR, INF
 from schemas.records import Derived, Inputs
@@ -66,8 +67,7 @@ class Ledger:
         """The record of each kind last put or asked for."""
         self._loaded: dict[tuple[int, str], dict[Key, Derived]] = {}
         """Records of an hour and a kind unpacked since the last `pack`."""
-        self.open: dict[Key, int | None] = {}
-        """Records still provisional → their ended_at."""
+        self.open = OpenRecords()
         self.lasting: dict[Key, None] = {}
         """Records without an end. This and what follows are sets; an empty dict takes a third of an empty set's memory."""
         self._grown: dict[int, None] = {}
@@ -153,7 +153,7 @@ class Ledger:
     def withdraw(self, kind: str, started_at: int, /, **nothing: Any) -> list[Derived]:
         """Takes a record back; `nothing` are the fields that must not count any more."""
         known = self.get(kind, started_at)
-        if known is None or withdrawn(known):
+        if known is None or known.withdrawn:
             return []
         inputs = (known.inputs.first_offset, known.inputs.last_offset)
         revision = self.put(type(known), kind, started_at, started_at, True, inputs, **content_of(known) | nothing)
@@ -162,9 +162,8 @@ class Ledger:
 
     def finalise(self, watermark: int, kinds: tuple[str, ...]) -> list[Derived]:
         """Closes the records of these kinds (first words) whose end the watermark has passed."""
-        due = [key for key, end in self.open.items() if end is not None and end <= watermark]
         finals: list[Derived] = []
-        for kind, started_at in sorted(due, key=lambda key: (key[1], key[0])):
+        for kind, started_at in self.open.overdue(watermark):
             if kind.partition(".")[0] in kinds:
                 known = self._segments[started_at // HOUR].new[kind, started_at]  # what is open is never packed
                 inputs = (known.inputs.first_offset, known.inputs.last_offset)
@@ -239,7 +238,7 @@ class Ledger:
             else:
                 stay |= records.keys()
         self._loaded.clear()
-        for kind in lost:
+        for kind in sorted(lost):
             del self._newest[kind]
             if left := [started_at for of, started_at in stay if of == kind]:
                 newest = self._newest[kind] = max(left)
@@ -257,7 +256,7 @@ class Ledger:
     def adopt(self, kind: str, record: Derived) -> None:
         """Takes a record that was published for the newest of its revisions, whatever is known of it."""
         self._store(kind, record)
-        if withdrawn(record):
+        if record.withdrawn:
             self._unbegin(kind, record.started_at)
 
     def drop(self, kind: str, started_at: int) -> None:
@@ -307,7 +306,7 @@ class Ledger:
         if new is not None:
             segment.new = self._decode(new)
         for (kind, started_at), record in segment.new.items():
-            if withdrawn(record):
+            if record.withdrawn:
                 self._unbegin(kind, started_at)
             else:
                 self._begin(kind, started_at)
@@ -375,7 +374,7 @@ class Ledger:
             segment = self._segments[hour] = Segment()
         key = (kind, record.started_at)
         known = self.get(kind, record.started_at)
-        if known is None or (withdrawn(known) and not withdrawn(record)):
+        if known is None or (known.withdrawn and not record.withdrawn):
             insort(self._starts.setdefault(kind, array("q")), record.started_at)
         segment.new[key] = record
         self._recent[kind] = record
@@ -390,8 +389,3 @@ class Ledger:
             self.lasting.pop(key, None)
         self._grown[hour] = None
         self._changed[hour] = None
-
-
-def withdrawn(record: Derived) -> bool:
-    """Taken back."""
-    return record.withdrawn

@@ -127,7 +127,35 @@ class Timeline:
             return 0
         return sum(of.end - of.start for of in self.intervals(start, end, now) if of.mode == mode)
 
+    def steady(self, start: int, now: int) -> bool:
+        """Whether for certain state and mode are the same from `start` to `now`, and somebody listened: the usual
+        case."""
+        return (
+            self.state.turned <= start
+            and self.mode.turned <= start
+            and self.stated <= start
+            and not self.life.unheard.edges
+            and self.life.unbroken(start, now)
+        )
+
+    def _steadily(self, start: int, end: int) -> list[Interval]:
+        """The one interval of steady time."""
+        texts, state, mode = self.names.texts, self.state.in_force(start), self.mode.in_force(start)
+        first, last = (NO_OFFSET, NO_OFFSET) if state is None else (state.offset, state.offset)
+        if mode is not None:
+            first, last = hull(first, last, mode.offset, mode.offset)
+        for series in (self.state, self.mode):
+            if series.newest > start:
+                for _, _, offset in series.between(start + 1, end):
+                    first, last = hull(first, last, offset, offset)
+        if state is None or not state.value:
+            return [Interval(start, end, UNKNOWN, UNKNOWN, first, last)]
+        mode_now = PRODUCTION if mode is None else texts[mode.value]
+        return [Interval(start, end, texts[state.value], mode_now, first, last)]
+
     def _intervals(self, start: int, end: int, now: int) -> list[Interval]:
+        if self.steady(start, now):
+            return self._steadily(start, end)
         state, mode = self.state.in_force(start), self.mode.in_force(start)
         # (at, what changes, to which number, offset); what: 0 state, 1 mode, 2 silence, 3 a gap, 4 a first known state
         events = [(at, 0, value, offset) for at, value, offset in self.state.between(start + 1, end)]

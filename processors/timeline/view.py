@@ -42,6 +42,8 @@ class View:
     spans: list[tuple[int, int]]
     """Changed stretches in order, apart from each other: late samples and facts, then the time since the refresh before."""
     moment: Moment
+    steady: bool = False
+    """Whether nothing but time has passed since the refresh before: no late sample, no fact, and the same state and mode."""
     said: list[Derived] = field(default_factory=list)
     """What has been derived at this refresh so far."""
 

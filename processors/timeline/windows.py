@@ -94,6 +94,10 @@ class Windows:
     def sums(self, schedule: Schedule, start: int, end: int, now: int) -> Groups:
         """Time and pieces of [start, end) by order, shift and day."""
         groups: Groups = {}
+        self._add(groups, schedule, start, end, now)
+        return groups
+
+    def _add(self, groups: Groups, schedule: Schedule, start: int, end: int, now: int) -> None:
         elements = self._elements
         for piece in schedule.slices(start, end):  # first: the offsets of an interval depend on where it is cut
             totals = self._of(groups, piece)
@@ -110,7 +114,6 @@ class Windows:
                     totals.observed_us += end_us - start_us
                 totals.saw(first, last)
         self._count(groups, schedule, start, end, now)
-        return groups
 
     def pieces(self, schedule: Schedule, start: int, end: int) -> Groups:
         """Pieces alone."""
@@ -123,6 +126,8 @@ class Windows:
         piece = schedule.slice_at(start)
         indifferent = now is None or not self._elements.observes
         for counter in self._counters:
+            if counter.rests(start):
+                continue
             what = counter.what
             seen = None if not indifferent and what != "energy" else True
             for at, made, reset, offset in increments(counter, start, end):
@@ -175,7 +180,7 @@ class Windows:
         margin = self._elements.margin_us
         passed = min(end, watermark - margin)
         if passed - done >= STRETCH or passed == end > done:
-            merge(closed, self.sums(schedule, done, passed, now))
+            self._add(closed, schedule, done, passed, now)
             self.keep(hour, passed, closed)
             done = passed
         if done == end:
@@ -187,7 +192,7 @@ class Windows:
             merge(live, closed)
         until = min(end, now)
         if until > live_to:
-            merge(live, self.sums(schedule, live_to, until, now))
+            self._add(live, schedule, live_to, until, now)
             live_to = until
         self._live[hour] = live_to, live
         return live

@@ -6,7 +6,6 @@ from typing import Any
 
 from processors.base import Input, Rejection
 from processors.line import LineFold
-from processors.output.ledger import withdrawn
 from schemas.records import Bottleneck, Cycle, Derived, Kpi, Oee, Production, Raw, Sample, Samples, Tick, Value
 from topology.model.plant import Plant
 
@@ -186,7 +185,7 @@ class Run:
     def newest(self, message_class: str, path: str = CELL) -> list[Any]:
         """The last revision of each record of a class that was not withdrawn, in order of begin."""
         by_id = {r.natural_id: r for r in self.records if r.message_class == message_class and r.path == path}
-        return sorted((r for r in by_id.values() if not withdrawn(r)), key=lambda r: (r.started_at, r.id))
+        return sorted((r for r in by_id.values() if not r.withdrawn), key=lambda r: (r.started_at, r.id))
 
 
 def play(told: Iterable[Told], minutes: int = 70, *, alive: Iterable[str] = (CELL,), run: Run | None = None) -> Run:
@@ -212,7 +211,7 @@ def final_content(records: Iterable[Derived]) -> dict[str, tuple[object, ...]]:
         if record.message_class == "current" or (isinstance(record, WINDOWS) and record.ended_at is None):
             continue  # an open window has no final numbers: what it shows depends on when it was last published
         empty = isinstance(record, Production) and not (record.good or record.scrap or record.resets)
-        if withdrawn(record) or empty:
+        if record.withdrawn or empty:
             content.pop(record.natural_id, None)
             continue
         names = [name for name in record.__struct_fields__ if name not in left_out]

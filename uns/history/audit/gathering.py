@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
 from processors.units import INF
 from schemas.codec import Codec
@@ -220,7 +219,7 @@ class Auditor:
             if definition is not None:
                 states, stops = beside[MessageClass.STATE], beside[MessageClass.DOWNTIME]
                 pieces = cut(last.record, window, definition, states, stops, facts)
-                missing = {} if withdrawn(last.record) else unaccounted(last.record, pieces)
+                missing = {} if last.record.withdrawn else unaccounted(last.record, pieces)
             if not missing and orders <= {fact.fact.id for fact in facts if isinstance(fact.fact, Order)}:
                 break  # nothing is left that an older fact would explain
         else:
@@ -286,8 +285,8 @@ class Auditor:
 
     def _end(self, made: Audit) -> int:
         """End of the record's time; of what is open how far time had come, of what was taken back where it once ended."""
-        spans = [revision.published.record for revision in made.revisions if not withdrawn(revision.published.record)]
-        record = made.record if not withdrawn(made.record) or not spans else spans[-1]
+        spans = [revision.published.record for revision in made.revisions if not revision.published.record.withdrawn]
+        record = made.record if not made.record.withdrawn or not spans else spans[-1]
         if record.ended_at is not None:
             return record.ended_at
         if isinstance(record, Oee | Kpi) and made.subject.path.level is Level.CELL:

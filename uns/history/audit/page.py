@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from processors.output.ledger import withdrawn
 from schemas.records import Derived, Fact, Gap, Reason, Samples
 from schemas.text import iso, to_plain
 from uns.history.audit.arithmetic import TIME_QUANTITIES, seconds
@@ -37,7 +36,7 @@ def _page(audit: Audit, most: int) -> Iterator[str]:
     record, known = audit.record, audit.known
     yield record.id
     yield f"  {record.path}  {audit.subject.kind}  {_when(audit.window.start)} to {_when(audit.window.end)}"
-    gone = ": taken back, it must not count" if withdrawn(record) else ""
+    gone = ": taken back, it must not count" if record.withdrawn else ""
     yield f"  revision {record.revision} of {len(audit.revisions)}, {record.status}{gone}"
     if said := _said(record):
         yield f"  {said}"

@@ -14,7 +14,6 @@ import msgspec
 from processors.base import Input, Rejection
 from processors.inputs.admission import Admission
 from processors.line import LineFold
-from processors.output.ledger import withdrawn
 from schemas.records import Derived, Production, Raw, Samples, Tick
 from topology.model.plant import Plant, Time
 from topology.namespace.classes import DERIVED, MessageClass
@@ -213,7 +212,7 @@ class LineLog:
                 self._out.records.append(record)
             return
         for record in self._last.values():
-            if not withdrawn(record):
+            if not record.withdrawn:
                 self._out.records.append(msgspec.structs.replace(record, status="final"))
         self._out.records += self._current.values()
 

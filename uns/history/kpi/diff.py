@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from processors.inputs.schedule import Schedule
-from processors.output.ledger import withdrawn
 from processors.timeline.elements import Elements
 from processors.units import INF
 from schemas.records import Derived, Downtime, Kpi, State
@@ -258,7 +257,7 @@ def _cause(piece_a: TimeSegment, piece_b: TimeSegment) -> LossCause:
 def _by_path(side: Side) -> dict[str, _Own]:
     machines: dict[str, _Own] = {}
     for record in side.records:
-        if withdrawn(record) or record.definition != side.definition.label:
+        if record.withdrawn or record.definition != side.definition.label:
             continue
         own = machines.setdefault(record.path, _Own())
         match record:

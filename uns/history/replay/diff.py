@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from processors.output.identity import revised
-from processors.output.ledger import withdrawn
 from processors.output.withdrawal import emptied
 from schemas.records import Alert, Derived
 
@@ -173,7 +172,7 @@ def _withdrawal(known: Derived) -> Derived:
 
 
 def _there(record: Derived | None) -> Derived | None:
-    return None if record is None or withdrawn(record) else record
+    return None if record is None or record.withdrawn else record
 
 
 def _same(before: Derived | None, after: Derived | None) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from processors.output.ledger import withdrawn
 from schemas.records import Derived, Oee, Order, Raw, Samples, Shift, Tick
 from topology.namespace.path import Level, Path
 
@@ -55,7 +54,7 @@ class KeptLog:
         for record in windows:
             if (
                 record.window_name is not None
-                and not withdrawn(record)
+                and not record.withdrawn
                 and (_line(record.path), record.window_name) not in self.told
             ):
                 end = INF if record.ended_at is None else record.ended_at

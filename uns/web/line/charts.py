@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from processors.output.ledger import withdrawn
 from schemas.records import Oee, Quality
 from topology.kpi.definition import Definition
 from uns.web.line.board import Board, CellBoard
@@ -212,7 +211,7 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
     A flagged point names its rules and the specification limit that it is beyond; what is wrong with the control limits
     stands above. `targets`: (path, characteristic) → value to aim at.
     """
-    points = [point for point in points if not withdrawn(point)]
+    points = [point for point in points if not point.withdrawn]
     marks = [] if not points else _levels(points[-1], targets or {})
     warning = (points[-1].limits_warning or "") if points else ""
     levels = [*(point.value for point in points), *(mark["yAxis"] for mark in marks)]

@@ -5,7 +5,6 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.output.ledger import withdrawn
 from schemas.records import Alert
 from tests.harness.line_logs import EXECUTE, HOUR, MINUTE, T0, Run, S, Told, beats, ordered, plant, samples, ticks
 
@@ -36,7 +35,7 @@ def shown(chance: random.Random) -> list[tuple[int, int]]:
 
 
 def said(run: Run) -> tuple[object, ...]:
-    alerts = [a for a in run.newest("alert") if isinstance(a, Alert) and not withdrawn(a)]
+    alerts = [a for a in run.newest("alert") if isinstance(a, Alert) and not a.withdrawn]
     return (
         [(r.started_at, r.good, r.scrap) for r in run.newest("production") if r.good or r.scrap],
         [(r.started_at, r.window, r.good, r.scrap) for r in run.newest("oee")],

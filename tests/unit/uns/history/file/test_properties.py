@@ -6,7 +6,6 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from processors.output.ledger import withdrawn
 from schemas.records import Kpi, Oee, Samples
 from tests.harness.fold_files import lines
 from tests.harness.line_logs import CELL, LINE, MINUTE, T0, Run, Told, final_content, plant
@@ -125,7 +124,7 @@ def test_everything_is_closed_and_final_at_the_end(seed: int) -> None:
     newest = {r.natural_id: r for r in every if r.message_class != "current"}
     assert {(r.status, r.ended_at is None) for r in newest.values()} == {("final", False)}
     kept = {r.id: r for r in folded(lines(scene.told)).records if r.message_class != "current"}
-    assert kept == {r.id: r for r in newest.values() if not withdrawn(r)}
+    assert kept == {r.id: r for r in newest.values() if not r.withdrawn}
 
 
 def test_the_scenarios_are_of_the_plant() -> None:

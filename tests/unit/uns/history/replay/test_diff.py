@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.output.identity import natural_id, revised
-from processors.output.ledger import withdrawn
 from schemas.records import Alert, Derived, Inputs, Oee, Order, Production, Quality, Sample, Samples, Tick
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, plant
 from tests.harness.records import EXAMPLES, PATH
@@ -110,7 +109,7 @@ def test_withdrawing_leaves_nothing_to_count() -> None:
     )  # fmt: skip
     taken = correction(verdict([], [hour]), LABEL, LABEL, T0 + 2 * HOUR)
     assert isinstance(taken, Oee)
-    assert withdrawn(taken)
+    assert taken.withdrawn
     assert (sum(taken.element_us.values()), taken.good, taken.ideal_us, taken.oee) == (0, 0, 0, None)
     alert = Alert(
         id=revised(natural_id(CELL, "alert.silent", T0, LABEL), 0), **base, kind="silent", severity="medium",
@@ -119,7 +118,7 @@ def test_withdrawing_leaves_nothing_to_count() -> None:
     cleared = correction(verdict([], [alert]), LABEL, LABEL, T0 + 2 * HOUR)
     assert isinstance(cleared, Alert)
     assert cleared.state == "cleared"
-    assert withdrawn(cleared)
+    assert cleared.withdrawn
     point = Quality(
         id=revised(natural_id(CELL, "quality.x", T0, LABEL), 0), **(base | {"ended_at": T0}), characteristic="x",
         value=1.0, moving_range=None, phase="late", mean=None, lcl=None, ucl=None, range_ucl=None, lsl=None, usl=None,
