@@ -1,5 +1,6 @@
 """Records to bytes and back in Confluent's wire format: a zero byte, a 4-byte schema id, the Avro body."""
 
+import functools
 import io
 import json
 import math
@@ -14,6 +15,7 @@ import msgspec
 from schemas import bounds
 from schemas.catalog import NAMESPACE, parsed, source
 from schemas.records import TYPES, Current, Record, Samples
+from schemas.writer import Unusual, Write, compiled
 
 MAGIC = 0
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -68,8 +70,16 @@ class Codec:
     def encode(self, record: Record) -> bytes:
         """The record's bytes. Raises `ValueError` for a value that the schema cannot hold."""
         name = type(record).__name__
+        header = self._header.get(name) or self._first_header(name)
+        try:
+            return header + _write(name)(record)
+        except Unusual:
+            return self._judged(name, header, record)
+
+    def _judged(self, name: str, header: bytes, record: Record) -> bytes:
+        """The same by fastavro, which says what does not fit."""
         buffer = io.BytesIO()
-        buffer.write(self._header.get(name) or self._first_header(name))
+        buffer.write(header)
         try:
             value = _to_avro(record)
             for field in self._int_fields[name]:
@@ -188,6 +198,11 @@ def _resolved(value: Any, writer: Any, reader: Any) -> Any:
     fastavro.schemaless_writer(body, writer, value)
     body.seek(0)
     return fastavro.schemaless_reader(body, writer, reader)
+
+
+@functools.cache
+def _write(name: str) -> Write:
+    return compiled(json.loads(source(name)))
 
 
 def _int_fields(name: str) -> tuple[str, ...]:
