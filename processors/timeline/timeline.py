@@ -99,7 +99,8 @@ class Timeline:
         if start >= end:
             return []
         if self._asked[0] != (start, end, now):  # several derivations ask for the same stretch
-            self._asked = ((start, end, now), self._intervals(start, end, now))
+            steady = self.steady(start, now)
+            self._asked = (start, end, now), self._steadily(start, end) if steady else self._intervals(start, end, now)
         return self._asked[1]
 
     def all_seen(self, start: int) -> bool:
@@ -154,8 +155,6 @@ class Timeline:
         return [Interval(start, end, texts[state.value], mode_now, first, last)]
 
     def _intervals(self, start: int, end: int, now: int) -> list[Interval]:
-        if self.steady(start, now):
-            return self._steadily(start, end)
         state, mode = self.state.in_force(start), self.mode.in_force(start)
         # (at, what changes, to which number, offset); what: 0 state, 1 mode, 2 silence, 3 a gap, 4 a first known state
         events = [(at, 0, value, offset) for at, value, offset in self.state.between(start + 1, end)]
