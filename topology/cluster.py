@@ -52,6 +52,10 @@ class Cluster:
     subjects: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     acls: frozenset[Acl] = frozenset()
+    snapshots: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Work unit → (topic, partition) of its snapshot in class `current`. Only of an actual state."""
+    units: frozenset[str] = frozenset()
+    """Work units of the plant. Only of a desired state."""
 
 
 class Kind(StrEnum):
@@ -62,6 +66,8 @@ class Kind(StrEnum):
     SET_COMPATIBILITY = "set compatibility"
     REGISTER_SCHEMA = "register schema"
     CREATE_ACL = "create acl"
+    REMOVE_PATH = "remove path"
+    """Of a machine that the model no longer names: its snapshot, and what follows it; no history."""
     REFUSED = "refused"
     """Would lose or reorder data; a person must decide."""
     LEFT_OVER = "left over"
@@ -81,6 +87,8 @@ class Step:
     level: str | None = None
     """Compatibility level to set before the schema is registered."""
     acl: Acl | None = None
+    place: tuple[str, int] | None = None
+    """(topic, partition) of what is removed."""
 
     @property
     def acts(self) -> bool:
@@ -104,7 +112,8 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
                 name = topic(place, message_class, prefix)
                 topics[name] = Topic(name, 1, _config(message_class, plant.retention))
     granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
-    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted)
+    units = frozenset(map(str, plant.cells()))
+    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted, units=units)
 
 
 def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[str, str], ...]:
@@ -149,6 +158,7 @@ def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
         *_topic_steps(wanted, actual),
         *_schema_steps(wanted, actual),
         *_acl_steps(wanted, actual),
+        *_removals(wanted, actual),
         *_left_over(wanted, actual, prefix),
     ]
 
@@ -190,6 +200,16 @@ def _acl_steps(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
         yield Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl)
 
 
+def _removals(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
+    """One step a work unit that has a snapshot and is none of the plant. What reads snapshots follows: page, mirrors."""
+    for path in sorted(actual.snapshots.keys() - wanted.units):
+        words = (
+            "no machine of the model: its snapshot goes, its history stays. Processors that run with an older model say it "
+            "anew: restart them first"
+        )
+        yield Step(Kind.REMOVE_PATH, path, words, place=actual.snapshots[path])
+
+
 def _left_over(wanted: Cluster, actual: Cluster, prefix: str) -> Iterator[Step]:
     """What is there under the plant's enterprises and not in its model."""
     ours = tuple(
@@ -210,6 +230,12 @@ def _left_over(wanted: Cluster, actual: Cluster, prefix: str) -> Iterator[Step]:
 def _same_schema(registered: str | None, text: str) -> bool:
     # Registries give a schema back in their own spelling.
     return registered is not None and json.loads(registered) == json.loads(text)
+
+
+def snapshot_topics(wanted: Cluster, there: Iterable[str], prefix: str = PREFIX) -> list[str]:
+    """Topics of class `current` under the plant's enterprise, those of areas that left the model among them."""
+    ours = tuple(f"{prefix}.{enterprise}." for enterprise in _enterprises(wanted, prefix))
+    return sorted(name for name in there if name.startswith(ours) and name.endswith(f".{MessageClass.CURRENT}"))
 
 
 def _enterprises(cluster: Cluster, prefix: str) -> set[str]:

@@ -78,7 +78,9 @@ def document(message: "Received") -> dict[str, Any]:
     """
     from schemas.text import to_plain
 
-    plain = to_plain(message.record) if message.record is not None else {"problem": message.problem}
+    plain: dict[str, Any] = {"removed": True} if message.removed else {"problem": message.problem}
+    if message.record is not None:
+        plain = to_plain(message.record)
     return {
         "class": str(message.message_class),
         "path": str(message.path),
@@ -103,6 +105,8 @@ def line(message: "Received", zones: "SiteZones") -> str:
             f"quarantine {message.path}  {shown(message.ingested_at, zone)}  {why['reason']} at {why['stage']} "
             f"by {why['connector']}: {why['message']}  {payload[:PAYLOAD_MAX]}{'…' if len(payload) > PAYLOAD_MAX else ''}"
         )
+    if message.removed:
+        return f"{message.message_class:<10} {message.path}  {shown(message.ingested_at, zone)}  removed from the plant"
     if message.record is None:
         return f"{message.message_class:<10} {message.path}  cannot be read: {message.problem}"
     if isinstance(message.record, Samples):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.records import DERIVED_TYPES
 from tests.harness.places import model
-from topology.cluster import Acl, Cluster, Kind, Step, desired, diff
+from topology.cluster import Acl, Cluster, Kind, Step, desired, diff, snapshot_topics
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Level
@@ -202,3 +202,17 @@ def test_internal_classes_are_granted_only_when_named_and_one_by_one() -> None:
         ("uns-internal.acme.leipzig.quarantine", False),
         ("uns-internal.acme.leipzig.packaging.quarantine", False),
     }
+
+
+def test_a_machine_that_left_the_model_is_removed_from_where_its_snapshot_lies() -> None:
+    there = "uns.acme.dallas.packaging.current"
+    named = "acme/dallas/packaging/line-1/filler"
+    actual = replace(WANTED, snapshots={named: (there, 1), "acme/dallas/packaging/line-1/capper": (there, 0)})
+    (step,) = diff(WANTED, actual)
+    assert (step.kind, step.name, step.place) == (Kind.REMOVE_PATH, "acme/dallas/packaging/line-1/capper", (there, 0))
+    assert step.acts
+
+
+def test_snapshots_are_looked_for_in_areas_that_left_the_model_and_not_in_other_enterprises() -> None:
+    there = ["uns.acme.dallas.old.current", "uns.acme.dallas.packaging.current", "uns.acme2.dallas.packaging.current"]
+    assert snapshot_topics(WANTED, [*there, "uns.acme.dallas.packaging.oee"]) == there[:2]

@@ -39,6 +39,8 @@ class SinkSums:
         self.rejected: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
         self.left_behind = 0
+        self.passed_over = 0
+        """Removals of paths, told to a sink that takes none."""
         self.held = 0
         """Now: of records that the target could not take while it took others, and what waits behind them."""
         self.retries = 0
@@ -109,6 +111,7 @@ class SinkRunner:
         fresh = self._fresh(fetched)
         waiting = [*self._held.due(time.monotonic()), *fresh]
         self._reached.update(fetched.positions)
+        self.sums.passed_over += fetched.passed_over
         self._committed = fetched.begins | self._committed  # where reading began nothing has to be committed
         if fetched.positions or waiting:
             await self._write(fetched, waiting)

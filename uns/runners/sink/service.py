@@ -37,7 +37,9 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
-    source = SinkSource(settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()))
+    source = SinkSource(
+        settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()), spec.takes_removals
+    )
     try:
         asyncio.run(_run(settings, SinkRunner(name, sink, source)))
     except SourceLost as error:
@@ -80,6 +82,8 @@ class SinkMetrics(Collector):
         outcomes.add_metric((name, "written"), sums.written)
         records.add_metric((name, "left_behind", ""), sums.left_behind)
         outcomes.add_metric((name, "left_behind"), sums.left_behind)
+        records.add_metric((name, "passed_over", "removal"), sums.passed_over)
+        outcomes.add_metric((name, "passed_over"), sums.passed_over)
         for outcome, known, reasons in (
             ("rejected", (SINK_ERROR,), sums.rejected),
             ("unreadable", (BAD_KEY, *REASONS), sums.unreadable),

@@ -7,7 +7,8 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec, Undecodable
-from sinks.base import Delivery, Positions, Rejected
+from schemas.records import Record
+from sinks.base import Delivery, Positions, Rejected, Removed
 from topology.cluster import desired
 from topology.model.plant import Plant
 from topology.model.wiring import Subscribe
@@ -49,18 +50,29 @@ class Fetched:
     begins: dict[TopicAndPartition, int] = field(default_factory=dict)
     """Offsets of the first of them."""
     bytes: int = 0
+    passed_over: int = 0
+    """Removals that the sink does not take."""
 
 
 class SinkSource:
     """Used by one thread at a time. Partitions move only inside `poll`."""
 
     def __init__(
-        self, settings: Settings, plant: Plant, subscribe: Subscribe, group: str, name: str, codec: Codec
+        self,
+        settings: Settings,
+        plant: Plant,
+        subscribe: Subscribe,
+        group: str,
+        name: str,
+        codec: Codec,
+        takes_removals: bool = False,
     ) -> None:
         self._name, self._codec = name, codec
-        self._filter = Filter.parse(subscribe.filter)
+        self._filter, self._classes = Filter.parse(subscribe.filter), frozenset(subscribe.classes)
+        self._takes_removals = takes_removals
+        wanted = (*subscribe.classes, MessageClass.CURRENT) if takes_removals else subscribe.classes
         there = desired(plant).topics  # not every class has topics at every level
-        self.topics = [name for name in topics([self._filter], subscribe.classes, plant.places()) if name in there]
+        self.topics = [name for name in topics([self._filter], dict.fromkeys(wanted), plant.places()) if name in there]
         self._area_partitions = plant.areas()
         self._own: dict[TopicAndPartition, int] | None = None
         self.assigned: set[TopicAndPartition] = set()
@@ -136,15 +148,23 @@ class SinkSource:
             return
         if not self._filter.matches(path):
             return
-        try:
-            record = self._codec.decode(message.value())
-        except Undecodable as error:
-            fetched.unreadable.append((message, error))
-            return
+        ingested_at = message.timestamp()[1] * 1000
+        record: Record
+        if message.value() is None and message_class is MessageClass.CURRENT:
+            if not self._takes_removals:
+                fetched.passed_over += 1
+                return
+            record = Removed.at(key, *place, message.offset(), ingested_at)
+        elif message_class not in self._classes:
+            return  # of its topic only removals are wanted
+        else:
+            try:
+                record = self._codec.decode(message.value())
+            except Undecodable as error:
+                fetched.unreadable.append((message, error))
+                return
         fetched.messages[(*place, message.offset())] = message
-        fetched.deliveries.append(
-            Delivery(*place, message.offset(), key, message_class, record, message.timestamp()[1] * 1000)
-        )
+        fetched.deliveries.append(Delivery(*place, message.offset(), key, message_class, record, ingested_at))
 
     def commit(self, positions: Positions) -> None:
         """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once.
