@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
 from schemas.records import Downtime, Inputs
-from sinks.base import Delivery, Rejected, Retryable, Sink, SinkSpec
+from sinks.base import Delivery, Rejected, Removed, Retryable, Sink, SinkSpec
 from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
@@ -51,6 +51,12 @@ def downtime(number: int, revision: int = 0, reason: str = "jam", path: str = PA
 def delivery(record: Downtime, offset: int) -> Delivery:
     """The record as a sink gets it."""
     return Delivery("uns.acme.dallas.packaging.downtime", 0, offset, record.path, MessageClass.DOWNTIME, record, T)
+
+
+def removal(path: str, offset: int) -> Delivery:
+    """A path that leaves the plant, as a sink gets it that asks for removals."""
+    topic = "uns.acme.dallas.packaging.current"
+    return Delivery(topic, 0, offset, path, MessageClass.CURRENT, Removed.at(path, topic, 0, offset, T), T)
 
 
 class Target(Protocol):
@@ -202,6 +208,29 @@ class SinkContract(ComponentContract):
             fuzz()
             assert "jam" in str(target.content())
             runner.run(sink.close())
+
+    def test_a_path_that_left_the_plant_is_removed_once_and_the_rest_stays(
+        self, request: pytest.FixtureRequest, tmp_path: Path
+    ) -> None:
+        if not self.spec.takes_removals:
+            pytest.skip("the sink is not told of removals")
+        gone, stays = PATH, PATH.replace("filler", "capper")
+        written = [delivery(downtime(n, path=path), n) for n, path in enumerate((gone, stays))]
+
+        async def go() -> None:
+            with type(self).target(request) as target:
+                sink = self.build(target.config, tmp_path)
+                await sink.open()
+                assert await sink.write(written, {}) == []
+                assert await sink.write([removal(gone, 7)], {}) == []
+                once = target.content()
+                assert "capper" in str(once)
+                assert await sink.write([removal(gone, 7)], {}) == []
+                assert target.content() == once
+                assert await sink.write([delivery(downtime(9, path=gone), 9)], {}) == [], "it may come back"
+                await sink.close()
+
+        asyncio.run(go())
 
     def test_open_after_open_and_close_after_close(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
         async def go() -> None:
