@@ -21,6 +21,10 @@ COMPATIBILITY = "BACKWARD_TRANSITIVE"
 STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
+OF_ENTERPRISE = (MessageClass.RETRY, MessageClass.DISPOSITION)
+"""Classes of the enterprise alone: what is decided of quarantined records, wherever they lie."""
+DISPOSITION_KEPT_H = 31 * 24
+"""So much longer than the quarantined record, whose segment may outlive it by weeks."""
 ABOVE_AREAS = (MessageClass.KPI, MessageClass.PILOT, MessageClass.QUARANTINE)
 """Classes of sites and of the enterprise: roll-ups, pilots over several areas, and raw records that name no area."""
 
@@ -108,7 +112,7 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
             topics[name] = Topic(name, partitions, _config(message_class, plant.retention))
     for place in plant.places():
         if place.level < Level.AREA:
-            for message_class in ABOVE_AREAS:
+            for message_class in ABOVE_AREAS + (OF_ENTERPRISE if place.level is Level.ENTERPRISE else ()):
                 name = topic(place, message_class, prefix)
                 topics[name] = Topic(name, 1, _config(message_class, plant.retention))
     granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
@@ -127,12 +131,17 @@ def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[st
             "segment.bytes": str(SEGMENT_BYTES),
             "segment.ms": str(HOUR_MS),
         }
-    else:
-        hours = {MessageClass.RAW: retention.raw_h, MessageClass.QUARANTINE: retention.quarantine_h}.get(
-            message_class, retention.derived_h
-        )
+    if message_class is MessageClass.DISPOSITION and retention.quarantine_h is not None:
+        kept_h = retention.quarantine_h + DISPOSITION_KEPT_H
+        config |= {"cleanup.policy": "compact,delete", "retention.ms": str(int(kept_h * HOUR_MS))}
+    if not message_class.compacted:
+        hours = {
+            MessageClass.RAW: retention.raw_h,
+            MessageClass.QUARANTINE: retention.quarantine_h,
+            MessageClass.RETRY: retention.quarantine_h,
+        }.get(message_class, retention.derived_h)
         config |= {"cleanup.policy": "delete", "retention.ms": "-1" if hours is None else str(int(hours * HOUR_MS))}
-    if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG):
+    if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG, MessageClass.RETRY):
         config["max.message.bytes"] = str(QUARANTINE_MAX_BYTES)
     return tuple(sorted(config.items()))
 

@@ -131,15 +131,11 @@ def _in_quarantine(message: "Received") -> bool:
 
 
 def _quarantined(message: "Received") -> dict[str, Any]:
+    from uns.dlq.item import readable
     from uns.kafka.message import quarantined
 
     why = quarantined(message.headers)
-    payload = message.value or b""
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    readable = all(letter.isprintable() or letter.isspace() for letter in text)
+    encoding, payload = readable(message.value)
     return {
         "reason": why.reason,
         "stage": why.stage,
@@ -147,8 +143,8 @@ def _quarantined(message: "Received") -> dict[str, Any]:
         "message": why.words,
         "source": {"topic": why.topic, "partition": why.partition, "offset": why.offset, "tag": why.tag},
         "cut_from_bytes": why.cut_bytes,
-        "encoding": "text" if readable else "hex",
-        "payload": text if readable else payload.hex(),
+        "encoding": encoding,
+        "payload": payload,
     }
 
 

@@ -100,7 +100,10 @@ def test_every_area_has_the_classes_that_something_writes() -> None:
     areas = {str(area) for area in plant().areas()}
     assert {place: classes for place, classes in homes.items() if place in areas} == dict.fromkeys(areas, written)
     above = {str(place) for place in plant().places() if place.level < Level.AREA}
-    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"kpi", "pilot", "quarantine"} for place in above}  # fmt: skip
+    sites = {"kpi", "pilot", "quarantine"}
+    assert {place: classes for place, classes in homes.items() if place not in areas} == {
+        place: sites | ({"retry", "disposition"} if place == "acme" else set()) for place in above
+    }
 
 
 def test_all_classes_of_an_area_have_as_many_partitions() -> None:
@@ -111,8 +114,21 @@ def test_all_classes_of_an_area_have_as_many_partitions() -> None:
 
 def test_raw_is_never_compacted_and_state_always_is() -> None:
     for name, one in WANTED.topics.items():
-        compacted = parse_topic(name)[1] in (MessageClass.CURRENT, MessageClass.CHANGELOG)
-        assert dict(one.config)["cleanup.policy"] == ("compact" if compacted else "delete")
+        message_class = parse_topic(name)[1]
+        compacted = message_class in (MessageClass.CURRENT, MessageClass.CHANGELOG)
+        policy = "compact" if compacted else "compact,delete" if message_class is MessageClass.DISPOSITION else "delete"
+        assert dict(one.config)["cleanup.policy"] == policy
+
+
+def test_what_was_decided_of_a_quarantined_record_outlives_it() -> None:
+    for hours, kept in ((24.0, (24 + 31 * 24) * 3_600_000), (None, None)):
+        topics = desired(plant(retention={"quarantine_h": hours})).topics
+        config = dict(topics["uns-internal.acme.disposition"].config)
+        assert config.get("retention.ms") == (None if kept is None else str(kept))
+        assert config["cleanup.policy"] == ("compact" if kept is None else "compact,delete")
+        assert dict(topics["uns-internal.acme.retry"].config)["retention.ms"] == (
+            "-1" if hours is None else str(24 * 3_600_000)
+        )
 
 
 def test_quarantine_takes_the_largest_raw_record_and_its_headers() -> None:

@@ -43,6 +43,8 @@ class SinkSums:
         """Removals of paths, told to a sink that takes none."""
         self.held = 0
         """Now: of records that the target could not take while it took others, and what waits behind them."""
+        self.given_again = 0
+        """Attempts at records that `uns dlq retry` gave back."""
         self.retries = 0
         self.write_s = 0.0
         self.batches = 0
@@ -58,6 +60,8 @@ class SinkRunner:
         self._sink, self._source = sink, source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
         self._held = Held()
+        self._retried = Held()
+        """Of the records that are given again. They wait for each other only: what was quarantined has lost its place."""
         self._reached: dict[tuple[str, int], int] = {}
         """Next offset of each partition, held back or not."""
         self._committed: dict[tuple[str, int], int] = {}
@@ -85,7 +89,7 @@ class SinkRunner:
     @property
     def waits_for(self) -> str | None:
         """What Kafka has not given yet; None once there is something to read from, or before it is asked."""
-        if self._unassigned_since is None or self._source.assigned:
+        if self._unassigned_since is None or self._source.reads:
             return None
         topics = self._source.topics
         return (
@@ -94,65 +98,71 @@ class SinkRunner:
         )
 
     def _watch_assignment(self) -> None:
-        if self._source.assigned:
+        if self._source.reads:
             self._unassigned_since = math.inf
         elif time.monotonic() - (self._unassigned_since or math.inf) > ASSIGNMENT_S:
             log.warning("waiting for Kafka", sink=self.name, reason=self.waits_for)
             self._unassigned_since = math.inf
 
     async def _turn(self) -> None:
-        if self._held.full:
+        if self._held.full or self._retried.full:
             await self._pause(POLL_S)
             fetched = Fetched()
         else:
             fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
         self._forget_what_went()
         self._watch_assignment()
-        fresh = self._fresh(fetched)
-        waiting = [*self._held.due(time.monotonic()), *fresh]
-        self._reached.update(fetched.positions)
+        waiting = self._due(self._held, fetched.waiting)
+        retries = self._due(self._retried, fetched.retries)
+        self._reached |= fetched.positions | fetched.retry_positions
         self.sums.passed_over += fetched.passed_over
         self._committed = fetched.begins | self._committed  # where reading began nothing has to be committed
-        if fetched.positions or waiting:
-            await self._write(fetched, waiting)
+        if fetched.begins or waiting or retries:
+            await self._write(fetched, waiting, retries)
         else:
             await self._idle()
 
     def _forget_what_went(self) -> None:
         assigned = self._source.assigned
         self._held.forget(assigned)
+        self._retried.forget(assigned)
         self._reached = {place: offset for place, offset in self._reached.items() if place in assigned}
 
-    def _fresh(self, fetched: Fetched) -> list[Waiting]:
+    def _due(self, held: Held, fetched: Sequence[Waiting]) -> list[Waiting]:
         """What may be written now; what has to wait behind another is held."""
-        fresh = []
-        for delivery in fetched.deliveries:
-            message = fetched.messages[place_of(delivery)]
-            waiting = Waiting(delivery, message, len(message.value() or b""))
-            if self._held.behind(delivery):
-                self._held.put(waiting)
+        due = held.due(time.monotonic())
+        for waiting in fetched:
+            if held.behind(waiting.delivery):
+                held.put(waiting)
             else:
-                fresh.append(waiting)
-        return fresh
+                due.append(waiting)
+        return due
 
-    async def _write(self, fetched: Fetched, waiting: Sequence[Waiting]) -> None:
+    async def _write(self, fetched: Fetched, waiting: Sequence[Waiting], retries: Sequence[Waiting]) -> None:
         begun = time.monotonic()
         # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
         if fetched.unreadable:
             await self._call(lambda: self._source.quarantine_unreadable(fetched.unreadable))
             for _, error in fetched.unreadable:
                 self.sums.unreadable[error.reason] += 1
-        deliveries = [each.delivery for each in waiting]
-        unwritten = await self._patiently(lambda: self._attempt(deliveries, fetched.positions), self._pause)
-        await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], fetched.positions)
-        self._sort(waiting, unwritten)
-        reached = self._held.short_of(self._reached)
+        if waiting or fetched.positions:
+            await self._deliver(self._held, waiting, fetched.positions)
+        if retries:
+            await self._deliver(self._retried, retries, {})
+            self.sums.given_again += len(retries)
+        reached = self._retried.short_of(self._held.short_of(self._reached))
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
         self._committed.update(positions)
         self.sums.batches += 1
         self.sums.write_s += time.monotonic() - begun
         self._idle_since = time.monotonic()
+
+    async def _deliver(self, held: Held, waiting: Sequence[Waiting], positions: Positions) -> None:
+        deliveries = [each.delivery for each in waiting]
+        unwritten = await self._patiently(lambda: self._attempt(deliveries, positions), self._pause)
+        await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], positions)
+        self._sort(held, waiting, unwritten)
 
     async def _quarantine(self, waiting: Sequence[Waiting], rejected: Sequence[Rejected], positions: Positions) -> None:
         if not rejected:
@@ -165,7 +175,7 @@ class SinkRunner:
             log.warning("record rejected", sink=self.name, reason=refusal.reason, message=refusal.message[:300])
         await self._patiently(lambda: self._sink.write([], positions), self._pause)
 
-    def _sort(self, waiting: Sequence[Waiting], unwritten: Sequence[Unwritten]) -> None:
+    def _sort(self, held: Held, waiting: Sequence[Waiting], unwritten: Sequence[Unwritten]) -> None:
         """Counts what was written, and holds back what was deferred."""
         deferred = [each for each in unwritten if isinstance(each, Deferred)]
         left = {place_of(each.delivery): each for each in unwritten if isinstance(each, LeftBehind)}
@@ -175,11 +185,11 @@ class SinkRunner:
         self.sums.left_behind += len(left.keys() - others)
         for each in left.values():
             log.debug("left behind", sink=self.name, message=each.message)
-        self._held.outcome(waiting, deferred, written > 0, time.monotonic())
-        self.sums.held = len(self._held)
+        held.outcome(waiting, deferred, written > 0, time.monotonic())
+        self.sums.held = len(self._held) + len(self._retried)
         if deferred and not written:
             self._away(deferred[0].message)
-        elif waiting or not self._held:
+        elif waiting or not held:
             self._answers()
 
     async def _attempt(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
@@ -226,6 +236,7 @@ class SinkRunner:
             return
         self._idle_since = time.monotonic()
         positions = self._held.short_of(await self._call(self._source.idle_positions))
+        positions = self._retried.short_of(positions)
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
@@ -291,8 +302,8 @@ class SinkRunner:
         while not until.done():
             self.turned = time.monotonic()
             stray = await self._call(lambda: self._source.poll(1, 0))
-            if stray.positions:  # a partition that was assigned meanwhile is not paused yet: it begins there again
-                back = {place: offset - 1 for place, offset in stray.positions.items()}
+            if stray.begins:  # a partition that was assigned meanwhile is not paused yet: it begins there again
+                back = dict(stray.begins)
                 await self._call(lambda back=back: self._source.again(back))  # type: ignore[misc]
                 await self._call(lambda: self._source.hold(True))
             await asyncio.wait({until}, timeout=POLL_S)

@@ -97,6 +97,11 @@ class SinkMetrics(Collector):
             ("uns_sink_batches", "Batches that the target has taken", sums.batches),
             ("uns_sink_write_seconds", "Time the target took for them", sums.write_s),
             ("uns_sink_retries", "Attempts that the target did not take", sums.retries),
+            (
+                "uns_sink_given_again",
+                "Attempts at quarantined records that `uns dlq retry` gave back",
+                sums.given_again,
+            ),
         ):
             counter = CounterMetricFamily(metric, text, labels=("sink",))
             counter.add_metric((name,), value)

@@ -124,7 +124,7 @@ def test_a_sink_is_told_in_order_if_it_wants_to_be(area: Area, classes: tuple[Me
         def level() -> bool:
             nonlocal passed_over
             fetched = source.poll(100, 0.2)
-            deliveries.extend(fetched.deliveries)
+            deliveries.extend(each.delivery for each in fetched.waiting)
             passed_over += fetched.passed_over
             assert fetched.unreadable == []
             stands = source.idle_positions()
