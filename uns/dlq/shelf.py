@@ -132,11 +132,10 @@ class Fates:
         return State.RESOLVED if self._committed.get(group, {}).get((name, number), 0) > offset else State.RETRIED
 
     def _positions(self, group: str) -> dict[tuple[str, int], int]:
+        admin = clients.admin(self._settings)  # kept: its answers end with it
         try:
-            asked = clients.admin(self._settings).list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=METADATA_S
-            )
-            parts = asked[group].result().topic_partitions
+            asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=METADATA_S)
+            parts = asked[group].result(METADATA_S).topic_partitions
         except KafkaException:  # a group that there is not
             return {}
         return {(part.topic, part.partition): part.offset for part in parts if part.offset >= 0}

@@ -163,6 +163,32 @@ def test_a_dropped_record_says_who_and_why_and_is_never_given_again(desk: Desk, 
     assert desk.uns("dlq", "show", "acme.dallas.packaging:0:99999").exit_code == 1
 
 
+def test_doctor_and_the_metrics_say_how_many_are_open(desk: Desk) -> None:
+    from uns.dlq.counting import OpenRecords, count_open
+    from uns.local.doctor import Verdict, _quarantine
+
+    for number in range(3):
+        desk.refused(b"not ours", number)
+    desk.producer.flush()
+    environ = {name: value for name, value in desk.environ.items() if name.startswith("UNS_")}
+    place = desk.settings.model_copy(update={"plant": Path(environ["UNS_PLANT"])})
+    [finding] = _quarantine(place, {})
+    assert (finding.verdict, "3 records" in finding.detail, "uns dlq list" in finding.fix) == (Verdict.WARN, True, True)
+    counts = OpenRecords(desk.settings, desk.plant)
+    counts.count()
+    [family] = counts.collect()
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"source": "uns-processors", "reason": "unknown_code"}, 3)
+    ]
+    desk.dlq("drop", "--all", "--why", "no record")
+    counts.count()
+    [family] = counts.collect()
+    assert [sample.value for sample in family.samples] == [0], "what is resolved goes to 0, and does not vanish"
+    assert count_open(desk.settings, desk.plant) == {}
+    [finding] = _quarantine(place, {})
+    assert finding.verdict is Verdict.OK
+
+
 def test_a_record_that_cannot_be_given_again_stays_open_and_says_why(desk: Desk) -> None:
     desk.refused(b"not ours", 0)
     desk.refused(desk.codec.encode(Samples("plc", 1, (Sample("Good", T, 1),))), 1)
@@ -173,8 +199,14 @@ def test_a_record_that_cannot_be_given_again_stays_open_and_says_why(desk: Desk)
     assert desk.states() == Counter(open=1, retried=1)
 
 
+def _until_more(desk: Desk, before: int, process: "subprocess.Popen[bytes]") -> None:
+    raw = [desk.topic(MessageClass.RAW)]
+    eventually(lambda: process.poll() is not None or len(consume_all(desk.kafka, raw)) > before, DEADLINE_S)
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_however_often_it_is_asked_killed_and_asked_by_two_at_once_each_is_given_once(
-    desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path, rounds: int
 ) -> None:
     """Between the records and what was decided of them there is no moment in which one is there without the other."""
     count, chance = 3_000, random.Random(3)
@@ -189,13 +221,10 @@ def test_however_often_it_is_asked_killed_and_asked_by_two_at_once_each_is_given
 
     raw = [desk.topic(MessageClass.RAW)]
     killed = 0
-    for _ in range(12):
+    for _ in range(rounds):
         before = len(consume_all(desk.kafka, raw))
         first, second = begin(), begin() if chance.random() < 0.5 else None
-        eventually(
-            lambda b=before, f=first: f.poll() is not None or len(consume_all(desk.kafka, raw)) > b,
-            DEADLINE_S,  # type: ignore[misc]
-        )
+        _until_more(desk, before, first)
         time.sleep(chance.uniform(0, 0.2))  # the random moment, not a wait
         for process in (first, second):
             if process is not None:
