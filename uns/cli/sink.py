@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from uns.cli.app import app, emit, group, run
-from uns.cli.options import JsonOption, PlantOption, which_plant
+from uns.cli.options import JsonOption, PlantOption, UntilOption, from_option, which_plant
 
-sink = group("The plant's sinks: what there is, and what one makes of a record.", {"list": "sink", "try": "sink"})
+sink = group(
+    "The plant's sinks: what there is, how they are, what one makes of a record, and whether its target has all.",
+    dict.fromkeys(("list", "try", "verify"), "sink"),
+)
 app.add_typer(sink, name="sink")
 
 
@@ -68,6 +71,62 @@ def try_(
         typer.echo("  ".join(f"{field}={_word(value)}" for field, value in each.items() if field != "headers"))
     if not told:
         typer.echo(f"sink {name} passes it over: no request wants it")
+
+
+@sink.command()
+def verify(
+    name: Annotated[str, typer.Argument(help="sink of the plant model")],
+    begin: Annotated[str, from_option("the span in event time")] = "beginning",
+    until: UntilOption = "now",
+    most: Annotated[int, typer.Option("--most", min=0, help="so many differences of a kind are shown; all count")] = 50,
+    plant: PlantOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare a sink's target with its topics: what is missing there, twice or different. Exit code 1 where something is.
+
+    What the sink has not written yet, and what is in quarantine, is left out and counted. Reads only.
+    """
+    from topology.namespace.filters import Filter
+    from uns.cli.failures import failures_told
+    from uns.cli.times import Reader, zones_of
+    from uns.cli.words import member
+    from uns.client.connection import connection
+    from uns.engine.config import EngineConfig
+    from uns.model.lint import check_sink
+    from uns.model.plant import load_plant
+    from uns.runners.sink.verify import lines
+    from uns.runners.sink.verify import verify as compare
+    from uns.runtime import clock
+    from uns.runtime.telemetry import quiet
+
+    quiet()
+    settings, folder = connection(), which_plant(plant)
+    model = load_plant(folder)
+    its = member("sink", name, model.sinks, "the plant model")
+    check_sink(model, name)
+    reader = Reader(clock.system(), zones_of(folder), [Filter.parse(its.subscribe.filter)])
+    start, end = reader.between(begin, until)
+    processors = EngineConfig().group or f"uns-processors-{model.enterprise}"
+    with failures_told():
+        report = compare(settings, model, name, start, end, processors, most)
+    if as_json:
+        emit(
+            {
+                "equal": report.equal,
+                "wanted": report.wanted,
+                "found": report.found,
+                "beyond": report.beyond,
+                "pending": report.pending,
+                "quarantined": report.quarantined,
+                "counts": dict(report.counts),
+                "differences": [difference._asdict() for difference in report.differences],
+            }
+        )
+    else:
+        for line in lines(report):
+            typer.echo(line)
+    if not report.equal:
+        raise typer.Exit(1)
 
 
 def _word(value: object) -> str:

@@ -9,10 +9,12 @@ from confluent_kafka.admin import OffsetSpec
 
 from uns.kafka import clients
 from uns.kafka.message import Headers
-from uns.kafka.offsets import listed, watermarks
+from uns.kafka.offsets import at_times, listed, watermarks
 from uns.runtime.settings import Settings
 
 READ_ALL_S = 0.2
+LATER = 1 << 62
+"""Beyond every offset."""
 NOWHERE: Mapping[tuple[str, int], int] = {}
 
 
@@ -110,6 +112,20 @@ def read_all(
             if time.monotonic() > deadline:
                 name, number = min(left)
                 raise TimeoutError(f"{name}[{number}]: nothing read for {timeout_s:g} s")
+    finally:
+        consumer.close()
+
+
+def begins_at(
+    settings: Settings, places: Iterable[tuple[str, int]], at_ms: int, timeout_s: float = 30.0
+) -> dict[tuple[str, int], int]:
+    """The first offset of each (topic, partition) with a Kafka time of at least `at_ms`; `LATER` where there is no such record.
+    Raises `KafkaException`."""
+    consumer = clients.consumer(settings, "uns-read")
+    try:
+        asked = [TopicPartition(*place, at_ms) for place in places]
+        found = at_times(consumer, asked, timeout_s)
+        return {(part.topic, part.partition): part.offset if part.offset >= 0 else LATER for part in found}
     finally:
         consumer.close()
 
