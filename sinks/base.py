@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -127,6 +127,15 @@ class Sink(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Unsure(Protocol):
+    """A sink that may not know what became of a request."""
+
+    def unclear(self) -> int:
+        """How many requests have an outcome that nobody knows yet. Asked between two calls of `write`; quick."""
+        ...
 
 
 ConfigT = TypeVar("ConfigT", bound=SinkConfig)

@@ -10,7 +10,7 @@ from uns.cli.options import JsonOption, PlantOption, UntilOption, from_option, w
 
 sink = group(
     "The plant's sinks: what there is, how they are, what one makes of a record, and whether its target has all.",
-    dict.fromkeys(("list", "try", "verify"), "sink"),
+    dict.fromkeys(("list", "status", "try", "verify"), "sink"),
 )
 app.add_typer(sink, name="sink")
 
@@ -71,6 +71,49 @@ def try_(
         typer.echo("  ".join(f"{field}={_word(value)}" for field, value in each.items() if field != "headers"))
     if not told:
         typer.echo(f"sink {name} passes it over: no request wants it")
+
+
+@sink.command()
+def status(as_json: JsonOption = False) -> None:
+    """How sinks on this machine and their targets are. Exit code 1 where one does not run or has a problem."""
+    import time
+
+    import msgspec
+
+    from uns.runners.sink.health import read_health
+    from uns.runtime.running import effective_settings
+
+    found = read_health(effective_settings().state_dir)
+    runs = {name: health is not None and health.runs(time.time()) for name, health in found.items()}
+    if as_json:
+        emit(
+            {
+                name: {"runs": runs[name]} | (msgspec.to_builtins(health) if health else {})
+                for name, health in found.items()
+            }
+        )
+    for name, health in found.items() if not as_json else ():
+        if health is None or not runs[name]:
+            typer.echo(f"{name:<20} does not run")
+            continue
+        told = {
+            "written": health.written,
+            "rejected": health.rejected,
+            "unreadable": health.unreadable,
+            "left behind": health.left_behind,
+            "given again": health.given_again,
+            "retries": health.retries,
+            "held": health.held,
+            "unclear": health.unclear,
+        }
+        counts = "  ".join(f"{word} {count}" for word, count in told.items() if count or word == "written")
+        lag = "lag not known yet" if health.lag is None else f"lag {health.lag}"
+        oldest = f", the oldest waits {health.oldest_age_s:.0f} s" if health.oldest_age_s else ""
+        typer.echo(f"{name:<20} {'waits' if health.problems else 'writes':<7} {lag}{oldest}  {counts}")
+        for problem in health.problems:
+            typer.echo(f"  ! {problem}")
+    if not all(runs.values()) or any(health.problems for health in found.values() if health):
+        raise typer.Exit(1)
 
 
 @sink.command()

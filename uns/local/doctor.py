@@ -47,6 +47,7 @@ def examine(settings: Settings, environ: Mapping[str, str], write: bool = False)
         lambda: _mqtt(settings),
         lambda: _plant(settings, environ),
         lambda: _connectors(settings),
+        lambda: _sinks(settings),
         lambda: _quarantine(settings, environ),
     ]
     with ThreadPoolExecutor(len(checks)) as pool:
@@ -260,6 +261,23 @@ def _plant(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     except PlantError as error:
         return [Finding("plant", Verdict.FAIL, str(error), "`uns lint` shows all of it")]
     return [Finding("plant", Verdict.OK, f"{len(plant.cells())} machines in {len(plant.areas())} areas, {settings.plant}")]  # fmt: skip
+
+
+def _sinks(settings: Settings) -> list[Finding]:
+    """What the sinks that have run here say of themselves."""
+    from uns.runners.sink.health import read_health
+
+    findings = []
+    for name, health in read_health(settings.state_dir).items():
+        check = f"sink {name}"
+        if health is None or not health.runs(time.time()):
+            when = "never" if health is None else f"{health.age_s(time.time()):.0f} s ago"
+            findings.append(Finding(check, Verdict.WARN, f"does not run; last seen {when}", f"`uns run sink {name}`"))
+        elif health.problems:
+            findings += [Finding(check, Verdict.WARN, problem, "see its log") for problem in health.problems]
+        else:
+            findings.append(Finding(check, Verdict.OK, "runs and writes"))
+    return findings
 
 
 def _quarantine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

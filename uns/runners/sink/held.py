@@ -48,6 +48,9 @@ class Held:
         """It has to wait for one of its key, or waits already."""
         return delivery.key in self._keys
 
+    def all(self) -> list[Waiting]:
+        return list(self._waiting.values())
+
     def put(self, waiting: Waiting) -> None:
         place = place_of(waiting.delivery)
         if place not in self._waiting:

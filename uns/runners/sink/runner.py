@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unwritten
+from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unsure, Unwritten
 from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
@@ -22,6 +22,7 @@ POLL_S = 0.2
 LONG_WRITE_S = 5.0
 """From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
+LAG_EVERY_S = 5.0
 ASSIGNMENT_S = 5.0
 """Until then it is usual to have no partition after a start."""
 BROKEN_MAX = 20
@@ -46,6 +47,11 @@ class SinkSums:
         self.given_again = 0
         """Attempts at records that `uns dlq retry` gave back."""
         self.retries = 0
+        self.lag: int | None = None
+        """Records that the target does not have yet; None: not known yet."""
+        self.oldest_at: int | None = None
+        """When the oldest record came that was read and the target does not have, µs by Kafka's clock."""
+        self.unclear = 0
         self.write_s = 0.0
         self.batches = 0
 
@@ -67,6 +73,7 @@ class SinkRunner:
         self._committed: dict[tuple[str, int], int] = {}
         self._idle_since = time.monotonic()
         self._unassigned_since: float | None = None
+        self._lag_asked = 0.0
         self._broken_in_row = 0
 
     async def run(self) -> None:
@@ -112,6 +119,7 @@ class SinkRunner:
             fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
         self._forget_what_went()
         self._watch_assignment()
+        await self._ask_lag()
         waiting = self._due(self._held, fetched.waiting)
         retries = self._due(self._retried, fetched.retries)
         self._reached |= fetched.positions | fetched.retry_positions
@@ -121,6 +129,17 @@ class SinkRunner:
             await self._write(fetched, waiting, retries)
         else:
             await self._idle()
+
+    async def _ask_lag(self) -> None:
+        if time.monotonic() - self._lag_asked < LAG_EVERY_S:
+            return
+        self._lag_asked = time.monotonic()
+        if ends := await self._call(self._source.ends):
+            done = self._committed
+            self.sums.lag = sum(max(0, end - done.get(place, max(0, at))) for place, (at, end) in ends.items())
+
+    def _note_oldest(self, waiting: Iterable[Waiting]) -> None:
+        self.sums.oldest_at = min((each.delivery.ingested_at for each in waiting), default=None)
 
     def _forget_what_went(self) -> None:
         assigned = self._source.assigned
@@ -140,6 +159,7 @@ class SinkRunner:
 
     async def _write(self, fetched: Fetched, waiting: Sequence[Waiting], retries: Sequence[Waiting]) -> None:
         begun = time.monotonic()
+        self._note_oldest([*self._held.all(), *self._retried.all(), *waiting, *retries])
         # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
         if fetched.unreadable:
             await self._call(lambda: self._source.quarantine_unreadable(fetched.unreadable))
@@ -154,6 +174,7 @@ class SinkRunner:
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
         self._committed.update(positions)
+        self._note_oldest([*self._held.all(), *self._retried.all()])
         self.sums.batches += 1
         self.sums.write_s += time.monotonic() - begun
         self._idle_since = time.monotonic()
@@ -163,6 +184,8 @@ class SinkRunner:
         unwritten = await self._patiently(lambda: self._attempt(deliveries, positions), self._pause)
         await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], positions)
         self._sort(held, waiting, unwritten)
+        if isinstance(self._sink, Unsure):
+            self.sums.unclear = self._sink.unclear()
 
     async def _quarantine(self, waiting: Sequence[Waiting], rejected: Sequence[Rejected], positions: Positions) -> None:
         if not rejected:
@@ -301,6 +324,7 @@ class SinkRunner:
         await self._call(lambda: self._source.hold(True))
         while not until.done():
             self.turned = time.monotonic()
+            await self._ask_lag()
             stray = await self._call(lambda: self._source.poll(1, 0))
             if stray.begins:  # a partition that was assigned meanwhile is not paused yet: it begins there again
                 back = dict(stray.begins)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec, Undecodable
 from schemas.records import Record
@@ -18,6 +18,7 @@ from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import parse_topic, topic
 from uns.kafka import clients
 from uns.kafka.message import error_headers, fitted, original, retried
+from uns.kafka.offsets import at_times
 from uns.runners.sink.held import Place, Waiting
 from uns.runtime.settings import Settings
 
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
 BYTES_MAX = 16_000_000
+ENDS_S = 2.0
 STEP = 200
 """Records that are taken before their bytes are looked at."""
 BAD_KEY = "bad_key"
@@ -209,6 +211,21 @@ class SinkSource:
         """Where the consumer stands, past transaction markers: committed when idle, so that lag reads 0."""
         positions = self._consumer.position([TopicPartition(*place) for place in self.assigned])
         return {(part.topic, part.partition): part.offset for part in positions if part.offset >= 0}
+
+    def ends(self) -> dict[TopicAndPartition, tuple[int, int]]:
+        """Where the consumer stands in each partition, and where that ends; none while Kafka does not answer."""
+        places = list(self.assigned)
+        try:
+            stand = self._consumer.position([TopicPartition(*place) for place in places])
+            ends = at_times(self._consumer, [TopicPartition(*place, OFFSET_END) for place in places], ENDS_S)
+        except KafkaException:
+            return {}
+        known = {(part.topic, part.partition): part.offset for part in ends if part.offset >= 0}
+        return {
+            (part.topic, part.partition): (part.offset, known[part.topic, part.partition])
+            for part in stand
+            if (part.topic, part.partition) in known
+        }
 
     def hold(self, held: bool) -> None:
         """While held, polling keeps the membership and brings nothing."""

@@ -26,7 +26,8 @@ from uns.kafka import clients
 from uns.kafka.log import LogRecord, begins_at, read_all
 from uns.model.components import sink_spec
 from uns.runners.sink.comparison import Comparison, Difference
-from uns.runners.sink.service import FOLDER, group
+from uns.runners.sink.health import FOLDER
+from uns.runners.sink.service import group
 from uns.runtime.settings import Settings
 
 INGEST_MARGIN_MS = 3_600_000
