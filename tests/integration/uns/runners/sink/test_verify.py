@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,17 +23,25 @@ from uns.cli.app import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 """
 
 
-def verified(site: Site, *arguments: str) -> tuple[int, dict[str, Any], float]:
-    """(exit code, what was said, MB at most)."""
+class Used(NamedTuple):
+    cpu_s: float
+    megabytes: float
+    """At most."""
+
+
+def verified(site: Site, *arguments: str) -> tuple[int, dict[str, Any], Used]:
+    """(exit code, what was said, what it took)."""
     environ = {name: value for name, value in site._environ.items() if name != "UNS_METRICS_PORT"}
     command = [sys.executable, "-c", _MEASURED, "sink", "verify", site.kind, "--json", *arguments]
     said = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
     assert said.stdout, said.stderr
-    return said.returncode, json.loads(said.stdout), int(said.stderr.split()[-1]) / 1024
+    cpu_s, kilobytes = said.stderr.split()[-2:]
+    return said.returncode, json.loads(said.stdout), Used(float(cpu_s), int(kilobytes) / 1024)
 
 
 @pytest.fixture
@@ -78,8 +86,9 @@ def test_a_historian_lacks_one_row_has_one_twice_and_one_changed(history: Histor
     changed = downtime(7, 1, "", str(history.cells[7 % 3])).id
     history.ask(f"UPDATE {{}}.downtime SET reason = 'other' WHERE id = '{changed}'")
     begun = time.monotonic()
-    code, said, megabytes = verified(history, *SPAN)
-    print(f"{count} samples: {time.monotonic() - begun:.1f} s, {megabytes:.0f} MB at most")
+    code, said, used = verified(history, *SPAN)
+    took_s = time.monotonic() - begun
+    print(f"{count} samples: {took_s:.1f} s, {used.cpu_s:.1f} s of a core, {used.megabytes:.0f} MB at most")
     assert (code, said["counts"]) == (1, {"missing": 1, "twice": 1, "different": 2})
     assert {(each["kind"], each["key"]) for each in said["differences"]} == {
         ("missing", keys[0]),
@@ -87,7 +96,7 @@ def test_a_historian_lacks_one_row_has_one_twice_and_one_changed(history: Histor
         ("different", keys[2]),
         ("different", changed),
     }
-    assert megabytes < 400
+    assert used.megabytes < 400
 
     # Outside of the span nothing is looked at, and a row that no topic says is told, and no difference.
     code, said, _ = verified(history, "--from", "2026-01-01T00:00Z", "--to", "2026-01-02T00:00Z")
