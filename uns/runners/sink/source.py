@@ -80,6 +80,7 @@ class SinkSource:
         there = desired(plant).topics  # not every class has topics at every level
         self.topics = [name for name in topics([self._filter], dict.fromkeys(wanted), plant.places()) if name in there]
         self._retry_topic = topic(plant.enterprise, MessageClass.RETRY)
+        self._warned = False
         self._area_partitions = plant.areas()
         self._own: dict[TopicAndPartition, int] | None = None
         self.assigned: set[TopicAndPartition] = set()
@@ -138,16 +139,25 @@ class SinkSource:
     def _take_all(self, messages: list[Message], fetched: Fetched) -> None:
         for message in messages:
             if (error := message.error()) is not None:
-                if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+                if message.topic() == self._retry_topic and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    self._without_retries(error)
+                elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
-                if clients.is_fatal(error):
+                elif clients.is_fatal(error):
                     raise _lost(error)
-                if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     log.warning(
                         "topic missing", sink=self._name, error=error.str(), hint="uns apply creates the plant's topics"
                     )
                 continue  # librdkafka reconnects by itself
             self._take(message, fetched)
+
+    def _without_retries(self, error: KafkaError) -> None:
+        """The sink goes on: only `uns dlq retry` does not reach it."""
+        if not self._warned:
+            hint = f"access: filter {self._retry_topic.split('.')[1]}/#, classes: [retry]"
+            log.warning("retries cannot be read", sink=self._name, error=error.str(), hint=hint)
+        self._warned = True
 
     def _take(self, message: Message, fetched: Fetched) -> None:
         place = (message.topic(), message.partition())
