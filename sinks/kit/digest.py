@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+_TOLD_APART = 2**53
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
@@ -15,9 +16,13 @@ def digest(values: Any) -> int:
 
 
 def numbers_as_one(value: Any) -> Any:
-    """The value with every float that is whole as an integer: what JSON in a database makes of numbers."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    """The value with every number in the one form that JSON in a database leaves of it, however it was written there: whole
+    ones as integers, where a double tells them apart, all others as doubles."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        number = float(value)
+        return int(number) if number.is_integer() and abs(number) < _TOLD_APART else number
     if isinstance(value, list | tuple):
         return [numbers_as_one(each) for each in value]
     if isinstance(value, dict):
