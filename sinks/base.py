@@ -1,13 +1,13 @@
 """What a sink is: the one interface and what passes through it. A sink knows nothing of Kafka but positions."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.records import Record
+from schemas.records import Derived, Inputs, Record
 from topology.namespace.classes import MessageClass
 
 
@@ -29,6 +29,32 @@ class Delivery:
     record: Record
     ingested_at: int
     """Kafka timestamp in µs."""
+
+
+class Removed(Derived, frozen=True, gc=False, kw_only=True):
+    """In place of a record of class `current`: its path is no longer one of the plant, and what a target shows of it as
+    being so now has to go; history stays. Only a sink whose `SinkSpec.takes_removals` says so is given one.
+
+    It stands in the order of the log: a path that comes back later is a record again. Records of the path in other
+    classes lie in other topics, and may come before or after it. No such record is in Kafka, where it is a key without a
+    value; id, times and revision say which.
+    """
+
+    message_class = MessageClass.CURRENT.value
+
+    @classmethod
+    def at(cls, path: str, topic: str, partition: int, offset: int, ingested_at: int) -> "Removed":
+        """Told by the tombstone at this place of the log."""
+        return cls(
+            id=f"{path}#removed@{ingested_at}:0",
+            path=path,
+            started_at=ingested_at,
+            ended_at=ingested_at,
+            definition="",
+            status="final",
+            revision=0,
+            inputs=Inputs(topic, partition, offset, offset),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +129,15 @@ class Sink(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Unsure(Protocol):
+    """A sink that may not know what became of a request."""
+
+    def unclear(self) -> int:
+        """How many requests have an outcome that nobody knows yet. Asked between two calls of `write`; quick."""
+        ...
+
+
 ConfigT = TypeVar("ConfigT", bound=SinkConfig)
 
 
@@ -116,6 +151,44 @@ class Trial(Generic[ConfigT]):
     """What went out, was answered, and how that was judged; as `build` takes it. Raises `Retryable`."""
 
 
+class Wanted(NamedTuple):
+    """What a target should hold of a record: a row, a point, an object."""
+
+    key: str
+    """Names it in the target; for people, too."""
+    at: int
+    """Event time, µs UTC: whether it is in the span that is verified."""
+    revision: int
+    """Of two with one key the greater one stays, of equal ones the later in the log."""
+    digest: int
+    """Of its values (`sinks.kit.digest`)."""
+    optional: bool = False
+    """It may be there or not: the configuration has no request for it any more."""
+    hint: bytes = b""
+    """For `found`, where a target has to be asked for each."""
+
+
+class Found(NamedTuple):
+    """What a target holds; once for every time that it holds it."""
+
+    key: str
+    digest: int
+    words: str = ""
+    """What is different, where that is known."""
+
+
+@dataclass(frozen=True)
+class Verification(Generic[ConfigT]):
+    """How `uns sink verify` compares a target with its topics. Neither side is held in memory."""
+
+    wanted: Callable[[ConfigT, Delivery], Iterable[Wanted]]
+    """What one record should have made of the target. Pure."""
+    found: Callable[[str, ConfigT, FilePath, int, int, Callable[[], Iterator[Wanted]]], AsyncIterator[Found]]
+    """(sink name, configuration, folder for local state, begin, end, what is wanted) → all that the target holds with an
+    event time in [begin, end), µs UTC, in any order; of a target that cannot be listed, what it says when it is asked for
+    each. Writes nothing, takes no lock that the running sink needs. Raises `Retryable`."""
+
+
 @dataclass(frozen=True)
 class SinkSpec(Generic[ConfigT]):
     """How a kind of target registers itself: entry point group `uns.sinks`, name = the kind."""
@@ -124,4 +197,7 @@ class SinkSpec(Generic[ConfigT]):
     build: Callable[[str, ConfigT, FilePath], Sink]
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
+    takes_removals: bool = False
+    """Whether it is told of paths that leave the plant, by a `Removed`; then also where it does not subscribe `current`."""
     trial: Trial[ConfigT] | None = None
+    verification: Verification[ConfigT] | None = None

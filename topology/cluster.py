@@ -21,6 +21,10 @@ COMPATIBILITY = "BACKWARD_TRANSITIVE"
 STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
+OF_ENTERPRISE = (MessageClass.RETRY, MessageClass.DISPOSITION)
+"""Classes of the enterprise alone: what is decided of quarantined records, wherever they lie."""
+DISPOSITION_KEPT_H = 31 * 24
+"""So much longer than the quarantined record, whose segment may outlive it by weeks."""
 ABOVE_AREAS = (MessageClass.KPI, MessageClass.PILOT, MessageClass.QUARANTINE)
 """Classes of sites and of the enterprise: roll-ups, pilots over several areas, and raw records that name no area."""
 
@@ -52,6 +56,10 @@ class Cluster:
     subjects: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     acls: frozenset[Acl] = frozenset()
+    snapshots: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    """Work unit → (topic, partition) of its snapshot in class `current`. Only of an actual state."""
+    units: frozenset[str] = frozenset()
+    """Work units of the plant. Only of a desired state."""
 
 
 class Kind(StrEnum):
@@ -62,6 +70,8 @@ class Kind(StrEnum):
     SET_COMPATIBILITY = "set compatibility"
     REGISTER_SCHEMA = "register schema"
     CREATE_ACL = "create acl"
+    REMOVE_PATH = "remove path"
+    """Of a machine that the model no longer names: its snapshot, and what follows it; no history."""
     REFUSED = "refused"
     """Would lose or reorder data; a person must decide."""
     LEFT_OVER = "left over"
@@ -81,6 +91,8 @@ class Step:
     level: str | None = None
     """Compatibility level to set before the schema is registered."""
     acl: Acl | None = None
+    place: tuple[str, int] | None = None
+    """(topic, partition) of what is removed."""
 
     @property
     def acts(self) -> bool:
@@ -100,11 +112,12 @@ def desired(plant: Plant, prefix: str = PREFIX) -> Cluster:
             topics[name] = Topic(name, partitions, _config(message_class, plant.retention))
     for place in plant.places():
         if place.level < Level.AREA:
-            for message_class in ABOVE_AREAS:
+            for message_class in ABOVE_AREAS + (OF_ENTERPRISE if place.level is Level.ENTERPRISE else ()):
                 name = topic(place, message_class, prefix)
                 topics[name] = Topic(name, 1, _config(message_class, plant.retention))
     granted = frozenset(acl for access in plant.access for acl in acls(access, topics, prefix))
-    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted)
+    units = frozenset(map(str, plant.cells()))
+    return Cluster(topics, sources(), dict.fromkeys(sources(), COMPATIBILITY), granted, units=units)
 
 
 def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[str, str], ...]:
@@ -118,12 +131,17 @@ def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[st
             "segment.bytes": str(SEGMENT_BYTES),
             "segment.ms": str(HOUR_MS),
         }
-    else:
-        hours = {MessageClass.RAW: retention.raw_h, MessageClass.QUARANTINE: retention.quarantine_h}.get(
-            message_class, retention.derived_h
-        )
+    if message_class is MessageClass.DISPOSITION and retention.quarantine_h is not None:
+        kept_h = retention.quarantine_h + DISPOSITION_KEPT_H
+        config |= {"cleanup.policy": "compact,delete", "retention.ms": str(int(kept_h * HOUR_MS))}
+    if not message_class.compacted:
+        hours = {
+            MessageClass.RAW: retention.raw_h,
+            MessageClass.QUARANTINE: retention.quarantine_h,
+            MessageClass.RETRY: retention.quarantine_h,
+        }.get(message_class, retention.derived_h)
         config |= {"cleanup.policy": "delete", "retention.ms": "-1" if hours is None else str(int(hours * HOUR_MS))}
-    if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG):
+    if message_class in (MessageClass.QUARANTINE, MessageClass.CHANGELOG, MessageClass.RETRY):
         config["max.message.bytes"] = str(QUARANTINE_MAX_BYTES)
     return tuple(sorted(config.items()))
 
@@ -149,6 +167,7 @@ def diff(wanted: Cluster, actual: Cluster, prefix: str = PREFIX) -> list[Step]:
         *_topic_steps(wanted, actual),
         *_schema_steps(wanted, actual),
         *_acl_steps(wanted, actual),
+        *_removals(wanted, actual),
         *_left_over(wanted, actual, prefix),
     ]
 
@@ -190,6 +209,16 @@ def _acl_steps(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
         yield Step(Kind.CREATE_ACL, acl.name, f"{acl.principal} may {acl.operation} the {how}", acl=acl)
 
 
+def _removals(wanted: Cluster, actual: Cluster) -> Iterator[Step]:
+    """One step a work unit that has a snapshot and is none of the plant. What reads snapshots follows: page, mirrors."""
+    for path in sorted(actual.snapshots.keys() - wanted.units):
+        words = (
+            "no machine of the model: its snapshot goes, its history stays. Processors that run with an older model say it "
+            "anew: restart them first"
+        )
+        yield Step(Kind.REMOVE_PATH, path, words, place=actual.snapshots[path])
+
+
 def _left_over(wanted: Cluster, actual: Cluster, prefix: str) -> Iterator[Step]:
     """What is there under the plant's enterprises and not in its model."""
     ours = tuple(
@@ -210,6 +239,12 @@ def _left_over(wanted: Cluster, actual: Cluster, prefix: str) -> Iterator[Step]:
 def _same_schema(registered: str | None, text: str) -> bool:
     # Registries give a schema back in their own spelling.
     return registered is not None and json.loads(registered) == json.loads(text)
+
+
+def snapshot_topics(wanted: Cluster, there: Iterable[str], prefix: str = PREFIX) -> list[str]:
+    """Topics of class `current` under the plant's enterprise, those of areas that left the model among them."""
+    ours = tuple(f"{prefix}.{enterprise}." for enterprise in _enterprises(wanted, prefix))
+    return sorted(name for name in there if name.startswith(ours) and name.endswith(f".{MessageClass.CURRENT}"))
 
 
 def _enterprises(cluster: Cluster, prefix: str) -> set[str]:

@@ -2,10 +2,12 @@
 
 from sinks.base import SinkSpec
 from sinks.historian.config import HistorianConfig
+from sinks.historian.readback import verification
 from sinks.historian.sink import Historian
 
 spec = SinkSpec(
     config=HistorianConfig,
     build=Historian,
     summary="PostgreSQL or TimescaleDB: samples and derived records, with their offsets in one transaction",
+    verification=verification,
 )

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS remote_object (
     request TEXT NOT NULL, natural_id TEXT NOT NULL, remote_id TEXT, revision INTEGER NOT NULL,
     unclear_since REAL, intended INTEGER NOT NULL, cancelled INTEGER NOT NULL,
     PRIMARY KEY (request, natural_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS unclear_object ON remote_object (request) WHERE unclear_since IS NOT NULL;
 """
 
 
@@ -89,6 +90,11 @@ class ObjectLedger:
         self._db.execute(
             "UPDATE remote_object SET unclear_since = NULL WHERE request = ? AND natural_id = ?", (request, natural_id)
         )
+
+    def unclear(self) -> int:
+        """Objects of which it is not known whether the last request reached the target."""
+        query = "SELECT count(*) FROM remote_object WHERE unclear_since IS NOT NULL"
+        return int(self._db.execute(query).fetchone()[0])
 
     def close(self) -> None:
         self._db.close()

@@ -1,7 +1,7 @@
 """Finds our object in a target, by what it carries: never by its place in a list, and never on half a list."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from sinks.rest.answer import Answer, as_text, dig
 from sinks.rest.config import PAGING, Lookup
@@ -11,14 +11,42 @@ from sinks.rest.template import UnfitValue, fields, fill_url
 PAGES_MAX = 1_000
 
 
+class Search(NamedTuple):
+    """What a lookup has shown."""
+
+    ours: dict[str, Any]
+    """Id → object, of those that carry our natural id."""
+    strangers: int
+    whole: bool
+    """All that the target has was shown."""
+    url: str
+    """Asked last."""
+
+
 async def find(target: Target, lookup: Lookup, key_field: str, values: dict[str, Any]) -> str | None:
     """The id of the one object that carries our natural id; None: the target surely has none.
 
     Raises `Refused` where that cannot be told, beside what a request raises.
     """
     natural_id = values["natural_id"]
+    ours, strangers, whole, url = await search(target, lookup, key_field, values)
+    if len(ours) > 1:
+        raise Refused("lookup_many", f"the target has {natural_id} {len(ours)} times: {', '.join(list(ours)[:5])}")
+    if not ours and strangers and not whole:
+        raise Refused(
+            "lookup_strangers",
+            f"GET {url} answers with {strangers} objects whose {key_field!r} is not {natural_id}: it ignores the filter, "
+            "and ours may be on another page. Correct url or key_field, or state the pages: {page}, {offset}, next_field, whole",
+        )
+    return next(iter(ours), None)
+
+
+async def search(target: Target, lookup: Lookup, key_field: str, values: dict[str, Any]) -> Search:
+    """All objects that carry our natural id. Raises `Refused` where an answer cannot be understood, beside what a request
+    raises."""
+    natural_id = values["natural_id"]
     numbered = bool(fields(lookup.url) & set(PAGING))
-    ours: dict[str, None] = {}
+    ours: dict[str, Any] = {}
     seen, strangers, paged = 0, 0, numbered
     url = _page(lookup, values, 0, 0)
     first_of_page: Any = None
@@ -28,7 +56,7 @@ async def find(target: Target, lookup: Lookup, key_field: str, values: dict[str,
             raise Refused("lookup", f"GET {url}: every page is the same: the target ignores {{page}} and {{offset}}")
         for item in items:
             if dig(item, key_field) == natural_id:
-                ours[_id(item, lookup, natural_id)] = None
+                ours[_id(item, lookup, natural_id)] = item
             else:
                 strangers += 1
         seen += len(items)
@@ -42,15 +70,7 @@ async def find(target: Target, lookup: Lookup, key_field: str, values: dict[str,
             break
     else:
         raise Refused("lookup", f"GET {url}: more than {PAGES_MAX} pages")
-    if len(ours) > 1:
-        raise Refused("lookup_many", f"the target has {natural_id} {len(ours)} times: {', '.join(list(ours)[:5])}")
-    if not ours and strangers and not (paged or lookup.whole):
-        raise Refused(
-            "lookup_strangers",
-            f"GET {url} answers with {strangers} objects whose {key_field!r} is not {natural_id}: it ignores the filter, "
-            "and ours may be on another page. Correct url or key_field, or state the pages: {page}, {offset}, next_field, whole",
-        )
-    return next(iter(ours), None)
+    return Search(ours, strangers, paged or lookup.whole, url)
 
 
 async def _items(target: Target, lookup: Lookup, url: str, values: dict[str, Any]) -> tuple[list[Any], Answer]:

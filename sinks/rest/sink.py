@@ -57,6 +57,9 @@ class RestSink:
                 raise Retryable(f"sink {self._name}: the ledger cannot be written: {error}", call.sent) from error
         return call.unwritten()
 
+    def unclear(self) -> int:
+        return 0 if self._ledger is None else self._ledger.unclear()
+
     def _untried_first(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
         """By key, those first over which the target has not broken yet; within a key, in order."""
         tried: dict[str, int] = {}

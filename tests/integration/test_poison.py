@@ -68,9 +68,13 @@ SINK_AT_0 = {
     ("uns_sink_records", "brittle", "written", ""),
     ("uns_sink_records", "brittle", "rejected", SINK_ERROR),
     ("uns_sink_records", "brittle", "left_behind", ""),
+    ("uns_sink_records", "brittle", "passed_over", "removal"),
     *(("uns_sink_records", "brittle", "unreadable", reason) for reason in ("bad_key", *REASONS)),
-    *(("uns_sink_outcomes", "brittle", outcome) for outcome in ("written", "left_behind", "rejected", "unreadable")),
-    *((f"uns_sink_{name}", "brittle") for name in ("batches", "write_seconds", "retries")),
+    *(
+        ("uns_sink_outcomes", "brittle", outcome)
+        for outcome in ("written", "left_behind", "passed_over", "rejected", "unreadable")
+    ),
+    *((f"uns_sink_{name}", "brittle") for name in ("batches", "write_seconds", "retries", "given_again")),
 }
 
 

@@ -1,10 +1,12 @@
 """Credentials and TLS of the settings reach both Kafka libraries, against a broker that checks them."""
 
 import asyncio
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import (
@@ -12,15 +14,24 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
 )
 
-from tests.harness import topic
+from schemas.codec import Codec
+from schemas.records import TYPES
+from tests.harness import eventually, topic
+from tests.harness.places import model
 from tests.harness.secure import SecureKafka
+from topology.model.plant import Plant
+from topology.model.wiring import Subscribe
+from topology.namespace.classes import MessageClass
 from uns.engine.transport import security
 from uns.local.doctor import Verdict, examine
+from uns.runners.sink.source import SinkSource
 from uns.runtime.settings import Settings
+from uns.testing import downtime
 
 PASSWORD = "dough-nut 42"
 
@@ -91,6 +102,46 @@ def test_a_prefix_grant_lets_one_user_in_and_keeps_another_out(broker: SecureKaf
         assert producer.flush(15) == 0
     assert outcome["historian"] is None
     assert getattr(outcome["intruder"], "name", lambda: None)() == "TOPIC_AUTHORIZATION_FAILED"
+
+
+def test_a_sink_that_may_not_read_the_retries_reads_its_topics_all_the_same(
+    broker: SecureKafka, tmp_path: Path
+) -> None:
+    document = model()
+    document["namespace"]["enterprise"] = enterprise = f"acme-{secrets.token_hex(4)}"
+    plant = Plant.model_validate(document)
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    names = [f"uns.{enterprise}.dallas.packaging.downtime", f"uns-internal.{enterprise}.retry"]
+    for made in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
+        made.result(20)
+    other = AclBinding(
+        ResourceType.TOPIC,
+        names[1],
+        ResourcePatternType.LITERAL,
+        "User:intruder",
+        "*",
+        AclOperation.ALL,
+        AclPermissionType.ALLOW,
+    )
+    admin.create_acls([other])[other].result(20)
+    producer = Producer({"bootstrap.servers": broker.address})
+    codec = Codec({name: number for number, name in enumerate(TYPES, 1)})
+    path = f"{enterprise}/dallas/packaging/line-1/filler"
+    producer.produce(names[0], codec.encode(downtime(1, path=path)), path.encode())
+    assert producer.flush(20) == 0
+    subscribe = Subscribe(filter=f"{enterprise}/dallas/packaging/#", classes=(MessageClass.DOWNTIME,))
+    settings = settings_for(broker, "SASL_PLAINTEXT", tmp_path)
+    source = SinkSource(settings, plant, subscribe, enterprise, "mes", codec)
+    try:
+        with structlog.testing.capture_logs() as logs:
+            source.open(None)
+            found = eventually(lambda: source.poll(10, 0.2).waiting, 40, "the record comes")
+            eventually(
+                lambda: source.poll(10, 0.2) and any(log["event"] == "retries cannot be read" for log in logs), 40
+            )
+    finally:
+        source.close()
+    assert [each.delivery.key for each in found] == [path]
 
 
 def test_doctor_says_who_may_what(broker: SecureKafka, tmp_path: Path) -> None:

@@ -23,16 +23,25 @@ class MessageClass(StrEnum):
     PILOT = "pilot"
     QUARANTINE = "quarantine"
     CHANGELOG = "changelog"
+    RETRY = "retry"
+    """Quarantined records that one sink is to be given again."""
+    DISPOSITION = "disposition"
+    """What was decided of quarantined records."""
 
     @property
     def internal(self) -> bool:
         """Internal classes live under a prefix of their own, so that reading a site never grants them."""
-        return self in (MessageClass.QUARANTINE, MessageClass.CHANGELOG)
+        return self in (
+            MessageClass.QUARANTINE,
+            MessageClass.CHANGELOG,
+            MessageClass.RETRY,
+            MessageClass.DISPOSITION,
+        )
 
     @property
     def compacted(self) -> bool:
         """Whether Kafka keeps the newest record of each key only."""
-        return self in (MessageClass.CURRENT, MessageClass.CHANGELOG)
+        return self in (MessageClass.CURRENT, MessageClass.CHANGELOG, MessageClass.DISPOSITION)
 
 
 _CARRIED = frozenset(kind.message_class for kind in DERIVED_TYPES)

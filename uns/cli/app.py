@@ -85,6 +85,7 @@ app = group(
         "connector": "connector",
         "opcua": "opcua",
         "sink": "sink",
+        "dlq": "dlq",
         "schema": "schema",
         "certs": "certs",
         "docs": "docs",

@@ -40,6 +40,8 @@ def tree(
         for message in messages:
             if isinstance(message.record, Current):
                 newest[message.path] = message.record
+            elif message.removed:
+                newest.pop(message.path, None)
     if as_json:
         for path in sorted(newest, key=str):
             emit(to_plain(newest[path]))
@@ -100,6 +102,8 @@ def _get_snapshot(place: "Place", zone: "ZoneInfo", as_json: bool) -> None:
         for message in messages:
             if isinstance(message.record, Current):
                 newest = message.record
+            elif message.removed:
+                newest = None
     if newest is None:
         raise UserError(f"{place}: no snapshot; `uns tree` shows the paths that have one")
     if as_json:

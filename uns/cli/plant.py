@@ -82,7 +82,11 @@ def apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show the plan only")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document; acts with --yes only")] = False,
 ) -> None:
-    """Show what the cluster lacks of the plant's topics, schemas and ACLs, then make it match."""
+    """Show what the cluster lacks of the plant's topics, schemas and ACLs, and which machines have left it; then make it match.
+
+    The snapshot of a machine that the model no longer names is removed, and so it leaves the screens and mirrors. Its
+    history stays.
+    """
     from uns.client.connection import connection
     from uns.model.apply import Applier
     from uns.model.plant import load_plant
@@ -94,7 +98,8 @@ def apply(
     acting = [step for step in steps if step.acts]
     if not as_json:
         for step in steps:
-            typer.echo(f"  {'+' if step.acts else '!'} {step}")
+            mark = "-" if step.kind == "remove path" else "+" if step.acts else "!"
+            typer.echo(f"  {mark} {step}")
         typer.echo(f"{len(acting)} to do" if acting else "the cluster matches the model")
     taken = 0
     if acting and not dry_run and (yes or not as_json):

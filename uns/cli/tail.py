@@ -78,7 +78,9 @@ def document(message: "Received") -> dict[str, Any]:
     """
     from schemas.text import to_plain
 
-    plain = to_plain(message.record) if message.record is not None else {"problem": message.problem}
+    plain: dict[str, Any] = {"removed": True} if message.removed else {"problem": message.problem}
+    if message.record is not None:
+        plain = to_plain(message.record)
     return {
         "class": str(message.message_class),
         "path": str(message.path),
@@ -103,6 +105,8 @@ def line(message: "Received", zones: "SiteZones") -> str:
             f"quarantine {message.path}  {shown(message.ingested_at, zone)}  {why['reason']} at {why['stage']} "
             f"by {why['connector']}: {why['message']}  {payload[:PAYLOAD_MAX]}{'…' if len(payload) > PAYLOAD_MAX else ''}"
         )
+    if message.removed:
+        return f"{message.message_class:<10} {message.path}  {shown(message.ingested_at, zone)}  removed from the plant"
     if message.record is None:
         return f"{message.message_class:<10} {message.path}  cannot be read: {message.problem}"
     if isinstance(message.record, Samples):
@@ -127,15 +131,11 @@ def _in_quarantine(message: "Received") -> bool:
 
 
 def _quarantined(message: "Received") -> dict[str, Any]:
+    from uns.dlq.item import readable
     from uns.kafka.message import quarantined
 
     why = quarantined(message.headers)
-    payload = message.value or b""
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    readable = all(letter.isprintable() or letter.isspace() for letter in text)
+    encoding, payload = readable(message.value)
     return {
         "reason": why.reason,
         "stage": why.stage,
@@ -143,8 +143,8 @@ def _quarantined(message: "Received") -> dict[str, Any]:
         "message": why.words,
         "source": {"topic": why.topic, "partition": why.partition, "offset": why.offset, "tag": why.tag},
         "cut_from_bytes": why.cut_bytes,
-        "encoding": "text" if readable else "hex",
-        "payload": text if readable else payload.hex(),
+        "encoding": encoding,
+        "payload": payload,
     }
 
 

@@ -98,6 +98,8 @@ class History:
         self.problems = []
         with self._open() as received:
             for item in received:
+                if item.removed:
+                    continue
                 if item.record is None:
                     self.problems.append(item)
                 elif any(self._start <= at < self._end for at in times(item.record)):

@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec, Undecodable
-from schemas.records import Record
+from schemas.records import Current, Record
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import BadPath, Path
@@ -49,7 +49,7 @@ class RecordsLost(UserError):
 @dataclass(frozen=True, slots=True)
 class Received:
     """One record of the namespace and where it lies. `record` is None when its bytes cannot be read, and `problem` then
-    says why; or when the subscription decodes nothing. `ingested_at`: Kafka's time, µs UTC."""
+    says why; when the subscription decodes nothing; and where `removed`. `ingested_at`: Kafka's time, µs UTC."""
 
     topic: str
     partition: int
@@ -61,6 +61,11 @@ class Received:
     record: Record | None
     problem: str | None
     headers: Headers = ()
+
+    @property
+    def removed(self) -> bool:
+        """Whether it says that its path is no longer one of the plant: a snapshot without a value."""
+        return self.value is None and self.message_class is MessageClass.CURRENT
 
     @property
     def id(self) -> str | None:
@@ -360,10 +365,12 @@ class Subscription:
             path = place  # so is a key of another place: the topic's people have it
         if not any(wanted.matches(path) for wanted in self._filters):
             return None
-        if self._records and self._codec.kind(message.value()) not in self._records:
+        removed = message.value() is None and message_class is MessageClass.CURRENT
+        kind = Current.__name__ if removed else self._codec.kind(message.value()) if self._records else None
+        if self._records and kind not in self._records:
             return None
         record, problem = None, None
-        if self._decode:
+        if self._decode and not removed:
             try:
                 record = self._codec.decode(message.value())
             except Undecodable as error:

@@ -28,6 +28,11 @@ REASON = "uns.reason"
 """Header of a quarantined record: the bounded label that metrics use, too."""
 CUT = "uns.cut"
 """Header of a quarantined record whose value was cut: its whole length in bytes."""
+TAG = "uns.tag"
+RETRY_OF = "uns.retry-of"
+"""Header of a record that was quarantined and is given again: the id of the quarantined one."""
+RETRY_TO, RETRY_FROM = "uns.retry-to", "uns.retry-from"
+"""In class `retry`: the sink that is meant, and the topic, partition and offset that it was read from at first."""
 TOO_LARGE, UNWRITABLE, REFUSED = OUTPUT_REASONS = ("output_too_large", "output_unwritable", "output_refused")
 """Why a derived record is in quarantine: its topic takes none so large, its schema holds none such, the broker said no."""
 SIZE_REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE})
@@ -122,7 +127,7 @@ def error_headers(
         ("__connect.errors.exception.class.name", None if exception is None else exception.encode()),
         ("__connect.errors.exception.message", clipped(words, WORDS_MAX_BYTES)),
         (REASON, reason.encode()),
-        ("uns.tag", None if tag is None else clipped(tag, ORIGIN_MAX_BYTES)),
+        (TAG, None if tag is None else clipped(tag, ORIGIN_MAX_BYTES)),
         (CUT, None if cut_bytes is None else b"%d" % cut_bytes),
     )
     return tuple((name, value) for name, value in texts if value is not None)
@@ -205,6 +210,35 @@ class Quarantined(NamedTuple):
     cut_bytes: str | None
 
 
+def original(headers: Sequence[tuple[str, bytes | None]] | None) -> Headers:
+    """The headers that a quarantined or retried record had before, with what it is a retry of."""
+    ours = (REASON, TAG, CUT, RETRY_TO, RETRY_FROM)
+    return tuple(
+        (name, value)
+        for name, value in headers or ()
+        if value is not None and name not in ours and not name.startswith("__connect.errors.")
+    )
+
+
+def retry_headers(of: str, to: str, origin: tuple[str, int, int]) -> Headers:
+    """Of a record in class `retry`: of which quarantined one, for which sink, and where that had read it."""
+    return (
+        (RETRY_OF, of.encode()),
+        (RETRY_TO, to.encode()),
+        (RETRY_FROM, "/".join(map(str, origin)).encode()),
+    )
+
+
+def retried(headers: Sequence[tuple[str, bytes | None]] | None) -> tuple[str, tuple[str, int, int]] | None:
+    """(sink, place where that had read it) of a record in class `retry`; None where the headers do not say it."""
+    told = {name: value.decode(errors="replace") for name, value in headers or () if value is not None}
+    try:
+        topic, partition, offset = told[RETRY_FROM].split("/")
+        return told[RETRY_TO], (topic, int(partition), int(offset))
+    except (KeyError, ValueError):
+        return None
+
+
 def quarantined(headers: Sequence[tuple[str, bytes | None]] | None) -> Quarantined:
     """The inverse of `error_headers`; of a record that was quarantined twice, what was said last."""
     told = {name: value.decode(errors="replace") for name, value in headers or () if value is not None}
@@ -216,6 +250,6 @@ def quarantined(headers: Sequence[tuple[str, bytes | None]] | None) -> Quarantin
         told.get("__connect.errors.topic"),
         told.get("__connect.errors.partition"),
         told.get("__connect.errors.offset"),
-        told.get("uns.tag"),
+        told.get(TAG),
         told.get(CUT),
     )

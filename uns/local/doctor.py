@@ -47,6 +47,8 @@ def examine(settings: Settings, environ: Mapping[str, str], write: bool = False)
         lambda: _mqtt(settings),
         lambda: _plant(settings, environ),
         lambda: _connectors(settings),
+        lambda: _sinks(settings),
+        lambda: _quarantine(settings, environ),
     ]
     with ThreadPoolExecutor(len(checks)) as pool:
         return [finding for findings in pool.map(_guarded, checks) for finding in findings]
@@ -259,6 +261,46 @@ def _plant(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     except PlantError as error:
         return [Finding("plant", Verdict.FAIL, str(error), "`uns lint` shows all of it")]
     return [Finding("plant", Verdict.OK, f"{len(plant.cells())} machines in {len(plant.areas())} areas, {settings.plant}")]  # fmt: skip
+
+
+def _sinks(settings: Settings) -> list[Finding]:
+    """What the sinks that have run here say of themselves."""
+    from uns.runners.sink.health import read_health
+
+    findings = []
+    for name, health in read_health(settings.state_dir).items():
+        check = f"sink {name}"
+        if health is None or not health.runs(time.time()):
+            when = "never" if health is None else f"{health.age_s(time.time()):.0f} s ago"
+            findings.append(Finding(check, Verdict.WARN, f"does not run; last seen {when}", f"`uns run sink {name}`"))
+        elif health.problems:
+            findings += [Finding(check, Verdict.WARN, problem, "see its log") for problem in health.problems]
+        else:
+            findings.append(Finding(check, Verdict.OK, "runs and writes"))
+    return findings
+
+
+def _quarantine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """How many quarantined records nobody has decided of."""
+    from confluent_kafka import KafkaException
+
+    from topology.model.loader import PlantError, load
+    from uns.dlq.counting import count_open
+
+    if not settings.bootstrap or not settings.plant.exists():
+        return []
+    try:
+        counts = count_open(settings, load(settings.plant, environ))
+    except PlantError:
+        return []
+    except (KafkaException, TimeoutError) as error:
+        words = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        return [Finding("quarantine", Verdict.WARN, f"cannot be read: {words}", "grant READ on uns-internal.")]
+    if not counts:
+        return [Finding("quarantine", Verdict.OK, "no record is open")]
+    most = ", ".join(f"{count} {reason} by {source}" for (source, reason), count in counts.most_common(3))
+    detail = f"{counts.total()} records are open: {most}{', …' if len(counts) > 3 else ''}"
+    return [Finding("quarantine", Verdict.WARN, detail, "`uns dlq list`, then `uns dlq retry` or `uns dlq drop`")]
 
 
 def _connectors(settings: Settings) -> list[Finding]:

@@ -19,10 +19,11 @@ from confluent_kafka.admin import (
 from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from topology.cluster import Acl, Cluster, Kind, Step, Topic, desired, diff
+from topology.cluster import Acl, Cluster, Kind, Step, Topic, desired, diff, snapshot_topics
 from topology.model.plant import Plant
 from uns.errors import UserError
 from uns.kafka import clients
+from uns.model.snapshots import remove, snapshots
 from uns.runtime.settings import Settings
 
 TIMEOUT_S = 10.0
@@ -56,10 +57,15 @@ class Applier:
 
     def plan(self) -> list[Step]:
         """What is to do; nothing is changed."""
+        return self._plan(removals=True)
+
+    def _plan(self, removals: bool) -> list[Step]:
         wanted = self._wanted
         topics = self._topics(wanted.topics)
         subjects, levels = self._subjects(wanted.subjects)
-        return diff(wanted, Cluster(topics, subjects, levels, self._acls(bool(wanted.acls))))
+        kept = {name: topics[name].partitions for name in snapshot_topics(wanted, topics)} if removals else {}
+        acls = self._acls(bool(wanted.acls))
+        return diff(wanted, Cluster(topics, subjects, levels, acls, snapshots(self._settings, kept)))
 
     def apply(self, steps: Iterable[Step]) -> int:
         """Takes the steps that act, in order, and returns how many, once the cluster shows them all.
@@ -77,13 +83,17 @@ class Applier:
                 self._register(step)
             elif step.kind is Kind.CREATE_ACL and step.acl is not None:
                 self._grant(step.acl)
+        gone = [(step.name, step.place) for step in acting if step.place is not None]
+        if gone:
+            remove(self._settings, gone)
         self._settle(acting)
         return len(acting)
 
     def _settle(self, taken: list[Step]) -> None:
         """A broker learns from its controller a little later; who starts after us must find everything there."""
         deadline = time.monotonic() + TIMEOUT_S
-        while left := [step for step in self.plan() if step in taken]:
+        # What Kafka has confirmed as removed is: a processor may have said it anew since.
+        while left := [step for step in self._plan(removals=False) if step in taken]:
             if time.monotonic() > deadline:
                 raise UserError(f"applied, but not to be seen after {TIMEOUT_S:g} s: {'; '.join(map(str, left))}")
             time.sleep(POLL_S)

@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("uns.testing.connectors", "uns.testing.sinks", "u
 
 from uns.testing.connectors import Codec, ConnectorContract, Source, connector_contract  # noqa: E402
 from uns.testing.patience import patient, slowness  # noqa: E402
-from uns.testing.sinks import SinkContract, Target, delivery, downtime, sink_contract  # noqa: E402
+from uns.testing.sinks import SinkContract, Target, delivery, downtime, removal, sink_contract  # noqa: E402
 
 __all__ = [
     "Codec",
@@ -24,6 +24,7 @@ __all__ = [
     "delivery",
     "downtime",
     "patient",
+    "removal",
     "sink_contract",
     "slowness",
 ]

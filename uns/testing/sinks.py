@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
 from schemas.records import Downtime, Inputs
-from sinks.base import Delivery, Rejected, Retryable, Sink, SinkSpec
+from sinks.base import Delivery, Rejected, Removed, Retryable, Sink, SinkSpec, Wanted
 from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
@@ -51,6 +52,12 @@ def downtime(number: int, revision: int = 0, reason: str = "jam", path: str = PA
 def delivery(record: Downtime, offset: int) -> Delivery:
     """The record as a sink gets it."""
     return Delivery("uns.acme.dallas.packaging.downtime", 0, offset, record.path, MessageClass.DOWNTIME, record, T)
+
+
+def removal(path: str, offset: int) -> Delivery:
+    """A path that leaves the plant, as a sink gets it that asks for removals."""
+    topic = "uns.acme.dallas.packaging.current"
+    return Delivery(topic, 0, offset, path, MessageClass.CURRENT, Removed.at(path, topic, 0, offset, T), T)
 
 
 class Target(Protocol):
@@ -202,6 +209,59 @@ class SinkContract(ComponentContract):
             fuzz()
             assert "jam" in str(target.content())
             runner.run(sink.close())
+
+    def test_a_path_that_left_the_plant_is_removed_once_and_the_rest_stays(
+        self, request: pytest.FixtureRequest, tmp_path: Path
+    ) -> None:
+        if not self.spec.takes_removals:
+            pytest.skip("the sink is not told of removals")
+        gone, stays = PATH, PATH.replace("filler", "capper")
+        written = [delivery(downtime(n, path=path), n) for n, path in enumerate((gone, stays))]
+
+        async def go() -> None:
+            with type(self).target(request) as target:
+                sink = self.build(target.config, tmp_path)
+                await sink.open()
+                assert await sink.write(written, {}) == []
+                assert await sink.write([removal(gone, 7)], {}) == []
+                once = target.content()
+                assert "capper" in str(once)
+                assert await sink.write([removal(gone, 7)], {}) == []
+                assert target.content() == once
+                assert await sink.write([delivery(downtime(9, path=gone), 9)], {}) == [], "it may come back"
+                await sink.close()
+
+        asyncio.run(go())
+
+    def test_what_it_wrote_reads_back_as_it_is_wanted(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        verification = self.spec.verification
+        if verification is None:
+            pytest.skip("the sink cannot be read back")
+        deliveries = [delivery(downtime(n), n) for n in range(5)]
+        deliveries.append(delivery(downtime(3, revision=1, reason="drive"), 5))
+
+        async def go() -> None:
+            with type(self).target(request) as target:
+                config = self.spec.config.model_validate(target.config)
+                sink = self.build(target.config, tmp_path)
+                await sink.open()
+                assert await sink.write(deliveries, {}) == []
+                wanted: dict[str, Wanted] = {}
+                for each in deliveries:
+                    wanted |= {one.key: one for one in verification.wanted(config, each)}
+                assert wanted
+                spans: tuple[tuple[int, int, list[Wanted]], ...] = (
+                    (0, T + 10**12, list(wanted.values())),
+                    (T - 10**9, T, []),
+                )
+                for begin, end, expected in spans:
+                    found = verification.found("contract", config, tmp_path, begin, end, partial(iter, expected))
+                    told = sorted([(one.key, one.digest) async for one in found])
+                    assert told == sorted((one.key, one.digest) for one in expected)
+                assert await sink.write([delivery(downtime(9), 9)], {}) == [], "reading back disturbs no sink"
+                await sink.close()
+
+        asyncio.run(go())
 
     def test_open_after_open_and_close_after_close(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
         async def go() -> None:

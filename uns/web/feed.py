@@ -26,11 +26,13 @@ class Feed:
         receivers: Sequence[Callable[[Derived], None]],
         open_subscription: Callable[[], Subscription],
         limit_s: float,
+        removers: Sequence[Callable[[str], None]] = (),
     ) -> None:
+        """`removers` are told of every path that has left the plant."""
         self.limit_s = limit_s
         self.lock = threading.Lock()
         self.problem: str | None = "connecting"
-        self._receivers = tuple(receivers)
+        self._receivers, self._removers = tuple(receivers), tuple(removers)
         self._open = open_subscription
         self._heard = time.monotonic()
         self._stop = threading.Event()
@@ -66,6 +68,14 @@ class Feed:
             except Exception as error:  # a third party's screen; the others still show what is
                 log.error("a screen cannot take a record", id=record.id, error=f"{type(error).__name__}: {error}")
 
+    def remove(self, path: str) -> None:
+        """Tells of one path that has left the plant, under the caller's lock."""
+        for forget in self._removers:
+            try:
+                forget(path)
+            except Exception as error:
+                log.error("a screen cannot remove a path", path=path, error=f"{type(error).__name__}: {error}")
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
@@ -88,6 +98,8 @@ class Feed:
                 for message in received:
                     if isinstance(message.record, Derived):
                         self.take(message.record)
+                    elif message.removed:
+                        self.remove(str(message.path))
 
     def _wait(self, problem: str) -> None:
         self.problem = problem

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.records import Current, Derived, Value, is_good, is_uncertain
+from uns.web.removed import Presence
 from uns.web.theme import UNKNOWN, StateLook, look
 
 STALE_US = 15 * 60 * 1_000_000
@@ -36,9 +37,20 @@ class Namespace:
     applied: int = 0
     """How many records have come."""
 
+    def __post_init__(self) -> None:
+        self._presence = Presence(self.order)
+
+    def remove(self, path: str) -> None:
+        """Forgets a path that has left the plant."""
+        self._presence.remove(path)
+        self.snapshots.pop(path, None)
+
     def apply(self, record: Derived) -> None:
         """Takes in one record; a snapshot older than the one shown changes nothing."""
         self.applied += 1
+        self._presence.apply(record)
+        if not self._presence.shows(record.path):
+            return
         shown = self.snapshots.setdefault(record.path, None)
         if isinstance(record, Current):
             self.now = max(self.now, record.at)

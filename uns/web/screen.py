@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import structlog
 
@@ -22,6 +22,14 @@ class Picture(Protocol):
 
     def apply(self, record: Derived) -> None:
         """Takes in one record of any class; of each a greater revision replaces a smaller one, in any order."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A picture that is told of paths which have left the plant."""
+
+    def remove(self, path: str) -> None:
+        """Forgets a path until a snapshot of it comes: records of other classes may still come, in any order."""
 
 
 PictureT = TypeVar("PictureT", bound=Picture)

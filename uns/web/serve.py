@@ -20,7 +20,7 @@ from uns.runtime.settings import Settings
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
 from uns.web.page import serve as serve_page
-from uns.web.screen import registered
+from uns.web.screen import Forgetful, registered
 
 log = structlog.get_logger()
 
@@ -58,7 +58,13 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
 
     provisional_s = (plant.time if plant else Time()).provisional_s
     limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
-    feed = Feed([namespace.apply, *(picture.apply for _, picture in screens.values())], subscription, limit_s)
+    pictures = [picture for _, picture in screens.values()]
+    feed = Feed(
+        [namespace.apply, *(picture.apply for picture in pictures)],
+        subscription,
+        limit_s,
+        [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
+    )
     telemetry.serve(
         settings.bind,
         settings.metrics_port,

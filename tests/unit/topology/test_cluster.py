@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from schemas.records import DERIVED_TYPES
 from tests.harness.places import model
-from topology.cluster import Acl, Cluster, Kind, Step, desired, diff
+from topology.cluster import Acl, Cluster, Kind, Step, desired, diff, snapshot_topics
 from topology.model.plant import Plant
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import Level
@@ -100,7 +100,10 @@ def test_every_area_has_the_classes_that_something_writes() -> None:
     areas = {str(area) for area in plant().areas()}
     assert {place: classes for place, classes in homes.items() if place in areas} == dict.fromkeys(areas, written)
     above = {str(place) for place in plant().places() if place.level < Level.AREA}
-    assert {place: classes for place, classes in homes.items() if place not in areas} == {place: {"kpi", "pilot", "quarantine"} for place in above}  # fmt: skip
+    sites = {"kpi", "pilot", "quarantine"}
+    assert {place: classes for place, classes in homes.items() if place not in areas} == {
+        place: sites | ({"retry", "disposition"} if place == "acme" else set()) for place in above
+    }
 
 
 def test_all_classes_of_an_area_have_as_many_partitions() -> None:
@@ -111,8 +114,21 @@ def test_all_classes_of_an_area_have_as_many_partitions() -> None:
 
 def test_raw_is_never_compacted_and_state_always_is() -> None:
     for name, one in WANTED.topics.items():
-        compacted = parse_topic(name)[1] in (MessageClass.CURRENT, MessageClass.CHANGELOG)
-        assert dict(one.config)["cleanup.policy"] == ("compact" if compacted else "delete")
+        message_class = parse_topic(name)[1]
+        compacted = message_class in (MessageClass.CURRENT, MessageClass.CHANGELOG)
+        policy = "compact" if compacted else "compact,delete" if message_class is MessageClass.DISPOSITION else "delete"
+        assert dict(one.config)["cleanup.policy"] == policy
+
+
+def test_what_was_decided_of_a_quarantined_record_outlives_it() -> None:
+    for hours, kept in ((24.0, (24 + 31 * 24) * 3_600_000), (None, None)):
+        topics = desired(plant(retention={"quarantine_h": hours})).topics
+        config = dict(topics["uns-internal.acme.disposition"].config)
+        assert config.get("retention.ms") == (None if kept is None else str(kept))
+        assert config["cleanup.policy"] == ("compact" if kept is None else "compact,delete")
+        assert dict(topics["uns-internal.acme.retry"].config)["retention.ms"] == (
+            "-1" if hours is None else str(24 * 3_600_000)
+        )
 
 
 def test_quarantine_takes_the_largest_raw_record_and_its_headers() -> None:
@@ -202,3 +218,17 @@ def test_internal_classes_are_granted_only_when_named_and_one_by_one() -> None:
         ("uns-internal.acme.leipzig.quarantine", False),
         ("uns-internal.acme.leipzig.packaging.quarantine", False),
     }
+
+
+def test_a_machine_that_left_the_model_is_removed_from_where_its_snapshot_lies() -> None:
+    there = "uns.acme.dallas.packaging.current"
+    named = "acme/dallas/packaging/line-1/filler"
+    actual = replace(WANTED, snapshots={named: (there, 1), "acme/dallas/packaging/line-1/capper": (there, 0)})
+    (step,) = diff(WANTED, actual)
+    assert (step.kind, step.name, step.place) == (Kind.REMOVE_PATH, "acme/dallas/packaging/line-1/capper", (there, 0))
+    assert step.acts
+
+
+def test_snapshots_are_looked_for_in_areas_that_left_the_model_and_not_in_other_enterprises() -> None:
+    there = ["uns.acme.dallas.old.current", "uns.acme.dallas.packaging.current", "uns.acme2.dallas.packaging.current"]
+    assert snapshot_topics(WANTED, [*there, "uns.acme.dallas.packaging.oee"]) == there[:2]

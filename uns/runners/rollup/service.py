@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from processors.rollup.fold import LEVELS
 from schemas.codec import Codec
 from topology.model.plant import Plant
+from uns.dlq.counting import OpenRecords
 from uns.engine.config import EngineConfig
 from uns.engine.failure import Exit, Fatal
 from uns.registry.client import RegistryUnavailable
@@ -38,6 +39,9 @@ def serve(settings: Settings, plant: Plant, codec: Codec, horizon_us: int | None
     try:
         runner = RollupRunner(settings, config, plant, codec, horizon_us)
         REGISTRY.register(RollupMetrics(runner))
+        opened = OpenRecords(settings, plant)  # here, for there is one process an enterprise
+        REGISTRY.register(opened)
+        opened.start()
         address = telemetry.serve(
             settings.bind,
             settings.metrics_port,

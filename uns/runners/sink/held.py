@@ -19,6 +19,12 @@ class Waiting(NamedTuple):
     message: Any
     """As Kafka brought it, for the quarantine."""
     size: int
+    logged: Place | None = None
+    """Where it lies in the log, if not where the delivery says: a record that is given again."""
+
+    @property
+    def position(self) -> Place:
+        return self.logged or place_of(self.delivery)
 
 
 class Held:
@@ -41,6 +47,9 @@ class Held:
     def behind(self, delivery: Delivery) -> bool:
         """It has to wait for one of its key, or waits already."""
         return delivery.key in self._keys
+
+    def all(self) -> list[Waiting]:
+        return list(self._waiting.values())
 
     def put(self, waiting: Waiting) -> None:
         place = place_of(waiting.delivery)
@@ -69,13 +78,13 @@ class Held:
 
     def forget(self, assigned: Collection[tuple[str, int]]) -> None:
         """Records of partitions that went elsewhere come to whoever reads those."""
-        for place in [place for place in self._waiting if place[:2] not in assigned]:
+        for place in [place for place, each in self._waiting.items() if each.position[:2] not in assigned]:
             self._leave(place)
 
     def short_of(self, positions: Positions) -> dict[tuple[str, int], int]:
         """Positions that pass nothing that is held."""
         short = dict(positions)
-        for topic, partition, offset in self._waiting:
+        for topic, partition, offset in (each.position for each in self._waiting.values()):
             if (topic, partition) in short:
                 short[topic, partition] = min(short[topic, partition], offset)
         return short

@@ -4,14 +4,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unwritten
+from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unsure, Unwritten
 from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
@@ -22,6 +22,7 @@ POLL_S = 0.2
 LONG_WRITE_S = 5.0
 """From then on the consumer is kept alive beside the write."""
 IDLE_COMMIT_S = 1.0
+LAG_EVERY_S = 5.0
 ASSIGNMENT_S = 5.0
 """Until then it is usual to have no partition after a start."""
 BROKEN_MAX = 20
@@ -39,9 +40,18 @@ class SinkSums:
         self.rejected: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
         self.left_behind = 0
+        self.passed_over = 0
+        """Removals of paths, told to a sink that takes none."""
         self.held = 0
         """Now: of records that the target could not take while it took others, and what waits behind them."""
+        self.given_again = 0
+        """Attempts at records that `uns dlq retry` gave back."""
         self.retries = 0
+        self.lag: int | None = None
+        """Records that the target does not have yet; None: not known yet."""
+        self.oldest_at: int | None = None
+        """When the oldest record came that was read and the target does not have, µs by Kafka's clock."""
+        self.unclear = 0
         self.write_s = 0.0
         self.batches = 0
 
@@ -56,11 +66,14 @@ class SinkRunner:
         self._sink, self._source = sink, source
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka")
         self._held = Held()
+        self._retried = Held()
+        """Of the records that are given again. They wait for each other only: what was quarantined has lost its place."""
         self._reached: dict[tuple[str, int], int] = {}
         """Next offset of each partition, held back or not."""
         self._committed: dict[tuple[str, int], int] = {}
         self._idle_since = time.monotonic()
         self._unassigned_since: float | None = None
+        self._lag_asked = 0.0
         self._broken_in_row = 0
 
     async def run(self) -> None:
@@ -83,7 +96,7 @@ class SinkRunner:
     @property
     def waits_for(self) -> str | None:
         """What Kafka has not given yet; None once there is something to read from, or before it is asked."""
-        if self._unassigned_since is None or self._source.assigned:
+        if self._unassigned_since is None or self._source.reads:
             return None
         topics = self._source.topics
         return (
@@ -92,64 +105,87 @@ class SinkRunner:
         )
 
     def _watch_assignment(self) -> None:
-        if self._source.assigned:
+        if self._source.reads:
             self._unassigned_since = math.inf
         elif time.monotonic() - (self._unassigned_since or math.inf) > ASSIGNMENT_S:
             log.warning("waiting for Kafka", sink=self.name, reason=self.waits_for)
             self._unassigned_since = math.inf
 
     async def _turn(self) -> None:
-        if self._held.full:
+        if self._held.full or self._retried.full:
             await self._pause(POLL_S)
             fetched = Fetched()
         else:
             fetched = await self._call(lambda: self._source.poll(BATCH_MAX, POLL_S))
         self._forget_what_went()
         self._watch_assignment()
-        fresh = self._fresh(fetched)
-        waiting = [*self._held.due(time.monotonic()), *fresh]
-        self._reached.update(fetched.positions)
+        await self._ask_lag()
+        waiting = self._due(self._held, fetched.waiting)
+        retries = self._due(self._retried, fetched.retries)
+        self._reached |= fetched.positions | fetched.retry_positions
+        self.sums.passed_over += fetched.passed_over
         self._committed = fetched.begins | self._committed  # where reading began nothing has to be committed
-        if fetched.positions or waiting:
-            await self._write(fetched, waiting)
+        if fetched.begins or waiting or retries:
+            await self._write(fetched, waiting, retries)
         else:
             await self._idle()
+
+    async def _ask_lag(self) -> None:
+        if time.monotonic() - self._lag_asked < LAG_EVERY_S:
+            return
+        self._lag_asked = time.monotonic()
+        if ends := await self._call(self._source.ends):
+            done = self._committed
+            self.sums.lag = sum(max(0, end - done.get(place, max(0, at))) for place, (at, end) in ends.items())
+
+    def _note_oldest(self, waiting: Iterable[Waiting]) -> None:
+        self.sums.oldest_at = min((each.delivery.ingested_at for each in waiting), default=None)
 
     def _forget_what_went(self) -> None:
         assigned = self._source.assigned
         self._held.forget(assigned)
+        self._retried.forget(assigned)
         self._reached = {place: offset for place, offset in self._reached.items() if place in assigned}
 
-    def _fresh(self, fetched: Fetched) -> list[Waiting]:
+    def _due(self, held: Held, fetched: Sequence[Waiting]) -> list[Waiting]:
         """What may be written now; what has to wait behind another is held."""
-        fresh = []
-        for delivery in fetched.deliveries:
-            message = fetched.messages[place_of(delivery)]
-            waiting = Waiting(delivery, message, len(message.value() or b""))
-            if self._held.behind(delivery):
-                self._held.put(waiting)
+        due = held.due(time.monotonic())
+        for waiting in fetched:
+            if held.behind(waiting.delivery):
+                held.put(waiting)
             else:
-                fresh.append(waiting)
-        return fresh
+                due.append(waiting)
+        return due
 
-    async def _write(self, fetched: Fetched, waiting: Sequence[Waiting]) -> None:
+    async def _write(self, fetched: Fetched, waiting: Sequence[Waiting], retries: Sequence[Waiting]) -> None:
         begun = time.monotonic()
+        self._note_oldest([*self._held.all(), *self._retried.all(), *waiting, *retries])
         # Into quarantine before any position passes it: a crash between brings it again rather than loses it.
         if fetched.unreadable:
             await self._call(lambda: self._source.quarantine_unreadable(fetched.unreadable))
             for _, error in fetched.unreadable:
                 self.sums.unreadable[error.reason] += 1
-        deliveries = [each.delivery for each in waiting]
-        unwritten = await self._patiently(lambda: self._attempt(deliveries, fetched.positions), self._pause)
-        await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], fetched.positions)
-        self._sort(waiting, unwritten)
-        reached = self._held.short_of(self._reached)
+        if waiting or fetched.positions:
+            await self._deliver(self._held, waiting, fetched.positions)
+        if retries:
+            await self._deliver(self._retried, retries, {})
+            self.sums.given_again += len(retries)
+        reached = self._retried.short_of(self._held.short_of(self._reached))
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
         self._committed.update(positions)
+        self._note_oldest([*self._held.all(), *self._retried.all()])
         self.sums.batches += 1
         self.sums.write_s += time.monotonic() - begun
         self._idle_since = time.monotonic()
+
+    async def _deliver(self, held: Held, waiting: Sequence[Waiting], positions: Positions) -> None:
+        deliveries = [each.delivery for each in waiting]
+        unwritten = await self._patiently(lambda: self._attempt(deliveries, positions), self._pause)
+        await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], positions)
+        self._sort(held, waiting, unwritten)
+        if isinstance(self._sink, Unsure):
+            self.sums.unclear = self._sink.unclear()
 
     async def _quarantine(self, waiting: Sequence[Waiting], rejected: Sequence[Rejected], positions: Positions) -> None:
         if not rejected:
@@ -162,7 +198,7 @@ class SinkRunner:
             log.warning("record rejected", sink=self.name, reason=refusal.reason, message=refusal.message[:300])
         await self._patiently(lambda: self._sink.write([], positions), self._pause)
 
-    def _sort(self, waiting: Sequence[Waiting], unwritten: Sequence[Unwritten]) -> None:
+    def _sort(self, held: Held, waiting: Sequence[Waiting], unwritten: Sequence[Unwritten]) -> None:
         """Counts what was written, and holds back what was deferred."""
         deferred = [each for each in unwritten if isinstance(each, Deferred)]
         left = {place_of(each.delivery): each for each in unwritten if isinstance(each, LeftBehind)}
@@ -172,11 +208,11 @@ class SinkRunner:
         self.sums.left_behind += len(left.keys() - others)
         for each in left.values():
             log.debug("left behind", sink=self.name, message=each.message)
-        self._held.outcome(waiting, deferred, written > 0, time.monotonic())
-        self.sums.held = len(self._held)
+        held.outcome(waiting, deferred, written > 0, time.monotonic())
+        self.sums.held = len(self._held) + len(self._retried)
         if deferred and not written:
             self._away(deferred[0].message)
-        elif waiting or not self._held:
+        elif waiting or not held:
             self._answers()
 
     async def _attempt(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
@@ -223,6 +259,7 @@ class SinkRunner:
             return
         self._idle_since = time.monotonic()
         positions = self._held.short_of(await self._call(self._source.idle_positions))
+        positions = self._retried.short_of(positions)
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
@@ -287,9 +324,10 @@ class SinkRunner:
         await self._call(lambda: self._source.hold(True))
         while not until.done():
             self.turned = time.monotonic()
+            await self._ask_lag()
             stray = await self._call(lambda: self._source.poll(1, 0))
-            if stray.positions:  # a partition that was assigned meanwhile is not paused yet: it begins there again
-                back = {place: offset - 1 for place, offset in stray.positions.items()}
+            if stray.begins:  # a partition that was assigned meanwhile is not paused yet: it begins there again
+                back = dict(stray.begins)
                 await self._call(lambda back=back: self._source.again(back))  # type: ignore[misc]
                 await self._call(lambda: self._source.hold(True))
             await asyncio.wait({until}, timeout=POLL_S)

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.codec import Codec, Undecodable
-from sinks.base import Delivery, Positions, Rejected
+from schemas.records import Record
+from sinks.base import Delivery, Positions, Rejected, Removed
 from topology.cluster import desired
 from topology.model.plant import Plant
 from topology.model.wiring import Subscribe
@@ -16,13 +17,16 @@ from topology.namespace.filters import Filter, topics
 from topology.namespace.path import BadPath, Path
 from topology.namespace.topics import parse_topic, topic
 from uns.kafka import clients
-from uns.kafka.message import error_headers, fitted
+from uns.kafka.message import error_headers, fitted, original, retried
+from uns.kafka.offsets import at_times
+from uns.runners.sink.held import Place, Waiting
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
 BYTES_MAX = 16_000_000
+ENDS_S = 2.0
 STEP = 200
 """Records that are taken before their bytes are looked at."""
 BAD_KEY = "bad_key"
@@ -40,27 +44,43 @@ def _lost(error: KafkaError) -> SourceLost:
 
 @dataclass
 class Fetched:
-    """What one poll brought: deliveries in order, what cannot be read, and where to go on."""
+    """What one poll brought: records in order, what cannot be read, and where to go on."""
 
-    deliveries: list[Delivery] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    retries: list[Waiting] = field(default_factory=list)
+    """Records that were quarantined for this sink, and are given again: as they were read at first."""
     unreadable: list[tuple[Message, Undecodable]] = field(default_factory=list)
-    messages: dict[tuple[str, int, int], Message] = field(default_factory=dict)
     positions: dict[TopicAndPartition, int] = field(default_factory=dict)
     begins: dict[TopicAndPartition, int] = field(default_factory=dict)
     """Offsets of the first of them."""
+    retry_positions: dict[TopicAndPartition, int] = field(default_factory=dict)
+    """Of the topic of retries. They are the group's alone: a target that keeps positions keeps none of them."""
     bytes: int = 0
+    passed_over: int = 0
+    """Removals that the sink does not take."""
 
 
 class SinkSource:
     """Used by one thread at a time. Partitions move only inside `poll`."""
 
     def __init__(
-        self, settings: Settings, plant: Plant, subscribe: Subscribe, group: str, name: str, codec: Codec
+        self,
+        settings: Settings,
+        plant: Plant,
+        subscribe: Subscribe,
+        group: str,
+        name: str,
+        codec: Codec,
+        takes_removals: bool = False,
     ) -> None:
         self._name, self._codec = name, codec
-        self._filter = Filter.parse(subscribe.filter)
+        self._filter, self._classes = Filter.parse(subscribe.filter), frozenset(subscribe.classes)
+        self._takes_removals = takes_removals
+        wanted = (*subscribe.classes, MessageClass.CURRENT) if takes_removals else subscribe.classes
         there = desired(plant).topics  # not every class has topics at every level
-        self.topics = [name for name in topics([self._filter], subscribe.classes, plant.places()) if name in there]
+        self.topics = [name for name in topics([self._filter], dict.fromkeys(wanted), plant.places()) if name in there]
+        self._retry_topic = topic(plant.enterprise, MessageClass.RETRY)
+        self._warned = False
         self._area_partitions = plant.areas()
         self._own: dict[TopicAndPartition, int] | None = None
         self.assigned: set[TopicAndPartition] = set()
@@ -83,19 +103,27 @@ class SinkSource:
         """Begins: where `own` says, and at the beginning of a partition that it does not name; None: where the group stands."""
         self._own = None if own is None else dict(own)
         self._consumer.subscribe(
-            self.topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            [*self.topics, self._retry_topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_revoke,
         )
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             self.assigned.add((part.topic, part.partition))
-            if self._own is not None:
+            if self._own is not None and part.topic != self._retry_topic:
                 part.offset = self._own.get((part.topic, part.partition), OFFSET_BEGINNING)
         consumer.incremental_assign(partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.assigned.difference_update((part.topic, part.partition) for part in partitions)
         consumer.incremental_unassign(partitions)
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is a partition to read from, that of the retries aside."""
+        return any(name != self._retry_topic for name, _ in self.assigned)
 
     def poll(self, most: int, timeout_s: float) -> Fetched:
         """At most `most` records, and not many more bytes than `BYTES_MAX`. Raises `SourceLost`."""
@@ -111,40 +139,68 @@ class SinkSource:
     def _take_all(self, messages: list[Message], fetched: Fetched) -> None:
         for message in messages:
             if (error := message.error()) is not None:
-                if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+                if message.topic() == self._retry_topic and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                    self._without_retries(error)
+                elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
-                if clients.is_fatal(error):
+                elif clients.is_fatal(error):
                     raise _lost(error)
-                if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                elif error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     log.warning(
                         "topic missing", sink=self._name, error=error.str(), hint="uns apply creates the plant's topics"
                     )
                 continue  # librdkafka reconnects by itself
             self._take(message, fetched)
 
+    def _without_retries(self, error: KafkaError) -> None:
+        """The sink goes on: only `uns dlq retry` does not reach it."""
+        if not self._warned:
+            hint = f"access: filter {self._retry_topic.split('.')[1]}/#, classes: [retry]"
+            log.warning("retries cannot be read", sink=self._name, error=error.str(), hint=hint)
+        self._warned = True
+
     def _take(self, message: Message, fetched: Fetched) -> None:
         place = (message.topic(), message.partition())
-        fetched.positions[place] = message.offset() + 1
         fetched.begins.setdefault(place, message.offset())
         fetched.bytes += len(message.value() or b"")
-        _, message_class = parse_topic(message.topic())
+        if message.topic() == self._retry_topic:
+            fetched.retry_positions[place] = message.offset() + 1
+            to = retried(message.headers())
+            if to is not None and to[0] == self._name and (found := self._read(message, to[1], fetched)) is not None:
+                logged = (*place, message.offset())
+                fetched.retries.append(Waiting(found, message, len(message.value() or b""), logged))
+            return
+        fetched.positions[place] = message.offset() + 1
+        if (found := self._read(message, (*place, message.offset()), fetched)) is not None:
+            fetched.waiting.append(Waiting(found, message, len(message.value() or b"")))
+
+    def _read(self, message: Message, place: Place, fetched: Fetched) -> Delivery | None:
+        """The record as it lies, or lay, at a place; None for what is not wanted, and for what cannot be read."""
+        _, message_class = parse_topic(place[0])
         try:
             key = (message.key() or b"").decode()
             path = Path.parse(key)
         except (BadPath, UnicodeDecodeError) as error:
             fetched.unreadable.append((message, Undecodable(BAD_KEY, f"the key is no path: {error}")))
-            return
+            return None
         if not self._filter.matches(path):
-            return
-        try:
-            record = self._codec.decode(message.value())
-        except Undecodable as error:
-            fetched.unreadable.append((message, error))
-            return
-        fetched.messages[(*place, message.offset())] = message
-        fetched.deliveries.append(
-            Delivery(*place, message.offset(), key, message_class, record, message.timestamp()[1] * 1000)
-        )
+            return None
+        ingested_at = message.timestamp()[1] * 1000
+        record: Record
+        if message.value() is None and message_class is MessageClass.CURRENT:
+            if not self._takes_removals:
+                fetched.passed_over += 1
+                return None
+            record = Removed.at(key, *place, ingested_at)
+        elif message_class not in self._classes:
+            return None  # of its topic only removals are wanted
+        else:
+            try:
+                record = self._codec.decode(message.value())
+            except Undecodable as error:
+                fetched.unreadable.append((message, error))
+                return None
+        return Delivery(*place, key, message_class, record, ingested_at)
 
     def commit(self, positions: Positions) -> None:
         """Where the group goes on. A failure is no loss: the records come again, and writing them twice is writing once.
@@ -165,6 +221,21 @@ class SinkSource:
         """Where the consumer stands, past transaction markers: committed when idle, so that lag reads 0."""
         positions = self._consumer.position([TopicPartition(*place) for place in self.assigned])
         return {(part.topic, part.partition): part.offset for part in positions if part.offset >= 0}
+
+    def ends(self) -> dict[TopicAndPartition, tuple[int, int]]:
+        """Where the consumer stands in each partition, and where that ends; none while Kafka does not answer."""
+        places = list(self.assigned)
+        try:
+            stand = self._consumer.position([TopicPartition(*place) for place in places])
+            ends = at_times(self._consumer, [TopicPartition(*place, OFFSET_END) for place in places], ENDS_S)
+        except KafkaException:
+            return {}
+        known = {(part.topic, part.partition): part.offset for part in ends if part.offset >= 0}
+        return {
+            (part.topic, part.partition): (part.offset, known[part.topic, part.partition])
+            for part in stand
+            if (part.topic, part.partition) in known
+        }
 
     def hold(self, held: bool) -> None:
         """While held, polling keeps the membership and brings nothing."""
@@ -196,16 +267,19 @@ class SinkSource:
             )
 
     def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
-        area, _ = parse_topic(message.topic())
+        to = retried(message.headers()) if message.topic() == self._retry_topic else None
+        origin = (message.topic(), message.partition(), message.offset()) if to is None else to[1]
+        area, _ = parse_topic(origin[0])
         value, cut_bytes = fitted(message.value())
+        before = tuple(message.headers() or ()) if to is None else original(message.headers())
         errors_of = error_headers(
             connector=self._name,
             stage=stage,
             reason=reason,
             words=words,
-            topic=message.topic(),
-            partition=message.partition(),
-            offset=message.offset(),
+            topic=origin[0],
+            partition=origin[1],
+            offset=origin[2],
             cut_bytes=cut_bytes,
         )
 
@@ -217,9 +291,9 @@ class SinkSource:
             topic(area, MessageClass.QUARANTINE),
             value,
             message.key(),
-            message.partition() if area in self._area_partitions else 0,
+            origin[1] if area in self._area_partitions else 0,
             on_delivery=delivered,
-            headers=[*(message.headers() or ()), *errors_of],
+            headers=[*before, *errors_of],
         )
 
     def close(self) -> None:

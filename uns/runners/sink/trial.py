@@ -19,7 +19,7 @@ from uns.client.connection import codec
 from uns.client.subscribe import NothingMatches, Subscription
 from uns.errors import UserError
 from uns.model.components import sink_spec
-from uns.runners.sink.service import FOLDER
+from uns.runners.sink.health import FOLDER
 from uns.runtime.settings import Settings
 
 LAST_MS = 24 * 3_600_000

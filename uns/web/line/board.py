@@ -9,6 +9,7 @@ from topology.kpi.definition import Definition, definition
 from topology.namespace.path import Path
 from uns.runtime.clocks import OFF_S, Clocks
 from uns.web.namespace import in_order
+from uns.web.removed import Presence
 
 STATES_MAX = 600
 STOPS_MAX = 300
@@ -76,9 +77,17 @@ class Board:
     clocks: Clocks = field(default_factory=Clocks)
     """Of machines, told from snapshots: how far what they say last lags behind, while they go on saying."""
 
+    def __post_init__(self) -> None:
+        self._presence = Presence(self.order)
+
+    def remove(self, path: str) -> None:
+        """Forgets a path that has left the plant: its card, and its open alerts."""
+        self._presence.remove(path)
+
     def apply(self, record: Derived) -> None:
         """Takes in one record; an older revision than the one shown changes nothing."""
         self.applied += 1
+        self._presence.apply(record)
         cell = self.cells.get(record.path)
         if cell is None:
             cell = self.cells[record.path] = CellBoard(record.path)
@@ -110,7 +119,7 @@ class Board:
 
     def paths(self) -> list[str]:
         """Every path in the order of the plant model; one that the model does not know comes last."""
-        return in_order(self.order, self.cells)
+        return [path for path in in_order(self.order, self.cells) if self._presence.shows(path)]
 
     def lines(self) -> list[str]:
         """Paths of the lines, in order."""
@@ -126,6 +135,7 @@ class Board:
         standing = [
             alert
             for path, cell in self.cells.items()
+            if self._presence.shows(path)
             if not place or path == place or path.startswith(place + "/")
             for alert in cell.alerts
             if alert.state != "cleared"

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import REGISTRY, Metric
 
 from topology.namespace.path import Path as PlantPath
+from uns.dlq.counting import OpenRecords
 from uns.engine import metrics as engine
 from uns.runners.connector.health import Machine
 from uns.runners.connector.ledger import Ledger
@@ -79,6 +80,7 @@ def exposed() -> set[str]:
     take(metric for metric in REGISTRY.collect() if metric.name.startswith("uns_"))
     take(ConnectorMetrics(cast("Any", _Connector())).collect())
     take(RollupMetrics(cast("Any", _Rollups())).collect())
+    take(OpenRecords(cast("Any", None), cast("Any", None)).collect())
     take(SinkMetrics(SinkRunner("mes", cast("Any", None), cast("Any", None))).collect())
     return found
 

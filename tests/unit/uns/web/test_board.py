@@ -302,3 +302,50 @@ def test_a_clock_that_is_off_is_no_mere_silence() -> None:
     )
     assert "its clock" not in shown(*(told(at, None) for at in seconds))
     assert "its clock" not in shown(*(told(at, 3600) for at in seconds[:4])), "too little is known"
+
+
+def alert(at: int) -> Alert:
+    return Alert(
+        **common("alert", at),
+        kind="machine_silent",
+        severity="high",
+        state="raised",
+        subject="",
+        message="silent",
+        acknowledged_by=None,
+        cause="",
+    )
+
+
+@given(st.permutations([state(T0, None), alert(T0), state(T0 + 1, None)]), st.booleans())
+def test_a_machine_that_left_the_plant_is_gone_whatever_comes_later_and_comes_back_with_a_snapshot(
+    later: list[Any], known: bool
+) -> None:
+    """Its alerts and stops stay in their topics, and come to a page that starts anew."""
+    order = (PATH,) if known else ("acme/dallas/packaging/line-1/capper",)
+    shown, namespace = Board(order=order), Namespace(order=order)
+
+    def put(*records: Any) -> None:
+        for record in records:
+            shown.apply(record)
+            namespace.apply(record)
+
+    put(current(T0), alert(T0))
+    assert shown.paths() == list(namespace.snapshots) == [PATH]
+    assert shown.open_alerts()
+    for one in (shown, namespace):
+        one.remove(PATH)
+    put(*later)
+    assert (shown.paths(), shown.lines(), shown.open_alerts(), list(namespace.snapshots)) == ([], [], [], [])
+    put(current(T0 + 2))
+    assert shown.paths() == list(namespace.snapshots) == [PATH]
+
+
+def test_a_machine_that_no_model_names_is_shown_by_its_snapshot_only() -> None:
+    """Kafka forgets a tombstone after a day: what the machine once said must not bring it back."""
+    shown = Board(order=("acme/dallas/packaging/line-1/capper",))
+    for record in (state(T0, None), alert(T0)):
+        shown.apply(record)
+    assert (shown.paths(), shown.open_alerts()) == ([], [])
+    shown.apply(current(T0))
+    assert shown.paths() == [PATH]
