@@ -1,0 +1,58 @@
+"""What the historian does besides writing, once an hour: partitions made ahead, and those dropped that had their time."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from psycopg import AsyncConnection
+
+from sinks.historian.config import HistorianConfig
+from sinks.historian.partitions import Partitions
+from sinks.historian.tables import Row, Table, derived_tables
+from topology.namespace.classes import MessageClass
+
+log = structlog.get_logger()
+EVERY_S = 3_600.0
+SAMPLES = "sample_chunk"
+
+
+class Upkeep:
+    """Of the partitioned tables of one schema."""
+
+    def __init__(self, name: str, config: HistorianConfig) -> None:
+        self._name, self._retention_days = name, config.retention_days
+        self._days = {SAMPLES: config.partition_days}
+        self._days |= {table.name: config.class_partition_days for table in derived_tables().values()}
+        self._partitions = {table: Partitions(config.schema_name, table, days) for table, days in self._days.items()}
+        self._done: float | None = None
+
+    def partitions(self, table: Table) -> Partitions:
+        """Of a table that has some."""
+        return self._partitions[table.name]
+
+    def forget(self) -> None:
+        for each in self._partitions.values():
+            each.forget()
+
+    async def due(self, connection: AsyncConnection[Row]) -> None:
+        """`now`, where the last is an hour ago."""
+        if self._done is None or time.monotonic() - self._done >= EVERY_S:
+            await self.now(connection)
+
+    async def now(self, connection: AsyncConnection[Row]) -> None:
+        """Each table in a transaction of its own. Raises `psycopg.Error`."""
+        self.forget()
+        now = datetime.now(UTC)
+        for table, each in self._partitions.items():
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('lock_timeout', '1s', true)")
+                await each.ensure(connection, [now, now + timedelta(days=self._days[table])])
+        self._done = time.monotonic()
+        for table, each in self._partitions.items():
+            days = self._retention_days.get(MessageClass.RAW if table == SAMPLES else MessageClass(table))
+            if days is not None:
+                async with connection.transaction():
+                    await connection.execute("SELECT set_config('lock_timeout', '1s', true)")
+                    gone = await each.drop_older(connection, now, days)
+                if gone:
+                    log.info("dropped after their time", sink=self._name, partitions=gone, days=days)
