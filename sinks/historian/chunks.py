@@ -6,7 +6,8 @@ that each time of a tag stands in one place. A row a sample would take 80 bytes 
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 from typing import Any, Final, NamedTuple
 
 from schemas.records import Value
@@ -113,9 +114,10 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def size(found: Iterable[Point]) -> int:
+def size(found: Sequence[Point]) -> int:
     """Bytes, roughly, before the server compresses them."""
-    return sum(POINT_BYTES + (len(point[VALUE]) if isinstance(point[VALUE], str) else 0) for point in found)
+    texts = [len(point[VALUE]) for point in found if isinstance(point[VALUE], str)]
+    return POINT_BYTES * len(found) + sum(texts)
 
 
 def newer(new: Point, old: Point, logs: Mapping[int, object]) -> bool:
@@ -126,7 +128,8 @@ def newer(new: Point, old: Point, logs: Mapping[int, object]) -> bool:
 
 def settled(found: Sequence[Point], logs: Mapping[int, object], lost: list[Point]) -> Sequence[Point]:
     """In order of time, and one a time; the others, where they say something else, are added to `lost`."""
-    if all(a[AT] < b[AT] for a, b in pairwise(found)):
+    ats = [point[AT] for point in found]
+    if all(map(lt, ats, islice(ats, 1, None))):
         return found
     kept: dict[int, Point] = {}
     for point in found:
@@ -156,6 +159,9 @@ def _settle(kept: dict[int, Point], point: Point, logs: Mapping[int, object], lo
 
 def cut(found: Sequence[Point]) -> Iterator[Sequence[Point]]:
     """Samples in order of time, as chunks."""
+    if _one(found):
+        yield found
+        return
     begin, bytes_ = 0, 0
     for number, point in enumerate(found):
         more = POINT_BYTES + (len(point[VALUE]) if isinstance(point[VALUE], str) else 0)
@@ -167,6 +173,18 @@ def cut(found: Sequence[Point]) -> Iterator[Sequence[Point]]:
         bytes_ += more
     if found:
         yield found[begin:]
+
+
+def _one(found: Sequence[Point]) -> bool:
+    """Whether they make one chunk, as most do; asked of all at once, for each alone takes as long as all the rest."""
+    if not 0 < len(found) <= POINTS_MAX or not _together(found[0], found[-1]) or size(found) > BYTES_MAX:
+        return False
+    _, _, _, origins, offsets, sequences = zip(*found, strict=True)
+    return (
+        len(set(origins)) == 1
+        and max(offsets) - min(offsets) < _INT32
+        and max(sequences) - min(sequences) < _INT32
+    )  # fmt: skip
 
 
 def _together(first: Point, point: Point) -> bool:

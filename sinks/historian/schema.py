@@ -44,13 +44,19 @@ async def create(connection: AsyncConnection[Row], config: HistorianConfig) -> b
         )
     if kept.is_table("samples"):
         await set_aside_samples(connection, config.schema_name, OLD_SAMPLES)
-    if "schema_version" not in kept.columns:
-        await run(connection, config.schema_name, text("tables.sql"))
+    for statement in text("tables.sql").split(";\n")[:-1]:
+        if _named(statement) not in kept.columns:
+            await run(connection, config.schema_name, statement)
     for table in (FACT_HISTORY, *tables()):
         await _create_table(connection, config, table, kept)
     await _create_views(connection, config, await _kept(connection, config.schema_name))
     await _let_read(connection, config)
     return OLD_SAMPLES in kept.columns or kept.is_table("samples")
+
+
+def _named(statement: str) -> str:
+    """The table that a statement makes."""
+    return statement.partition("CREATE TABLE ")[2].split()[0]
 
 
 async def _kept(connection: AsyncConnection[Row], schema_name: str) -> Kept:

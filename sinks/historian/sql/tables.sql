@@ -1,4 +1,4 @@
--- The tables beside those of the record types. Run once, with the schema alone on the search path.
+-- The tables beside those of the record types; each is made where it is missing, with the schema alone on the search path.
 CREATE TABLE schema_version (part text PRIMARY KEY, version text NOT NULL, since timestamptz NOT NULL DEFAULT now());
 CREATE TABLE location (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, path text NOT NULL UNIQUE,
@@ -16,5 +16,4 @@ CREATE TABLE sample_chunk (
     PRIMARY KEY (tag_id, first_at)) PARTITION BY RANGE (first_at);
 CREATE TABLE sample_replaced (
     LIKE sample_chunk, PRIMARY KEY (tag_id, first_at, origin_id, kafka_offset));
-CREATE TABLE sample_writer (token text);
-INSERT INTO sample_writer VALUES (NULL);
+CREATE TABLE sample_writer AS SELECT NULL::text AS token;
