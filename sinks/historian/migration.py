@@ -133,10 +133,14 @@ class Move:
     """Empties the table set aside into chunks, a batch at a time, in the order of its key; `step` inside a transaction."""
 
     def __init__(self, schema: str, old: str, store: SampleStore, names: Names) -> None:
+        self._name = f'"{schema}"."{old}"'
         self._old, self._store, self._names = sql.Identifier(schema, old), store, names
 
     async def step(self, connection: AsyncConnection[Row]) -> int:
-        """Rows moved; 0: it is empty."""
+        """Rows moved; 0: it is empty, or gone."""
+        if await (await connection.execute("SELECT to_regclass(%s)", [self._name])).fetchone() == (None,):
+            return 0
+        await self._store.alone(connection)
         columns = sql.SQL(", ").join(sql.Identifier("o", name) for name in _COLUMNS)
         query = sql.SQL(
             "WITH first AS (SELECT path, tag, at FROM {old} ORDER BY path, tag, at LIMIT %s) DELETE FROM {old} o USING first f"
@@ -144,7 +148,6 @@ class Move:
         ).format(old=self._old, columns=columns)
         rows = await (await connection.execute(query, [MOVED])).fetchall()
         if rows:
-            await self._store.alone(connection)
             await self._store.put(connection, await old_series(connection, rows, self._names), older=True)
         return len(rows)
 
@@ -160,9 +163,6 @@ class Move:
         ).format(old=self._old, columns=columns)
         rows = await (await connection.execute(query, [list(column) for column in zip(*spans, strict=True)])).fetchall()
         return await old_series(connection, rows, self._names)
-
-    async def drop(self, connection: AsyncConnection[Row]) -> None:
-        await connection.execute(sql.SQL("DROP TABLE {}").format(self._old))
 
 
 async def old_series(connection: AsyncConnection[Row], rows: list[Row], names: Names) -> list[Series]:

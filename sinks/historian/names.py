@@ -85,13 +85,15 @@ class Names:
 
     async def origins(self, connection: AsyncConnection[Row], wanted: Collection[Origin]) -> Mapping[Origin, int]:
         """Ids; and all that there are, since a chunk of another may have to be compared with."""
+        if not self._origins:
+            await self._load_origins(connection)
         if missing := [origin for origin in wanted if origin not in self._origins]:
             names = ("kafka_topic", "kafka_partition", "source")
             await self._make(connection, "origin", names, ("text", "int", "text"), [list(o) for o in missing], names)
-            await self.load_origins(connection)
+            await self._load_origins(connection)
         return self._origins
 
-    async def load_origins(self, connection: AsyncConnection[Row]) -> None:
+    async def _load_origins(self, connection: AsyncConnection[Row]) -> None:
         query = self._sql("SELECT id, kafka_topic, kafka_partition, source FROM {schema}.origin")
         for id_, topic, partition, source in await (await connection.execute(query)).fetchall():
             self._origins[topic, partition, source] = id_

@@ -60,6 +60,11 @@ class Partitions:
             self._known = await self.there(connection)
             if any(_holds(each, at) for each in self._known):
                 continue
+            query = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"  # another sink may be making the same one
+            await connection.execute(query, [f"{self._schema}//partitions"])
+            self._known = await self.there(connection)
+            if any(_holds(each, at) for each in self._known):
+                continue
             wanted = self._fitted(span(self.table, at, self._days), at)
             await self._make(connection, wanted)
             self._known.append(wanted)

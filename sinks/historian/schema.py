@@ -27,11 +27,9 @@ class Kept(NamedTuple):
 
 
 async def create(connection: AsyncConnection[Row], config: HistorianConfig) -> bool:
-    """To be called inside a transaction; whether an older table of samples is there still. Raises `psycopg.Error`.
-
-    Two that open at once make it one after the other."""
+    """To be called inside a transaction; whether an older table of samples is there still. Raises `psycopg.Error`."""
     schema = sql.Identifier(config.schema_name)
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{config.schema_name}//schema"])
+    await _alone(connection, config)
     kept = await _kept(connection, config.schema_name)
     if not kept.columns:
         await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
@@ -52,6 +50,20 @@ async def create(connection: AsyncConnection[Row], config: HistorianConfig) -> b
     await _create_views(connection, config, await _kept(connection, config.schema_name))
     await _let_read(connection, config)
     return OLD_SAMPLES in kept.columns or kept.is_table("samples")
+
+
+async def drop_old(connection: AsyncConnection[Row], config: HistorianConfig) -> None:
+    """Once it is empty: the views without it, and away with it. Inside a transaction."""
+    await _alone(connection, config)
+    kept = await _kept(connection, config.schema_name)
+    if kept.columns.pop(OLD_SAMPLES, None) is not None:
+        await _create_views(connection, config, kept)
+        await connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(config.schema_name, OLD_SAMPLES)))
+
+
+async def _alone(connection: AsyncConnection[Row], config: HistorianConfig) -> None:
+    """Two that make the schema at once make it one after the other."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{config.schema_name}//schema"])
 
 
 def _named(statement: str) -> str:

@@ -16,7 +16,7 @@ from sinks.historian.config import HistorianConfig
 from sinks.historian.migration import Move
 from sinks.historian.names import Names, TagNote
 from sinks.historian.samples import SampleStore
-from sinks.historian.schema import OLD_SAMPLES, create
+from sinks.historian.schema import OLD_SAMPLES, create, drop_old
 from sinks.historian.tables import FACT_HISTORY, FIRST_US, LAST_US, SAMPLES, Row, Table, moment, rows, word
 from sinks.historian.troubles import holders, told, words
 from sinks.historian.upkeep import Upkeep
@@ -83,7 +83,6 @@ class Historian:
                 await self._check_writable(connection)
                 old = await create(connection, self._config)
                 self._begin_anew(old)
-                await self._names.load_origins(connection)
                 await self._names.note_all(connection)
             await self._upkeep.now(connection)
         except psycopg.errors.LockNotAvailable as error:
@@ -232,6 +231,8 @@ class Historian:
             kept[tuple(each.row[place] for place in places)] = each.row
             if (said := word(each.delivery)) is not None:
                 by_table.setdefault(FACT_HISTORY.name, (FACT_HISTORY, {}))[1][said[4:7]] = said
+        if samples:  # before all other locks, so that two sinks never wait for each other
+            await self._store.alone(connection)
         await self._names.locations(connection, {_path(each.delivery) for each in part if each.row is not None})
         for table, kept in by_table.values():
             rows_ = list(kept.values())
@@ -255,12 +256,10 @@ class Historian:
             if self._move is not None:
                 async with connection.transaction():
                     await connection.execute("SELECT set_config('lock_timeout', '1s', true)")
-                    moved = await self._move.step(connection)
-                    if not moved:
-                        await self._move.drop(connection)
-                        await create(connection, self._config)
+                    if not (moved := await self._move.step(connection)):
+                        await drop_old(connection, self._config)
                 if not moved:
-                    self._begin_anew(False)
+                    self._begin_anew(old=False)
         except psycopg.Error as error:
             self._forget()
             log.warning("put off", sink=self._name, error=told(error))
