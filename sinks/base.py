@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Record
+from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
 
 
@@ -125,3 +126,5 @@ class SinkSpec(Generic[ConfigT]):
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
     trial: Trial[ConfigT] | None = None
+    knows: Callable[[Any, Plant], None] | None = None
+    """Tells a sink that was built of the plant model, where its target says more of places and tags than records do."""

@@ -17,7 +17,6 @@ class TagNote(NamedTuple):
 
     role: str
     unit: str | None = None
-    description: str | None = None
 
 
 def place(path: str) -> tuple[str | None, ...]:
@@ -43,12 +42,14 @@ class Names:
         self._notes = notes
         self._locations: dict[str, int] = {}
         self._tags: dict[tuple[str, str], int] = {}
+        self._untyped: set[tuple[str, str]] = set()
         self._origins: dict[Origin, int] = {}
         self.logs: dict[int, tuple[str, int]] = {}
         """Origin id → topic and partition."""
 
     def forget(self) -> None:
         self._locations, self._tags, self._origins, self.logs = {}, {}, {}, {}
+        self._untyped = set()
 
     async def locations(self, connection: AsyncConnection[Row], paths: Collection[str]) -> Mapping[str, int]:
         """Every path's id."""
@@ -63,24 +64,33 @@ class Names:
     async def tags(
         self, connection: AsyncConnection[Row], wanted: Mapping[tuple[str, str], str | None]
     ) -> Mapping[tuple[str, str], int]:
-        """(path, tag) → id. `wanted`: with the type of the value that it was seen with."""
+        """(path, tag) → id. `wanted`: with the type of a value that it was seen with; the first counts."""
         if missing := [each for each in wanted if each not in self._tags]:
             locations = await self.locations(connection, {path for path, _ in missing})
             rows = [[locations[path], name, wanted[path, name], *self._note(path, name)] for path, name in missing]
             await self._make(
                 connection,
                 "tag",
-                ("location_id", "name", "type", "role", "unit", "description"),
-                ("int", "text", "text", "text", "text", "text"),
+                ("location_id", "name", "type", "role", "unit"),
+                ("int", "text", "text", "text", "text"),
                 rows,
                 ("location_id", "name"),
             )
             query = self._sql(
-                "SELECT l.path, t.name, t.id FROM unnest(%s::int[], %s::text[]) AS w(location_id, name)"
+                "SELECT l.path, t.name, t.id, t.type FROM unnest(%s::int[], %s::text[]) AS w(location_id, name)"
                 " JOIN {schema}.tag t USING (location_id, name) JOIN {schema}.location l ON l.id = t.location_id"
             )
             found = await connection.execute(query, [[row[0] for row in rows], [row[1] for row in rows]])
-            self._tags.update({(path, name): id_ for path, name, id_ in await found.fetchall()})
+            for path, name, id_, type_ in await found.fetchall():
+                self._tags[path, name] = id_
+                if type_ is None:
+                    self._untyped.add((path, name))
+        if self._untyped and (typed := {key: wanted[key] for key in self._untyped & wanted.keys() if wanted[key]}):
+            query = self._sql(
+                "UPDATE {schema}.tag t SET type = w.type FROM unnest(%s::int[], %s::text[]) AS w(id, type) WHERE t.id = w.id"
+            )
+            await connection.execute(query, [[self._tags[key] for key in typed], list(typed.values())])
+            self._untyped -= typed.keys()
         return self._tags
 
     async def origins(self, connection: AsyncConnection[Row], wanted: Collection[Origin]) -> Mapping[Origin, int]:
@@ -100,23 +110,20 @@ class Names:
             self.logs[id_] = topic, partition
 
     async def note_all(self, connection: AsyncConnection[Row]) -> None:
-        """What the plant model says now, on the tags that are there and where it says something else."""
+        """What the plant model says now, on tags that are there, where it says something else. A description is people's."""
         rows = [(path, name, *note) for path, notes in self._notes.items() for name, note in notes.items()]
         if not rows:
             return
         query = self._sql(
-            "UPDATE {schema}.tag t SET role = n.role, unit = coalesce(n.unit, t.unit),"
-            " description = coalesce(n.description, t.description)"
-            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])"
-            " AS n(path, name, role, unit, description) JOIN {schema}.location l ON l.path = n.path"
-            " WHERE t.location_id = l.id AND t.name = n.name"
-            " AND (t.role, coalesce(n.unit, t.unit), coalesce(n.description, t.description))"
-            " IS DISTINCT FROM (n.role, t.unit, t.description)"
+            "UPDATE {schema}.tag t SET role = n.role, unit = n.unit"
+            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS n(path, name, role, unit)"
+            " JOIN {schema}.location l ON l.path = n.path"
+            " WHERE t.location_id = l.id AND t.name = n.name AND (t.role, t.unit) IS DISTINCT FROM (n.role, n.unit)"
         )
         await connection.execute(query, [list(column) for column in zip(*rows, strict=True)])
 
     def _note(self, path: str, name: str) -> Sequence[str | None]:
-        return self._notes.get(path, {}).get(name, (None, None, None))
+        return self._notes.get(path, {}).get(name, (None, None))
 
     async def _make(
         self,

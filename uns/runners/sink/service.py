@@ -37,6 +37,8 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     spec = sink_spec(model.kind)
     folder = settings.state_dir / FOLDER / name
     sink = spec.build(name, spec.config.model_validate(model.config), folder)
+    if spec.knows is not None:
+        spec.knows(sink, plant)
     source = SinkSource(settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()))
     try:
         asyncio.run(_run(settings, SinkRunner(name, sink, source)))
