@@ -12,7 +12,7 @@ NATURAL_ID = "natural_id"
 _PACKED = """SELECT l.path, t.name AS tag, c.first_at + v.at_us * interval '1 microsecond' AS at,
     coalesce(v.number, v.integer::double precision) AS value_number, v.integer AS value_integer, v.text AS value_text,
     v.boolean AS value_boolean, coalesce(v.quality, 0) AS quality, o.source, c.sequence + coalesce(v.sequences, 0) AS sequence,
-    o.kafka_topic, o.kafka_partition, c.kafka_offset + coalesce(v.offsets, 0) AS kafka_offset
+    o.kafka_topic, o.kafka_partition, c.kafka_offset + coalesce(v.offsets, 0) AS kafka_offset, c.first_at AS chunk_at
 FROM sample_chunk c JOIN tag t ON t.id = c.tag_id JOIN location l ON l.id = t.location_id JOIN origin o ON o.id = c.origin_id
 CROSS JOIN LATERAL unnest(c.at_us, c.number, c.integer, c.text, c.boolean, c.quality, c.offsets, c.sequences)
     AS v(at_us, number, integer, text, boolean, quality, offsets, sequences)"""
@@ -41,9 +41,9 @@ _OLDER = """
 def samples(old_table: bool) -> list[str]:
     """The view `samples` and the function that reads a span of one tag; `old_table`: over `samples_v1` too."""
     names = ", ".join(SAMPLES.names)
-    view = f"CREATE OR REPLACE VIEW samples AS SELECT {names} FROM ({_PACKED}) AS packed"
+    view = f"CREATE OR REPLACE VIEW samples AS SELECT {names}, chunk_at FROM ({_PACKED}) AS packed"
     if old_table:
-        view += f" UNION ALL SELECT {names} FROM samples_v1"
+        view += f" UNION ALL SELECT {names}, at FROM samples_v1"
     return [view, _BETWEEN.replace("{older}", _OLDER if old_table else "")]
 
 

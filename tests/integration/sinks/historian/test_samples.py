@@ -149,9 +149,13 @@ def test_a_span_of_a_tag_what_held_and_the_mean_by_time(database: Database) -> N
         since, until = moment(start), moment(start + 2 * HOUR_US)
         at = f"timestamptz '{since}', timestamptz '{until}'"
         between = database.ask(f"SELECT at, value_number, quality FROM samples_between('{PATH}', 'Speed', {at})")
-        assert sorted(between) == sorted(
-            (moment(s.at), s.value, s.quality) for s in [*day, bad] if since <= moment(s.at) < until
+        wanted = [(moment(s.at), s.value, s.quality) for s in [*day, bad] if since <= moment(s.at) < until]
+        assert sorted(between, key=repr) == sorted(wanted, key=repr)
+        by_view = database.ask(
+            f"SELECT at, value_number, quality FROM samples WHERE path = '{PATH}' AND tag = 'Speed' AND at >= '{since}' AND at < '{until}'"
+            f" AND chunk_at BETWEEN timestamptz '{since}' - interval '1 day' AND '{until}'"
         )
+        assert sorted(by_view, key=repr) == sorted(between, key=repr)
         held = database.ask(f"SELECT value_number FROM value_at('{PATH}', 'Speed', timestamptz '{moment(start + 5)}')")
         assert held == [(0.0,)]
         assert database.ask(f"SELECT * FROM value_at('{PATH}', 'Speed', '2001-01-01')") == []
