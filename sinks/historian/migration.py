@@ -72,9 +72,8 @@ async def partition(connection: AsyncConnection[Row], schema: str, table: Table,
     """The table becomes the first partition of a new one of its name. A hypertable stays what it is."""
     assert table.time is not None
     old = sql.Identifier(schema, table.name)
-    query = "SELECT relhassubclass FROM pg_class WHERE oid = %s::regclass"
-    if await (await connection.execute(query, [f'"{schema}"."{table.name}"'])).fetchone() == (True,):
-        log.warning("left as it is: it has partitions of another kind", table=f"{schema}.{table.name}")
+    if await _is_hypertable(connection, schema, table.name):
+        log.info("left as it is: a hypertable", table=f"{schema}.{table.name}")
         return
     views = await _views(connection, schema, table.name)
     readers = await _readers(connection, schema, table.name)
@@ -110,6 +109,14 @@ async def partition(connection: AsyncConnection[Row], schema: str, table: Table,
     await connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT before_the_others").format(aside))
     await _far(connection, schema, table, border, days)
     await _again(connection, views, old, readers)
+
+
+async def _is_hypertable(connection: AsyncConnection[Row], schema: str, table: str) -> bool:
+    query = "SELECT to_regclass('timescaledb_information.hypertables')::text"
+    if await (await connection.execute(query)).fetchone() == (None,):
+        return False
+    query = """SELECT count(*) FROM timescaledb_information.hypertables WHERE hypertable_schema = %s AND hypertable_name = %s"""
+    return await (await connection.execute(query, (schema, table))).fetchone() != (0,)
 
 
 async def _far(connection: AsyncConnection[Row], schema: str, table: Table, border: datetime, days: int) -> None:

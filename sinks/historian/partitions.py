@@ -47,9 +47,19 @@ class Partitions:
         self.table = table
         self._schema, self._days = schema, days
         self._known: list[Span] = []
+        self._parted: bool | None = None
 
     def forget(self) -> None:
-        self._known = []
+        self._known, self._parted = [], None
+
+    async def _is_parted(self, connection: AsyncConnection[Row]) -> bool:
+        """False for a hypertable that an older release has made: it stays one."""
+        if self._parted is None:
+            query = """SELECT c.relkind = 'p' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = %s AND c.relname = %s"""
+            found = await (await connection.execute(query, (self._schema, self.table))).fetchone()
+            self._parted = found is None or bool(found[0])
+        return self._parted
 
     async def ensure(self, connection: AsyncConnection[Row], times: Iterable[datetime]) -> None:
         """Makes those that the times need. Inside a transaction; a table is filled beside it, for it is made alone and
@@ -57,6 +67,8 @@ class Partitions:
         for at in times:
             if any(_holds(each, at) for each in self._known):
                 continue
+            if not await self._is_parted(connection):
+                return
             self._known = await self.there(connection)
             if any(_holds(each, at) for each in self._known):
                 continue

@@ -84,7 +84,8 @@ class Historian:
                 old = await create(connection, self._config)
                 self._begin_anew(old)
                 await self._names.note_all(connection)
-            await self._upkeep.now(connection)
+            self._upkeep = Upkeep(self._name, self._config)
+            await self._upkeep.due(connection)
         except psycopg.errors.LockNotAvailable as error:
             retryable = await self._retryable(connection, error, False)
             await self.close()

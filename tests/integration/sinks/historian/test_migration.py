@@ -167,3 +167,27 @@ def test_a_reader_in_the_way_of_the_migration_is_named(database: Database) -> No
         await sink.close()
 
     run(go())
+
+
+def test_a_hypertable_stays_what_it_is(database: Database) -> None:
+    """As TimescaleDB lists them; there is none here to make a real one."""
+    if database.ask("SELECT to_regclass('timescaledb_information.hypertables') IS NOT NULL") == [(True,)]:
+        pytest.skip("the server has TimescaleDB: its list is not ours to write")
+    fill(database)
+    database.ask("CREATE SCHEMA IF NOT EXISTS timescaledb_information")
+    database.ask("CREATE TABLE timescaledb_information.hypertables (hypertable_schema name, hypertable_name name)")
+    database.ask("INSERT INTO timescaledb_information.hypertables SELECT current_schema(), 'downtime'")
+
+    async def go() -> None:
+        sink = database.sink(retention_days={"downtime": 1})
+        await sink.open()
+        assert await sink.write([downtime_delivery(downtime(3, reason="new"), 9)], {}) == []
+        assert database.ask("SELECT relkind::text FROM pg_class WHERE oid = 'downtime'::regclass") == [("r",)]
+        assert database.ask("SELECT count(*) FROM stops") == [(3,)]
+        await sink.open()
+        await sink.close()
+
+    try:
+        run(go())
+    finally:
+        database.ask("DROP SCHEMA timescaledb_information CASCADE")

@@ -263,6 +263,26 @@ def test_partitions_are_made_ahead_and_dropped_after_their_time(database: Databa
     run(go())
 
 
+def test_a_reader_of_what_is_to_be_dropped_keeps_nothing_else_waiting(database: Database) -> None:
+    async def go() -> None:
+        old = micros(datetime.now(UTC) - timedelta(days=400))
+        sink = database.sink()
+        await sink.open()
+        await sink.write([delivery(samples(Sample("a", old, 1.0)), 1)], {})
+        await sink.close()
+        keeps = database.sink(retention_days={"raw": 30})
+        with psycopg.connect(database.dsn) as reader:
+            reader.execute(f"SELECT * FROM {database.schema}.samples".encode())
+            await keeps.open()
+            assert await keeps.write([delivery(samples(Sample("a", old + 1, 1.0)), 2)], {}) == []
+            assert database.ask("SELECT count(*) FROM samples") == [(2,)]
+        await keeps.open()
+        assert database.ask("SELECT count(*) FROM samples") == [(0,)]
+        await keeps.close()
+
+    run(go())
+
+
 def test_another_width_of_partitions_fits_between_those_that_are_there(database: Database) -> None:
     async def go() -> None:
         for n, width in enumerate((7, 3, 30)):
