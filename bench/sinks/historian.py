@@ -38,7 +38,7 @@ class Run(NamedTuple):
 def measure(job: Job) -> list[Figure]:
     found = deliveries(job.samples)
     with postgres(job.folder) as dsn:
-        live = asyncio.run(_live(dsn))
+        live = asyncio.run(_live(dsn, min(LIVE_S, max(60, job.samples // 100))))
         runs = []
         for _ in range(job.runs):
             runs.append(_run(dsn, found, job))
@@ -90,10 +90,10 @@ async def _write(dsn: str, found: Sequence[Delivery]) -> tuple[float, float]:
     return took
 
 
-async def _live(dsn: str) -> float:
+async def _live(dsn: str, seconds: int) -> float:
     """Bytes a sample of an hour of one machine that says twenty tags a second, a transaction each; the table is vacuumed
     each minute of it, as the server's own autovacuum would."""
-    found = deliveries(LIVE_S * 20, machines=1)
+    found = deliveries(seconds * 20, machines=1)
     sink = spec.build("bench", spec.config.model_validate({"dsn": dsn, "schema_name": SCHEMA}), Path())
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
@@ -104,7 +104,7 @@ async def _live(dsn: str) -> float:
                 await connection.execute(sql.SQL("VACUUM {}.sample_chunk").format(sql.Identifier(SCHEMA)))
         await sink.close()
         row = await (await connection.execute(_BYTES, [SCHEMA])).fetchone()
-    return float(row[0]) / (20 * LIVE_S) if row else 0.0
+    return float(row[0]) / (20 * seconds) if row else 0.0
 
 
 def _count(connection: psycopg.Connection) -> int:

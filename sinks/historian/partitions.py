@@ -111,6 +111,10 @@ class Partitions:
 
     async def drop_older(self, connection: AsyncConnection[Row], now: datetime, days: int) -> list[str]:
         """Whole partitions whose last day is so long ago; their names."""
+        if not await self._is_parted(connection):
+            table, since = f'"{self._schema}"."{self.table}"', now - timedelta(days=days)
+            query = "SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz)::text"
+            return [name for (name,) in await (await connection.execute(query, (table, since))).fetchall()]
         gone = outlived(await self.there(connection), now, days)
         for each in gone:
             await connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(self._schema, each.name)))
