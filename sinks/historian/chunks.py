@@ -196,19 +196,24 @@ def _together(first: Point, point: Point) -> bool:
     )
 
 
-def placed(
-    found: Sequence[Point], heads: Sequence[tuple[int, int]]
-) -> tuple[dict[int, list[Point]], list[list[Point]]]:
-    """Where samples go among chunks that are there: those inside one, by its first time; and the others, by the gap.
+class Head(NamedTuple):
+    """What is known of a stored chunk without reading it."""
 
-    `heads`: (first, last) time of each, in order, without overlap.
-    """
-    firsts = [first for first, _ in heads]
+    first_at: int
+    last_at: int
+    small: bool
+    """Whether it takes more behind its end, where nothing follows."""
+
+
+def placed(found: Sequence[Point], heads: Sequence[Head]) -> tuple[dict[int, list[Point]], list[list[Point]]]:
+    """Where samples go among chunks that are there: those inside one, or behind a small one, by its first time; and the
+    others, by the gap. `heads`: in order, without overlap."""
+    firsts = [head.first_at for head in heads]
     inside: dict[int, list[Point]] = {}
     between: dict[int, list[Point]] = {}
     for point in found:
         place = bisect_right(firsts, point[AT]) - 1
-        if place >= 0 and point[AT] <= heads[place][1]:
+        if place >= 0 and (point[AT] <= heads[place].last_at or heads[place].small):
             inside.setdefault(firsts[place], []).append(point)
         else:
             between.setdefault(place, []).append(point)

@@ -2,10 +2,12 @@
 looking: who writes at the end of time, as most do, only adds."""
 
 import secrets
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection, sql
@@ -19,6 +21,7 @@ from sinks.historian.chunks import (
     POINT_BYTES,
     VALUE,
     Chunk,
+    Head,
     Point,
     columns,
     cut,
@@ -120,11 +123,10 @@ class SampleStore:
             lost: list[Point] = []
             each = each._replace(found=settled(each.found, self._names.logs, lost))
             work.lost += [(each.tag, point) for point in lost]
-            tail = self._tails.get(each.tag)
-            if older or self.old_rows is not None or (tail is not None and each.found[0][AT] <= tail.last_at):
+            if older or self.old_rows is not None:
                 behind.append(each)
             else:
-                self._append(work, each)
+                behind += self._sorted(work, each)
         if behind:
             if self.old_rows is not None and not older:
                 behind = await self._with_old(connection, work, behind)
@@ -157,37 +159,50 @@ class SampleStore:
         for tag, newest in heads.items():
             self._tails[tag] = _tail(newest)
 
-    def _append(self, work: Work, each: Series) -> None:
+    def _sorted(self, work: Work, each: Series) -> list[Series]:
+        """Puts what is newer than all at the tag's end; what is left is late."""
         tail = self._tails.get(each.tag)
+        number = 0 if tail is None else bisect_right(each.found, tail.last_at, key=itemgetter(AT))
+        late, new = each.found[:number], each.found[number:]
+        if not new:
+            return [each]
         if tail is None:
-            tail = self._tails[each.tag] = Tail(each.found[-1][AT])
-        chunks = list(cut(each.found))
-        small = tail.chunks and tail.first_at // DAY_US == each.found[0][AT] // DAY_US
-        if small and tail.chunks + len(chunks) >= RUN_MAX and len(chunks) == 1:
+            tail = self._tails[each.tag] = Tail(new[-1][AT])
+        chunks = list(cut(new))
+        full = tail.chunks + len(chunks) >= RUN_MAX and tail.first_at // DAY_US == new[0][AT] // DAY_US
+        if full and tail.chunks and len(chunks) == 1:
+            number = bisect_left(late, tail.first_at, key=itemgetter(AT))
+            late = each.found[:number]
             work.runs[each.tag] = tail.first_at
-            work.touched[each.tag, tail.first_at] = list(each.found)
-            return
+            work.touched[each.tag, tail.first_at] = list(each.found[number:])
+            return [each._replace(found=late)] if late else []
         for chunk in chunks:
             work.new.append((each.tag, chunk))
             tail.grown(chunk)
+        return [each._replace(found=late)] if late else []
 
     async def _behind(self, connection: AsyncConnection[Row], work: Work, behind: Sequence[Series]) -> None:
         """Samples that are late, corrected, or brought again: each goes where its time is."""
         query = sql.SQL(
-            "SELECT c.tag_id, c.first_at, c.last_at FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[],"
-            " %s::timestamptz[]) AS w(tag_id, day, low, high) JOIN {} c ON c.tag_id = w.tag_id"
-            " AND c.first_at BETWEEN w.day AND w.high AND c.last_at >= w.low ORDER BY 1, 2"
-        ).format(self._table("sample_chunk"))
+            "SELECT c.tag_id, c.first_at, c.last_at, cardinality(c.at_us), pg_column_size(c.text)"
+            " FROM unnest(%s::int[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[]) AS w(tag_id, day, low, high)"
+            " CROSS JOIN LATERAL (SELECT max(p.first_at) AS first_at FROM {table} p WHERE p.tag_id = w.tag_id"
+            " AND p.first_at BETWEEN w.day AND w.low) AS before"
+            " JOIN {table} c ON c.tag_id = w.tag_id AND c.first_at BETWEEN coalesce(before.first_at, w.low) AND w.high ORDER BY 1, 2"
+        ).format(table=self._table("sample_chunk"))
         spans = [(each.tag, *_span(day)) for each in behind for day in _days(each.found)]
-        heads: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        heads: dict[int, list[Head]] = defaultdict(list)
         given = [list(column) for column in zip(*spans, strict=True)]
-        for tag, first, last in await (await connection.execute(query, given)).fetchall():
-            heads[tag].append((micros(first), micros(last)))
+        for tag, first, last, number, texts in await (await connection.execute(query, given)).fetchall():
+            small = number * POINT_BYTES + (texts or 0) < FULL_BYTES
+            heads[tag].append(Head(micros(first), micros(last), small))
         for each in behind:
             inside, between = placed(each.found, heads[each.tag])
             work.touched.update({(each.tag, first): found for first, found in inside.items()})
             work.new += [(each.tag, chunk) for gap in between for chunk in cut(gap)]
-            self._tails.pop(each.tag, None)  # looked up again when it is needed
+            tail = self._tails.get(each.tag)
+            if tail is not None and tail.last_at < each.found[-1][AT]:
+                del self._tails[each.tag]  # looked up again when it is needed
 
     async def _rewrite(self, connection: AsyncConnection[Row], work: Work, older: bool) -> None:
         """Takes out the chunks that something comes into, and makes new ones of both."""
@@ -195,8 +210,9 @@ class SampleStore:
             return
         stored: dict[tuple[int, int], list[Point]] = defaultdict(list)
         for chunk in await self._taken(connection, work):
-            key = (chunk.tag, work.runs.get(chunk.tag, chunk.first_at))
-            stored[key] += points(chunk)
+            run = work.runs.get(chunk.tag)
+            first = chunk.first_at if run is None or chunk.first_at < run else run
+            stored[chunk.tag, first] += points(chunk)
         for (tag, first), new in work.touched.items():
             lost: list[Point] = []
             old = stored[tag, first]
@@ -204,7 +220,7 @@ class SampleStore:
             work.lost += [(tag, point) for point in lost]
             chunks = list(cut(found))
             work.new += [(tag, chunk) for chunk in chunks]
-            if tag in work.runs:
+            if work.runs.get(tag) == first:
                 tail = self._tails[tag]
                 tail.chunks = tail.bytes = 0
                 for made in chunks:
@@ -212,7 +228,7 @@ class SampleStore:
 
     async def _taken(self, connection: AsyncConnection[Row], work: Work) -> list[Chunk]:
         names = sql.SQL(", ").join(sql.Identifier("c", name) for name in CHUNK if name != "last_at")
-        single = [key for key in work.touched if key[0] not in work.runs]
+        single = [(tag, first) for tag, first in work.touched if work.runs.get(tag) != first]
         found: list[tuple[Any, ...]] = []
         for condition, keys in (
             ("c.first_at = w.first_at", single),

@@ -216,3 +216,31 @@ def test_a_writer_killed_fifty_times_leaves_every_row_once(database: Database, t
     oracle = Oracle()
     oracle.take([delivery(record(n), n) for n in range(LOG)])
     assert oracle == found(database)
+
+
+@pytest.mark.parametrize("how", ["late and new in one", "late alone, one by one", "two sources in turn"])
+def test_small_late_writes_are_packed_too(database: Database, how: str) -> None:
+    async def go() -> None:
+        oracle, sink = Oracle(), database.sink()
+        await sink.open()
+        if how != "two sources in turn":
+            assert await sink.write([delivery(samples(Sample("a", T + 9_000_000_000, 0.5)), 0)], {}) == []
+            oracle.take([delivery(samples(Sample("a", T + 9_000_000_000, 0.5)), 0)])
+        for n in range(200):
+            late = Sample("a", T + n * 1_000_000, n / 7)
+            new = Sample("a", T + 9_000_000_000 + n * 1_000_000 + 1, n / 7)
+            if how == "late and new in one":
+                batch = [delivery(samples(late, new), n + 1)]
+            elif how == "two sources in turn":
+                before = Sample("a", T + n * 1_000_000 - 1_500_000, "x")
+                batch = [delivery(samples(late), n + 1), delivery(Samples("opcua", n, (before,)), n + 1)]
+            else:
+                batch = [delivery(samples(late), n + 1)]
+            assert await sink.write(batch, {}) == []
+            oracle.take(batch)
+        assert oracle == found(database)
+        [(chunks,)] = database.ask("SELECT count(*) FROM sample_chunk")
+        assert chunks <= 2 * store.RUN_MAX + 8
+        await sink.close()
+
+    run(go())

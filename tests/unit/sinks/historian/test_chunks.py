@@ -16,6 +16,7 @@ from sinks.historian.chunks import (
     POINTS_MAX,
     SEQUENCE,
     Chunk,
+    Head,
     Point,
     columns,
     cut,
@@ -124,10 +125,10 @@ def test_what_comes_to_what_is_there_is_as_if_it_had_come_with_it(first: list[Po
     assert lost == []
 
 
-@given(st.lists(POINTS, max_size=40), st.lists(POINTS, max_size=20))
-def test_chunks_never_overlap(first: list[Point], then: list[Point]) -> None:
+@given(st.lists(POINTS, max_size=40), st.lists(POINTS, max_size=20), st.integers(0, 5))
+def test_chunks_never_overlap(first: list[Point], then: list[Point], small: int) -> None:
     chunks = {chunk[0][AT]: list(chunk) for chunk in cut(list(settled(first, LOGS, [])))}
-    heads = [(begin, chunk[-1][AT]) for begin, chunk in sorted(chunks.items())]
+    heads = [Head(begin, chunk[-1][AT], len(chunk) < small) for begin, chunk in sorted(chunks.items())]
     inside, between = placed(list(settled(then, LOGS, [])), heads)
     made = [list(chunk) for gap in between for chunk in cut(gap)]
     for begin, new in inside.items():
