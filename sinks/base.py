@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkabl
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Derived, Inputs, Record
+from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
 
 
@@ -201,3 +202,5 @@ class SinkSpec(Generic[ConfigT]):
     """Whether it is told of paths that leave the plant, by a `Removed`; then also where it does not subscribe `current`."""
     trial: Trial[ConfigT] | None = None
     verification: Verification[ConfigT] | None = None
+    knows: Callable[[Any, Plant], None] | None = None
+    """Tells a sink that was built of the plant model, where its target says more of places and tags than records do."""

@@ -1,6 +1,6 @@
 """Writes batches to PostgreSQL: rows and offsets in one transaction, so that a crash anywhere repeats nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import NamedTuple
 
@@ -9,11 +9,17 @@ import structlog
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from schemas.records import Samples
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
+from sinks.historian.chunks import POINT_BYTES
 from sinks.historian.config import HistorianConfig
-from sinks.historian.schema import create
-from sinks.historian.tables import Row, Table, rows
+from sinks.historian.migration import Move
+from sinks.historian.names import Names, TagNote
+from sinks.historian.samples import SampleStore
+from sinks.historian.schema import OLD_SAMPLES, create, drop_old
+from sinks.historian.tables import FACT_HISTORY, FIRST_US, LAST_US, SAMPLES, Row, Table, moment, rows, word
 from sinks.historian.troubles import holders, told, words
+from sinks.historian.upkeep import Upkeep
 from topology.endpoint import BadSecret
 
 log = structlog.get_logger()
@@ -37,7 +43,9 @@ class Prepared(NamedTuple):
 
     delivery: Delivery
     table: Table
-    rows: list[Row]
+    row: Row | None
+    """None: of samples, which the store has its own way with."""
+    rows: int
     bytes: int
 
 
@@ -48,6 +56,12 @@ class Historian:
         self._name, self._config = name, config
         self._connection: AsyncConnection[Row] | None = None
         self._rows_max = ROWS_MAX
+        self.notes: Mapping[str, Mapping[str, TagNote]] = {}
+        """What the plant model says of tags, by path and name."""
+        self._names = Names(config.schema_name, self.notes)
+        self._store = SampleStore(config.schema_name, self._names, config.partition_days)
+        self._upkeep = Upkeep(name, config)
+        self._move: Move | None = None
 
     async def open(self) -> None:
         """Connects, takes the sink's lock, makes what is missing. Raises `Taken` while another instance has the lock."""
@@ -67,7 +81,11 @@ class Historian:
             await self._lock(connection)
             async with connection.transaction():
                 await self._check_writable(connection)
-                await create(connection, self._config)
+                old = await create(connection, self._config)
+                self._begin_anew(old)
+                await self._names.note_all(connection)
+            self._upkeep = Upkeep(self._name, self._config)
+            await self._upkeep.due(connection)
         except psycopg.errors.LockNotAvailable as error:
             retryable = await self._retryable(connection, error, False)
             await self.close()
@@ -79,6 +97,13 @@ class Historian:
         except BaseException:
             await self.close()
             raise
+
+    def _begin_anew(self, old: bool) -> None:
+        schema = self._config.schema_name
+        self._names = Names(schema, self.notes)
+        self._store = SampleStore(schema, self._names, self._config.partition_days)
+        self._move = Move(schema, OLD_SAMPLES, self._store, self._names) if old else None
+        self._store.old_rows = self._move.take if self._move is not None else None
 
     async def _check_writable(self, connection: AsyncConnection[Row]) -> None:
         if await (await connection.execute("SHOW transaction_read_only")).fetchone() == ("on",):
@@ -133,20 +158,26 @@ class Historian:
                 async with connection.transaction():
                     await self._write_some(connection, part, refused)
                     if len(part) == len(waiting):
-                        await self._move(connection, _short_of([*rejected, *refused], positions))
+                        await self._note(connection, _short_of([*rejected, *refused], positions))
             except psycopg.errors.QueryCanceled as error:
+                self._forget()
                 if len(part) > 1:
-                    self._rows_max = max(1, sum(len(each.rows) for each in part) // 2)
+                    self._rows_max = max(1, sum(each.rows for each in part) // 2)
                     log.warning("too long for one statement", sink=self._name, rows_max=self._rows_max)
                     continue
                 raise Retryable(f"historian {self._name}: {told(error)}", progressed) from error
             except psycopg.Error as error:
+                self._forget()
                 raise await self._retryable(connection, error, progressed) from error
+            except BaseException:  # a bug, or the end: what was learnt in the transaction is not so
+                self._forget()
+                raise
             rejected += refused
             progressed = True
             self._rows_max = min(ROWS_MAX, self._rows_max + max(1, self._rows_max // 10))
             waiting = waiting[len(part) :]
             if not waiting:
+                await self._tidy(connection)
                 places = {id(delivery): place for place, delivery in enumerate(deliveries)}
                 return sorted(rejected, key=lambda refusal: places[id(refusal.delivery)])
 
@@ -154,7 +185,7 @@ class Historian:
         """As many as one transaction takes; one at least."""
         rows_, bytes_ = 0, 0
         for number, each in enumerate(waiting):
-            rows_ += len(each.rows)
+            rows_ += each.rows
             bytes_ += each.bytes
             if number and (rows_ > self._rows_max or bytes_ > BYTES_MAX):
                 return waiting[:number]
@@ -175,6 +206,7 @@ class Historian:
             async with connection.transaction():  # a savepoint
                 await self._copy(connection, part)
         except (psycopg.Error, ValueError, OverflowError) as error:
+            self._forget()
             state = error.sqlstate if isinstance(error, psycopg.Error) else None
             if isinstance(error, psycopg.Error) and not (
                 state.startswith(_OF_THE_RECORD) if state else isinstance(error, psycopg.DataError)
@@ -189,13 +221,49 @@ class Historian:
 
     async def _copy(self, connection: AsyncConnection[Row], part: Sequence[Prepared]) -> None:
         by_table: dict[str, tuple[Table, dict[Row, Row]]] = {}
+        samples: list[Delivery] = []
         for each in part:
+            if each.row is None:
+                samples.append(each.delivery)
+                continue
             kept = by_table.setdefault(each.table.name, (each.table, {}))[1]
             places = [each.table.names.index(name) for name in each.table.key]
-            for row in each.rows:  # a key twice in one batch: the later one in the log stays, as it would in two
-                kept[tuple(row[place] for place in places)] = row
+            # A key twice in one batch: the later one in the log stays, as it would in two.
+            kept[tuple(each.row[place] for place in places)] = each.row
+            if (said := word(each.delivery)) is not None:
+                by_table.setdefault(FACT_HISTORY.name, (FACT_HISTORY, {}))[1][said[4:7]] = said
+        if samples:  # before all other locks, so that two sinks never wait for each other
+            await self._store.alone(connection)
+        await self._names.locations(connection, {_path(each.delivery) for each in part if each.row is not None})
         for table, kept in by_table.values():
-            await self._upsert(connection, table, list(kept.values()))
+            rows_ = list(kept.values())
+            if table.time is not None:
+                time = table.names.index(table.time)
+                await self._upkeep.partitions(table).ensure(connection, sorted({row[time] for row in rows_}))
+            await self._upsert(connection, table, rows_)
+        if samples:
+            await self._store.write(connection, samples)
+
+    def _forget(self) -> None:
+        """What was learnt in a transaction that is undone."""
+        self._names.forget()
+        self._store.forget()
+        self._upkeep.forget()
+
+    async def _tidy(self, connection: AsyncConnection[Row]) -> None:
+        """What is due besides: nothing of it may keep records waiting, so what fails is tried again later."""
+        try:
+            await self._upkeep.due(connection)
+            if self._move is not None:
+                async with connection.transaction():
+                    await connection.execute("SELECT set_config('lock_timeout', '1s', true)")
+                    if not (moved := await self._move.step(connection)):
+                        await drop_old(connection, self._config)
+                if not moved:
+                    self._begin_anew(old=False)
+        except psycopg.Error as error:
+            self._forget()
+            log.warning("put off", sink=self._name, error=told(error))
 
     async def _upsert(self, connection: AsyncConnection[Row], table: Table, new: list[Row]) -> None:
         name, draft = self._identifier(table), sql.Identifier(f"new_{table.name}")
@@ -228,7 +296,7 @@ class Historian:
             )
         )
 
-    async def _move(self, connection: AsyncConnection[Row], positions: Positions) -> None:
+    async def _note(self, connection: AsyncConnection[Row], positions: Positions) -> None:
         async with connection.cursor() as cursor:
             await cursor.executemany(
                 sql.SQL(
@@ -263,18 +331,37 @@ def _short_of(rejected: Sequence[Rejected], positions: Positions) -> Positions:
 
 
 def _prepared(deliveries: Sequence[Delivery], rejected: list[Rejected]) -> list[Prepared]:
-    """The rows of each; what makes none (a time that no calendar has) is rejected."""
+    """The row of each; what makes none (a time that no calendar has) is rejected."""
     prepared = []
     for delivery in deliveries:
+        record = delivery.record
         try:
-            tabular = rows(delivery)
+            if isinstance(record, Samples):
+                prepared.append(Prepared(delivery, SAMPLES, None, len(record.samples), _checked(record)))
+            elif (tabular := rows(delivery)) is not None:
+                table, [new] = tabular
+                prepared.append(Prepared(delivery, table, new, 1, sum(_size(value) for value in new)))
         except (ValueError, OverflowError) as error:
             rejected.append(_rejected(delivery, error))
-            continue
-        if tabular is not None:
-            table, new = tabular
-            prepared.append(Prepared(delivery, table, new, sum(_size(value) for row in new for value in row)))
     return prepared
+
+
+def _checked(record: Samples) -> int:
+    """Bytes of its samples. Raises OverflowError, and ValueError for a text that no database takes."""
+    bytes_ = 0
+    for sample in record.samples:
+        if not FIRST_US <= sample.at <= LAST_US:
+            moment(sample.at)
+        value = sample.value
+        if type(value) is str:
+            bytes_ += len(value)
+            if "\x00" in value:
+                raise ValueError(f"tag {sample.tag!r}: a text with NUL (0x00) cannot be stored")
+    return bytes_ + POINT_BYTES * len(record.samples)
+
+
+def _path(delivery: Delivery) -> str:
+    return getattr(delivery.record, "path", delivery.key)
 
 
 def _rejected(delivery: Delivery, error: Exception) -> Rejected:

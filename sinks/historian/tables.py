@@ -1,8 +1,8 @@
 """The historian's tables, derived from the record types: columns, keys, and a record as a row. Pure.
 
-`samples` has the natural key (path, tag, at); a value at a key that is there already replaces it when it stands later in
-the log. Every derived class has a table of its name with all revisions (key: id and begin), and a view `<class>_latest`.
-Facts are replaced by their (path, id).
+`samples` is a view over chunks, with the natural key (path, tag, at); a value at a key that is there already replaces it
+when it stands later in the log. Every derived class has a table of its name with all revisions (key: id and begin), and a
+view `<class>_latest`. Facts are replaced by their (path, id); `fact_history` has every word on them.
 """
 
 import json
@@ -19,8 +19,10 @@ from schemas.catalog import source
 from schemas.records import DERIVED_TYPES, FACT_TYPES, Record, Samples, Value
 from sinks.base import Delivery
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The first and the last time that a calendar has: of the years 1 and 9999."""
 Row = tuple[Any, ...]
 
 
@@ -32,8 +34,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """`time` is the column a hypertable is cut by; it must be part of the key there. `newer`: SQL that says which of two
-    rows with one key stays."""
+    """`time` is the column that its partitions are cut by, part of the key. `newer`: SQL that says which of two rows with
+    one key stays."""
 
     name: str
     columns: tuple[Column, ...]
@@ -51,6 +53,8 @@ PLACE = (
     Column("kafka_partition", "integer NOT NULL"),
     Column("kafka_offset", "bigint NOT NULL"),
 )
+KNOWN = Column("known_at", "timestamptz")
+"""When it stood in Kafka; null for what an older release has written."""
 _LATER_IN_LOG = (  # offsets compare within a partition only
     "((excluded.kafka_topic, excluded.kafka_partition) <> (stored.kafka_topic, stored.kafka_partition)"
     " OR excluded.kafka_offset >= stored.kafka_offset)"
@@ -82,7 +86,7 @@ def derived_tables() -> dict[str, Table]:
     """Record name → table of every derived class."""
     return {
         kind.__name__: Table(
-            kind.message_class, (*_columns(kind), *PLACE), ("id", "started_at"), "started_at", _LATER_IN_LOG
+            kind.message_class, (*_columns(kind), *PLACE, KNOWN), ("id", "started_at"), "started_at", _LATER_IN_LOG
         )
         for kind in DERIVED_TYPES
     }
@@ -93,7 +97,7 @@ def fact_tables() -> dict[str, Table]:
     """Record name → table of every fact."""
     by_name = {}
     for kind in FACT_TYPES:
-        columns = (Column("path", "text NOT NULL"), *_columns(kind), *PLACE)
+        columns = (Column("path", "text NOT NULL"), *_columns(kind), *PLACE, KNOWN)
         identity = "id" if any(column.name == "id" for column in columns) else "alert"
         by_name[kind.__name__] = Table(
             f"fact_{kind.__name__.lower()}", columns, ("path", identity), None, _LATER_IN_LOG
@@ -101,12 +105,31 @@ def fact_tables() -> dict[str, Table]:
     return by_name
 
 
+FACT_HISTORY = Table(
+    "fact_history",
+    (
+        Column("fact", "text NOT NULL"),
+        Column("path", "text NOT NULL"),
+        Column("id", "text NOT NULL"),
+        Column("said", "jsonb NOT NULL"),
+        *PLACE,
+        KNOWN,
+    ),
+    ("kafka_topic", "kafka_partition", "kafka_offset"),
+    None,
+    "false",
+)
+"""Every word on every fact, as it was said."""
+
+
 def tables() -> list[Table]:
-    return [SAMPLES, *derived_tables().values(), *fact_tables().values()]
+    """Those that record types have."""
+    return [*derived_tables().values(), *fact_tables().values()]
 
 
 def rows(delivery: Delivery) -> tuple[Table, list[Row]] | None:
-    """The table a record belongs to and its rows; None for a record that a historian does not keep (ticks)."""
+    """The table (of samples: the view) that shows a record, and its rows there; None for a record that a historian does
+    not keep (ticks)."""
     record = delivery.record
     place = (delivery.topic, delivery.partition, delivery.offset)
     name = type(record).__name__
@@ -116,14 +139,30 @@ def rows(delivery: Delivery) -> tuple[Table, list[Row]] | None:
             for s in record.samples
         ]
     if (table := derived_tables().get(name)) is not None:
-        return table, [(*_fields(record), *place)]
+        return table, [(*_fields(record), *place, moment(delivery.ingested_at))]
     if (table := fact_tables().get(name)) is not None:
-        return table, [(delivery.key, *_fields(record), *place)]
+        return table, [(delivery.key, *_fields(record), *place, moment(delivery.ingested_at))]
     return None
 
 
+def word(delivery: Delivery) -> Row | None:
+    """The row of `fact_history`; None where the record is no fact."""
+    name = type(delivery.record).__name__
+    if (table := fact_tables().get(name)) is None:
+        return None
+    place = (delivery.topic, delivery.partition, delivery.offset)
+    identity = getattr(delivery.record, table.key[-1])
+    return (name, delivery.key, identity, _json(delivery.record), *place, moment(delivery.ingested_at))
+
+
 def moment(at: int) -> datetime:
-    return _EPOCH + at * _MICROSECOND
+    """Microseconds since 1970 as a time. Raises OverflowError for one that no calendar has."""
+    return EPOCH + at * MICROSECOND
+
+
+def micros(at: datetime) -> int:
+    """The reverse."""
+    return (at - EPOCH) // MICROSECOND
 
 
 def _value(value: Value) -> tuple[float | None, int | None, str | None, bool | None]:

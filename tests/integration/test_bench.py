@@ -30,6 +30,23 @@ def test_connectors_are_measured_and_written_down(kafka: str, tmp_path: Path) ->
     assert len(json.loads(file.read_text(encoding="utf-8"))) == 6
 
 
+def test_sinks_are_measured_and_written_down(postgres: str, tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "bench.sinks", "--runs", "1", "--samples", "20000", "--only", "historian"]
+    done = subprocess.run(
+        [*command, "--json", str(file)],
+        cwd=ROOT,
+        env=os.environ | {"UNS_POSTGRES": postgres},
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = {figure["name"]: figure for figure in json.loads(file.read_text(encoding="utf-8"))}
+    assert "a double on disk, indexes included" in figures
+    assert all(figure["value"] > 0 for figure in figures.values()), done.stdout
+
+
 def test_our_engine_and_the_bare_loop_are_measured_and_written_down(kafka: str, tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     done = subprocess.run(

@@ -230,7 +230,7 @@ def _postgres(settings: Settings) -> list[Finding]:
         return [Finding("postgres", Verdict.FAIL, detail, "start it, or correct UNS_POSTGRES")]
     assert row is not None
     version, number, clock, may_create, timescale = row
-    detail = f"PostgreSQL {version}, {'TimescaleDB ' + timescale if timescale else 'no TimescaleDB (plain tables)'}"
+    detail = f"PostgreSQL {version}, {'TimescaleDB ' + timescale if timescale else 'no TimescaleDB'}"
     if not may_create:
         verdict = Finding("postgres", Verdict.FAIL, f"{detail}; may not make tables", "GRANT CREATE on the schema to the user")  # fmt: skip
     elif number < 140000:

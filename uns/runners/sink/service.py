@@ -42,6 +42,8 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     source = SinkSource(
         settings, plant, model.subscribe, group(plant, name), name, codec(settings, TYPES.values()), spec.takes_removals
     )
+    if spec.knows is not None:
+        spec.knows(sink, plant)
     try:
         asyncio.run(_run(settings, SinkRunner(name, sink, source), folder))
     except SourceLost as error:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 
@@ -25,9 +25,9 @@ class Database:
         config = spec.config.model_validate({"dsn": self.dsn, "schema_name": self.schema, **more})
         return Historian(name, config, Path("nowhere"))
 
-    def ask(self, query: LiteralString) -> list[tuple[Any, ...]]:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn, autocommit=True, options=f"-c search_path={self.schema} -c timezone=UTC") as c:
-            cursor = c.execute(query)
+            cursor = c.execute(query.encode())
             return cursor.fetchall() if cursor.description else []
 
     def terminate(self, name: str = "historian") -> None:

@@ -120,8 +120,9 @@ def test_every_derived_class_has_its_view(database: Database) -> None:
         await sink.open()
         await sink.write([delivery(r, n) for n, r in enumerate(EXAMPLES) if isinstance(r, Derived)], {})
         views = {name for (name,) in database.ask("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")}
-        assert views == {f"{table.name}_latest" for table in tables() if "revision" in table.names}
-        assert len(views) == len(DERIVED_TYPES)
+        latest = {name for name in views if name.endswith("_latest")}
+        assert latest == {f"{table.name}_latest" for table in tables() if "revision" in table.names}
+        assert len(latest) == len(DERIVED_TYPES)
         await sink.close()
 
     run(go())
@@ -232,8 +233,8 @@ def test_only_what_a_record_is_guilty_of_rejects_it(database: Database) -> None:
         assert database.ask("SELECT count(*) FROM samples") == [(len(good),)]
         assert await sink.positions() == {(RAW, 1): 1000}
         # A table that is gone, or a database that takes no writes, is not the record's fault.
-        database.ask("ALTER TABLE samples RENAME TO elsewhere")
-        with pytest.raises(Retryable, match="samples"):
+        database.ask("DROP TABLE sample_chunk CASCADE")
+        with pytest.raises(Retryable, match="sample_chunk"):
             await sink.write(good, {(RAW, 1): 2000})
         await sink.open()  # makes it anew
         assert await sink.write(good, {(RAW, 1): 2000}) == []

@@ -22,8 +22,8 @@ def test_a_batch_that_takes_too_long_is_halved_and_nothing_is_lost_or_twice(data
             "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$"
         )
-        database.ask("CREATE TRIGGER slow BEFORE INSERT ON samples FOR EACH ROW EXECUTE FUNCTION slow()")
-        batch = [delivery(samples(Sample("a", T + n, n)), n) for n in range(60)]
+        database.ask("CREATE TRIGGER slow BEFORE INSERT ON sample_chunk FOR EACH ROW EXECUTE FUNCTION slow()")
+        batch = [delivery(samples(Sample(f"t{n}", T + n, n)), n) for n in range(60)]
         assert await sink.write(batch, {(RAW, 1): 60}) == []
         assert database.ask("SELECT count(*), count(DISTINCT at) FROM samples") == [(60, 60)]
         assert await sink.positions() == {(RAW, 1): 60}
@@ -45,14 +45,15 @@ def test_a_lock_that_somebody_holds_is_named_and_waited_for(database: Database, 
         sink = database.sink(statement_timeout_s=1)
         await sink.open()
         batch = [delivery(samples(Sample("a", T, 1)), 0)]
+        table = "sample_chunk" if what == "write" else "downtime"
         if what == "open":
-            database.ask("ALTER TABLE samples DROP COLUMN source")
+            database.ask("ALTER TABLE downtime DROP COLUMN category CASCADE")
         with psycopg.connect(database.dsn, application_name="a long report") as other:
             other.execute(
-                sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(database.schema, "samples"))
+                sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(database.schema, table))
             )
             with pytest.raises(
-                Retryable, match=r"process \d+ \(a long report, user uns\) has AccessExclusiveLock on samples"
+                Retryable, match=rf"process \d+ \(a long report, user uns\) has AccessExclusiveLock on {table}"
             ):
                 await (sink.write(batch, {(RAW, 1): 1}) if what == "write" else sink.open())
         await sink.open()
@@ -71,7 +72,7 @@ def test_opening_waits_for_no_reader(database: Database) -> None:
         await first.open()
         await first.close()
         with psycopg.connect(database.dsn) as reader:
-            for table in ("samples", "downtime", "downtime_latest", "sink_offset"):
+            for table in ("samples", "stops", "downtime", "downtime_latest", "tag", "sink_offset"):
                 reader.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(database.schema, table)))
             second = database.sink(statement_timeout_s=1)
             await second.open()
@@ -131,7 +132,9 @@ def test_rows_and_bytes_of_a_transaction_are_bounded(database: Database) -> None
         batch = [delivery(samples(Sample("a", T + n, "x" * 1_000_000)), n) for n in range(20)]
         assert await sink.write(batch, {(RAW, 1): 20}) == []
         assert database.ask("SELECT count(*) FROM samples") == [(20,)]
-        made = database.ask("SELECT sum(length(value_text)) FROM samples GROUP BY xmin::text ORDER BY 1")
+        made = database.ask(
+            "SELECT sum(length(t)) FROM sample_chunk c CROSS JOIN unnest(c.text) AS t GROUP BY c.xmin::text ORDER BY 1"
+        )
         assert made == [(6_000_000,), (7_000_000,), (7_000_000,)], "by what made them"
         await sink.close()
 

@@ -32,7 +32,6 @@ def plant(tmp_path: Path, server: RestServer, monkeypatch: pytest.MonkeyPatch) -
         "types": {"filler": {"tags": {"State": {"role": "state"}}, "ideal_cycle_s": 6.0}},
         "sinks": {
             "mes": {"kind": "rest", "subscribe": {"filter": "acme/#", "classes": ["downtime"]}, "config": config},
-            "history": {"kind": "historian", "subscribe": {"filter": "acme/#", "classes": ["downtime"]}, "config": {"dsn": "postgresql://a/b"}},
         },
     }  # fmt: skip
     (tmp_path / "plant").mkdir()
@@ -88,7 +87,6 @@ def test_what_is_answered_is_shown_judged_and_kept_in_the_ledger(plant: Path, se
         (["mess", "--last"], "did you mean 'mes'"),
         (["mes", "--record", "none.json"], "none.json"),
         (["mes", "--record", "{plant}"], "no record"),
-        (["history", "--record", "{record}"], "nothing to show"),
     ],
 )
 def test_what_is_wrong_is_said(plant: Path, words: list[str], said: str) -> None:
