@@ -71,16 +71,23 @@ def cells(record: Derived) -> Iterator[Cell]:
     yield Cell("withdrawn", Kind.BOOLEAN, record.withdrawn)
 
 
+class Column(NamedTuple):
+    name: str
+    kind: Kind
+    always: bool
+    """As of a cell."""
+
+
 @cache
-def columns(kind: type[Derived]) -> tuple[tuple[str, Kind], ...]:
-    """Name and kind of the columns that every record of the type has: those of `cells` without the members of maps."""
-    found: list[tuple[str, Kind]] = []
-    for name, its, members, _ in _plan(kind):
+def columns(kind: type[Derived]) -> tuple[Column, ...]:
+    """What every record of the type has: the columns of `cells` without the members of maps."""
+    found: list[Column] = []
+    for name, its, members, always in _plan(kind):
         if members is None:
-            found.append((name, its))
+            found.append(Column(name, its, always))
         elif not isinstance(members, Kind):
-            found += [(f"{name}_{member}", part) for member, part in members.items()]
-    return (*found, ("withdrawn", Kind.BOOLEAN))
+            found += [Column(f"{name}_{member}", part, always) for member, part in members.items()]
+    return (*found, Column("withdrawn", Kind.BOOLEAN, True))
 
 
 _Plan = tuple[str, Kind, Kind | dict[str, Kind] | None, bool]
@@ -161,3 +168,9 @@ def is_series(record: object) -> bool:
     """Whether the record is one that a time series can hold: samples, and what is derived. Facts are replaced by their
     id, wherever in time they move; ticks say nothing."""
     return isinstance(record, Samples | Derived)
+
+
+@cache
+def map_fields(kind: type[Derived]) -> tuple[str, ...]:
+    """Fields that are maps: each of their members is a column that begins with the field's name and `_`."""
+    return tuple(name for name, _, members, _ in _plan(kind) if isinstance(members, Kind))

@@ -68,7 +68,7 @@ class Answer:
     def body(self) -> Any:
         """The JSON value; None where the text is none."""
         try:
-            return json.loads(self.text)
+            return json.loads(self.text, strict=False)  # some quote a line as it came, control characters and all
         except (ValueError, RecursionError):
             return None
 

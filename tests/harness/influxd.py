@@ -82,7 +82,9 @@ class Influxd:
         found: dict[str, list[dict[str, Any]]] = {}
         for series in self.query("SELECT * FROM /.*/ GROUP BY *", database):
             for values in series["values"]:
-                named = {name: value for name, value in zip(series["columns"], values, strict=True) if value is not None}
+                named = {
+                    name: value for name, value in zip(series["columns"], values, strict=True) if value is not None
+                }
                 tags = {name: value for name, value in series.get("tags", {}).items() if value}
                 found.setdefault(series["name"], []).append({**tags, **named})
         return found
