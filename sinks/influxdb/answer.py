@@ -18,7 +18,7 @@ _SEARCHED_MAX = 200_000
 
 
 class NotForUs(Exception):
-    """An answer that no record provoked: another service, another version, a database that is not there."""
+    """An answer that no record provoked: a database that is not there, another version."""
 
 
 def judge(answer: Answer, rows: Sequence[Row]) -> Outcome:
@@ -30,11 +30,10 @@ def judge(answer: Answer, rows: Sequence[Row]) -> Outcome:
         return Outcome(Verdict.REFUSED, "http_413", answer.words)
     if status in (400, 422) and (said := _said(answer.body)) is not None:
         return _refused(status, said, answer.body, rows)
-    if status >= 500 or status in (400, 408, 422, 425):
-        return Outcome(Verdict.FAILED, f"http_{status}", answer.words)
     if status == 404:
         raise NotForUs(f"{answer.words}: is it there, and is `version` right?")
-    raise NotForUs(f"{answer.words}: InfluxDB says 204 to a write; is this one, of this version?")
+    asked = "" if status >= 400 else ": InfluxDB says 204 to a write; is this one, of this version?"
+    return Outcome(Verdict.FAILED, f"http_{status}", f"{answer.words}{asked}")
 
 
 def _said(body: Any) -> str | None:

@@ -13,7 +13,10 @@ class InfluxdbConfig(HttpConfig):
     version: Literal[1, 2, 3] = Field(2, description="InfluxDB's major version, which decides the endpoint")
     database: str | None = Field(None, min_length=1, description="database, of versions 1 and 3", examples=["plant"])
     retention_policy: str | None = Field(
-        None, min_length=1, description="retention policy, of version 1; by default the database's own"
+        None,
+        min_length=1,
+        description="retention policy, of version 1; by default the database's own",
+        examples=["year"],
     )
     org: str | None = Field(None, min_length=1, description="organization, of version 2", examples=["acme"])
     bucket: str | None = Field(None, min_length=1, description="bucket, of version 2", examples=["plant"])

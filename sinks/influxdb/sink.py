@@ -70,7 +70,7 @@ class InfluxdbSink:
             raise Retryable(f"{words} is made" if made else f"{words}: {error}") from None
         if self._heard is not None:
             self._heard(answer, outcome)
-        return outcome
+        return outcome if outcome.verdict is not Verdict.FAILED else self._target.broke("POST", path, outcome)
 
     async def _create(self) -> bool:
         """Makes the database where that is asked for. Raises `Retryable`."""

@@ -4,7 +4,7 @@ import gzip
 import json
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Any
@@ -14,6 +14,7 @@ import httpx2
 from pydantic import Field, field_validator, model_validator
 
 from sinks.base import Retryable, SinkConfig
+from sinks.kit.batches import Outcome
 from sinks.kit.retry_after import retry_after_s
 from topology.endpoint import BadSecret, Login, SecretText, Trust, address, header_value, secret
 
@@ -148,6 +149,10 @@ class HttpTarget:
             raise Retryable(f"{where}: {status}, redirected to {answer.headers.get('location')}; check url")
         if status < 200:
             raise Retryable(f"{where}: {answer.words}")
+
+    def broke(self, method: str, path: str, outcome: Outcome) -> Outcome:
+        """The outcome with words that say where."""
+        return replace(outcome, words=f"sink {self.name}: {self.where(method, path)}: {outcome.words}")
 
     async def close(self) -> None:
         await self._client.aclose()

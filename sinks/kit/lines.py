@@ -57,7 +57,7 @@ def _sendable(text: str, what: str) -> str:
     return text
 
 
-INFLUXDB = Spelling(re.compile(r"[,= ]"), re.compile(r'[\\"]'), re.compile(r"[\n]|\\\Z"))
+INFLUXDB = Spelling(re.compile(r"[,= ]"), re.compile(r'[\\"]'), re.compile(r"[\n\r]|\\\Z"))
 QUESTDB = Spelling(re.compile(r"[\\,= \n\r]"), re.compile(r'[\\"\n\r]'), re.compile(r"(?!)"))
 
 

@@ -28,9 +28,8 @@ def judge(answer: Answer, count: int) -> Outcome:
         )
     if status in (400, 404, 409, 413, 422) and said(answer) is not None:
         return Outcome(Verdict.REFUSED, f"http_{status}", f"{status} {said(answer)}")
-    if status >= 500 or status in (400, 404, 408, 409, 413, 422, 425):
-        return Outcome(Verdict.FAILED, f"http_{status}", answer.words)
-    raise NotForUs(f"{answer.words}: is this PI Web API?")
+    asked = "" if status >= 400 else ": is this PI Web API?"
+    return Outcome(Verdict.FAILED, f"http_{status}", f"{answer.words}{asked}")
 
 
 def said(answer: Answer) -> str | None:

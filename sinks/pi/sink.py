@@ -117,6 +117,8 @@ class PiSink:
             outcome = judge(answer, len(rows))
         except NotForUs as error:
             raise Retryable(f"sink {self._name}: {self._target.where('POST', PATH)}: {error}") from None
+        if outcome.verdict is Verdict.FAILED:
+            return self._target.broke("POST", PATH, outcome)
         sent = [place for places in streams.values() for place in places]  # the order of the statuses
         if len(rows) == 1 and outcome.verdict is Verdict.REFUSED:
             self._points.forget(rows[0].content.point)  # it may be another one by now

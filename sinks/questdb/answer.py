@@ -25,6 +25,7 @@ def judge(answer: Answer, rows: Sequence[Row]) -> Outcome:
         line = body.get("line")
         named = {line - 1: ""} if isinstance(line, int) and 1 <= line <= len(rows) else {}
         return Outcome(Verdict.REFUSED, "http_400", words, named)
-    if status >= 500 or status in (400, 408, 425):
-        return Outcome(Verdict.FAILED, f"http_{status}", answer.words)
-    raise NotForUs(f"{answer.words}: QuestDB says 204 to a write; is this its HTTP port?")
+    if status == 404:
+        raise NotForUs(f"{answer.words}: is this QuestDB's HTTP port?")
+    asked = "" if status >= 400 else ": QuestDB says 204 to a write; is this its HTTP port?"
+    return Outcome(Verdict.FAILED, f"http_{status}", f"{answer.words}{asked}")

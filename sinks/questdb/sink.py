@@ -115,10 +115,11 @@ class QuestdbSink:
             outcome = judge(answer, rows)
         except NotForUs as error:
             raise Retryable(f"sink {self._name}: {self._target.where('POST', '/write')}: {error}") from None
-        if outcome.verdict is Verdict.FAILED:
-            self._checked.clear()
         if self._heard is not None:
             self._heard(answer, outcome)
+        if outcome.verdict is Verdict.FAILED:
+            self._checked.clear()
+            return self._target.broke("POST", "/write", outcome)
         return outcome
 
     async def close(self) -> None:
