@@ -30,14 +30,14 @@ class Front:
     translate: Callable[["Front", Request, bytes], Response | None] | None = None
     """Answers in the words of another version, by `forward`."""
     port: int = field(default_factory=free_port)
+    _client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=60, verify=False))
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
     def forward(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> httpx2.Response:
-        with httpx2.Client(timeout=60) as client:
-            return client.request(method, f"{self.upstream}{path}?{query}", content=body, headers=headers)
+        return self._client.request(method, f"{self.upstream}{path}?{query}", content=body, headers=headers)
 
     def _pass(self, request: Request, body: bytes) -> Response:
         if self.translate is not None and (answer := self.translate(self, request, body)) is not None:
