@@ -2,8 +2,8 @@
 
 For targets where a row written twice is written once: a part of a batch is simply written again. A refused batch is
 parted, by what the target names or else in the middle, until the guilty rows stand alone. A batch over which the target
-breaks is written again as it is; only when that goes on it is parted, too, and a row alone is guilty only while the target
-takes others.
+breaks is written again as it is; only when that goes on it is parted, too. What it breaks over alone waits, and is guilty
+only when it took others in the same calls.
 """
 
 import time
@@ -122,6 +122,8 @@ class _Call:
         self._past: dict[int, LeftBehind] = {}
         self._in_row = 0
         self._broken = False
+        self._cleared: set[tuple[str, int, int]] = set()
+        """Records of which a row was taken."""
 
     async def run(self, rows: Sequence[Row]) -> None:
         waiting = deque(self._batches.parts(rows))
@@ -136,14 +138,11 @@ class _Call:
                 case _:
                     self._in_row = 0
                     waiting += self._parted(part, outcome)
-        if self.failed and not self.taken:
-            raise self._away(self.failed[0][1])
 
     def _took(self, part: Sequence[Row]) -> None:
         self.taken, self._in_row = True, 0
         if self._batches.broken:
-            for row in part:
-                self._batches.suspects.done(_place(row.delivery))
+            self._cleared.update(_place(row.delivery) for row in part)
 
     def _broke(self, part: list[Row], outcome: Outcome) -> list[list[Row]]:
         self._in_row += 1
@@ -192,8 +191,10 @@ class _Call:
         found: dict[int, Unwritten] = dict(self._past)
         broke = {id(row.delivery): (row.delivery, outcome) for row, outcome in self.failed}
         suspects, now = self._batches.suspects, time.monotonic()
+        for place in self._cleared - {_place(delivery) for delivery, _ in broke.values()}:
+            suspects.done(place)
         for of, (delivery, outcome) in broke.items():
             suspects.failed(_place(delivery), outcome.reason, outcome.words, now)
-            blamed = suspects.blame(_place(delivery), now)
+            blamed = suspects.blame(_place(delivery), now) if self.taken else None
             found[of] = Deferred(delivery, outcome.words) if blamed is None else Rejected(delivery, outcome.reason, blamed)  # fmt: skip
         return list((found | self._refused).values())

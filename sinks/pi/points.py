@@ -83,12 +83,11 @@ class Points:
             "Descriptor": "made by uns",
         }
         answer = await self._ask("POST", where, {}, json=wanted)
-        if answer.status >= 500:
+        if answer.status in (201, 409) and (made := await self._look(name)) is not None:
+            return made  # whoever made it
+        if answer.status not in (400, 422) or said(answer) is None:
             raise self._strange("POST", where, answer)
-        # Whoever made it, it is taken as it is there now.
-        if (made := await self._look(name)) is None:
-            raise NoPoint(f"point {name!r} cannot be made: {answer.status} {said(answer) or answer.words}")
-        return made
+        raise NoPoint(f"point {name!r} cannot be made: {answer.status} {said(answer)}")
 
     async def _archive(self) -> str:
         if self._server is None:

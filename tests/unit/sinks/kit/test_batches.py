@@ -137,6 +137,32 @@ def test_in_an_outage_nobody_is_guilty_however_long_it_lasts() -> None:
     assert len(target.kept) == 50
 
 
+def test_a_record_is_guilty_though_another_row_of_it_was_taken() -> None:
+    target = Target()
+    batches = Batches(target.post, 10, 1_000, Suspects(2, 0))
+    one = delivery(1)
+
+    def once() -> list[Unwritten]:
+        return asyncio.run(batches.write([Row(one, "a", GOOD, 10), Row(one, "b", POISON, 10)]))
+
+    for _ in range(CAREFUL_AFTER - 1):
+        with pytest.raises(Retryable):
+            once()
+    assert [type(each) for each in once()] == [Deferred]
+    assert [type(each) for each in once()] == [Rejected]
+
+
+def test_what_fails_alone_waits_and_lets_others_come() -> None:
+    target = Target()
+    _, once = run(target, [POISON])
+    for _ in range(CAREFUL_AFTER - 1):
+        with pytest.raises(Retryable):
+            once()
+    for _ in range(10):
+        [waiting] = once()
+        assert isinstance(waiting, Deferred), "nothing else was taken, so nobody is guilty"
+
+
 def test_progress_is_told() -> None:
     calls = 0
 
