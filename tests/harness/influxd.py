@@ -58,7 +58,7 @@ class Influxd:
             program = find_influxd()
             assert program is not None
             self._process = subprocess.Popen([program, "-config", str(self._config)], stdout=log, stderr=log)
-        eventually(self._answers, what="influxd")
+        eventually(self._answers, timeout_s=60, what="influxd")
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text(encoding="utf-8")[-2000:]
@@ -70,12 +70,18 @@ class Influxd:
     def query(self, text: str, database: str = "", **more: str) -> list[dict[str, Any]]:
         """Series of the first statement; times in µs."""
         asked = {"q": text, "db": database, "epoch": "u", **more}
-        answer = httpx2.post(f"{self.url}/query", data=asked, timeout=30)
+        answer = httpx2.post(f"{self.url}/query", params=asked, timeout=30)
         assert answer.status_code == 200, answer.text
         result = answer.json()["results"][0]
         assert "error" not in result, result
         found: list[dict[str, Any]] = result.get("series", [])
         return found
+
+    def write(self, database: str, lines: str) -> None:
+        """Not by a sink; times in µs."""
+        asked = {"db": database, "precision": "u"}
+        answer = httpx2.post(f"{self.url}/write", params=asked, content=lines.encode(), timeout=30)
+        assert answer.status_code == 204, answer.text
 
     def points(self, database: str) -> dict[str, list[dict[str, Any]]]:
         """Measurement → its points with tags and fields by name, by series and time."""

@@ -48,7 +48,7 @@ class InfluxTarget:
         found: Held = {}
         for measurement, listed in self.server.points(self.name).items():
             for point in listed:
-                if measurement == "samples":
+                if measurement == "samples" and "type" in point:  # else it is not ours
                     put(found, (point["path"], point["tag"], point["time"]), sample(point))
                 elif measurement == "downtime":
                     put(found, (point["path"], "downtime", point["time"]), stop(point))
