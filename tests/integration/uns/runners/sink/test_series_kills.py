@@ -31,7 +31,7 @@ def subject(request: pytest.FixtureRequest, enterprise: str) -> Iterator[Subject
 def _kill(subject: Subject, tmp_path: Path, kafka: str, registry: str, enterprise: str, kills: int) -> None:
     chance = random.Random(5)
     size = "lines_max" if subject.kind == "influxdb" else "rows_max"
-    config: dict[str, Any] = {**subject.config, "timeout_s": 10, size: 40}
+    config: dict[str, Any] = {**subject.config, "timeout_s": 10, size: 10}
     site = Site(tmp_path, kafka, registry, enterprise, subject.kind, config)
     victim: list[Child] = []
     left = 0
