@@ -12,7 +12,7 @@ from schemas.records import Derived, Sample, Samples, Value
 from sinks.base import Delivery
 from sinks.kit.batches import Row
 from sinks.kit.columns import BadColumns, Cell, Kind, cells, id_kind, levels
-from sinks.kit.lines import INFLUXDB, Unwritable, integer
+from sinks.kit.lines import INFLUXDB, Unwritable, integer, size
 
 TIMES = range(-9_223_372_036_854_775, 9_223_372_036_854_775 + 1)
 """µs whose nanoseconds InfluxDB can hold."""
@@ -49,7 +49,7 @@ class Points:
     def _sample(self, delivery: Delivery, path: str, sample: Sample) -> Row:
         head = self._heads.get((path, sample.tag)) or self._head(path, sample.tag)
         line = f"{head} {_value(sample.value)},quality={integer(sample.quality, 'quality')} {_time(sample.at)}"
-        return Row(delivery, (head, sample.at), line, len(line))
+        return Row(delivery, (head, sample.at), line, size(line))
 
     def _head(self, path: str, tag: str) -> str:
         if len(self._heads) >= HEADS_MAX:
@@ -65,7 +65,7 @@ class Points:
         fields = [f"{INFLUXDB.name(cell.name)}={_field(cell)}" for cell in found]
         present = ",".join(cell.name for cell in found if not cell.always)
         line = f"{head} {','.join(fields)},fields={INFLUXDB.text(present)} {_time(record.started_at)}"
-        return Row(delivery, (head, record.started_at), line, len(line))
+        return Row(delivery, (head, record.started_at), line, size(line))
 
 
 def _value(value: Value) -> str:

@@ -66,3 +66,8 @@ def integer(value: int, what: str = "integer") -> str:
     if value not in INT64:
         raise Unwritable(f"{what}: {str(value)[:60]} does not fit 64 bits")
     return f"{value}i"
+
+
+def size(line: str) -> int:
+    """In bytes."""
+    return len(line) if line.isascii() else len(line.encode())

@@ -12,7 +12,7 @@ from schemas.records import DERIVED_TYPES, Derived, Sample, Samples, Value
 from sinks.base import Delivery
 from sinks.kit.batches import Row
 from sinks.kit.columns import LEVELS, BadColumns, Cell, Kind, cells, columns, id_kind, levels
-from sinks.kit.lines import QUESTDB, Unwritable, integer
+from sinks.kit.lines import QUESTDB, Unwritable, integer, size
 
 TIMES = range(253_402_300_800_000_000)
 """µs, from 1970 to 9999: what a designated timestamp can be."""
@@ -125,7 +125,7 @@ class Rows:
             tags = [("path", path), ("tag", sample.tag), *levels(path)]
             head = self._heads[path, sample.tag] = QUESTDB.head(self._prefix + SAMPLES, tags)
         line = f"{head},type={_value(sample.value)}quality={integer(sample.quality, 'quality')} {_time(sample.at)}"
-        return Row(delivery, (head, sample.at), Line(TABLES[SAMPLES], line), len(line))
+        return Row(delivery, (head, sample.at), Line(TABLES[SAMPLES], line), size(line))
 
     def _derived(self, delivery: Delivery, record: Derived) -> Row:
         table = TABLES[record.message_class]
@@ -137,7 +137,7 @@ class Rows:
             if cell.name != "definition" and (field := _field(cell)) is not None
         ]
         line = f"{head} {','.join(fields)} {_time(record.started_at)}"
-        return Row(delivery, (head, record.started_at), Line(table, line), len(line))
+        return Row(delivery, (head, record.started_at), Line(table, line), size(line))
 
 
 def _value(value: Value) -> str:

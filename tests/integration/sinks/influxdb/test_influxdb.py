@@ -18,6 +18,7 @@ from sinks.base import Delivery, LeftBehind, Rejected, Retryable, Sink, Unwritte
 from sinks.influxdb import spec
 from tests.harness.influxd import Influxd, influxd
 from tests.harness.records import EXAMPLES
+from tests.harness.secure import certificates
 from tests.integration.sinks.series.targets import InfluxTarget
 from tests.integration.sinks.series.writing import PATHS, Record, T, deliveries, expected, settle, some
 from topology.namespace.classes import MessageClass
@@ -215,6 +216,24 @@ def test_who_is_not_let_in_waits_and_no_secret_shows(tmp_path: Path) -> None:
             assert "hunter2" not in str(caught.value)
         server.query('GRANT WRITE ON "plant" TO "uns"', **admin)
         assert write(sink, samples(Sample("a", T, 1))) == []
+
+
+def test_over_tls_only_who_is_trusted_is_written_to(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        folder.mkdir()
+    pem, stranger = certificates(own), certificates(other)
+    http = f'https-enabled = true\n  https-certificate = "{pem.server}"\n  https-private-key = "{pem.server}"'
+    with influxd(tmp_path / "influxdb", http=http) as server:
+        server.query("CREATE DATABASE plant")
+        target = InfluxTarget(server, "plant")
+        for trusted in ({}, {"ca_file": str(stranger.ca)}):
+            with pytest.raises(Retryable, match="certificate"):
+                write(build(target, tmp_path, **trusted), samples(Sample("a", T, 1)))
+        with pytest.raises(Retryable, match="cannot be read"):
+            write(build(target, tmp_path, ca_file=str(tmp_path / "none.pem")), samples(Sample("a", T, 1)))
+        assert write(build(target, tmp_path, ca_file=str(pem.ca)), samples(Sample("a", T, 1))) == []
+        assert len(target.held()) == 1
 
 
 @pytest.mark.parametrize("ends", ["killed", "asleep"])
