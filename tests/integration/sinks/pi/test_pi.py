@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from schemas.records import Oee, Order, Sample, Samples
+from schemas.records import Oee, Order, Sample, Samples, Value
 from sinks.base import Delivery, LeftBehind, Rejected, Retryable, Sink, Unwritten
 from sinks.pi import spec
 from tests.harness.pi_web_api import ARCHIVE, PiPoint, PiWebApi
@@ -52,7 +52,7 @@ def test_of_a_207_the_refused_values_alone_are_refused(server: PiWebApi, tmp_pat
         f"{NAME}.Speed": PiPoint("Float64"),
         f"{NAME}.Locked": PiPoint("Float64", writable=False),
     }
-    modes = ["execute", "strange", "stopped", 1, 7]
+    modes: list[Value] = ["execute", "strange", "stopped", 1, 7]
     found = samples(
         *(Sample("Mode", T + n, mode) for n, mode in enumerate(modes)),
         *(Sample("Speed", T + n, n / 7) for n in range(5)),
