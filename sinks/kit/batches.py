@@ -18,6 +18,8 @@ from sinks.kit.suspects import Suspects
 
 FAILURES_MAX = 32
 """Requests in a row over which the target broke, within one call: then it is the target."""
+LEAST_PART = 100
+"""Of the usual rows of a request: with fewer none begins, however often the target broke."""
 CAREFUL_AFTER = 3
 """Calls in a row that broke, until the batch is parted."""
 
@@ -71,6 +73,11 @@ class Batches:
     suspects: Suspects
     broken: int = 0
     """Calls in a row over which the target broke."""
+    rows_now: int = 0
+    """Rows of a request: fewer while the target does not get through with more in time."""
+
+    def __post_init__(self) -> None:
+        self.rows_now = self.rows_max
 
     async def write(self, rows: Iterable[Row]) -> list[Unwritten]:
         """What is not durable when it returns, a record once. Raises `Retryable`, with whether some rows are durable."""
@@ -90,7 +97,7 @@ class Batches:
         for group in ([row for row in rows if id(row) not in known] if known else rows, apart):
             part, size = list[Row](), 0
             for row in group:
-                if part and (len(part) >= self.rows_max or size + row.size > self.bytes_max):
+                if part and (len(part) >= self.rows_now or size + row.size > self.bytes_max):
                     yield part
                     part, size = [], 0
                 part.append(row)
@@ -126,9 +133,8 @@ class _Call:
         """Records of which a row was taken."""
 
     async def run(self, rows: Sequence[Row]) -> None:
-        waiting = deque(self._batches.parts(rows))
-        while waiting:
-            part = waiting.popleft()
+        fresh, waiting = self._batches.parts(rows), deque[list[Row]]()
+        while part := waiting.popleft() if waiting else next(fresh, []):
             outcome = await self._batches.post(part)
             match outcome.verdict:
                 case Verdict.TAKEN:
@@ -141,11 +147,15 @@ class _Call:
 
     def _took(self, part: Sequence[Row]) -> None:
         self.taken, self._in_row = True, 0
+        batches = self._batches
+        batches.rows_now = min(batches.rows_max, batches.rows_now + max(1, batches.rows_now // 10))
         if self._batches.broken:
             self._cleared.update(_place(row.delivery) for row in part)
 
     def _broke(self, part: list[Row], outcome: Outcome) -> list[list[Row]]:
         self._in_row += 1
+        least = max(1, self._batches.rows_max // LEAST_PART)
+        self._batches.rows_now = max(least, min(self._batches.rows_now, len(part) // 2))
         if not self._broken:
             self._broken = True
             self._batches.broken += 1

@@ -46,6 +46,8 @@ class HttpConfig(Login, Trust, SinkConfig):
             raise ValueError("give token_file or token, not both")
         if self.has_token and self.username is not None:
             raise ValueError("give a username or a token, not both")
+        if self.username is None and (self.password is not None or self.password_file is not None):
+            raise ValueError("a password needs a username")
         if self.username is not None and (":" in self.username or not self.username.isprintable()):
             raise ValueError("username: no colon and no control character can stand in it")
         if self.token is not None:

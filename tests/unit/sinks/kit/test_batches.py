@@ -163,6 +163,32 @@ def test_what_fails_alone_waits_and_lets_others_come() -> None:
         assert isinstance(waiting, Deferred), "nothing else was taken, so nobody is guilty"
 
 
+def test_a_target_that_is_slow_gets_less_at_once_and_more_again_by_and_by() -> None:
+    most, sizes = 30, list[int]()
+
+    async def post(rows: Sequence[Row]) -> Outcome:
+        sizes.append(len(rows))
+        return TAKEN if len(rows) <= most else Outcome(Verdict.FAILED, "no_answer", "too slow")
+
+    batches = Batches(post, 1_000, 10**9, Suspects(2, 0))
+
+    def once() -> list[Unwritten]:
+        return asyncio.run(batches.write([Row(delivery(n), n, GOOD, 1) for n in range(900)]))
+
+    broke = 0
+    while broke < 8:
+        try:
+            assert once() == []
+            break
+        except Retryable:
+            broke += 1
+    assert broke < 8
+    most = 10_000
+    for _ in range(12):
+        assert once() == []
+    assert sizes[-1] == 900
+
+
 def test_progress_is_told() -> None:
     calls = 0
 

@@ -32,6 +32,7 @@ PI = {"url": "https://pi/piwebapi", "data_server": "PI1"}
         (InfluxdbConfig, {**V2, "username": "uns"}, "version 2 takes a token"),
         (InfluxdbConfig, {**V2, "create": True}, "of version 1"),
         (InfluxdbConfig, {**V1, "username": "a:b"}, "no colon"),
+        (InfluxdbConfig, {**V1, "password": "hunter2"}, "needs a username"),
         (InfluxdbConfig, {**V1, "measurement_prefix": "a b"}, "pattern"),
         (InfluxdbConfig, {**V1, "lines_max": 0}, "greater than or equal to 1"),
         (InfluxdbConfig, {**V1, "passwort": "hunter2"}, "passwort"),
@@ -42,7 +43,7 @@ PI = {"url": "https://pi/piwebapi", "data_server": "PI1"}
         (PiConfig, {**PI, "fields": {"oee": ["ooee"]}}, "did you mean 'oee'?"),
         (PiConfig, {**PI, "point_prefix": "a;"}, "pattern"),
     ],
-    ids=range(24),
+    ids=range(25),
 )
 def test_what_is_wrong_is_said(kind: type[Any], config: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError) as caught:
