@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.harness import containers
 from tests.harness.brokers import MqttBroker
+from tests.harness.influxd import Influxd, influxd
+from tests.harness.questdb import QuestDb
 from uns.local.service import Service
 from uns.testing.patience import patient
 
@@ -86,6 +88,20 @@ def postgres(services_folder: Path) -> Iterator[str]:
 
         with Postgres(services_folder / "postgres") as server:
             yield server.address
+
+
+@pytest.fixture(scope="session")
+def influxdb(services_folder: Path) -> Iterator[Influxd]:
+    """An InfluxDB 1, shared by the session: use databases of your own."""
+    with influxd(services_folder / "influxdb") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def questdb(services_folder: Path) -> Iterator[QuestDb]:
+    """A QuestDB, shared by the session: use table names of your own."""
+    with QuestDb(services_folder / "questdb") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 from schemas.records import Value
 
-# Each part begins differently and gives nothing back (`++`): the time is linear, whatever stands there.
+# Each part begins differently and gives nothing back (`++`): the time is linear, whatever stands there. In a name a backslash
+# escapes a comma, an equals sign or a space, and before anything else stands for itself: `a\\,b` is a, \, comma, b.
 _LINE = re.compile(
-    r"(?P<head>(?:\\.|[^\\ \n])++) ++"
-    r'(?P<fields>(?:"(?:\\[\s\S]|[^"\\])*+"|\\.|[^"\\ \n])++)'
+    r"(?P<head>(?:\\[,= ]|[^ \n])++) ++"
+    r'(?P<fields>(?:"(?:\\[\s\S]|[^"\\])*+"|\\[,= "]|[^" \n])++)'
     r"(?: ++(?P<at>-?\d{1,19}))?+[ \r]*+(?:\n|\Z)"
 )
-_NAME = re.compile(r"((?:\\.|[^\\,\n])++)(?:,|\Z)")
-_PAIR = re.compile(r"((?:\\.|[^\\,=\n])++)=((?:\\.|[^\\,=\n])++)(?:,|\Z)")
-_FIELD = re.compile(r'((?:\\.|[^\\,=\n])++)=("(?:\\[\s\S]|[^"\\])*+"|[^",\n]++)(?:,|\Z)')
+_NAME = re.compile(r"((?:\\[,= ]|[^,\n])++)(,|\Z)")
+_PAIR = re.compile(r"((?:\\[,= ]|[^,=\n])++)=((?:\\[,= ]|[^,=\n])++)(,|\Z)")
+_FIELD = re.compile(r'((?:\\[,= ]|[^,=\n])++)=("(?:\\[\s\S]|[^"\\])*+"|[^",\n]++)(,|\Z)')
 _ESCAPED = re.compile(r"\\([,= ])")
 _ESCAPED_IN_TEXT = re.compile(r'\\(["\\])')
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -60,9 +61,9 @@ def points(text: str) -> Iterator[Point | BadLine]:
 def _point(match: re.Match[str]) -> Point | BadLine:
     line, head = match[0], match["head"]
     name = _NAME.match(head)
-    tags = None if name is None else _pairs(_PAIR, head[name.end() :])
-    fields = _pairs(_FIELD, match["fields"])
-    if name is None or tags is None or head.endswith(",") or fields is None or match["fields"].endswith(","):
+    tags = None if name is None else _pairs(_PAIR, head[name.end() :], more=name[2] == ",")
+    fields = _pairs(_FIELD, match["fields"], more=True)
+    if name is None or tags is None or fields is None:
         return BadLine(line, "the tags or the fields are no name=value pairs set apart by commas")
     good: dict[str, Value] = {}
     bad: dict[str, tuple[str, str]] = {}
@@ -75,15 +76,16 @@ def _point(match: re.Match[str]) -> Point | BadLine:
     return Point(line, _plain(name[1]), named, good, bad, int(match["at"]) if match["at"] else None)
 
 
-def _pairs(kind: re.Pattern[str], text: str) -> list[tuple[str, str]] | None:
+def _pairs(kind: re.Pattern[str], text: str, more: bool) -> list[tuple[str, str]] | None:
+    """`more`: a comma stands before, so that there must be one."""
     found, place = [], 0
-    while place < len(text):
+    while more:
         match = kind.match(text, place)
         if match is None:
             return None
         found.append((match[1], match[2]))
-        place = match.end()
-    return found
+        place, more = match.end(), match[3] == ","
+    return found if place == len(text) else None
 
 
 def _plain(text: str) -> str:

@@ -7,8 +7,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from sinks.rest.template import UnfitValue, fill
 
 WORDS_MAX = 500
-RETRY_AFTER_MAX_S = 3600.0
 LATER = (408, 425)
 """Answers that mean later, like all from 500 on."""
 _ERROR_MEMBERS = ("error", "errors", "fault", "exception", "exc", "failures")
@@ -181,21 +178,3 @@ def is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks for, by the target's own clock where it tells it; bounded. None: it asks nothing."""
-    asked = headers.get("retry-after", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return min(float(asked[:9]), RETRY_AFTER_MAX_S)
-    if (until := _date(asked)) is None:
-        return None
-    return min(max((until - (_date(headers.get("date", "")) or now)) / timedelta(seconds=1), 0.0), RETRY_AFTER_MAX_S)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -11,10 +11,10 @@ from pathlib import Path as FilePath
 
 from schemas.records import Derived
 from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Unwritten
+from sinks.kit.suspects import Suspects
 from sinks.rest.config import RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.objects import Later, Objects
-from sinks.rest.suspects import Suspects
 from sinks.rest.target import Failed, Heard, Refused, Target
 
 FAILURES_MAX = 3

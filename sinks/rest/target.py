@@ -9,7 +9,8 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx2
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer, Verdict, judge, retry_after_s
+from sinks.kit.retry_after import retry_after_s
+from sinks.rest.answer import Answer, Verdict, judge
 from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret, header_value
 

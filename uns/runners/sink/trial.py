@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from schemas.records import Derived, Record
+from schemas.records import Derived, Record, Samples
 from schemas.text import from_plain
 from sinks.base import Delivery, Retryable
 from topology.model.plant import Plant
@@ -43,7 +43,7 @@ def last(settings: Settings, plant: Plant, name: str) -> Delivery:
     try:
         with Subscription(settings, codec(settings), filters, list(model.subscribe.classes), begin, False) as messages:
             for message in messages:
-                if message.record is not None:
+                if isinstance(message.record, Samples | Derived):
                     delivery = _delivery(message.record, str(message.path), message.offset)
                     found = delivery if tell(plant, name, delivery) else found
     except NothingMatches as error:
@@ -81,11 +81,12 @@ def send(settings: Settings, plant: Plant, name: str, delivery: Delivery) -> lis
 
 def _delivery(record: Record, path: str | None, offset: int) -> Delivery:
     """Raises `ValueError`."""
-    if not isinstance(record, Derived):
-        raise ValueError(f"a {type(record).__name__} is no derived record")
+    if not isinstance(record, Samples | Derived):
+        raise ValueError(f"a {type(record).__name__} is no derived record, and no samples")
+    at = record.started_at if isinstance(record, Derived) else max((one.at for one in record.samples), default=0)
     try:
-        place = Place.parse(path or record.path)
+        place = Place.parse(path or (record.path if isinstance(record, Derived) else ""))
     except BadPath as error:
         raise ValueError(str(error)) from error
     message_class = MessageClass(record.message_class)
-    return Delivery(topic(place, message_class), 0, offset, str(place), message_class, record, record.started_at)
+    return Delivery(topic(place, message_class), 0, offset, str(place), message_class, record, at)

@@ -51,6 +51,15 @@ def test_comments_and_empty_lines_say_nothing_and_a_bad_line_is_one() -> None:
     assert [type(thing) for thing in read] == [Point, BadLine, BadLine, BadLine, Point]
 
 
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [(r"a\,", "a,"), (r"\=", "="), (r"a\\,b", "a\\,b"), (r"a\b", "a\\b"), (r"a\\b", "a\\\\b"), (r"a\ ", "a ")],
+)
+def test_a_backslash_in_a_name_escapes_a_separator_and_is_itself_before_anything_else(written: str, tag: str) -> None:
+    point = one(f"m,t={written} {written}=1i 5")
+    assert (point.tags, point.fields) == ({"t": tag}, {tag: 1})
+
+
 @pytest.mark.parametrize("text", ["m f=1,", "m, f=1", "m f=1 1.5", 'm f="a', "m =1", ",a=b f=1"])
 def test_what_is_no_line(text: str) -> None:
     assert [type(thing) for thing in points(text)] == [BadLine]

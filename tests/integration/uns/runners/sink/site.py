@@ -44,7 +44,7 @@ class Site:
         lines = {f"line-{n}": {"cells": {"filler": "filler"}} for n in (1, 2, 3)}
         self.cells = [Place.parse(f"{enterprise}/dallas/packaging/{line}/filler") for line in lines]
         areas = {"packaging": {"partitions": 2, "lines": lines}}
-        classes = ["raw", "downtime"] if kind == "historian" else ["downtime"]
+        classes = ["downtime"] if kind == "rest" else ["raw", "downtime"]
         model = {
             "namespace": {"enterprise": enterprise, "sites": {"dallas": {"areas": areas}}},
             "types": {"filler": {"tags": {"State": {"role": "state"}}, "ideal_cycle_s": 6.0}},

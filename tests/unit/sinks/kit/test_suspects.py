@@ -1,6 +1,6 @@
 """Whose fault it is that a target breaks: a record's only where the target takes others, often and long enough."""
 
-from sinks.rest.suspects import Suspects
+from sinks.kit.suspects import Suspects
 
 
 def test_blame_needs_others_that_are_taken_tries_and_time() -> None:
