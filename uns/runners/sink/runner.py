@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unwritten
+from sinks.base import Deferred, Delivery, Gathers, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unwritten
 from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
@@ -143,7 +143,7 @@ class SinkRunner:
         unwritten = await self._patiently(lambda: self._attempt(deliveries, fetched.positions), self._pause)
         await self._quarantine(waiting, [each for each in unwritten if isinstance(each, Rejected)], fetched.positions)
         self._sort(waiting, unwritten)
-        reached = self._held.short_of(self._reached)
+        reached = self._sink.durable() if isinstance(self._sink, Gathers) else self._held.short_of(self._reached)
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
         self._committed.update(positions)
@@ -222,7 +222,12 @@ class SinkRunner:
         if time.monotonic() - self._idle_since < IDLE_COMMIT_S:
             return
         self._idle_since = time.monotonic()
-        positions = self._held.short_of(await self._call(self._source.idle_positions))
+        if isinstance(self._sink, Gathers):
+            await self._patiently(lambda: self._beside(self._sink.write([], {})), self._pause)
+            self._answers()
+            positions = dict(self._sink.durable())
+        else:
+            positions = self._held.short_of(await self._call(self._source.idle_positions))
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
