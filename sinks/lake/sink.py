@@ -5,11 +5,11 @@ and each table knows by itself which of them it has.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path as FilePath
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
@@ -76,9 +76,9 @@ class Lake:
         tables, config = self._opened(), self._config
         assert self._memory is not None
         rejected = self._gather(tables, self._memory, deliveries)
-        self._memory.gathered.move(short_of(rejected, positions), time.monotonic())
+        self._memory.gathered.move(short_of(rejected, positions), monotonic())
         bytes_max = config.commit_mb * 1_000_000
-        if self._memory.gathered.due(time.monotonic(), config.commit_s, IDLE_COMMIT_S, bytes_max):
+        if self._memory.gathered.due(monotonic(), config.commit_s, IDLE_COMMIT_S, bytes_max):
             try:
                 tables.commit()
             except BaseException as error:
@@ -112,7 +112,7 @@ class Lake:
         rejected: list[Rejected] = []
         build(again, rejected)
         for name, rows in build(fresh, rejected).items():
-            memory.gathered.put(name, rows, ends[name], time.monotonic())
+            memory.gathered.put(name, rows, ends[name], monotonic())
         for its in ends.values():
             memory.gathered.accept(its)
         order = {id(each): number for number, each in enumerate(deliveries)}

@@ -99,12 +99,13 @@ class LakeTable:
         self._version = version
 
     def files(self) -> list[File]:
-        """What the table consists of now."""
+        """What the table consists of now; a day that somebody else left empty is their affair."""
         if self._delta is None:
             return []
         found = pa.table(self._delta.get_add_actions(flatten=True))
         columns = [found.column(name).to_pylist() for name in ("partition.site", "partition.day", "size_bytes", "modification_time")]  # fmt: skip
-        return [File(site, _date(day), size, _utc(at)) for site, day, size, at in zip(*columns, strict=True)]
+        rows = zip(*columns, strict=True)
+        return [File(site, _date(day), size, _utc(at)) for site, day, size, at in rows if day is not None]
 
     def merge(self, merge: Merge, z_order: bool) -> None:
         """Small files of a day into large ones; readers keep theirs. Raises `Retryable`."""
