@@ -45,6 +45,7 @@ class LakeTable:
         self.name, self.schema = name, schema
         self._sink, self._store, self._url = sink, store, store.address(name)
         self._delta: DeltaTable | None = None
+        self._versions: dict[str, int | None] = {}
         self._version: int | None = None
         """Of our last commit, as it was when the table was opened or as we made it."""
 
@@ -53,16 +54,17 @@ class LakeTable:
         try:
             self._delta = self._store.table(self.name)
             self._check()
+            self._versions = {}
             self._version = self._kept(self._sink)
         except FAILURES as error:
             raise self._away(error) from error
 
     def rows_end(self, place: Place) -> int:
         """Rows below this offset are in the table."""
-        return self._kept(f"{_place(self._sink, place)}/rows") or 0
+        return self._known(f"{_place(self._sink, place)}/rows") or 0
 
     def position(self, place: Place) -> int | None:
-        return self._kept(_place(self._sink, place))
+        return self._known(_place(self._sink, place))
 
     def last_version(self) -> int | None:
         """Version of our last commit."""
@@ -97,12 +99,16 @@ class LakeTable:
         except FAILURES as error:
             raise self._away(error) from error
         self._version = version
+        self._versions.update(known)
 
     def files(self) -> list[File]:
-        """What the table consists of now; a day that somebody else left empty is their affair."""
+        """What the table consists of now; a day that somebody else left empty is their affair. Raises `Retryable`."""
         if self._delta is None:
             return []
-        found = pa.table(self._delta.get_add_actions(flatten=True))
+        try:
+            found = pa.table(self._delta.get_add_actions(flatten=True))
+        except FAILURES as error:
+            raise self._away(error) from error
         columns = [found.column(name).to_pylist() for name in ("partition.site", "partition.day", "size_bytes", "modification_time")]  # fmt: skip
         rows = zip(*columns, strict=True)
         return [File(site, _date(day), size, _utc(at)) for site, day, size, at in rows if day is not None]
@@ -158,8 +164,18 @@ class LakeTable:
         if missing:
             raise Unfit(f"{self._words()}: it has no column {missing[0]}: somebody else made it; {_ADVICE}")
 
+    def _known(self, app: str) -> int | None:
+        """As `_kept`, asked once: only our own commits move it."""
+        if app not in self._versions:
+            self._versions[app] = self._kept(app)
+        return self._versions[app]
+
     def _kept(self, app: str) -> int | None:
-        version = None if self._delta is None else self._delta.transaction_version(app)
+        """Of an application in the table as we have it; it reads the log again. Raises `Retryable`."""
+        try:
+            version = None if self._delta is None else self._delta.transaction_version(app)
+        except FAILURES as error:
+            raise self._away(error) from error
         return None if version is None else int(version)
 
     def _taken(self) -> Taken:
