@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-all test-containers sbom torture check bench bench-connectors format clean
+.PHONY: demo test test-all test-containers sbom torture check bench bench-connectors bench-sinks format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -52,6 +52,9 @@ bench: $(BIN)/.installed ## speed, as ratios within one run
 
 bench-connectors: $(BIN)/.installed ## how fast connectors read, beside the bare libraries
 	$(BIN)/python -m bench.connectors $(ARGS)
+
+bench-sinks: $(BIN)/.installed ## how fast sinks write, beside the bare target
+	$(BIN)/python -m bench.sinks $(ARGS)
 
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .
