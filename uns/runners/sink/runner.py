@@ -225,12 +225,16 @@ class SinkRunner:
         if isinstance(self._sink, Gathers):
             await self._patiently(lambda: self._beside(self._sink.write([], {})), self._pause)
             self._answers()
-            positions = dict(self._sink.durable())
+        if isinstance(self._sink, Gathers) and not self._all_durable(durable := self._sink.durable()):
+            positions = dict(durable)
         else:
             positions = self._held.short_of(await self._call(self._source.idle_positions))
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
+
+    def _all_durable(self, durable: Positions) -> bool:
+        return all(durable.get(place, -1) >= offset for place, offset in self._reached.items())
 
     async def _patiently(
         self, attempt: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]] | None = None
