@@ -110,7 +110,8 @@ Positions = Mapping[tuple[str, int], int]
 
 
 class Sink(Protocol):
-    """`write` returning means durable, for every record that it did not return as unwritten. Raises `Retryable`.
+    """`write` returning means durable, for every record that it did not return as unwritten (but see `Gathers`). Raises
+    `Retryable`.
 
     Writing a record twice must leave the target as writing it once: the runner repeats whatever a crash left unsaid.
     """
@@ -136,6 +137,19 @@ class Unsure(Protocol):
 
     def unclear(self) -> int:
         """How many requests have an outcome that nobody knows yet. Asked between two calls of `write`; quick."""
+        ...
+
+
+@runtime_checkable
+class Gathers(Protocol):
+    """A sink that keeps positions of its own and commits many calls of `write` at once: for it, returning means taken, not
+    durable. What it has taken outlives a `close` and `open` of the same object, and is lost with the process alone, whose
+    successor begins where `positions` says. The group's offsets follow `durable`, and when nothing comes the runner calls
+    `write([], {})` from time to time, so that what was taken is committed in its time.
+    """
+
+    def durable(self) -> Positions:
+        """As far as the target has it."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Deferred, Delivery, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unsure, Unwritten
+from sinks.base import Deferred, Delivery, Gathers, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unsure, Unwritten
 from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
@@ -170,7 +170,8 @@ class SinkRunner:
         if retries:
             await self._deliver(self._retried, retries, {})
             self.sums.given_again += len(retries)
-        reached = self._retried.short_of(self._held.short_of(self._reached))
+        reached = self._sink.durable() if isinstance(self._sink, Gathers) else self._held.short_of(self._reached)
+        reached = self._retried.short_of(reached)
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
         self._committed.update(positions)
@@ -258,11 +259,20 @@ class SinkRunner:
         if time.monotonic() - self._idle_since < IDLE_COMMIT_S:
             return
         self._idle_since = time.monotonic()
-        positions = self._held.short_of(await self._call(self._source.idle_positions))
+        if isinstance(self._sink, Gathers):
+            await self._patiently(lambda: self._beside(self._sink.write([], {})), self._pause)
+            self._answers()
+        if isinstance(self._sink, Gathers) and not self._all_durable(durable := self._sink.durable()):
+            positions = dict(durable)
+        else:
+            positions = self._held.short_of(await self._call(self._source.idle_positions))
         positions = self._retried.short_of(positions)
         if ahead := {place: offset for place, offset in positions.items() if offset > self._committed.get(place, -1)}:
             await self._call(lambda: self._source.commit(ahead))
             self._committed.update(ahead)
+
+    def _all_durable(self, durable: Positions) -> bool:
+        return all(durable.get(place, -1) >= offset for place, offset in self._reached.items())
 
     async def _patiently(
         self, attempt: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]] | None = None

@@ -1,0 +1,13 @@
+"""Lake: Delta Lake tables, one a class, in a folder or an object store; data and offsets in one commit. Extra `lake`."""
+
+from sinks.base import SinkSpec
+from sinks.lake.config import LakeConfig
+from sinks.lake.sink import Lake
+from sinks.lake.trial import trial
+
+spec = SinkSpec(
+    config=LakeConfig,
+    build=Lake,
+    summary="Delta Lake tables in a folder or an object store: samples, facts and derived records, with their offsets in the same commits",
+    trial=trial,
+)
