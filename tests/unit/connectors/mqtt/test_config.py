@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.kit.broker import Address
+from topology.broker import Address
 from connectors.mqtt import spec
 from connectors.mqtt.config import MqttConfig
 from topology.namespace.path import BadPath, Path
