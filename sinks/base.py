@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.records import Record
+from schemas.records import Derived, Inputs, Record
 from topology.namespace.classes import MessageClass
 
 
@@ -29,6 +29,32 @@ class Delivery:
     record: Record
     ingested_at: int
     """Kafka timestamp in µs."""
+
+
+class Removed(Derived, frozen=True, gc=False, kw_only=True):
+    """In place of a record of class `current`: its path is no longer one of the plant, and what a target shows of it as
+    being so now has to go; history stays. Only a sink whose `SinkSpec.takes_removals` says so is given one.
+
+    It stands in the order of the log: a path that comes back later is a record again. Records of the path in other
+    classes lie in other topics, and may come before or after it. No such record is in Kafka, where it is a key without a
+    value; id, times and revision say which.
+    """
+
+    message_class = MessageClass.CURRENT.value
+
+    @classmethod
+    def at(cls, path: str, topic: str, partition: int, offset: int, ingested_at: int) -> "Removed":
+        """Told by the tombstone at this place of the log."""
+        return cls(
+            id=f"{path}#removed@{ingested_at}:0",
+            path=path,
+            started_at=ingested_at,
+            ended_at=ingested_at,
+            definition="",
+            status="final",
+            revision=0,
+            inputs=Inputs(topic, partition, offset, offset),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +150,6 @@ class SinkSpec(Generic[ConfigT]):
     build: Callable[[str, ConfigT, FilePath], Sink]
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
+    takes_removals: bool = False
+    """Whether it is told of paths that leave the plant, by a `Removed`; then also where it does not subscribe `current`."""
     trial: Trial[ConfigT] | None = None
