@@ -5,6 +5,7 @@ twice knows. `subject` is the id without the revision: what it says is replaced 
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from schemas.derived import Derived
 from schemas.text import calendar, to_plain
 from sinks.base import Delivery
-from topology.namespace.path import Path
+from topology.namespace.path import BadPath, Path
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -60,8 +61,15 @@ def checked(delivery: Delivery) -> Derived:
     record = delivery.record
     if not isinstance(record, Derived):
         raise Unfit(f"a {type(record).__name__} is no derived record")
-    try:
-        Path.parse(record.path)
-    except ValueError as error:
-        raise Unfit(str(error)) from error
+    if (problem := _problem(record.path)) is not None:
+        raise Unfit(problem)
     return record
+
+
+@lru_cache(8192)
+def _problem(path: str) -> str | None:
+    try:
+        Path.parse(path)
+    except BadPath as error:
+        return str(error)
+    return None

@@ -29,7 +29,7 @@ class MirrorConfig(Reach, SinkConfig):
     prefix: str = Field(
         "",
         description="what stands before the paths; it ends with a /",
-        examples=["uns/v1/"],
+        examples=["plant/v1/"],
     )
     tags: bool = Field(
         False, description="each tag of `current` also has a retained topic of its own: PATH/_tags/TAG, when it changes"

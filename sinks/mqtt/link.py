@@ -142,6 +142,11 @@ class Link:
             self._unwatch()
             sock.close()
 
+    @property
+    def words(self) -> str:
+        """Why it is lost."""
+        return self._in_words(self._why or "not connected")
+
     # -- messages ----------------------------------------------------------------------------------------------
 
     async def publish(self, messages: Sequence[Message], window: int | None = None) -> dict[int, Refusal]:
@@ -184,7 +189,7 @@ class Link:
 
     def _standing(self, done: bool) -> paho.Client:
         if self._client is None or self.lost.is_set():
-            raise self._lost_in_the_middle(self._in_words(self._why or "not connected"), done)
+            raise self._lost_in_the_middle(self.words, done)
         return self._client
 
     def _lost_in_the_middle(self, words: str, done: bool) -> Lost:

@@ -23,7 +23,7 @@ from sinks.mqtt.message import Message
 from sinks.mqtt.newest import Newest
 from sinks.mqtt.plan import Payloads, Planner, Prepared, known_of, prepared, retained
 from sinks.mqtt.suspect import Suspect, place_of
-from sinks.mqtt.topics import BadTopic, filters
+from sinks.mqtt.topics import BadTopic, filters, inside
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ class Mirror:
         async with self._busy:
             link, ledger = self._link, self._ledger
             if link is None or ledger is None or link.lost.is_set():
-                raise Retryable(f"sink {self._name}: not connected to {self._config.broker}")
+                raise Retryable(link.words if link is not None else f"sink {self._name}: not open")
             unwritten: list[Unwritten] = []
             try:
                 for gone, part in groupby(deliveries, lambda each: isinstance(each.record, Removed)):
@@ -196,9 +196,9 @@ class Mirror:
             asked = filters(self._config.prefix, path)
         except BadTopic as error:
             return [Rejected(delivery, "unfit", str(error))]
-        beginnings = tuple(one.removesuffix("#").removesuffix("/") for one in asked)
-        topics = dict.fromkeys(await link.retained(asked))
-        topics |= dict.fromkeys(topic for topic in self._newest if topic.startswith(beginnings))
+        # What comes is looked at once more: amqtt answers such filters with what lies elsewhere, too.
+        found = [*await link.retained(asked), *self._newest]
+        topics = [topic for topic in dict.fromkeys(found) if inside(self._config.prefix, path, topic)]
         ledger.remove(path, delivery.ingested_at)
         self._removed[path] = delivery.ingested_at
         refusals = await link.publish([Message(topic, b"", True) for topic in topics])

@@ -26,7 +26,7 @@ def check_prefix(prefix: str) -> None:
     if not prefix:
         return
     if not prefix.endswith("/") or prefix.startswith(("/", "$")) or "//" in prefix:
-        raise BadTopic(f"prefix {prefix!r}: levels and a / at the end are expected, e.g. uns/v1/")
+        raise BadTopic(f"prefix {prefix!r}: levels and a / at the end are expected, e.g. plant/v1/")
     if any(letter in "+#" or not letter.isprintable() for letter in prefix):
         raise BadTopic(f"prefix {prefix!r}: + and # are for filters, and control characters for nobody")
     if any(level.startswith("_") for level in prefix.split("/")):
@@ -60,6 +60,15 @@ def tags(prefix: str, path: str) -> str:
 def filters(prefix: str, path: str) -> list[str]:
     """Filters for all that there may be of a place, and of nothing inside it. Raises `BadTopic`."""
     return [f"{prefix}{_place(path)}/{name}/#" for name in (*(f"_{name}" for name in CLASSES), TAGS)]
+
+
+def inside(prefix: str, path: str, topic: str) -> bool:
+    """Whether a topic is one that `filters` mean."""
+    beginning = f"{prefix}{path}/"
+    return topic.startswith(beginning) and topic[len(beginning) :].partition("/")[0] in _OURS
+
+
+_OURS = frozenset({*(f"_{name}" for name in CLASSES), TAGS})
 
 
 @lru_cache(8192)

@@ -19,6 +19,7 @@ class Listener:
 
     def __init__(self, url: str, topic: str = "#", five: bool = False) -> None:
         parts = urlsplit(url)
+        self._topic = topic
         self.messages: list[paho.MQTTMessage] = []
         self._subscribed = threading.Event()
         self._mark = threading.Event()
@@ -30,10 +31,13 @@ class Listener:
         )
         self._client.on_message = self._on_message
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_connect = lambda *_: self._client.subscribe([(topic, 1), ("mark/#", 1)])
+        self._client.on_connect = self._on_connect
         self._client.connect(parts.hostname or "", parts.port or 1883)
         self._client.loop_start()
         assert self._subscribed.wait(patient(10))
+
+    def _on_connect(self, client: paho.Client, *_: Any) -> None:
+        client.subscribe([(self._topic, 1), ("mark/#", 1)])
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.topic.startswith("mark/"):

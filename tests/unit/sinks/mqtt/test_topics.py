@@ -1,9 +1,14 @@
 """Topics of records: where they stand, and that no name leads elsewhere."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from pydantic import ValidationError
 
 from schemas.records import Derived, Downtime, Kpi, Quality
@@ -55,7 +60,8 @@ def test_a_tag_may_be_called_anything() -> None:
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_stands_in_a_record_the_topic_is_one(path: str, kind: str, tag: str) -> None:
     record = msgspec.structs.replace(downtime(1), path=path, id=f"{path}#{kind}@1~d@1:0")
-    for make in (lambda: of_record("", record), lambda: of_tag("", PATH, tag)):
+    makes: list[Callable[[], str]] = [lambda: of_record("", record), lambda: of_tag("", PATH, tag)]
+    for make in makes:
         try:
             topic = make()
         except BadTopic:
@@ -83,13 +89,10 @@ def test_the_status_has_a_topic_of_its_own() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), st.none() | st.integers(1, 2**32 - 1))
 def test_properties_are_what_paho_reads(text: str, expiry_s: int | None) -> None:
-    from paho.mqtt.packettypes import PacketTypes
-    from paho.mqtt.properties import Properties
-
     made = packed(Message("a", b"x", True, {"id": text, "type": "uns.oee"}, expiry_s))
     assert Packed(made).pack() == made
-    read = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    read.unpack(made)  # type: ignore[no-untyped-call]
+    read: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    read.unpack(made)
     assert read.UserProperty == [("id", carried(text)), ("type", "uns.oee")]
     assert (read.ContentType, read.PayloadFormatIndicator) == ("application/json", 1)
     assert getattr(read, "MessageExpiryInterval", None) == expiry_s
