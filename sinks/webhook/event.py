@@ -60,10 +60,11 @@ def wanted(config: WebhookConfig, record: Derived) -> bool | None:
     if not config.events:
         return True
     rules = [rule for rule in config.events if isinstance(record, rule.kind)]
-    return any(_fits(rule, record) for rule in rules) if rules else None
+    return any(fits(rule, record) for rule in rules) if rules else None
 
 
-def _fits(rule: Events, record: Derived) -> bool:
+def fits(rule: Events, record: Derived) -> bool:
+    """Raises `Unfit`."""
     if not isinstance(rule.when, str):
         pairs = ((getattr(record, name), value) for name, value in rule.when.items())
         return all(given in value if isinstance(value, list) else given == value for given, value in pairs)

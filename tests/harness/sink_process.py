@@ -17,7 +17,7 @@ from uns.model.components import sink_spec
 from uns.testing.patience import patient
 
 _context: ForkServerContext = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.harness.sink_process", "sinks.mqtt", "sinks.webhook"])
+_context.set_forkserver_preload(["tests.harness.sink_process", "sinks.mqtt", "sinks.webhook", "sinks.email"])
 
 
 def committed(file: Path) -> int:
