@@ -1,9 +1,11 @@
 """The way to a mail server: one session for what is ready, and what its answers mean."""
 
+import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from email.utils import parseaddr
+from typing import Any
 
 import aiosmtplib
 from aiosmtplib import SMTPResponse
@@ -27,6 +29,9 @@ class Server:
 
     async def send(self, ready: Iterable[Ready], settle: Settle) -> None:
         """One message after the other. Raises `Retryable`."""
+        await _stoppable(self._send_all(ready, settle))
+
+    async def _send_all(self, ready: Iterable[Ready], settle: Settle) -> None:
         client: aiosmtplib.SMTP | None = None
         try:
             for one in ready:
@@ -63,12 +68,11 @@ class Server:
             raise self._retryable(
                 f"refuses us: {_words(error.code, error.message)}; check username and password"
             ) from None
-        except aiosmtplib.SMTPNotSupported as error:
-            raise self._retryable(f"does not offer what is asked for ({error}); see starttls") from None
         except aiosmtplib.SMTPResponseException as error:
             raise self._retryable(f"refuses us: {_words(error.code, error.message)}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._retryable(f"cannot be reached ({error or type(error).__name__})") from error
+            advice = "; see starttls" if "STARTTLS" in str(error) else ""
+            raise self._retryable(f"cannot be reached ({error or type(error).__name__}){advice}") from error
         return client
 
     async def _send(self, client: aiosmtplib.SMTP, one: Ready, settle: Settle) -> None:
@@ -123,6 +127,21 @@ class Server:
 
     def _retryable(self, words: str) -> Retryable:
         return Retryable(f"sink {self._name}: mail server {self._config.host}:{self._config.port} {words}")
+
+
+async def _stoppable(work: Coroutine[Any, Any, None]) -> None:
+    """aiosmtplib waits by what swallows, until Python 3.12, a cancellation that meets an answer: who stops us is heard."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+        if not task.cancelled():
+            task.exception()  # seen, and of no interest any more
+        raise
+    task.result()
 
 
 def _words(code: int, message: str) -> str:

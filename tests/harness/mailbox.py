@@ -50,7 +50,7 @@ class Mailbox:
     def texts(self) -> list[str]:
         return [_texts(mail) for _, mail in self.mails]
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
         if (answer := self.rcpt(address)) is not None:
@@ -82,11 +82,11 @@ class Mailbox:
 
 
 def _texts(mail: Any) -> str:
-    return str(mail.get_body(("plain",)).get_content())
+    return str(mail.get_body(("plain",)).get_content()).replace("\r\n", "\n")
 
 
 def authenticator(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
-    return AuthResult(success=given.password == PASSWORD.encode())
+    return AuthResult(success=given.password == PASSWORD.encode(), handled=False)
 
 
 def tls(certificate: Any) -> ssl.SSLContext:

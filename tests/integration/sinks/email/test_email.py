@@ -227,3 +227,21 @@ def test_kill_fifty_times_between_the_servers_word_and_the_offsets(tmp_path: Pat
         wanted = sorted(f"{path.rpartition('/')[2]}: r{n}\n" for n in range(30) for path in PATHS)
         assert sorted(text for _, text in box.content().values()) == wanted
         assert len(box.mails) - len(wanted) <= 50 * 5
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04])
+def test_who_stops_it_is_heard_whatever_the_server_says_just_then(tmp_path: Path, delay_s: float) -> None:
+    with Mailbox().serving() as box:
+
+        async def go() -> None:
+            sink = Email("mail", EmailConfig.model_validate(box.config), tmp_path)
+            await sink.open()
+            writing = asyncio.create_task(sink.write(delivered(stops(*range(200))), {}))
+            await asyncio.sleep(delay_s)
+            writing.cancel()
+            async with asyncio.timeout(patient(20)):
+                with pytest.raises(asyncio.CancelledError):
+                    await writing
+                await sink.close()
+
+        asyncio.run(go())
