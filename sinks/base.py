@@ -1,9 +1,9 @@
 """What a sink is: the one interface and what passes through it. A sink knows nothing of Kafka but positions."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -129,6 +129,15 @@ class Sink(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Unsure(Protocol):
+    """A sink that may not know what became of a request."""
+
+    def unclear(self) -> int:
+        """How many requests have an outcome that nobody knows yet. Asked between two calls of `write`; quick."""
+        ...
+
+
 ConfigT = TypeVar("ConfigT", bound=SinkConfig)
 
 
@@ -142,6 +151,44 @@ class Trial(Generic[ConfigT]):
     """What went out, was answered, and how that was judged; as `build` takes it. Raises `Retryable`."""
 
 
+class Wanted(NamedTuple):
+    """What a target should hold of a record: a row, a point, an object."""
+
+    key: str
+    """Names it in the target; for people, too."""
+    at: int
+    """Event time, µs UTC: whether it is in the span that is verified."""
+    revision: int
+    """Of two with one key the greater one stays, of equal ones the later in the log."""
+    digest: int
+    """Of its values (`sinks.kit.digest`)."""
+    optional: bool = False
+    """It may be there or not: the configuration has no request for it any more."""
+    hint: bytes = b""
+    """For `found`, where a target has to be asked for each."""
+
+
+class Found(NamedTuple):
+    """What a target holds; once for every time that it holds it."""
+
+    key: str
+    digest: int
+    words: str = ""
+    """What is different, where that is known."""
+
+
+@dataclass(frozen=True)
+class Verification(Generic[ConfigT]):
+    """How `uns sink verify` compares a target with its topics. Neither side is held in memory."""
+
+    wanted: Callable[[ConfigT, Delivery], Iterable[Wanted]]
+    """What one record should have made of the target. Pure."""
+    found: Callable[[str, ConfigT, FilePath, int, int, Callable[[], Iterator[Wanted]]], AsyncIterator[Found]]
+    """(sink name, configuration, folder for local state, begin, end, what is wanted) → all that the target holds with an
+    event time in [begin, end), µs UTC, in any order; of a target that cannot be listed, what it says when it is asked for
+    each. Writes nothing, takes no lock that the running sink needs. Raises `Retryable`."""
+
+
 @dataclass(frozen=True)
 class SinkSpec(Generic[ConfigT]):
     """How a kind of target registers itself: entry point group `uns.sinks`, name = the kind."""
@@ -153,3 +200,4 @@ class SinkSpec(Generic[ConfigT]):
     takes_removals: bool = False
     """Whether it is told of paths that leave the plant, by a `Removed`; then also where it does not subscribe `current`."""
     trial: Trial[ConfigT] | None = None
+    verification: Verification[ConfigT] | None = None

@@ -128,7 +128,7 @@ def test_when_picks_events_and_a_revision_that_leaves_it_is_still_told(receiver:
     assert len(receiver.events) == 5, "what was taken is not told again, nor an older revision"
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["structured", "batch"])
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "not-taken"])
 @pytest.mark.parametrize("trouble", list(TROUBLES))
 def test_whatever_is_answered_nothing_is_missing_and_what_comes_again_has_its_id(
@@ -244,7 +244,7 @@ def test_a_batch_is_halved_until_the_refused_one_stands_alone(receiver: Receiver
     assert {event["id"] for event in receiver.events} == {one.id for one in records} - {rejected.delivery.record.id}  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("mode", ["structured", "batch"])
+@pytest.mark.parametrize("mode", ["structured", pytest.param("batch", marks=pytest.mark.long)])
 def test_kill_fifty_times_between_the_receivers_word_and_the_offsets(
     receiver: Receiver, tmp_path: Path, mode: str
 ) -> None:
