@@ -24,6 +24,8 @@ QOS = 1
 BURST = 100
 """Messages that are written before acknowledgements are read."""
 ASKED_MAX = 100
+ASKED_QOS = 0
+"""With 1, mosquitto drops of what it has retained whatever exceeds its queue for us."""
 """Topics that are asked at once: a broker queues only so many messages for a client."""
 BEAT_S = 1.0
 GOODBYE_S = 1.0
@@ -68,6 +70,7 @@ class Link:
         self._subscribed: dict[int, str] = {}
         """Message id → what was asked; taken out by the answer."""
         self._heard: dict[str, bytes] = {}
+        """What came of what was asked last."""
         self._barrier = False
 
     # -- coming and going --------------------------------------------------------------------------------------
@@ -203,6 +206,11 @@ class Link:
             found |= await self._asked(filters[begin : begin + ASKED_MAX])
         return found
 
+    @property
+    def heard(self) -> list[str]:
+        """Topics that have come of what was asked last, where not all did."""
+        return list(self._heard)
+
     async def _asked(self, filters: Sequence[str]) -> dict[str, bytes]:
         self._heard, self._barrier = {}, False
         wait_s = self._config.answer_timeout_s
@@ -225,7 +233,7 @@ class Link:
     def _subscribe(self, filters: Sequence[str]) -> None:
         client = self._standing(False)
         topics: list[Any] = [
-            (one, SubscribeOptions(QOS, retainAsPublished=True) if self._config.version == "5" else QOS)
+            (one, SubscribeOptions(ASKED_QOS, retainAsPublished=True) if self._config.version == "5" else ASKED_QOS)
             for one in filters
         ]
         _, mid = client.subscribe(topics)

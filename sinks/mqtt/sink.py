@@ -7,7 +7,7 @@ and at each new link the broker is asked what it has.
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path as FilePath
@@ -196,18 +196,32 @@ class Mirror:
             asked = filters(self._config.prefix, path)
         except BadTopic as error:
             return [Rejected(delivery, "unfit", str(error))]
-        # What comes is looked at once more: amqtt answers such filters with what lies elsewhere, too.
-        found = [*await link.retained(asked), *self._newest]
-        topics = [topic for topic in dict.fromkeys(found) if inside(self._config.prefix, path, topic)]
         ledger.remove(path, delivery.ingested_at)
         self._removed[path] = delivery.ingested_at
+        refusals = await self._clear(link, ledger, path, self._newest)
+        try:
+            found: Iterable[str] = await link.retained(asked)
+        except (
+            Retryable
+        ):  # more than a broker hands out at once: what came is cleared when the link is new, and then the rest
+            self._forget(ledger, [topic for topic in link.heard if inside(self._config.prefix, path, topic)])
+            raise
+        for refusal in [*refusals, *await self._clear(link, ledger, path, found)]:
+            return [Rejected(delivery, f"mqtt_{refusal.code:02x}", refusal.words)]
+        return []
+
+    async def _clear(self, link: Link, ledger: Ledger, path: str, found: Iterable[str]) -> list[Refusal]:
+        # What comes is looked at once more: amqtt answers such filters with what lies elsewhere, too.
+        topics = [topic for topic in found if inside(self._config.prefix, path, topic)]
         refusals = await link.publish([Message(topic, b"", True) for topic in topics])
+        self._forget(ledger, topics)
+        return list(refusals.values())
+
+    def _forget(self, ledger: Ledger, topics: Sequence[str]) -> None:
+        """From now on nothing is to be retained there."""
         for topic in topics:
             self._newest.clear(topic)
         ledger.save(self._newest, self._newest.settle(), {}, time.time())
-        for refusal in refusals.values():
-            return [Rejected(delivery, f"mqtt_{refusal.code:02x}", refusal.words)]
-        return []
 
     # -- what the broker has -----------------------------------------------------------------------------------
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from schemas.records import Derived, State
-from sinks.base import Deferred, Delivery, Rejected, Retryable
+from sinks.base import Deferred, Delivery, Rejected, Removed, Retryable
 from tests.harness.mirrored import Listener
 from tests.harness.mosquitto import Mosquitto, mosquitto
 from tests.harness.mqtt_wire import Wire
 from tests.harness.waiting import eventually
-from tests.integration.sinks.mqtt.mirroring import PATHS, config, delivered, mirror, of, patiently
+from tests.integration.sinks.mqtt.mirroring import PATHS, T, config, delivered, mirror, of, patiently, snapshot
 from uns.testing.patience import patient
 
 KILLS = 20
@@ -304,3 +304,22 @@ def test_a_broker_that_says_nothing_any_more_is_left_and_said(broker: Mosquitto,
 
     asyncio.run(go())
     wire.close()
+
+
+@pytest.mark.parametrize("letters", [1, 5_000], ids=["many", "much"])
+def test_a_path_with_more_than_a_broker_hands_out_at_once_is_cleared_too(tmp_path: Path, letters: int) -> None:
+    """By a mirror that has lost its ledger; mosquitto queues a thousand messages, and drops the rest."""
+    tags = {f"T{number}": "x" * letters for number in range(2_500)}
+    gone = Removed.at(PATHS[0], "uns.acme.current", 0, 9, T + 9)
+    with mosquitto(tmp_path / "broker", ["allow_anonymous true"]) as broker:
+
+        async def go() -> None:
+            options = config(broker.url(), tags=True, answer_timeout_s=patient(0.5))
+            async with mirror(options, tmp_path / "state") as sink:
+                assert await sink.write(delivered([snapshot(PATHS[0], 1, **tags), of(State, PATHS[1], 1)]), {}) == []
+            async with mirror(options, tmp_path / "another") as sink:
+                assert await patiently(sink, delivered([gone])) == []
+            async with mirror(options, tmp_path / "third") as sink:
+                assert list(await sink._link.retained([f"{path}/#" for path in PATHS])) == [f"{PATHS[1]}/_state"]  # type: ignore[attr-defined]
+
+        asyncio.run(go())
