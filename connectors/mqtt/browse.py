@@ -8,11 +8,11 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from connectors.base import Found, LeftOut, SourceUnavailable
-from connectors.kit.mqtt import end_in_words, in_words, topic_text
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.inventory import Inventory
 from connectors.mqtt.link import connect, new_client, subscribe
 from topology.endpoint import BadSecret
+from topology.mqtt import end_in_words, in_words, topic_text
 
 WAITING_MAX = 10_000
 """Messages not yet looked at; what comes beyond is not listed, and said."""

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.kit.broker import BrokerUrl, Reach
+from connectors.base import ConnectorConfig
 from connectors.kit.levels import Levels, checked_template
 from connectors.kit.shape import Shape
 from connectors.kit.zone import Zoned
 from connectors.mqtt.filters import fewest
 from connectors.mqtt.pattern import Pattern, Template
 from connectors.mqtt.profile import NAMES, ProfileName, profile
+from topology.broker import BrokerUrl, Reach
 from topology.namespace.path import Path
 
 _PLACE = re.compile(r"\{\w+\}")
@@ -109,7 +110,7 @@ class Profile(Levels, Zoned):
         return self
 
 
-class MqttConfig(Reach):
+class MqttConfig(Reach, ConnectorConfig):
     """One broker, one session."""
 
     broker: BrokerUrl = Field(

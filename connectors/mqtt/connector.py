@@ -13,13 +13,13 @@ import structlog
 from paho.mqtt.enums import LogLevel
 
 from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
-from connectors.kit.broker import Address
-from connectors.kit.mqtt import end_in_words, in_words, renewal, topic_text
 from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.filters import filters_of
 from connectors.mqtt.link import connect, new_client, subscribe
+from topology.broker import Address
 from topology.endpoint import BadSecret
+from topology.mqtt import end_in_words, in_words, renewal, topic_text
 
 log = structlog.get_logger()
 

@@ -6,9 +6,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from connectors.kit.broker import Address
-from connectors.kit.mqtt import identify, transport
 from connectors.mqtt.config import MqttConfig
+from topology.broker import Address
+from topology.mqtt import identify, transport
 
 
 def new_client(config: MqttConfig, client_id: str, keeps: bool = True) -> paho.Client:

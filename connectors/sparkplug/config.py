@@ -5,8 +5,8 @@ import re
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
-from connectors.kit.broker import BrokerUrl, Reach
 from connectors.kit.levels import Levels, checked_template
+from topology.broker import BrokerUrl, Reach
 from topology.namespace.path import Path
 
 WORD = re.compile(r"\{(?:(?P<name>group|node|device|metric)|(?P<level>\d+)(?P<rest>:)?)\}")
@@ -88,7 +88,7 @@ class Source(Levels):
         return levels[2] if len(levels) == 3 else None
 
 
-class Broker(Reach):
+class Broker(Reach, ConnectorConfig):
     """One MQTT broker, and who we are there."""
 
     url: BrokerUrl = Field(

@@ -10,12 +10,12 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from connectors.base import SourceUnavailable
-from connectors.kit.broker import Address
-from connectors.kit.mqtt import end_in_words, identify, in_words, topic_text, transport
 from connectors.sparkplug.config import Broker, SparkplugConfig
 from connectors.sparkplug.inbox import Heard, Inbox
 from connectors.sparkplug.topics import says_offline, state, state_topic
+from topology.broker import Address
 from topology.endpoint import BadSecret
+from topology.mqtt import end_in_words, identify, in_words, topic_text, transport
 
 QOS = 1
 """Of STATE and of subscriptions: what an edge node sends at QoS 1, its death, comes so."""

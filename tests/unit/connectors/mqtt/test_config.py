@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.kit.broker import Address
 from connectors.mqtt import spec
 from connectors.mqtt.config import MqttConfig
+from topology.broker import Address
 from topology.namespace.path import BadPath, Path
 
 GOOD: dict[str, Any] = {

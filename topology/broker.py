@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from connectors.base import ConnectorConfig
 from topology.endpoint import Login, SecretText, Trust, address, header_value
 
 PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
@@ -42,7 +41,7 @@ BrokerUrl = Annotated[str, AfterValidator(_checked)]
 """An option that is the address of a broker."""
 
 
-class Reach(Login, Trust, ConnectorConfig):
+class Reach(Login, Trust):
     """Certificate and headers beside user, password and the authorities that we believe."""
 
     certificate_file: FilePath | None = Field(

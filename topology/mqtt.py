@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 from cryptography import x509
 from paho.mqtt.reasoncodes import ReasonCode
 
-from connectors.kit.broker import Address, Reach
+from topology.broker import Address, Reach
 
 RENEW = timedelta(days=21)
 """How long before its end a certificate of ours is complained of."""

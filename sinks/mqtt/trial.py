@@ -1,0 +1,53 @@
+"""Shows what the mirror makes of one record: the messages, or what the broker says to them."""
+
+from pathlib import Path as FilePath
+from typing import Any
+
+from sinks.base import Delivery, Rejected, Trial
+from sinks.kit.cloudevents import Unfit
+from sinks.mqtt.config import MirrorConfig
+from sinks.mqtt.message import Message
+from sinks.mqtt.newest import Newest
+from sinks.mqtt.plan import Planner, prepared
+from sinks.mqtt.sink import Mirror
+
+
+def tell(config: MirrorConfig, delivery: Delivery) -> list[dict[str, Any]]:
+    """As if nothing were retained yet."""
+    try:
+        one = prepared(config, delivery)
+    except Unfit as error:
+        return [{"rejected": "unfit", "message": str(error)}]
+    return [_shown(message) for message in Planner(config, Newest(), lambda *_: None, {}).messages(one)]
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    more = {} if message.expiry_s is None else {"expiry_s": message.expiry_s}
+    payload = message.payload.decode()
+    return {
+        "topic": message.topic,
+        "retain": message.retain,
+        **more,
+        "properties": dict(message.user),
+        "payload": payload,
+    }
+
+
+async def send(name: str, config: MirrorConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
+    """Through the ledger. Raises `Retryable`."""
+    sink = Mirror(name, config, folder)
+    try:
+        await sink.open()
+        unwritten = await sink.write([delivery], {})
+    finally:
+        await sink.close()
+    told = [
+        {**shown, "answer": "acknowledged" if not unwritten else "not acknowledged"} for shown in tell(config, delivery)
+    ]
+    for each in unwritten:
+        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
+        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    return told
+
+
+trial = Trial(tell, send)
