@@ -31,8 +31,6 @@ def engine(config: SqlSinkConfig) -> Engine:
     except (ImportError, SQLAlchemyError) as error:
         raise Retryable(f"{config.url}: its driver is not installed ({error})") from error
     event.listen(made, "connect", _prepared(config))
-    if config.scheme == "sqlite":
-        event.listen(made, "begin", _begun)
     return made
 
 
@@ -42,6 +40,13 @@ def connect(engine: Engine, config: SqlSinkConfig) -> Connection:
         return engine.connect()
     except (SQLAlchemyError, OSError, RuntimeError) as error:  # RuntimeError: a login that needs a package we lack
         raise Retryable(f"database {config.url} cannot be reached: {told(error, config.scheme)}") from error
+
+
+def begin(connection: Connection) -> None:
+    """What is written from here on is one transaction. SQLite's lock is taken before anything is read, so that two writers
+    wait for each other instead of failing half-way."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def close(connection: Connection) -> None:
@@ -140,7 +145,3 @@ def _prepared(config: SqlSinkConfig) -> Callable[[Any, Any], None]:
 
     return prepared
 
-
-def _begun(connection: Connection) -> None:
-    """The lock is taken before anything is read, so that two writers wait for each other instead of failing half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

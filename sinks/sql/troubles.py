@@ -99,14 +99,16 @@ def _spelled(dialect: str) -> str:
 
 def _code(error: BaseException) -> str | int | None:
     """SQLSTATE of PostgreSQL and of ODBC, number of MariaDB, MySQL and Oracle, name of SQLite."""
+    first = error.args[0] if error.args else None
+    if isinstance(first, int):
+        return first  # PyMySQL has an SQLSTATE, too, which says less
     if isinstance(state := getattr(error, "sqlstate", None), str):
         return state
     if isinstance(name := getattr(error, "sqlite_errorname", None), str):
         return name.removeprefix("SQLITE_").lower()
-    first = error.args[0] if error.args else None
     if isinstance(code := getattr(first, "code", None), int):
         return code
-    return first if isinstance(first, int) or (isinstance(first, str) and re.fullmatch(r"[0-9A-Z]{5}", first)) else None
+    return first if isinstance(first, str) and re.fullmatch(r"[0-9A-Z]{5}", first) else None
 
 
 def _of_record(error: DBAPIError, code: str | int | None, dialect: str) -> bool:

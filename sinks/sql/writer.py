@@ -57,6 +57,7 @@ class Writer:
             self._packet = database.packet_max(connection)
             connection.commit()
             if self._offsets is not None:
+                database.begin(connection)
                 self._epoch = (self._writer(connection, self._offsets) or 0) + 1
                 self._put(connection, self._offsets, [self._place(WRITER, 0, self._epoch)])
                 connection.commit()
@@ -132,6 +133,7 @@ class Writer:
             part = self._part(waiting)
             refused: list[Rejected] = []
             try:
+                database.begin(connection)
                 self._fence(connection)
                 self._write_some(connection, part, refused)
                 if len(part) == len(waiting):
@@ -194,12 +196,14 @@ class Writer:
     def _write_some(self, connection: Connection, part: Sequence[Prepared], rejected: list[Rejected]) -> None:
         if not any(each.changes for each in part):
             return
+        savepoint = connection.begin_nested()
         try:
-            with connection.begin_nested():  # a savepoint
-                self._apply(connection, [change for each in part for change in each.changes])
+            self._apply(connection, [change for each in part for change in each.changes])
+            savepoint.commit()
         except (SQLAlchemyError, OverflowError, ValueError, TypeError) as error:
             if not judged(error, self._config.scheme).of_record:
-                raise
+                raise  # after a deadlock or on a full disk the savepoint is gone with the whole transaction
+            savepoint.rollback()
             if len(part) == 1:
                 rejected.append(_rejected(part[0].delivery, error, self._config.scheme))
                 return
