@@ -144,4 +144,3 @@ def _prepared(config: SqlSinkConfig) -> Callable[[Any, Any], None]:
             connection.autocommit = False
 
     return prepared
-
