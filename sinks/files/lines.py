@@ -41,7 +41,8 @@ def line(files: FileSet, columns: Sequence[str], values: Sequence[Any]) -> bytes
 
 
 def _line(files: FileSet, cells: Sequence[str | None]) -> str:
-    return files.delimiter.join(_cell(files.delimiter, cell) for cell in cells) + "\r\n"
+    line = files.delimiter.join(_cell(files.delimiter, cell) for cell in cells)
+    return (line or '""') + "\r\n"  # readers pass over a line with nothing
 
 
 def _cell(delimiter: str, text: str | None) -> str:

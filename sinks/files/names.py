@@ -15,8 +15,8 @@ NONE = "none"
 PART = ".part"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[^\w.+=@-]", re.ASCII)
-LENGTH_MAX = 80
-"""Letters of what is filled in; names of files end at 255 bytes."""
+LENGTH_MAX, SEGMENT_MAX = 80, 200
+"""Letters of what is filled in, and of a whole segment: names of files end at 255 bytes."""
 
 
 def checked_name(template: str) -> str:
@@ -41,7 +41,8 @@ def name_of(template: str, record: str, row: Row, zone: ZoneInfo) -> str:
     at = row.get("at") or row.get("started_at")
     if isinstance(at, datetime):
         values |= {name: _local(at, zone).strftime(form) for name, form in TIMES.items()}
-    return _FIELD.sub(lambda match: _safe(values.get(match[1]) or NONE), template)
+    name = _FIELD.sub(lambda match: _safe(values.get(match[1]) or NONE), template)
+    return "/".join(segment[:SEGMENT_MAX] for segment in name.split("/"))
 
 
 def _local(at: datetime, zone: ZoneInfo) -> datetime:

@@ -73,7 +73,7 @@ def _check_text(text: str) -> None:
 
 
 def _time(value: Any, kind: TypeEngine[Any], zone: ZoneInfo) -> Any:
-    moment = _moment(value, zone)
+    moment = _cut(_moment(value, zone), kind)
     if isinstance(kind, mysql.TIMESTAMP):  # the session's zone is UTC, and the column holds moments
         return moment.astimezone(UTC).replace(tzinfo=None)
     try:
@@ -85,6 +85,14 @@ def _time(value: Any, kind: TypeEngine[Any], zone: ZoneInfo) -> Any:
     if isinstance(kind, kinds.Time):
         return local.time()
     return moment if getattr(kind, "timezone", False) else local.replace(tzinfo=None)
+
+
+def _cut(moment: datetime, kind: TypeEngine[Any]) -> datetime:
+    """To the digits of the column: left to them, MySQL would round and MariaDB cut, and a key be another one than we look for."""
+    if not isinstance(kind, mysql.DATETIME | mysql.TIMESTAMP | mysql.TIME):
+        return moment
+    unit = 10 ** (6 - (kind.fsp or 0))
+    return moment.replace(microsecond=moment.microsecond // unit * unit)
 
 
 def _moment(value: Any, zone: ZoneInfo) -> datetime:

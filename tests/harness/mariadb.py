@@ -23,8 +23,10 @@ def installed() -> bool:
 class MariaDb:
     """`more` are options of the server."""
 
-    def __init__(self, folder: Path, more: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, more: Sequence[str] = (), tls: Path | None = None) -> None:
+        """`tls`: the CA of a server that takes nothing else."""
         self.port, self._folder, self._more = free_port(), folder, more
+        self._tls: dict[str, Any] = {"ssl": {"ca": str(tls)}} if tls else {}
         self._process: subprocess.Popen[bytes] | None = None
         made = [
             "mariadb-install-db",
@@ -59,7 +61,7 @@ class MariaDb:
         return True
 
     def connected(self, **more: Any) -> "pymysql.connections.Connection[Any]":
-        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True, **more)
+        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True, **self._tls, **more)
 
     def stop(self) -> None:
         """Kills it."""
