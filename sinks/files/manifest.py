@@ -46,6 +46,8 @@ class Place(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
+    sink: str = ""
+    """Whose folder it is."""
     places: list[Place] = []
     parts: list[Part] = []
     done: list[Done] = []

@@ -13,6 +13,8 @@ NAMES = ("{record}", *(f"{{{name}}}" for name in (*LEVELS, *TIMES)))
 NONE = "none"
 """Stands for a level that a path does not have, and a time that a row does not have."""
 PART = ".part"
+NUMBERED = re.compile(r".+\.(\d{8,})\.(?:csv|jsonl|parquet)(?:\.part)?")
+"""A file that a sink has made."""
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r"[^\w.+=@-]", re.ASCII)
 LENGTH_MAX, SEGMENT_MAX = 80, 200

@@ -7,7 +7,7 @@ import structlog
 
 from sinks.files import table
 from sinks.files.manifest import Manifest, Part, sync_folder
-from sinks.files.names import PART
+from sinks.files.names import NUMBERED, PART
 
 log = structlog.get_logger()
 
@@ -85,6 +85,19 @@ def complete(folder: Path, part: Part) -> None:
     sync_folder(target.parent)
     source.unlink()
     sync_folder(target.parent)
+
+
+def sweep(folder: Path, manifest: Manifest) -> None:
+    """Takes away parts that were begun and never committed: ours, with numbers that no commit knows."""
+    for file in folder.rglob(f"*{PART}"):
+        found = NUMBERED.fullmatch(file.name)
+        if found is not None and int(found[1]) > manifest.number:
+            file.unlink(missing_ok=True)
+
+
+def left_over(folder: Path) -> Path | None:
+    """A file that a sink has made, growing or complete; None where there is none."""
+    return next((file for file in folder.rglob("*") if NUMBERED.fullmatch(file.name)), None)
 
 
 def tidied(folder: Path, manifest: Manifest) -> None:

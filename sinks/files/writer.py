@@ -51,7 +51,10 @@ class Writer:
         self._layouts: list[Layout] = []
         self._lock: int | None = None
         self._root: tuple[int, int] | None = None
+        self._known: tuple[int, int] | None = None
+        """The folder in which something was written."""
         self._manifest = Manifest()
+        self._swept = False
         self._open: dict[str, OpenPart] = {}
         """Name of the file → its part."""
 
@@ -59,7 +62,7 @@ class Writer:
 
     @property
     def _file(self) -> Path:
-        return self._config.folder / f".uns-{self._name}.json"
+        return self._config.folder / ".uns.json"
 
     def open(self) -> None:
         """Takes the folder, cuts away what was not committed, completes what was to be. Raises `Retryable`, `Taken`."""
@@ -69,10 +72,26 @@ class Writer:
             if any(each.files.format == "parquet" for each in self._layouts):
                 table.schema(())
             self._take()
+            if not self._file.exists():
+                self._begin()
             self._manifest = manifests.load(self._file)
+            if self._manifest.sink not in ("", self._name):
+                raise Retryable(f"sink {self._name}: the folder {self._config.folder} is that of sink {self._manifest.sink}; each needs one of its own")  # fmt: skip
+            if not self._swept:
+                parts.sweep(self._config.folder, self._manifest)
+                self._swept = True
             parts.tidied(self._config.folder, self._manifest)
             self._retire()
             self.tend()
+
+    def _begin(self) -> None:
+        """A folder that has no manifest gets one, if it is empty of what a sink has made. Raises `Retryable`."""
+        folder = self._config.folder
+        if self._known not in (None, self._root):
+            raise Retryable(f"sink {self._name}: {folder} is another folder than it was, and has nothing of ours; is the share mounted?")  # fmt: skip
+        if (left := parts.left_over(folder)) is not None:
+            raise Retryable(f"sink {self._name}: {left} is there, and {self._file.name}, which says how far the files reach, is not: restore it, or take the files away")  # fmt: skip
+        manifests.store(self._file, Manifest(sink=self._name))
 
     def close(self) -> None:
         """What is committed stays, part files stay parts."""
@@ -85,12 +104,14 @@ class Writer:
 
     def _take(self) -> None:
         """The folder must be there: one that is not mounted would be filled instead."""
-        lock = os.open(self._config.folder / f".uns-{self._name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(self._config.folder / ".uns.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise Taken(f"sink {self._name}: another instance of it writes to {self._config.folder}") from None
+            raise Taken(
+                f"sink {self._name}: another instance, or another sink, writes to {self._config.folder}"
+            ) from None
         except BaseException:
             os.close(lock)
             raise
@@ -226,6 +247,7 @@ class Writer:
         if self._identity() != self._root:
             raise FileNotFoundError(errno.ENOENT, "the folder is another one than it was", str(self._config.folder))
         manifests.store(self._file, self._manifest)
+        self._known = self._root
 
     # -- completing --------------------------------------------------------------------------------------------
 

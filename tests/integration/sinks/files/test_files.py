@@ -228,9 +228,12 @@ def test_one_instance_writes_at_a_time(tmp_path: Path) -> None:
         await first.open()
         with pytest.raises(Taken, match="another instance"):
             await second.open()
+        await first.write([delivery(downtime(1), 1)], {})
         await first.close()
         await second.open()
         await second.close()
+        with pytest.raises(Retryable, match="is that of sink export; each needs one of its own"):
+            await sink(tmp_path, {"record": "downtime"}, name="other").open()
 
     run(go())
 
@@ -278,9 +281,8 @@ def test_a_folder_that_is_gone_or_another_is_named(tmp_path: Path) -> None:
         with pytest.raises(Retryable, match="is the folder there"):
             await one.write([delivery(downtime(1), 1)], {("t", 0): 2})
         folder.mkdir()  # the mount point without what was mounted there
-        await one.open()
-        assert await one.positions() == {}
-        await one.close()
+        with pytest.raises(Retryable, match="is the share mounted"):
+            await one.open()
         folder.rename(tmp_path / "empty")
         (tmp_path / "away").rename(folder)
         await one.open()
@@ -294,8 +296,13 @@ def test_a_folder_that_is_gone_or_another_is_named(tmp_path: Path) -> None:
 
 def test_a_manifest_that_cannot_be_read_stops_it(tmp_path: Path) -> None:
     async def go() -> None:
-        (tmp_path / ".uns-export.json").write_text('{"places": [')
+        (tmp_path / ".uns.json").write_text('{"places": [')
         with pytest.raises(Retryable, match="restore it"):
+            await sink(tmp_path, {"record": "downtime"}).open()
+        (tmp_path / ".uns.json").unlink()
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "oee.00000001.csv").write_text("")
+        with pytest.raises(Retryable, match="is there, and"):
             await sink(tmp_path, {"record": "downtime"}).open()
 
     run(go())

@@ -68,6 +68,8 @@ def test_killed_again_and_again(tmp_path: Path, kills: int) -> None:
         for form in FORMS:
             found: Rows = Counter(told(record, form, row) for row in _rows(export, record, form))
             check(found, meant)
+    known = {f"{part['name']}.part" for part in json.loads((export / ".uns.json").read_text())["parts"]}
+    assert {str(file.relative_to(export)) for file in export.rglob("*.part")} == known
     assert not list(export.rglob("*.new"))
     foreign(export)
 
