@@ -4,9 +4,9 @@ sinks, which never meet, both need it, and `topology` is the room below both tha
 
 from pathlib import Path as FilePath
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 
 
 class BadSecret(ValueError):
@@ -92,3 +92,51 @@ class Trust(BaseModel):
         description="CA certificates (PEM) that signed the other side's; the system's by default",
         examples=["/etc/uns/ca.pem"],
     )
+
+
+DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "mariadb": "mariadb+pymysql",
+    "mysql": "mysql+pymysql",
+    "sqlite": "sqlite",
+    "mssql": "mssql+pyodbc",
+    "oracle": "oracle+oracledb",
+}
+"""Scheme of a database's address → SQLAlchemy's dialect and driver. The drivers of the last two are not installed with us."""
+_DATABASE = "postgresql://10.0.0.9:5432/mes"
+
+
+class Database(Login, Trust):
+    """Options: an SQL database. To be mixed into a configuration."""
+
+    url: str = Field(
+        description="postgresql://, mariadb:// or mysql://HOST:PORT/DATABASE; sqlite:////FILE; mssql and oracle are untested",
+        examples=[_DATABASE],
+    )
+    connect_timeout_s: float = Field(10.0, gt=0, le=600, description="longest wait for a connection; then it is away")
+    timeout_s: float = Field(30.0, gt=0, le=3_600, description="longest time of one request; the database then ends it")
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        if text.startswith("sqlite:"):
+            if not text.startswith("sqlite:////") or len(text) == len("sqlite:////"):
+                raise ValueError("of SQLite a file is named from the root on: sqlite:////var/lib/lims.db")
+            return text
+        text = address(text, tuple(DRIVERS), _DATABASE)
+        parts = urlsplit(text)
+        if parts.username or parts.query:
+            raise ValueError("user and options do not belong into the address; use `username`, and `ca_file` for TLS")
+        if not parts.path.strip("/"):
+            raise ValueError(f"the address names no database; {_DATABASE} does")
+        return text
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self.url).scheme
+
+    @property
+    def database(self) -> str:
+        """The name of the database; of SQLite its file."""
+        path = unquote(urlsplit(self.url).path)
+        return path.removeprefix("//").join(("/", "")) if self.scheme == "sqlite" else path.strip("/")

@@ -1,25 +1,13 @@
 """Options of the SQL connector."""
 
 from datetime import datetime
-from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
 from connectors.kit.row_shape import RowShape
-from topology.endpoint import Login, Trust, address
+from topology.endpoint import Database
 from topology.namespace.path import Path
-
-DRIVERS = {
-    "postgresql": "postgresql+psycopg",
-    "mariadb": "mariadb+pymysql",
-    "mysql": "mysql+pymysql",
-    "sqlite": "sqlite",
-    "mssql": "mssql+pyodbc",
-    "oracle": "oracle+oracledb",
-}
-"""Scheme of an address → SQLAlchemy's dialect and driver. The drivers of the last two are not installed with us."""
-_EXAMPLE = "postgresql://10.0.0.9:5432/mes"
 
 
 class Query(RowShape):
@@ -81,31 +69,10 @@ class Query(RowShape):
         return self
 
 
-class SqlConfig(Login, Trust, ConnectorConfig):
+class SqlConfig(Database, ConnectorConfig):
     """One database, and what is asked of it."""
 
-    url: str = Field(
-        description="postgresql://, mariadb:// or mysql://HOST:PORT/DATABASE; sqlite:////FILE; mssql and oracle are untested",
-        examples=[_EXAMPLE],
-    )
-    connect_timeout_s: float = Field(10.0, gt=0, le=600, description="longest wait for a connection; then it is away")
-    timeout_s: float = Field(30.0, gt=0, le=3_600, description="longest time of one request; the database then ends it")
     queries: tuple[Query, ...] = Field(min_length=1, max_length=64, description="what is read")
-
-    @field_validator("url")
-    @classmethod
-    def _address(cls, text: str) -> str:
-        if text.startswith("sqlite:"):
-            if not text.startswith("sqlite:////") or len(text) == len("sqlite:////"):
-                raise ValueError("of SQLite a file is named from the root on: sqlite:////var/lib/lims.db")
-            return text
-        text = address(text, tuple(DRIVERS), _EXAMPLE)
-        parts = urlsplit(text)
-        if parts.username or parts.query:
-            raise ValueError("user and options do not belong into the address; use `username`, and `ca_file` for TLS")
-        if not parts.path.strip("/"):
-            raise ValueError(f"the address names no database; {_EXAMPLE} does")
-        return text
 
     @model_validator(mode="after")
     def _names(self) -> "SqlConfig":
@@ -113,16 +80,6 @@ class SqlConfig(Login, Trust, ConnectorConfig):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two queries are called {', '.join(sorted(twice))}: their places would be one")
         return self
-
-    @property
-    def scheme(self) -> str:
-        return urlsplit(self.url).scheme
-
-    @property
-    def database(self) -> str:
-        """The name of the database; of SQLite its file."""
-        path = unquote(urlsplit(self.url).path)
-        return path.removeprefix("//").join(("/", "")) if self.scheme == "sqlite" else path.strip("/")
 
     def literal_paths(self) -> tuple[Path, ...]:
         return tuple(path for query in self.queries for path in query.literal_paths())

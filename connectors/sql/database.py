@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from connectors.base import SourceUnavailable
-from connectors.sql.config import DRIVERS, SqlConfig
+from connectors.sql.config import SqlConfig
 from connectors.sql.reader import Answer
-from topology.endpoint import BadSecret
+from topology.endpoint import DRIVERS, BadSecret
 
 WORDS_MAX = 300
 

@@ -1,69 +1,17 @@
 """The SQL connector on a real MariaDB, where its server is installed: types, late commits, time-outs, a restart."""
 
-import getpass
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pymysql
 import pytest
 
 from connectors.base import Reading, SourceUnavailable
-from tests.harness.waiting import until
+from tests.harness.mariadb import MISSING, MariaDb, installed
 from tests.unit.connectors.sql.driver import Session, in_loop
-from uns.runtime.ports import free_port
 
-pytestmark = pytest.mark.skipif(shutil.which("mariadbd") is None, reason="no MariaDB server is installed here")
+pytestmark = pytest.mark.skipif(not installed(), reason=MISSING)
 AT = 1_795_413_600_000_000
-
-
-class MariaDb:
-    """A server of this test alone; it can be stopped and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self._folder = free_port(), folder
-        self._process: subprocess.Popen[bytes] | None = None
-        made = [
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={folder / 'data'}",
-            "--auth-root-authentication-method=normal",
-        ]
-        subprocess.run([*made, f"--user={getpass.getuser()}"], check=True, capture_output=True)
-
-    def start(self) -> None:
-        options = [
-            "--no-defaults",
-            f"--datadir={self._folder / 'data'}",
-            f"--socket={self._folder / 's'}",
-            f"--pid-file={self._folder / 'pid'}",
-            f"--port={self.port}",
-            "--bind-address=127.0.0.1",
-            "--innodb-flush-log-at-trx-commit=0",
-            f"--user={getpass.getuser()}",
-        ]
-        log = os.open(self._folder / "log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-        self._process = subprocess.Popen(["mariadbd", *options], stdout=log, stderr=log)
-        os.close(log)
-        until(self._up)
-
-    def _up(self) -> bool:
-        try:
-            self.connected().close()
-        except pymysql.err.OperationalError:
-            return False
-        return True
-
-    def connected(self) -> "pymysql.connections.Connection[Any]":
-        return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,145 @@
+"""What a delivery changes in the tables: rows as they are to stand there, and rows that are not to stand there. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from sinks.base import Delivery
+from sinks.kit.rows import Row, plain, record_of, rows
+from sinks.kit.template import MAPS, OMITTED, UnfitValue, fill
+from sinks.sql.config import WITHDRAWN, SqlSinkConfig, TableMapping
+from sinks.sql.fitting import Unfit, fitted, is_number, written
+from sinks.sql.statements import Key, Target
+
+VALUE_SIZE = 8
+"""Bytes that a value which is no text counts for."""
+
+
+class Change(NamedTuple):
+    """One row of one table."""
+
+    target: int
+    """Its number."""
+    key: Key
+    row: Row | None
+    """None: it is to go."""
+    revision: Any = None
+    only_there: bool = False
+    """It changes a row that is there, and makes none."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A delivery as changes."""
+
+    delivery: Delivery
+    changes: list[Change]
+    bytes: int = field(default=0)
+
+
+def prepared(config: SqlSinkConfig, targets: Sequence[Target], dialect: str, delivery: Delivery) -> Prepared:
+    """Raises `Unfit` where a row cannot be made, or a column cannot hold it; says which."""
+    record, changes = record_of(delivery), []
+    wanting = [(number, mapping) for number, mapping in enumerate(config.tables) if mapping.record == record]
+    if not wanting:
+        return Prepared(delivery, [])
+    try:
+        found = rows(delivery)
+    except OverflowError as error:
+        raise Unfit(f"a time that no calendar has: {error}") from None
+    for number, mapping in wanting:
+        maker = _Maker(config, mapping, targets[number], dialect)
+        for row in found:
+            try:
+                changes += [change._replace(target=number) for change in maker.change(row)]
+            except (Unfit, UnfitValue) as error:
+                raise Unfit(f"table {mapping.called}: {error}") from None
+    return Prepared(delivery, changes, sum(size(change) for change in changes))
+
+
+def shown(config: SqlSinkConfig, mapping: TableMapping, delivery: Delivery) -> Iterator[Row]:
+    """What each row says before it is fitted to columns, for people. Raises `UnfitValue` and `OverflowError`."""
+    for row in rows(delivery):
+        takes = mapping.takes(row, _maps(config))
+        if not takes and mapping.record == "samples":
+            continue
+        gone = not takes or bool(row.get(WITHDRAWN))
+        told = _told(config, mapping, {**row, WITHDRAWN: True} if gone else row)
+        values = {name: _value(mapping, told, name) for name in mapping.columns or row}
+        yield {"removed": gone, "values": values}
+
+
+class _Maker:
+    """Rows of one mapping."""
+
+    def __init__(self, config: SqlSinkConfig, mapping: TableMapping, target: Target, dialect: str) -> None:
+        self._config, self._mapping, self._target = config, mapping, target
+        self._zone, self._dialect = config.clock, dialect
+
+    def change(self, row: Row) -> Iterator[Change]:
+        mapping, target = self._mapping, self._target
+        takes = mapping.takes(row, _maps(self._config))
+        if not takes and mapping.record == "samples":
+            return  # a sample never changes from wanted to unwanted
+        gone = not takes or bool(row.get(WITHDRAWN))
+        if gone and WITHDRAWN in row:
+            row = {**row, WITHDRAWN: True}
+        told = _told(self._config, mapping, self._without_nan(row))
+        revision = self._fitted(told, target.revision) if target.revision else None
+        key = tuple(self._fitted(told, name) for name in target.key)
+        if None in key:
+            raise Unfit(f"column {target.key[key.index(None)]!r} of the key is NULL")
+        if gone and mapping.on_withdrawn == "delete":
+            yield Change(0, key, None, revision)
+            return
+        values = {name: self._fitted(told, name) for name in target.columns}
+        yield Change(0, key, values, revision, only_there=gone)
+
+    def _fitted(self, told: Row, name: str) -> Any:
+        try:
+            value = _value(self._mapping, told, name)
+            if self._dialect != "postgresql" and not is_number(value):
+                raise Unfit(f"{value!r} is no number that this database could hold")
+            return fitted(value, self._target.table.c[name].type, self._zone)
+        except (Unfit, UnfitValue) as error:
+            raise Unfit(f"column {name!r}: {error}") from None
+
+    def _without_nan(self, row: Row) -> Row:
+        """In a samples table of ours a number that is none stands as text, where the database has no NaN."""
+        number = row.get("value_number")
+        if not self._mapping.ours or self._dialect == "postgresql" or is_number(number):
+            return row
+        return {**row, "value_number": None, "value_text": written(number)}
+
+
+def newest(changes: Sequence[Change]) -> list[Change]:
+    """One change for each row: that of the greatest revision, of equal ones the later in the log."""
+    kept: dict[Key, Change] = {}
+    for change in changes:
+        before = kept.get(change.key)
+        if before is None or before.revision is None or change.revision is None or change.revision >= before.revision:
+            kept.pop(change.key, None)
+            kept[change.key] = change
+    return list(kept.values())
+
+
+def size(change: Change) -> int:
+    """Bytes that it has on its way, about."""
+    values = change.key if change.row is None else change.row.values()
+    return sum(len(value.encode("utf-8", "replace")) if isinstance(value, str) else VALUE_SIZE for value in values)
+
+
+def _maps(config: SqlSinkConfig) -> SimpleNamespace:
+    return SimpleNamespace(**config.maps)
+
+
+def _told(config: SqlSinkConfig, mapping: TableMapping, row: Row) -> Row:
+    return row if mapping.ours else {**plain(row), MAPS: _maps(config)}
+
+
+def _value(mapping: TableMapping, told: Mapping[str, Any], name: str) -> Any:
+    if mapping.ours:
+        return told[name]
+    value = fill(mapping.columns[name], told)
+    return None if value is OMITTED else value
