@@ -1,0 +1,43 @@
+"""A process that writes stops through the REST sink until nothing is left, to be killed: `rest_process.py CONFIG FOLDER COUNT`."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from schemas.records import Downtime
+from tests.contract.rest_writing import delivered
+from uns.testing import delivery, downtime
+
+CELLS = tuple(f"acme/dallas/packaging/line-{n}/filler" for n in (1, 2))
+CAUSES = (201, 202)
+
+
+def stop(number: int, revision: int = 0, **more: object) -> Downtime:
+    """A breakdown; its machine and cause follow from the number."""
+    made = downtime(number, revision, path=CELLS[number % 2])
+    fields = {"category": "breakdown", "reason_code": CAUSES[number // 2 % 2], "reason": "drive fault", **more}
+    return msgspec.structs.replace(made, **fields)
+
+
+def history(count: int) -> list[Downtime]:
+    """Each third stop is told of while it lasts, and again once it is over."""
+    made: list[Downtime] = []
+    for number in range(count):
+        if number % 3 == 0:
+            made.append(stop(number, ended_at=None, status="provisional"))
+        made.append(stop(number, 1 if number % 3 == 0 else 0))
+    return made
+
+
+def main() -> None:
+    config, folder, count = json.loads(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    made = [delivery(record, n) for n, record in enumerate(history(count))]
+    asyncio.run(delivered(config, folder, made, 120))
+    print("written", flush=True)
+
+
+if __name__ == "__main__":
+    main()
