@@ -1,10 +1,8 @@
 """Options of a REST target."""
 
 import functools
-import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -15,11 +13,10 @@ from sinks.rest.answer import ANSWER_NAMES
 from sinks.rest.calls import PAGING, Cancel, Create, Lookup, Update
 from sinks.rest.grouping import GROUP_NAMES, PAGE, Grouped, Sums
 from sinks.rest.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table
-from topology.endpoint import SecretText, Trust, address, header_value, secret
+from topology.endpoint import HttpAuth, Trust, address, header_value, is_header_name
 from topology.nearest import hint
 from topology.vocabulary import checked_field
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
 """Record type → its class."""
 COMMENT = "/comment"
@@ -27,39 +24,8 @@ COMMENT = "/comment"
 MapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class Auth(SinkConfig):
+class Auth(HttpAuth, SinkConfig):
     """How the target knows us. The secret comes from a file, or from the environment by ${NAME}."""
-
-    kind: Literal["bearer", "basic", "header"] = Field(
-        description="bearer token, user and password, or a header of its own"
-    )
-    header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
-    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
-    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Auth":
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("give secret_file, or secret")
-        if self.kind == "basic" and not self.username:
-            raise ValueError("kind basic needs a username")
-        if self.username is not None and (":" in self.username or not self.username.isprintable()):
-            raise ValueError("username: no colon and no control character can stand in it")
-        if not _HEADER_NAME.fullmatch(self.header):
-            raise ValueError("header: this is no name of a header")
-        if self.secret_file is None and self.kind != "basic":
-            self.header_line()
-        return self
-
-    def value(self) -> str:
-        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
-        return secret(self.secret, self.secret_file) or ""
-
-    def header_line(self) -> tuple[str, bytes]:
-        """Name and value of the header that says who we are, of kinds bearer and header. Raises as `value` does."""
-        carried = header_value(self.value())
-        return ("Authorization", b"Bearer " + carried) if self.kind == "bearer" else (self.header, carried)
 
 
 class RequestMapping(SinkConfig):
@@ -297,7 +263,7 @@ class RestConfig(Trust, SinkConfig):
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
+            if not is_header_name(name):
                 raise ValueError(f"headers: {name[:40]!r} is no name of a header")
             header_value(value, f"headers: the value of {name}")
         return headers
