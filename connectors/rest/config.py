@@ -76,7 +76,10 @@ class Query(DocumentShape):
     )
     page_from: int = Field(1, ge=0, description="number of the first {page}")
     page_items: int | None = Field(
-        None, ge=1, description="items of a full page: one with fewer is the last. None: the last one is empty"
+        None,
+        ge=1,
+        description="items of a full page: one with fewer is the last. None: the last one is empty",
+        examples=[50],
     )
 
     @field_validator("url")

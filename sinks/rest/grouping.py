@@ -76,13 +76,17 @@ class Grouped(SinkConfig):
     )
     close: Update | None = Field(None, description="the request that closes it then; none: only here")
     idle_h: float | None = Field(
-        None, gt=0, description="no record for so long, by the times of the records: what comes then makes a new object"
+        None,
+        gt=0,
+        description="no record for so long, by the times of the records: what comes then makes a new object",
+        examples=[72],
     )
     creates_per_h_max: int | None = Field(
         None,
         ge=1,
         description="objects of one path within an hour, by the times of the records; what is over it is told at another "
         "open object of that path, else it is counted",
+        examples=[4],
     )
 
     @model_validator(mode="before")
