@@ -15,6 +15,7 @@ RECORDS: Mapping[str, str] = {
     "shifts": "Shift",
     "reasons": "Reason",
     "inspections": "Inspection",
+    "work-orders": "WorkOrder",
 }
 """The schema of what /v1/KIND/… takes."""
 REFUSED: Mapping[int, str] = {

@@ -1,9 +1,12 @@
-"""A process that writes stops through the REST sink until nothing is left, to be killed: `rest_process.py CONFIG FOLDER COUNT`."""
+"""Work orders as a plant would ask for them, and a process that writes stops through the REST sink until nothing is left, to
+be killed: `rest_process.py CONFIG FOLDER COUNT`.
+"""
 
 import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -13,6 +16,49 @@ from uns.testing import delivery, downtime
 
 CELLS = tuple(f"acme/dallas/packaging/line-{n}/filler" for n in (1, 2))
 CAUSES = (201, 202)
+
+
+def config(url: str, **group: Any) -> dict[str, Any]:
+    """Work orders as a plant would ask for them; `group`: more of `object`, null takes away."""
+    order = {
+        "title": "{path[3]} {path[4]}: {reason|fault}",
+        "external_id": "{natural_id}",
+        "status": "OPEN",
+        "priority": "{{ 'HIGH' if times > 2 or minutes > 60 else 'LOW' }}",
+        "asset": "{path}",
+        "cause": "{reason_code}",
+        "seen": {"from": "{first_at}", "until": "{last_at}", "page": "{page_url}"},
+        "times": "{times}",
+        "minutes": "{minutes}",
+        "withheld": "{withheld}",
+    }
+    changing = {name: order[name] for name in ("priority", "seen", "times", "minutes")}
+    comment = {"workOrderId": "{remote_id}", "external_id": "{natural_id}", "text": "again at {started_at}"}
+    shared = {
+        "key": "{path}/{reason_code|none}",
+        "there": {"url": "/workOrders/{remote_id}", "open": "{{ body.status == 'OPEN' }}"},
+        "comment": {
+            "url": "/comments",
+            "body": comment | {"withheld": "{withheld}"},
+            "lookup": {"url": "/comments?external_id={natural_id}"},
+        },
+    }
+    return {
+        "base_url": url,
+        "timeout_s": 5,
+        "settle_s": 0,
+        "page_url": "https://uns.example.com/line",
+        "requests": [
+            {
+                "class": "downtime",
+                "when": {"category": "breakdown"},
+                "create": {"url": "/workOrders", "body": order},
+                "lookup": {"url": "/workOrders?external_id={natural_id}"},
+                "update": {"method": "PATCH", "url": "/workOrders/{remote_id}", "body": changing},
+                "object": {name: part for name, part in {**shared, **group}.items() if part is not None},
+            }
+        ],
+    }
 
 
 def stop(number: int, revision: int = 0, **more: object) -> Downtime:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.records import Downtime, Reason
+from schemas.records import Downtime, Reason, WorkOrder
 from tests.harness.cutting import cutting
 from tests.harness.json_server import JsonServer, json_server
 from tests.harness.line_logs import CELL, HOUR, MINUTE, T0, S, Told, beats, ordered, samples, ticks
@@ -99,6 +99,32 @@ def plant(orders_url: str, reads_url: str, mes_url: str) -> str:
         "words": {"bearing worn": 202},
         "fields": {"id": "wo-{n}", "code": "code", "started_at": "at", "by": "by", "comment": "WO {n}, {min} min"},
     }
+    orders_told = {
+        "name": "orders",
+        "url": "/workOrders",
+        "key": ["id"],
+        "every_s": 0.2,
+        "row": "work_order",
+        "path": "{asset}",
+        "levels": "paths",
+        "columns": {
+            "n": "id",
+            "asset": "asset",
+            "status": "status",
+            "about": "external_id",
+            "at": "stopped_at",
+            "code": "closingCode",
+            "s": "labourSeconds",
+        },
+        "fields": {
+            "id": "wo-{n}",
+            "status": "status",
+            "about": "about",
+            "started_at": "at",
+            "code": "code",
+            "labour_s": "s",
+        },
+    }
     own = {"filter": "ENTERPRISE/#", "classes": ["downtime"]}
     model = {
         "namespace": {
@@ -119,7 +145,7 @@ def plant(orders_url: str, reads_url: str, mes_url: str) -> str:
                 "config": {"base_url": mes_url, "settle_s": 0, "requests": [stops]},
             },
         },
-        "connectors": {"cmms": {"protocol": "rest", "config": {"url": reads_url, "queries": [closed]}}},
+        "connectors": {"cmms": {"protocol": "rest", "config": {"url": reads_url, "queries": [closed, orders_told]}}},
     }
     text = yaml.safe_dump(model, allow_unicode=True)
     return text.replace("{", "{{").replace("}", "}}").replace("ENTERPRISE", "{enterprise}")
@@ -188,8 +214,17 @@ def reasons(area: WorkedArea) -> list[Reason]:
     return [one for one in records(area, MessageClass.RAW) if isinstance(one, Reason)]
 
 
+def work_orders(area: WorkedArea) -> dict[str, list[WorkOrder]]:
+    """All that was told of each, in its order."""
+    found: dict[str, list[WorkOrder]] = {}
+    for one in records(area, MessageClass.RAW):
+        if isinstance(one, WorkOrder):
+            found.setdefault(one.id, []).append(one)
+    return found
+
+
 def close(cmms: JsonServer, number: int) -> None:
-    cmms.change("workOrders", number, status="DONE", closingCode="bearing worn", completedBy="Jörg", labourMinutes=35, updatedAt="2026-11-23T09:00:00.000Z")  # fmt: skip
+    cmms.change("workOrders", number, status="DONE", closingCode="bearing worn", completedBy="Jörg", labourMinutes=35, labourSeconds=2100, updatedAt="2026-11-23T09:00:00.000Z")  # fmt: skip
 
 
 @pytest.mark.timeout(400)
@@ -212,6 +247,7 @@ def test_a_stop_is_a_work_order_and_comes_back_as_its_reason(kafka: str, registr
         first = order["external_id"]
         assert newest(area)[first].reason_code == 201
 
+        until(lambda: "wo-1" in work_orders(area), 90, running.said)
         close(cmms, order["id"])
         for _ in range(3):
             seen = reads.passed + chance.randrange(1, 20)
@@ -228,6 +264,14 @@ def test_a_stop_is_a_work_order_and_comes_back_as_its_reason(kafka: str, registr
         assert [(one["status"], one["times"]) for one in cmms.all("workOrders")] == [("DONE", 2), ("OPEN", 1)]
         assert len(cmms.all("comments")) == 1
         assert len(reasons(area)) == 1
+        until(lambda: len(work_orders(area)) == 2, 90, running.said)
+        told = work_orders(area)
+        assert [(one.status, one.code, one.labour_s, one.about) for one in told["wo-1"]] == [
+            ("OPEN", None, None, first),
+            ("DONE", "bearing worn", 2100.0, first),
+        ]
+        assert [one.status for one in told["wo-2"]] == ["OPEN"]
+        assert records(area, MessageClass.QUARANTINE) == []
         assert orders.cuts + reads.cuts > 0
 
 

@@ -18,7 +18,7 @@ from sinks.base import LeftBehind, Rejected, Unwritten
 from tests.contract.rest_writing import delivered
 from tests.harness.cutting import Cutting, cutting
 from tests.harness.json_server import JsonServer, json_server
-from tests.harness.rest_process import CAUSES, CELLS, history, stop
+from tests.harness.rest_process import CAUSES, CELLS, config, history, stop
 from tests.harness.waiting import until
 from uns.testing import delivery
 
@@ -30,49 +30,6 @@ KILLS = 20
 def cmms(tmp_path: Path) -> Iterator[JsonServer]:
     with json_server(tmp_path / "cmms", "workOrders", "comments", "readings") as server:
         yield server
-
-
-def config(url: str, **group: Any) -> dict[str, Any]:
-    """Work orders as a plant would ask for them; `group`: more of `object`, null takes away."""
-    order = {
-        "title": "{path[3]} {path[4]}: {reason|fault}",
-        "external_id": "{natural_id}",
-        "status": "OPEN",
-        "priority": "{{ 'HIGH' if times > 2 or minutes > 60 else 'LOW' }}",
-        "asset": "{path}",
-        "cause": "{reason_code}",
-        "seen": {"from": "{first_at}", "until": "{last_at}", "page": "{page_url}"},
-        "times": "{times}",
-        "minutes": "{minutes}",
-        "withheld": "{withheld}",
-    }
-    changing = {name: order[name] for name in ("priority", "seen", "times", "minutes")}
-    comment = {"workOrderId": "{remote_id}", "external_id": "{natural_id}", "text": "again at {started_at}"}
-    shared = {
-        "key": "{path}/{reason_code|none}",
-        "there": {"url": "/workOrders/{remote_id}", "open": "{{ body.status == 'OPEN' }}"},
-        "comment": {
-            "url": "/comments",
-            "body": comment | {"withheld": "{withheld}"},
-            "lookup": {"url": "/comments?external_id={natural_id}"},
-        },
-    }
-    return {
-        "base_url": url,
-        "timeout_s": 5,
-        "settle_s": 0,
-        "page_url": "https://uns.example.com/line",
-        "requests": [
-            {
-                "class": "downtime",
-                "when": {"category": "breakdown"},
-                "create": {"url": "/workOrders", "body": order},
-                "lookup": {"url": "/workOrders?external_id={natural_id}"},
-                "update": {"method": "PATCH", "url": "/workOrders/{remote_id}", "body": changing},
-                "object": {name: part for name, part in {**shared, **group}.items() if part is not None},
-            }
-        ],
-    }
 
 
 def write(options: dict[str, Any], folder: Path, *records: Derived) -> list[Unwritten]:

@@ -32,6 +32,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "shifts": {"id": "s", "name": "early", "started_at": AT, "ended_at": "2026-11-29T14:00:00+01:00",
                "breaks": [{"started_at": AT, "ended_at": AT}]},
     "reasons": {"id": "r", "code": 7, "started_at": AT, "by": "me"},
+    "work-orders": {"id": "w", "status": "done", "started_at": AT},
     "inspections": {"id": "i", "characteristic": "weight", "at": AT, "value": 1.5},
 }  # fmt: skip
 
