@@ -54,9 +54,12 @@ class Shared:
             return await self._objects.put(mapping, record, self._summed(mapping, record))
         name, natural_id = mapping.known_as, record.natural_id
         tie = self._ties.find(name, natural_id) if is_text(record.id) else None
-        if tie is None and not may_fit(mapping, record):
-            return Done()
         if tie is not None and tie.revision >= record.revision:
+            return Done()
+        if tie is None and is_text(record.id) and self._ledger.find(name, natural_id) is not None:
+            # Of a time before objects were shared here: it keeps the one it has.
+            return await self._objects.put(mapping, record, alone(mapping, record, self._objects.values(record)))
+        if tie is None and not may_fit(mapping, record):
             return Done()
         values = self._objects.values(record)
         step = _Step(mapping, mapping.object, record, values, fits_when(mapping, record, values))

@@ -76,6 +76,19 @@ def test_a_record_stays_with_its_object_whatever_its_key_becomes(cmms: JsonServe
     assert order["times"] == 2
 
 
+def test_an_object_of_a_time_before_they_were_shared_is_kept(cmms: JsonServer, tmp_path: Path) -> None:
+    plain, shared = config(cmms.url), config(cmms.url)
+    del plain["requests"][0]["object"]
+    for call in ("create", "update"):
+        plain["requests"][0][call]["body"] = {"external_id": "{natural_id}", "status": "OPEN"}
+    assert write(plain, tmp_path, same(0)) == []
+    assert write(shared, tmp_path, same(0, 1), same(1), same(2)) == []
+    assert [(one["external_id"], one["times"]) for one in cmms.all("workOrders")] == [
+        (same(0).natural_id, 1),
+        (same(1).natural_id, 2),
+    ]
+
+
 def test_a_stop_that_is_taken_back_counts_no_more(cmms: JsonServer, tmp_path: Path) -> None:
     gone = same(1, 1, ended_at=same(1).started_at)
     assert gone.withdrawn
