@@ -34,18 +34,20 @@ class RestSource:
     also = ALSO
     asks_again = True  # a system of record keeps its objects
 
-    def __init__(self) -> None:
+    def __init__(self, **tls: str) -> None:
+        """`tls`: uvicorn's options of it."""
         self.items: list[Any] = []
         self.trouble: Response | None = None
         self.requests: list[str] = []
+        self.authorization: str | None = None
         self.port = free_port()
         app = Starlette(routes=[Route("/api/told", self._list), Route("/api/", lambda _: PlainTextResponse("no", 404))])
         self._server = uvicorn.Server(
-            uvicorn.Config(app, port=self.port, log_level="critical", ws="none", lifespan="off")
+            uvicorn.Config(app, port=self.port, log_level="critical", ws="none", lifespan="off", **tls)  # type: ignore[arg-type]
         )
         self._thread = threading.Thread(target=self._server.run)
         self.config: dict[str, Any] = {
-            "url": f"http://127.0.0.1:{self.port}/api",
+            "url": f"http{'s' if tls else ''}://127.0.0.1:{self.port}/api",
             "queries": [
                 {
                     "name": "told",
@@ -80,6 +82,7 @@ class RestSource:
 
     def _list(self, request: Request) -> Response:
         self.requests.append(str(request.url))
+        self.authorization = request.headers.get("authorization")
         if self.trouble is not None:
             return self.trouble
         since, page = int(request.query_params["from"]), int(request.query_params["page"])

@@ -1,6 +1,7 @@
 """A server that misbehaves: what is wrong is named, nothing is lost and nothing comes twice, and no secret is shown."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from connectors.base import Connector, Position, SourceUnavailable
 from connectors.rest import connector as module
@@ -86,6 +88,65 @@ async def _until(condition: Callable[[], bool]) -> None:
             if condition():
                 return
             await asyncio.sleep(0.01)
+
+
+class _Never(Response):
+    """None comes, until the client has gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def test_a_server_that_is_slow_over_one_query_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_S", (0.02, 0.05))
+
+    async def go() -> None:
+        cursor: dict[str, Position] = {}
+        async with rest() as source:
+            source.trouble = _Never()
+            async with opened(source, cursor, timeout_s=0.2) as connector:
+                await _until(lambda: any("no answer in time" in each for each in connector.problems()))
+                source.trouble = None
+                await source.say("State", T0, 1)
+                assert await values(connector, cursor, 1) == [1]
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("auth", "sent"),
+    [
+        ({"kind": "bearer", "secret": SECRET}, f"Bearer {SECRET}"),
+        ({"kind": "basic", "username": "uns", "secret": SECRET}, "Basic dW5zOmh1bnRlcjI="),
+        ({"kind": "header", "secret": f"token {SECRET}"}, f"token {SECRET}"),
+    ],
+)
+def test_it_says_who_it_is_over_tls(tmp_path: Path, auth: dict[str, str], sent: str) -> None:
+    certificate, key = str(tmp_path / "cmms.pem"), str(tmp_path / "cmms.key")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+    async def go() -> None:
+        cursor: dict[str, Position] = {}
+        source = RestSource(ssl_certfile=certificate, ssl_keyfile=key)
+        source.start()
+        try:
+            await source.say("State", T0, 1)
+            async with opened(source, cursor, auth=auth, ca_file=certificate) as connector:
+                assert await values(connector, cursor, 1) == [1]
+            assert source.authorization == sent
+            with pytest.raises(SourceUnavailable, match=str(source.port)) as refused:
+                async with opened(source, cursor, auth=auth):
+                    pass
+            assert SECRET not in str(refused.value)
+        finally:
+            source.stop()
+
+    asyncio.run(go())
 
 
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
