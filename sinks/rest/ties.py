@@ -13,12 +13,13 @@ CREATE TABLE IF NOT EXISTS shared_object (
     request TEXT NOT NULL, opener TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, at INTEGER NOT NULL,
     closed INTEGER NOT NULL, PRIMARY KEY (request, opener)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS shared_object_key ON shared_object (request, key, closed);
-CREATE INDEX IF NOT EXISTS shared_object_path ON shared_object (request, path, at);
+CREATE INDEX IF NOT EXISTS shared_object_path ON shared_object (request, path, at, closed);
 CREATE TABLE IF NOT EXISTS tie (
     request TEXT NOT NULL, natural_id TEXT NOT NULL, opener TEXT, path TEXT NOT NULL, at INTEGER NOT NULL,
     lasted_us INTEGER NOT NULL, counts INTEGER NOT NULL, over INTEGER NOT NULL, revision INTEGER NOT NULL,
     PRIMARY KEY (request, natural_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS tie_opener ON tie (request, opener, path);
+CREATE INDEX IF NOT EXISTS tie_opener ON tie (request, opener, at, counts, lasted_us, over);
+CREATE INDEX IF NOT EXISTS tie_path ON tie (request, opener, path);
 CREATE TABLE IF NOT EXISTS summand (
     request TEXT NOT NULL, natural_id TEXT NOT NULL, name TEXT NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL,
     value REAL NOT NULL, PRIMARY KEY (request, natural_id, name)) WITHOUT ROWID;
@@ -76,20 +77,24 @@ class Ties:
         return None if row is None else Tie(*row)
 
     def opened(self, request: str, opener: str) -> Opened | None:
-        return self._opened("o.request = ? AND o.opener = ?", request, opener)
+        return self._opened("o WHERE o.request = ? AND o.opener = ?", request, opener)
 
     def open_of(self, request: str, key: str) -> Opened | None:
         """The newest that is open and has this key."""
-        return self._opened("o.request = ? AND o.key = ? AND NOT o.closed", request, key)
+        return self._opened(
+            "o INDEXED BY shared_object_key WHERE o.request = ? AND o.key = ? AND o.closed = 0", request, key
+        )
 
     def open_at(self, request: str, path: str) -> Opened | None:
         """The newest that is open and of this path."""
-        return self._opened("o.request = ? AND o.path = ? AND NOT o.closed", request, path)
+        return self._opened(
+            "o INDEXED BY shared_object_path WHERE o.request = ? AND o.path = ? AND o.closed = 0", request, path
+        )
 
-    def _opened(self, where: str, *values: str) -> Opened | None:
+    def _opened(self, which: str, *values: str) -> Opened | None:
         row = self._db.execute(
             "SELECT o.opener, o.key, o.closed, coalesce((SELECT max(t.at) FROM tie t WHERE t.request = o.request"
-            f" AND t.opener = o.opener), o.at) FROM shared_object o WHERE {where} ORDER BY o.at DESC, o.opener LIMIT 1",
+            f" AND t.opener = o.opener), o.at) FROM shared_object {which} ORDER BY o.at DESC, o.opener LIMIT 1",
             values,
         ).fetchone()
         return None if row is None else Opened(row[0], row[1], bool(row[2]), row[3])
