@@ -66,6 +66,7 @@ from schemas.records import (
     Samples,
     Shift,
     Tick,
+    WorkOrder,
 )
 from topology.model.kpis import selected
 from topology.model.plant import Plant
@@ -154,6 +155,8 @@ class LineFold:
             return self._fact(item.path, with_short_comment(record), item.offset)
         if isinstance(record, Inspection | Acknowledge):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
+        if isinstance(record, WorkOrder):
+            return self._told_only(item.path, with_short_comment(record))
         return [Rejection("wrong_type", f"{item.path}: {type(record).__name__} is no raw record")]
 
     # --- time
@@ -241,6 +244,11 @@ class LineFold:
         key, told = store.line_changes(home.line)
         self._keys[key] = told
         return []
+
+    def _told_only(self, path: str, fact: WorkOrder) -> list[Output]:
+        """A fact that decides no number: it is checked as the others, and stays in the log. It cannot come too late."""
+        refused = self._admission.refusal(path, fact) or fault(path, fact, -INF)
+        return [refused] if refused else []
 
     def _own_fact(self, path: str, fact: Inspection | Acknowledge, offset: int, newest: int) -> list[Output]:
         """Gives a fact to the one derivation of a cell that reads it."""

@@ -8,14 +8,14 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.raw import Acknowledge, Gap, RawRecord, Reason, Shift
+from schemas.raw import Acknowledge, Gap, RawRecord, Reason, Shift, WorkOrder
 
 NAME_MAX = 128
 """Characters of a name: an order, a product, a person, a tag, a source."""
 COMMENT_MAX = 4_000
 """Characters of a comment."""
 ALERT_MAX = 1_024
-"""Characters of an alert's id: a path, a kind with up to two names in it, a time and a definition."""
+"""Characters of the id of an alert, or of another record that a fact is about: a path, a kind with up to two names in it, a time and a definition."""
 BREAKS_MAX = 100
 """Breaks of one shift."""
 BYTES_A_CHARACTER = 4
@@ -23,7 +23,7 @@ BYTES_A_CHARACTER = 4
 CUT_MARK = "…"
 """The last character of a text that was cut."""
 
-_MAXIMA = {"comment": COMMENT_MAX, "text": COMMENT_MAX, "alert": ALERT_MAX}
+_MAXIMA = {"comment": COMMENT_MAX, "text": COMMENT_MAX, "alert": ALERT_MAX, "about": ALERT_MAX}
 RawT = TypeVar("RawT", bound=RawRecord)
 
 
@@ -45,7 +45,11 @@ def with_short_comment(record: RawT) -> RawT:
     """The record with its comment cut to what is kept, where it has a longer one."""
     if isinstance(record, Gap) and record.text is not None and len(record.text) > COMMENT_MAX:
         return msgspec.structs.replace(record, text=cut(record.text, COMMENT_MAX))
-    if isinstance(record, Reason | Acknowledge) and record.comment is not None and len(record.comment) > COMMENT_MAX:
+    if (
+        isinstance(record, Reason | Acknowledge | WorkOrder)
+        and record.comment is not None
+        and len(record.comment) > COMMENT_MAX
+    ):
         return msgspec.structs.replace(record, comment=cut(record.comment, COMMENT_MAX))
     return record
 

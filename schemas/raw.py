@@ -141,6 +141,21 @@ class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
     comment: str | None = None
 
 
+class WorkOrder(RawRecord, frozen=True, gc=False, kw_only=True):
+    """What became of a work order, as the maintenance system says; a later record with the same id replaces it. No number
+    follows from it: what corrects a stop's reason is a `Reason`."""
+
+    id: str
+    status: str
+    started_at: int
+    ended_at: int | None = None
+    about: str | None = None
+    code: str | None = None
+    labour_s: float | None = None
+    by: str | None = None
+    comment: str | None = None
+
+
 class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     """What time it is: the only clock that a fold knows."""
 
@@ -148,7 +163,7 @@ class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     worker: str
 
 
-Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge
+Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder
 Raw = Samples | Fact | Tick
-RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, Tick)
-FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge)
+RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Tick)
+FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder)

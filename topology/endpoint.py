@@ -2,11 +2,15 @@
 sinks, which never meet, both need it, and `topology` is the room below both that parses configuration.
 """
 
+import re
+from base64 import b64encode
 from pathlib import Path as FilePath
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator, model_validator
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class BadSecret(ValueError):
@@ -140,3 +144,49 @@ class Database(Login, Trust):
         """The name of the database; of SQLite its file."""
         path = unquote(urlsplit(self.url).path)
         return path.removeprefix("//").join(("/", "")) if self.scheme == "sqlite" else path.strip("/")
+
+
+def is_header_name(text: str) -> bool:
+    """Whether HTTP has room for a header of this name (RFC 9110)."""
+    return _HEADER_NAME.fullmatch(text) is not None
+
+
+class HttpAuth(BaseModel):
+    """How an HTTP server knows us. The secret comes from a file, or from the environment by ${NAME}."""
+
+    kind: Literal["bearer", "basic", "header"] = Field(
+        description="bearer token, user and password, or a header of its own"
+    )
+    header: str = Field("Authorization", description="name of the header, for kind header")
+    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
+    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
+    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
+
+    @model_validator(mode="after")
+    def _complete(self) -> "HttpAuth":
+        if (self.secret is None) == (self.secret_file is None):
+            raise ValueError("give secret_file, or secret")
+        if self.kind == "basic" and not self.username:
+            raise ValueError("kind basic needs a username")
+        if self.username is not None and (":" in self.username or not self.username.isprintable()):
+            raise ValueError("username: no colon and no control character can stand in it")
+        if not is_header_name(self.header):
+            raise ValueError("header: this is no name of a header")
+        if self.secret_file is None:
+            self.header_line()
+        return self
+
+    def value(self) -> str:
+        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
+        return secret(self.secret, self.secret_file) or ""
+
+    def header_line(self) -> tuple[str, bytes]:
+        """Name and value of the header that says who we are. Raises as `value` does."""
+        text = self.value()
+        match self.kind:
+            case "basic":
+                return "Authorization", b"Basic " + b64encode(f"{self.username}:{text}".encode())
+            case "bearer":
+                return "Authorization", b"Bearer " + header_value(text)
+            case "header":
+                return self.header, header_value(text)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.resources import files
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -23,7 +24,8 @@ from connectors.http.held import Counts, Held, Key, KeyOfAnother
 from connectors.http.openapi import document
 from connectors.http.problem import RETRY_AFTER, of_influx, problem, refused
 from connectors.http.routes import JSON, JSON_LINES, JSON_LINES_TOO, OPERATIONS, Operation
-from connectors.http.tokens import Grant, Tokens
+from connectors.http.tokens import Tokens
+from connectors.http.webhooks import Webhooks
 from topology.namespace.path import BadPath, Path
 
 KEY_MAX_CHARACTERS = 200
@@ -41,11 +43,19 @@ PAGE_HEADERS = {
 NAME = "uns-backbone"
 
 
+class Known(NamedTuple):
+    """Who may post."""
+
+    tokens: Tokens
+    webhooks: Webhooks
+
+
 class App:
     """`alive` says whether what is posted now can still be answered."""
 
-    def __init__(self, config: HttpConfig, tokens: Tokens, held: Held, alive: Callable[[], bool]) -> None:
-        self._config, self._tokens, self._held, self._alive = config, tokens, held, alive
+    def __init__(self, config: HttpConfig, known: Known, held: Held, alive: Callable[[], bool]) -> None:
+        self._config, self._held, self._alive = config, held, alive
+        self._tokens, self._webhooks = known
         self._requests = 0
         self.operations = tuple(it for it in OPERATIONS if not it.needs or getattr(config, it.needs) is not None)
         self._document = document(self.operations)
@@ -78,9 +88,22 @@ class App:
             raise HTTPException(415, words)
         with self._room():
             body = await self._body(request)
-            key = _key(request, grant, body)
+            key = _key(request, grant.digest, body)
             said = await _read(body, lambda: decode(kind, path, body, _now(), media in JSON_LINES_TOO))
             counts = await self._kept(said, key)
+        return JSONResponse(asdict(counts), 202)
+
+    async def _hook(self, request: Request) -> Response:
+        name = request.path_params["hook"]
+        if not self._webhooks.knows(name):
+            raise HTTPException(404, "no such webhook; nothing was taken")
+        if (media := _media(request)) not in (JSON, ""):
+            raise HTTPException(415, f"{media[:80]} is not taken; send content-type {JSON}. Nothing was taken")
+        with self._room():
+            body = await self._body(request)
+            posted = self._webhooks.checked(name, request.headers, body, time.time())
+            key = _key(request, posted.digest, body)
+            counts = await self._kept(await _read(body, lambda: self._webhooks.said(posted.hook, body)), key)
         return JSONResponse(asdict(counts), 202)
 
     async def _write(self, request: Request) -> Response:
@@ -93,7 +116,7 @@ class App:
             raise HTTPException(415, f"{media} is not taken; the line protocol is text/plain. Nothing was taken")
         with self._room():
             body = await self._body(request)
-            key = _key(request, grant, body)
+            key = _key(request, grant.digest, body)
             said = await _read(body, lambda: decode_lines(lines, grant.prefix, body, precision, _now()))
             counts = await self._kept(said, key)
         if not counts.quarantined_count:
@@ -182,7 +205,7 @@ def _media(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _key(request: Request, grant: Grant, body: bytes) -> Key | None:
+def _key(request: Request, poster: bytes, body: bytes) -> Key | None:
     text = request.headers.get("idempotency-key")
     if text is None:
         return None
@@ -190,7 +213,7 @@ def _key(request: Request, grant: Grant, body: bytes) -> Key | None:
         raise HTTPException(400, f"an Idempotency-Key has 1 to {KEY_MAX_CHARACTERS} characters; nothing was taken")
     # Not by the host: one that posts it again may reach us by another name of ours.
     asked = "\n".join((request.url.path, request.url.query, _media(request)))
-    return Key((grant.digest, text), hashlib.sha256(asked.encode("utf-8", "replace") + b"\n" + body).digest())
+    return Key((poster, text), hashlib.sha256(asked.encode("utf-8", "replace") + b"\n" + body).digest())
 
 
 def _now() -> int:

@@ -20,6 +20,7 @@ KINDS: dict[str, Shape] = {
     "shifts": Shape(payload="shift"),
     "reasons": Shape(payload="reason"),
     "inspections": Shape(payload="inspection"),
+    "work-orders": Shape(payload="work_order"),
 }
 """What /v1/KIND/… takes."""
 SAID_MAX = 100_000

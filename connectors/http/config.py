@@ -2,13 +2,15 @@
 
 import re
 from pathlib import Path as FilePath
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from connectors.base import ConnectorConfig
+from connectors.kit.documents import DocumentShape
 from connectors.kit.levels import Levels, PathText, checked_template
-from topology.endpoint import SecretText, address, secret
+from topology.endpoint import BadSecret, SecretText, address, is_header_name, secret
 from topology.namespace.path import Path
 
 PLACE = re.compile(r"\{([^{}]+)\}")
@@ -88,6 +90,55 @@ class Form(ConnectorConfig):
         return tags
 
 
+class Hook(DocumentShape):
+    """A webhook at /v1/hooks/NAME: whose it is, and what a row of its body is."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="the last part of its address", examples=["cmms"]
+    )
+    secret: SecretText | None = Field(None, description="what signs it; prefer the file", examples=["${CMMS_SECRET}"])
+    secret_file: FilePath | None = Field(
+        None, description="file with the secret", examples=["/run/secrets/uns-cmms-hook"]
+    )
+    header: str = Field("X-Hub-Signature-256", description="the header that carries the signature")
+    prefix: str = Field("", description="what stands before it there", examples=["sha256="])
+    algorithm: Literal["sha256", "sha512", "sha1", "plain"] = Field(
+        "sha256", description="HMAC of the body by this; plain: the header carries the secret itself"
+    )
+    encoding: Literal["hex", "base64"] = Field("hex", description="how the signature is written")
+    signed: str = Field(
+        "{body}", description="what is signed: text, {body} once, and {timestamp}", examples=["v0:{timestamp}:{body}"]
+    )
+    timestamp_header: str | None = Field(
+        None,
+        description="the header that carries {timestamp}, seconds since 1970; an old one is refused, so that nobody repeats it",
+        examples=["X-Request-Timestamp"],
+    )
+    age_max_s: float = Field(300.0, gt=0, description="how far {timestamp} may be from our clock")
+
+    @model_validator(mode="after")
+    def _signs(self) -> "Hook":
+        if (self.secret is None) == (self.secret_file is None):
+            raise ValueError(f"hook {self.name} needs one of `secret` and `secret_file`: anybody could post to it")
+        for header in filter(None, (self.header, self.timestamp_header)):
+            if not is_header_name(header):
+                raise ValueError(f"hook {self.name}: {header[:40]!r} is no name of a header")
+        if self.signed.count("{body}") != 1:
+            raise ValueError(
+                f"hook {self.name}: `signed` has {{body}} once, or anything could be posted with a signature"
+            )
+        if ("{timestamp}" in self.signed) != (self.timestamp_header is not None):
+            raise ValueError(f"hook {self.name}: {{timestamp}} in `signed` and `timestamp_header` go together")
+        return self
+
+    def key(self) -> bytes:
+        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it is none."""
+        text = secret(self.secret, self.secret_file)
+        if not text:
+            raise BadSecret(f"the secret of hook {self.name} is empty")
+        return text.encode()
+
+
 class HttpConfig(ConnectorConfig):
     """One port that is listened on."""
 
@@ -102,6 +153,9 @@ class HttpConfig(ConnectorConfig):
     key_file: FilePath | None = Field(None, description="its key (PEM)", examples=["/run/secrets/uns-http.key"])
     tokens: tuple[Token, ...] = Field(min_length=1, description="who may post")
     lines: Lines | None = Field(None, description="InfluxDB's line protocol; without it /write is answered 404")
+    hooks: tuple[Hook, ...] | None = Field(
+        None, min_length=1, max_length=64, description="webhooks in the words of others, at /v1/hooks/NAME; signed"
+    )
     form: Form | None = Field(None, description="a page to count by hand, at /form; without it that is answered 404")
     connections_max: int = Field(
         500, ge=1, le=100_000, description="connections at once; a further one is answered 503. Each is an open file"
@@ -134,12 +188,21 @@ class HttpConfig(ConnectorConfig):
             raise ValueError("https goes with `certificate_file` and `key_file`, http with neither")
         return self
 
+    @field_validator("hooks")
+    @classmethod
+    def _once(cls, hooks: tuple[Hook, ...] | None) -> tuple[Hook, ...] | None:
+        names = [hook.name for hook in hooks or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two hooks are called {', '.join(sorted(twice))}")
+        return hooks
+
     def literal_paths(self) -> tuple[Path, ...]:
         """Paths that are named as they are."""
         named = () if self.form is None else self.form.machines
         if self.lines is not None and PLACE.search(self.lines.path) is None:
             named = (*named, self.lines.path)
-        return tuple(Path.parse(text) for text in dict.fromkeys(named))
+        hooked = (path for hook in self.hooks or () for path in hook.literal_paths())
+        return tuple(dict.fromkeys((*map(Path.parse, named), *hooked)))
 
     @property
     def host(self) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 
 from connectors.base import Batch, Resume, SourceUnavailable
-from connectors.http.app import App
+from connectors.http.app import App, Known
 from connectors.http.config import HttpConfig
 from connectors.http.held import Held
 from connectors.http.server import Serving, start
 from connectors.http.tokens import Tokens
+from connectors.http.webhooks import Webhooks
 from topology.endpoint import BadSecret
 
 
@@ -22,11 +23,11 @@ class HttpConnector:
     async def open(self, resume: Resume) -> None:
         """Binds and serves. `resume` says nothing to a server: its clients know what was answered."""
         try:
-            tokens = Tokens(self._config.tokens)
+            known = Known(Tokens(self._config.tokens), Webhooks(self._config.hooks or ()))
         except (OSError, BadSecret) as error:
-            raise SourceUnavailable(f"{self._config.url}: the tokens cannot be read: {error}") from error
+            raise SourceUnavailable(f"{self._config.url}: the tokens or secrets cannot be read: {error}") from error
         self._held = held = Held()
-        app = App(self._config, tokens, held, self.healthy)
+        app = App(self._config, known, held, self.healthy)
         self._serving = await start(self._config, app.asgi(), held.news.set)
 
     async def batches(self) -> AsyncIterator[Batch]:

@@ -9,7 +9,7 @@ import msgspec
 from connectors.http.problem import MEDIA_TYPE
 from connectors.http.routes import Operation
 from connectors.kit.message import TIMES
-from schemas.records import Inspection, Lot, Order, Reason, Shift
+from schemas.records import Inspection, Lot, Order, Reason, Shift, WorkOrder
 
 _REF = "#/components/schemas/{name}"
 _TIME = {
@@ -71,8 +71,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if "{path}" in operation.path:
         words = "enterprise/site/area/line/cell, one to five parts with their slashes"
         read.append({"name": "path", "in": "path", "required": True, "description": words, "schema": _WORDS})
-    if "{file}" in operation.path:
-        read.append({"name": "file", "in": "path", "required": True, "schema": _WORDS})
+    named = (name for name in ("file", "hook") if f"{{{name}}}" in operation.path)
+    read += [{"name": name, "in": "path", "required": True, "schema": _WORDS} for name in named]
     read += [{"name": name, "in": "query", "description": words, "schema": _WORDS} for name, words in operation.query.items()]  # fmt: skip
     if operation.key:
         words = "with it a request that comes again is taken once; the last 1000 are remembered"
@@ -89,7 +89,7 @@ def _object(required: Iterable[str] = (), **properties: Any) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, facts = msgspec.json.schema_components((Order, Lot, Shift, Reason, Inspection), ref_template=_REF)
+    _, facts = msgspec.json.schema_components((Order, Lot, Shift, Reason, Inspection, WorkOrder), ref_template=_REF)
     for fact in facts.values():
         for name in TIMES & fact["properties"].keys():
             nullable = "default" in fact["properties"][name]
@@ -106,6 +106,7 @@ def _schemas() -> dict[str, Any]:
                 _object(("samples",), samples={"type": "array", "items": sample}),
             ]
         },
+        "Hook": {"description": "JSON in the words of who posts it"},
         "Lines": {"type": "string", "description": "one on each line"},
         "Counts": _object(
             ("accepted", "quarantined", "quarantined_count"),

@@ -15,6 +15,7 @@ RECORDS: Mapping[str, str] = {
     "shifts": "Shift",
     "reasons": "Reason",
     "inspections": "Inspection",
+    "work-orders": "WorkOrder",
 }
 """The schema of what /v1/KIND/… takes."""
 REFUSED: Mapping[int, str] = {
@@ -98,6 +99,9 @@ OPERATIONS: tuple[Operation, ...] = (
               takes={"application/x-www-form-urlencoded": "Query"}, gives={JSON: "QueryResult"}, query={"q": "the query"}, needs="lines"),
     Operation("GET", "/query", "query", "The same", {200: "nothing had to be done", 400: "queries are not answered here", 401: REFUSED[401], 429: REFUSED[429]},
               gives={JSON: "QueryResult"}, query={"q": "the query"}, needs="lines"),
+    Operation("POST", "/v1/hooks/{hook}", "hook", "What a system of record posts by itself, signed, answered once Kafka has it",
+              {202: "Kafka has it; what was malformed is in quarantine", **{status: words for status, words in REFUSED.items() if status != 403}, 401: "the signature is missing or wrong; nothing was taken"},
+              token=False, takes={JSON: "Hook"}, gives={JSON: "Counts"}, key=True, needs="hooks"),
     Operation("GET", "/ping", "ping", "Whether we listen, as clients of InfluxDB ask", {204: "we do"}, token=False, needs="lines"),
     Operation("GET", "/health", "health", "Whether we listen", {200: "we do", 503: "we go down"}, token=False, gives={JSON: "Health"}),
     Operation("GET", "/openapi.json", "openapi", "This document", {200: "it"}, token=False, gives={JSON: "OpenApi"}),

@@ -15,10 +15,10 @@ NAME_MAX = 200
 class Levels(ConnectorConfig):
     """How a name of the source is spelled in a path."""
 
-    levels: Literal["as_they_are", "lower", "spelled"] = Field(
+    levels: Literal["as_they_are", "lower", "spelled", "paths"] = Field(
         "as_they_are",
         description="how a name becomes a part of the path; `lower`: without capitals; "
-        "`spelled`: Line 1 and Füller_A become line-1 and fuller-a",
+        "`spelled`: Line 1 and Füller_A become line-1 and fuller-a; `paths`: it is one of our paths, whole or in part",
     )
     names: dict[str, str] = Field(
         default_factory=dict,
@@ -41,7 +41,7 @@ class Levels(ConnectorConfig):
             name = name.lower()
         if self.levels == "spelled":
             return suggestion(name.replace("/", "-")) or name
-        if "/" in name:
+        if "/" in name and self.levels != "paths":
             raise BadPath(f"{name[:NAME_MAX]!r} has a slash in it")
         return name
 

@@ -16,7 +16,7 @@ from topology.namespace.path import Path
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 """A column of a template."""
-Kind = Literal["wide", "long", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge"]
+Kind = Literal["wide", "long", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge", "work_order"]
 
 
 class RowShape(Levels, Qualities, Zoned):

@@ -10,7 +10,9 @@ from connectors.kit.selector import Selector, SelectorText
 from connectors.kit.times import TimeFormat, Unit
 from connectors.kit.zone import Zoned
 
-Payload = Literal["samples", "object", "value", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge"]
+Payload = Literal[
+    "samples", "object", "value", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge", "work_order"
+]
 _OF_OBJECTS = ("fields", "at", "select", "name", "value", "quality")
 
 

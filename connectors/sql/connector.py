@@ -10,13 +10,13 @@ import structlog
 from sqlalchemy import Connection, Engine, Select
 
 from connectors.base import Batch, Position, Resume, SourceUnavailable
+from connectors.kit.cursor import places
+from connectors.kit.mark import BadMark
 from connectors.kit.tasks import ended
 from connectors.kit.worker import Worker
 from connectors.sql import database
 from connectors.sql.config import SqlConfig
-from connectors.sql.cursor import places
 from connectors.sql.database import QueryFailed
-from connectors.sql.mark import BadMark
 from connectors.sql.reader import BadColumns, QueryReader
 
 log = structlog.get_logger()

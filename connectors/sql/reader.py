@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select
 
 from connectors.base import Position, Said
+from connectors.kit.cursor import entries
+from connectors.kit.mark import BadMark, Mark, Place, ahead, before
 from connectors.kit.rows import RowReader, as_json
 from connectors.kit.times import shown
+from connectors.kit.told import TOLD_MAX, Told
 from connectors.sql.config import Query
-from connectors.sql.cursor import entries
-from connectors.sql.mark import BadMark, Mark, Place, ahead, before
 from connectors.sql.statement import page
-from connectors.sql.told import TOLD_MAX, Told
 
 BATCH_MAX = 1_000
 """Things of a batch, about."""

@@ -23,8 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType, TypeEngine
 
+from connectors.kit.mark import Mark
 from connectors.sql.config import Query
-from connectors.sql.mark import Mark
 
 
 def page(query: Query, after: Mark | None, since: Any = None, above: Any = None) -> Select[Any]:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from processors.base import Rejection
 from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Shift
+from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Shift, WorkOrder
 
 Fact = Order | Shift | Lot | Reason | Gap
 
@@ -19,6 +19,7 @@ EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 NO_REASON = 0
 """The code that takes a reason away."""
 IDEAL_CYCLE_MAX_S = 31 * 86_400
+LABOUR_MAX_S = 366 * 86_400
 
 
 class Told(NamedTuple):
@@ -32,7 +33,7 @@ KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, L
 KindT = TypeVar("KindT", Order, Shift, Lot, Reason, Gap)
 
 
-def span(fact: Fact) -> tuple[int, int]:
+def span(fact: Fact | WorkOrder) -> tuple[int, int]:
     """The event time a fact speaks of, [start, end); INF while it has no end."""
     match fact:
         case Reason():
@@ -41,7 +42,7 @@ def span(fact: Fact) -> tuple[int, int]:
             return fact.started_at, INF if fact.ended_at is None else fact.ended_at
 
 
-def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
+def fault(path: str, fact: Fact | WorkOrder, oldest: int) -> Rejection | None:
     """What is wrong with a fact in itself; `oldest` is where the correction horizon begins."""
     times = [fact.started_at, fact.started_at if fact.ended_at is None else fact.ended_at]
     if isinstance(fact, Shift):
@@ -54,6 +55,8 @@ def fault(path: str, fact: Fact, oldest: int) -> Rejection | None:
         return Rejection("bad_interval", f"{path}: a break of Shift {fact.id} ends before it begins")
     if span(fact)[1] <= oldest:
         return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
+    if isinstance(fact, WorkOrder) and fact.labour_s is not None and not 0 <= fact.labour_s <= LABOUR_MAX_S:
+        return Rejection("out_of_range", f"{path}: WorkOrder {fact.id} has labour_s {fact.labour_s}")
     if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S:
         return Rejection("out_of_range", f"{path}: Order {fact.id} has ideal_cycle_s {fact.ideal_cycle_s}")
     if isinstance(fact, Order) and (fact.planned_quantity or 0) < 0:

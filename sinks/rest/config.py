@@ -1,9 +1,8 @@
 """Options of a REST target."""
 
-import re
+import functools
 from collections.abc import Iterator
-from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -11,118 +10,22 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.answer import ANSWER_NAMES
-from sinks.rest.template import MAPS, BadTemplate, check, check_url, fields, is_table
-from topology.endpoint import SecretText, Trust, address, header_value, secret
+from sinks.rest.calls import PAGING, Cancel, Create, Lookup, Update
+from sinks.rest.grouping import GROUP_NAMES, PAGE, Grouped, Sums
+from sinks.rest.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table
+from topology.endpoint import HttpAuth, Trust, address, header_value, is_header_name
 from topology.nearest import hint
 from topology.vocabulary import checked_field
 
-Method = Literal["POST", "PUT", "PATCH"]
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
 """Record type → its class."""
-PAGING = ("page", "offset")
-"""What a lookup's url may name, so that its pages are read one after the other."""
+COMMENT = "/comment"
+"""What the ledger knows comments by, behind their request's name."""
 MapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class Auth(SinkConfig):
+class Auth(HttpAuth, SinkConfig):
     """How the target knows us. The secret comes from a file, or from the environment by ${NAME}."""
-
-    kind: Literal["bearer", "basic", "header"] = Field(
-        description="bearer token, user and password, or a header of its own"
-    )
-    header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
-    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
-    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Auth":
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("give secret_file, or secret")
-        if self.kind == "basic" and not self.username:
-            raise ValueError("kind basic needs a username")
-        if self.username is not None and (":" in self.username or not self.username.isprintable()):
-            raise ValueError("username: no colon and no control character can stand in it")
-        if not _HEADER_NAME.fullmatch(self.header):
-            raise ValueError("header: this is no name of a header")
-        if self.secret_file is None and self.kind != "basic":
-            self.header_line()
-        return self
-
-    def value(self) -> str:
-        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
-        return secret(self.secret, self.secret_file) or ""
-
-    def header_line(self) -> tuple[str, bytes]:
-        """Name and value of the header that says who we are, of kinds bearer and header. Raises as `value` does."""
-        carried = header_value(self.value())
-        return ("Authorization", b"Bearer " + carried) if self.kind == "bearer" else (self.header, carried)
-
-
-class Call(SinkConfig):
-    """One request. Texts are templates over the record's fields; `success` and `id` also over the answer (`status`,
-    `headers`, `body` where it is JSON, `text`)."""
-
-    url: str = Field(description="path below base_url", examples=["/work-orders", "/confirmations/{remote_id}"])
-    body: dict[str, Any] | list[Any] = Field(default_factory=dict, description="JSON body")
-    success: str | None = Field(
-        None,
-        description="what must be true of a 2xx; by default JSON without a member that says error, or nothing at all",
-        examples=["{{ body.result == 'OK' }}"],
-    )
-
-
-class Create(Call):
-    """The request that makes an object. It counts as made once success and an id are proven."""
-
-    method: Method = Field("POST", description="HTTP method")
-    id_field: str = Field(
-        "id", description="where the answer carries the target's id, a.b for a nested one; else `Location` ends with it"
-    )
-    id: str | None = Field(
-        None,
-        description="the id, where it stands elsewhere or is ours",
-        examples=["{natural_id}", "{{ body.d[0].key }}"],
-    )
-
-
-class Update(Call):
-    """The request that changes an object."""
-
-    method: Method = Field("POST", description="HTTP method")
-
-
-class Cancel(Call):
-    """The request that takes an object back. After a DELETE it is gone, and may be made again."""
-
-    method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field("PATCH", description="HTTP method")
-
-
-class Lookup(SinkConfig):
-    """How to find what an earlier, unclear attempt may have created. Only an object that carries our natural id is ours."""
-
-    url: str = Field(
-        description="path below base_url that answers with the matching objects; with {page} or {offset} all pages are read",
-        examples=["/confirmations?external_id={natural_id}", "/orders?page={page}"],
-    )
-    items_field: str | None = Field(
-        None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
-    )
-    id_field: str = Field("id", description="where each object carries its id; a.b for a nested one")
-    key_field: str | None = Field(
-        None,
-        description="where each object carries our natural id; by default the field of create's body that is `{natural_id}`",
-        examples=["external_id"],
-    )
-    next_field: str | None = Field(
-        None,
-        description="where the answer carries the address of the next page; `Link: rel=next` is followed anyway",
-        examples=["links.next"],
-    )
-    page_from: int = Field(1, ge=0, description="number of the first {page}")
-    whole: bool = Field(False, description="the answer always is the whole list, whatever is asked for")
-    absent: tuple[int, ...] = Field((), description="statuses that say that there is none", examples=[[404]])
 
 
 class RequestMapping(SinkConfig):
@@ -149,6 +52,10 @@ class RequestMapping(SinkConfig):
         None,
         description="takes it back when a revision does not fit `when` any more, or was withdrawn; none: update",
     )
+    object: Grouped | None = Field(
+        None, description="one object for many records, told apart by a key of your own; a text is the key alone"
+    )
+    sums: Sums | None = Field(None, description="sums over records, for a meter for example")
 
     @property
     def kind(self) -> type[Derived]:
@@ -161,10 +68,29 @@ class RequestMapping(SinkConfig):
         return self.name or self.message_class
 
     @property
+    def key_suffix(self) -> str:
+        """What the Idempotency-Key of a create has behind the record's id: a record may make its object and a comment."""
+        return COMMENT if self.known_as.endswith(COMMENT) else ""
+
+    @property
     def key_field(self) -> str | None:
         """Where an object carries our natural id."""
         stated = self.lookup.key_field if self.lookup is not None else None
         return stated or next(_places(self.create.body, "{natural_id}"), None)
+
+    @functools.cached_property
+    def comments(self) -> "RequestMapping | None":
+        """The comments of a shared object: objects of their own, one for each record that is told of there."""
+        comment = None if self.object is None else self.object.comment
+        if comment is None:
+            return None
+        return RequestMapping.model_construct(
+            message_class=self.message_class,
+            name=f"{self.known_as}{COMMENT}",
+            when={},
+            create=comment.known_by,
+            lookup=comment.lookup,
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -184,12 +110,14 @@ class RequestMapping(SinkConfig):
     def _known(self) -> "RequestMapping":
         if self.message_class not in BY_CLASS:
             raise ValueError(f"class {self.message_class!r} has no records; there are {', '.join(BY_CLASS)}")
-        if isinstance(self.when, dict):
-            self._check_when(self.when)
-        if self.lookup is not None and self.key_field is None:
-            raise ValueError(
-                "lookup: key_field is missing: which field of a found object carries the natural id that create sends?"
-            )
+        for fits in (self.when, None if self.object is None else self.object.closed_when):
+            if isinstance(fits, dict):
+                self._check_when(fits)
+        for each in (self, self.comments):
+            if each is not None and each.lookup is not None and each.key_field is None:
+                raise ValueError(
+                    "lookup: key_field is missing: which field of a found object carries the natural id that create sends?"
+                )
         try:
             for template, known in self.templates():
                 check(template, known | set(filter(is_table, fields(template))))
@@ -210,36 +138,58 @@ class RequestMapping(SinkConfig):
                 if isinstance(word, str):
                     checked_field(field, word)
 
-    def templates(self) -> Iterator[tuple[Any, set[str]]]:
+    def templates(self) -> Iterator[tuple[Template, set[str]]]:
         """All of them but urls, each with the names that may stand in it."""
-        known = self._names()
+        record, known = self._fields(), self._names()
         if isinstance(self.when, str):
-            yield self.when, known
+            yield self.when, record
         for call in (self.create, self.update, self.cancel):
             if call is not None:
                 its = known if call is self.create else known | {"remote_id"}
                 yield call.body, its
                 yield call.success, its.union(ANSWER_NAMES)
         yield self.create.id, known.union(ANSWER_NAMES)
+        if self.sums is not None:
+            yield self.sums.by, record
+            yield list(self.sums.of.values()), record
+        if self.object is not None:
+            yield self.object.key, record
+            if isinstance(self.object.closed_when, str):
+                yield self.object.closed_when, record
+            yield from ((template, known | more) for template, more in self.object.templates())
 
     def urls(self) -> Iterator[tuple[str, set[str]]]:
         """Likewise the urls."""
-        yield self.create.url, self._names()
+        known = self._names()
+        yield self.create.url, known
         for call in (self.update, self.cancel):
             if call is not None:
-                yield call.url, self._names() | {"remote_id"}
+                yield call.url, known | {"remote_id"}
         if self.lookup is not None:
-            yield self.lookup.url, self._names().union(PAGING)
+            yield self.lookup.url, self._fields().union(PAGING)
+        if self.object is not None:
+            yield from ((url, known | {"remote_id"}) for url in self.object.urls())
+            if self.object.comment is not None and self.object.comment.lookup is not None:
+                yield self.object.comment.lookup.url, self._fields().union(PAGING, ("remote_id",))
+
+    def _fields(self) -> set[str]:
+        """What a record says by itself."""
+        return {*self.kind.__struct_fields__, "natural_id", PAGE}
 
     def _names(self) -> set[str]:
-        return {*self.kind.__struct_fields__, "natural_id"}
+        """Likewise, with what is known of others."""
+        sums = {f"{SUMS}.{name}" for name in self.sums.of} if self.sums is not None else set()
+        return self._fields() | sums | (set(GROUP_NAMES) if self.object is not None else set())
 
     @property
     def tables(self) -> set[str]:
         """The tables of `maps` that its templates name."""
-        return {
-            name for template, _ in (*self.templates(), *self.urls()) for name in fields(template) if is_table(name)
-        }
+        return {name for template in self.every_template for name in fields(template) if is_table(name)}
+
+    @property
+    def every_template(self) -> tuple[Template, ...]:
+        """Urls, too."""
+        return tuple(template for template, _ in (*self.templates(), *self.urls()))
 
 
 def _places(body: Any, template: str, inside: str = "") -> Iterator[str]:
@@ -275,6 +225,11 @@ class RestConfig(Trust, SinkConfig):
         description="tables for templates: {{ maps.reasons[reason] }}, {{ maps.reasons.get(reason, 'other') }}",
         examples=[{"reasons": {"jam": "R17", "drive": "R20"}}],
     )
+    page_url: str | None = Field(
+        None,
+        description="address of a screen of our page; templates name that of the record's path by {page_url}",
+        examples=["https://uns.example.com/line"],
+    )
     requests: tuple[RequestMapping, ...] = Field(min_length=1, description="which records make which objects")
 
     @model_validator(mode="after")
@@ -287,7 +242,14 @@ class RestConfig(Trust, SinkConfig):
         known = {f"{MAPS}.{name}" for name in self.maps}
         if unknown := sorted(set().union(*(mapping.tables for mapping in self.requests)) - known):
             raise ValueError(f"requests: there is no {unknown[0]}; {hint(unknown[0], sorted(known))}")
+        if self.page_url is None and any(PAGE in fields(each) for one in self.requests for each in one.every_template):
+            raise ValueError("page_url is missing: templates name our page by {page_url}; where is it?")
         return self
+
+    @field_validator("page_url")
+    @classmethod
+    def _page(cls, text: str | None) -> str | None:
+        return None if text is None else address(text, ("http", "https"), "https://uns.example.com/line").rstrip("/")
 
     @field_validator("base_url")
     @classmethod
@@ -301,7 +263,7 @@ class RestConfig(Trust, SinkConfig):
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
+            if not is_header_name(name):
                 raise ValueError(f"headers: {name[:40]!r} is no name of a header")
             header_value(value, f"headers: the value of {name}")
         return headers

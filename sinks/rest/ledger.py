@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from sinks.rest.ties import Ties
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS remote_object (
     request TEXT NOT NULL, natural_id TEXT NOT NULL, remote_id TEXT, revision INTEGER NOT NULL,
@@ -45,6 +47,8 @@ class ObjectLedger:
         self._db = sqlite3.connect(folder / "objects.sqlite", isolation_level=None, timeout=10)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
         self._take_over(requests)
+        self.ties = Ties(self._db)
+        """Which records share an object."""
 
     def _take_over(self, requests: Sequence[str]) -> None:
         """Before 0.1 requests were known by their place in the list."""

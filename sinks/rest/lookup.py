@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sinks.rest.answer import Answer, as_text, dig
-from sinks.rest.config import PAGING, Lookup
+from sinks.rest.calls import PAGING, Lookup
 from sinks.rest.target import Refused, Target, Unproven
 from sinks.rest.template import UnfitValue, fields, fill_url
 

@@ -5,11 +5,14 @@ import time
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from schemas.records import Derived
 from schemas.text import calendar, to_plain
 from sinks.rest.answer import is_text, remote_id
-from sinks.rest.config import Cancel, Create, RequestMapping, RestConfig, Update
+from sinks.rest.calls import Cancel, Create, Update
+from sinks.rest.config import RequestMapping, RestConfig
+from sinks.rest.grouping import PAGE
 from sinks.rest.ledger import ObjectLedger, RemoteObject
 from sinks.rest.lookup import find
 from sinks.rest.target import Refused, Target, Unproven
@@ -17,6 +20,7 @@ from sinks.rest.template import MAPS, UnfitValue, fill, fill_url
 
 _GONE = ("http_404", "http_410")
 _NEW = RemoteObject(None, -1)
+NOTHING: Mapping[str, Any] = {}
 
 
 class Later(Exception):
@@ -39,22 +43,26 @@ class Objects:
 
     def __init__(self, config: RestConfig, target: Target, ledger: ObjectLedger) -> None:
         self._target, self._ledger, self._settle_s = target, ledger, config.settle_s
-        self._maps = config.maps
+        self._config = config
 
-    async def put(self, mapping: RequestMapping, record: Derived) -> Done:
-        """Raises `Refused`, `Later`, `Failed` and `Retryable`."""
-        fits = _may_fit(mapping, record)
+    def values(self, record: Derived) -> dict[str, Any]:
+        """What templates may name of a record. Raises `Refused`."""
+        return template_values(record, self._config)
+
+    async def put(self, mapping: RequestMapping, record: Derived, more: Mapping[str, Any] = NOTHING) -> Done:
+        """`more`: what templates may name beside the record's fields. Raises `Refused`, `Later`, `Failed` and `Retryable`."""
+        wanted = may_fit(mapping, record)
         known = self._ledger.find(mapping.known_as, record.natural_id) if is_text(record.id) else None
-        if known is None and not fits:
+        if known is None and not wanted:
             return Done()
         if known is not None and known.unclear_since is None and known.revision >= record.revision:
             return Done()
-        values = template_values(record, self._maps)
+        values = {**self.values(record), **more}
         wanted = fits_when(mapping, record, values)
         if known is None and not wanted:
             return Done()
         if known is not None and known.remote_id is None:
-            known = await self._sought(mapping, known, values)
+            known = await self.sought(mapping, known, values)
         if known is not None and known.there:
             return await self._change(mapping, known, record, values, wanted)
         if wanted or known is None:
@@ -64,7 +72,7 @@ class Objects:
         self._ledger.settle(mapping.known_as, record.natural_id, None, record.revision, cancelled=True)
         return Done()
 
-    async def _sought(self, mapping: RequestMapping, known: RemoteObject, values: dict[str, Any]) -> RemoteObject:
+    async def sought(self, mapping: RequestMapping, known: RemoteObject, values: dict[str, Any]) -> RemoteObject:
         """What is known once the target was asked: an attempt whose answer was lost may have made it; or it exists, and
         the answer named no id. Raises `Later` while it may still come to show."""
         if mapping.lookup is None or (known.cancelled and known.unclear_since is None):
@@ -89,7 +97,7 @@ class Objects:
         url, body = request(create, values)
         self._ledger.intend(name, natural_id, record.revision, time.time())
         try:
-            made = await self._made(create, url, body, record, values)
+            made = await self._made(create, url, body, f"{record.id}{mapping.key_suffix}", values)
         except Refused as refused:
             if refused.reason == "http_409" and (found := await self._conflicting(mapping, known, values)) is not None:
                 return await self._change(mapping, found, record, values, True)
@@ -111,13 +119,13 @@ class Objects:
     ) -> RemoteObject | None:
         """Ours, that is there already; None where it is another that the target speaks of."""
         try:
-            found = await self._sought(mapping, known, values)
+            found = await self.sought(mapping, known, values)
         except Refused:
             return None
         return found if found.remote_id is not None else None
 
-    async def _made(self, create: Create, url: str, body: Any, record: Derived, values: dict[str, Any]) -> str | None:
-        answer = await self._target.ask(create.method, url, create.success, values, body, record.id)
+    async def _made(self, create: Create, url: str, body: Any, key: str, values: dict[str, Any]) -> str | None:
+        answer = await self._target.ask(create.method, url, create.success, values, body, key)
         try:
             return remote_id(answer, create.id_field, create.id, values)
         except UnfitValue as error:
@@ -151,22 +159,24 @@ class Objects:
                 else f"there is no {'update' if wanted else 'cancel'}"
             )
             return Done(left=f"revision {record.revision} of {natural_id} is not sent: {missing}")
-        url, body = request(call, {**values, "remote_id": known.remote_id})
-        # A change sets, it does not add: sent twice it leaves the same object, so it needs no intent.
+        await self.change(call, {**values, "remote_id": known.remote_id}, record.id)
+        gone = cancelling and call.method == "DELETE"
+        self._ledger.settle(name, natural_id, None if gone else known.remote_id, record.revision, cancelling)
+        return Done(sent=True)
+
+    async def change(self, call: Update | Cancel, values: dict[str, Any], key: str) -> None:
+        """Sends what changes an object. It sets and does not add: sent twice it leaves the same object, so it needs no intent."""
+        url, body = request(call, values)
         try:
-            sent = {**values, "remote_id": known.remote_id}
-            await self._target.ask(call.method, url, call.success, sent, body or None, record.id)
+            await self._target.ask(call.method, url, call.success, values, body or None, key)
         except Unproven as error:
             raise Refused("unproven", str(error)) from None
         except Refused as refused:
             if call.method != "DELETE" or refused.reason not in _GONE:
                 raise
-        gone = cancelling and call.method == "DELETE"
-        self._ledger.settle(name, natural_id, None if gone else known.remote_id, record.revision, cancelling)
-        return Done(sent=True)
 
 
-def template_values(record: Derived, maps: Mapping[str, Any]) -> dict[str, Any]:
+def template_values(record: Derived, config: RestConfig) -> dict[str, Any]:
     """What templates may name. Raises `Refused`."""
     if not is_text(record.id):
         raise Refused("unfit", f"{record.id!r}: half of a surrogate pair stands in the id")
@@ -174,7 +184,8 @@ def template_values(record: Derived, maps: Mapping[str, Any]) -> dict[str, Any]:
         plain = to_plain(record, calendar)
     except OverflowError as error:
         raise Refused("unfit", f"{record.id!r}: a time that no calendar has: {error}") from error
-    return {**plain, "natural_id": record.natural_id, MAPS: SimpleNamespace(**maps)}
+    page = None if config.page_url is None else f"{config.page_url}/{quote(record.path)}"
+    return {**plain, "natural_id": record.natural_id, PAGE: page, MAPS: SimpleNamespace(**config.maps)}
 
 
 def request(call: Create | Update | Cancel, values: dict[str, Any]) -> tuple[str, Any]:
@@ -186,21 +197,26 @@ def request(call: Create | Update | Cancel, values: dict[str, Any]) -> tuple[str
 
 def fits_when(mapping: RequestMapping, record: Derived, values: dict[str, Any]) -> bool:
     """Whether the record is to have an object. Raises `Refused`."""
-    if not _may_fit(mapping, record):
-        return False
-    if isinstance(mapping.when, dict):
-        return True
+    return may_fit(mapping, record) and fits(mapping.when, record, values)
+
+
+def fits(test: dict[str, Any] | str, record: Derived, values: dict[str, Any]) -> bool:
+    """Whether a record is as a test says: fields with their values, or an expression. Raises `Refused`."""
+    if isinstance(test, dict):
+        return _has(test, record)
     try:
-        return bool(fill(mapping.when, values))
+        return bool(fill(test, values))
     except UnfitValue as error:
         raise Refused("unfit", str(error)) from error
 
 
-def _may_fit(mapping: RequestMapping, record: Derived) -> bool:
+def may_fit(mapping: RequestMapping, record: Derived) -> bool:
     """As far as it can be said without its values as text, which most records of a class never need."""
-    if record.withdrawn:
-        return False
-    for name, wanted in mapping.when.items() if isinstance(mapping.when, dict) else ():
+    return not record.withdrawn and (isinstance(mapping.when, str) or _has(mapping.when, record))
+
+
+def _has(wanted_of: dict[str, Any], record: Derived) -> bool:
+    for name, wanted in wanted_of.items():
         value = getattr(record, name)
         if value not in wanted if isinstance(wanted, list) else value != wanted:
             return False

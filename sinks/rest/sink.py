@@ -15,6 +15,7 @@ from sinks.kit.suspects import Suspects
 from sinks.rest.config import RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.objects import Later, Objects
+from sinks.rest.shared import Shared
 from sinks.rest.target import Failed, Heard, Refused, Target
 
 FAILURES_MAX = 3
@@ -46,7 +47,8 @@ class RestSink:
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         if self._ledger is None or self._target is None:
             raise Retryable(f"sink {self._name}: not open")
-        call = _Call(Objects(self._config, self._target, self._ledger), self._config, self._suspects)
+        objects = Objects(self._config, self._target, self._ledger)
+        call = _Call(Shared(objects, self._target, self._ledger), self._config, self._suspects)
         for delivery in self._untried_first(deliveries):
             try:
                 await call.put(delivery)
@@ -79,7 +81,7 @@ class RestSink:
 class _Call:
     """One call of `write`: what became of each record, and what it says about the others."""
 
-    def __init__(self, objects: Objects, config: RestConfig, suspects: Suspects) -> None:
+    def __init__(self, objects: Shared, config: RestConfig, suspects: Suspects) -> None:
         self._objects, self._config, self._suspects = objects, config, suspects
         self._settled: list[Unwritten] = []
         self._deferred: list[Deferred] = []

@@ -47,18 +47,14 @@ class Target:
         """`heard` gets each answer that came, with its verdict. Raises `Retryable`; connects to nothing."""
         self._name, self._base_url, self._heard = name, config.base_url, heard
         headers = {key.encode(): header_value(value) for key, value in config.headers.items()}
-        basic = None
         try:
             if config.auth is not None:
-                if config.auth.kind == "basic":
-                    basic = httpx2.BasicAuth(config.auth.username or "", config.auth.value())
-                else:
-                    key, line = config.auth.header_line()
-                    headers[key.encode()] = line
+                key, line = config.auth.header_line()
+                headers[key.encode()] = line
             verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
         except (OSError, BadSecret) as error:
             raise Retryable(f"sink {name}: the secret or certificate cannot be read: {error}") from error
-        self._client = httpx2.AsyncClient(headers=headers, auth=basic, timeout=config.timeout_s, verify=verify)
+        self._client = httpx2.AsyncClient(headers=headers, timeout=config.timeout_s, verify=verify)
 
     async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None) -> Answer:  # fmt: skip
         """An answer that is proof. Raises `Refused`, `Failed`, `Unproven` and `Retryable`, by what else it is."""

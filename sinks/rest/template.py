@@ -22,6 +22,9 @@ _SHORT = re.compile(r"\{([a-z_]+)(?:\[(\d)\])?(?:\|([^{}]*))?\}")
 _EACH = re.compile(r"\{%-?\s*for\s+([a-z_]+)\s+in\s+(.+?)\s*-?%\}")
 MAPS = "maps"
 """Name of the tables of the configuration: `{{ maps.reasons[reason] }}`."""
+SUMS = "sums"
+"""Name of the sums over records: `{{ sums.run_h }}`."""
+_TABLES = (MAPS, SUMS)
 Template = str | int | float | bool | None | list[Any] | dict[str, Any]
 Values = Mapping[str, Any]
 
@@ -156,11 +159,11 @@ def _compile(text: str) -> _Compiled:
 
 
 def _names(tree: nodes.Template) -> Iterator[str]:
-    """What stands free in it; of the tables of the configuration, which one."""
-    yield from meta.find_undeclared_variables(tree) - {MAPS}
+    """What stands free in it; of the tables of the configuration and of the sums, which one."""
+    yield from meta.find_undeclared_variables(tree) - set(_TABLES)
     for part in tree.find_all(nodes.Getattr):
-        if isinstance(part.node, nodes.Name) and part.node.name == MAPS:
-            yield f"{MAPS}.{part.attr}"
+        if isinstance(part.node, nodes.Name) and part.node.name in _TABLES:
+            yield f"{part.node.name}.{part.attr}"
 
 
 def _translated(text: str) -> tuple[str, str | None]:

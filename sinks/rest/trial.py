@@ -8,6 +8,7 @@ from sinks.base import Delivery, Rejected, Trial
 from sinks.rest.answer import Answer, Verdict
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.objects import fits_when, request, template_values
+from sinks.rest.shared import alone
 from sinks.rest.sink import RestSink
 from sinks.rest.target import Refused
 from sinks.rest.template import UnfitValue, fill_url
@@ -17,7 +18,8 @@ REMOTE_ID = "REMOTE-ID"
 
 
 def tell(config: RestConfig, delivery: Delivery) -> list[dict[str, Any]]:
-    """The requests of each mapping that wants the record: `create` first, the others as they may follow."""
+    """The requests of each mapping that wants the record: `create` first, the others as they may follow; of an object that many
+    share as if the record were its only one."""
     record = delivery.record
     told: list[dict[str, Any]] = []
     for mapping in config.requests:
@@ -30,11 +32,20 @@ def tell(config: RestConfig, delivery: Delivery) -> list[dict[str, Any]]:
 
 
 def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> list[dict[str, Any]]:
-    values = template_values(record, config.maps)
+    values = template_values(record, config)
     if not fits_when(mapping, record, values):
         return []
+    values |= alone(mapping, record, values)
     found: list[dict[str, Any]] = []
-    for step, call in (("create", mapping.create), ("update", mapping.update), ("cancel", mapping.cancel)):
+    comment, close = (mapping.object.comment, mapping.object.close) if mapping.object is not None else (None, None)
+    calls = {
+        "create": mapping.create,
+        "update": mapping.update,
+        "cancel": mapping.cancel,
+        "comment": comment,
+        "close": close,
+    }
+    for step, call in calls.items():
         if call is not None:
             url, body = request(call, values | ({} if step == "create" else {"remote_id": REMOTE_ID}))
             found.append({"request": mapping.known_as, "step": step, "sends": f"{call.method} {config.base_url}{url}", "body": body})  # fmt: skip

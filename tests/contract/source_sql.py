@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from connectors.base import Said
+from connectors.kit.mark import BadMark
 from connectors.kit.message import FACTS
 from connectors.sql.config import Query
-from connectors.sql.mark import BadMark
 from connectors.sql.reader import Answer, QueryReader
 from tests.contract.sources import ALSO, PATH
 from uns.testing import Codec, connector_contract

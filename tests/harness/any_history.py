@@ -30,6 +30,7 @@ from schemas.records import (
     Shift,
     Tick,
     Value,
+    WorkOrder,
 )
 from tests.harness.line_logs import AREA, BAD, HOUR, MINUTE, OWN, T0, TOPIC, S
 from topology.model.plant import Plant
@@ -325,6 +326,17 @@ def acknowledge(teller: Teller, move: Move, chance: random.Random) -> tuple[str,
     return path, Acknowledge(alert=alert, at=teller.now, by=chance.choice(["ann", "ben"]))
 
 
+def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    start, end = teller.span(chance)
+    return teller.anywhere(move, chance), WorkOrder(
+        id=f"w{chance.randrange(3)}",
+        status=chance.choice(["open", "done"]),
+        started_at=start,
+        ended_at=_ends(end, chance),
+        labour_s=chance.choice([None, 60.0, -1.0]),
+    )
+
+
 def tick(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
     """Now; of another worker's clock now and then."""
     return AREA, Tick(at=teller.now - chance.choice([0, 0, 0, 0, 0, 2 * S]), worker="w")
@@ -340,6 +352,7 @@ TELLERS: dict[str, Tell] = {
     "Gap": gap,
     "Inspection": inspection,
     "Acknowledge": acknowledge,
+    "WorkOrder": work_order,
     "Tick": tick,
 }
 
@@ -356,7 +369,7 @@ def history(model: Plant, made: Sequence[Move], punctual: bool = False) -> list[
             continue  # an alert that is over can be acknowledged for as long as the horizon is
         teller.now += min(move.step_us, 40 * MINUTE) if punctual else move.step_us
         path, record = TELLERS[move.kind](teller, move, random.Random(move.dice))
-        if punctual and isinstance(record, Order | Lot | Shift | Reason | Gap | Inspection):
+        if punctual and isinstance(record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder):
             record = msgspec.structs.replace(record, id=f"{record.id}-{len(log)}")  # nothing old is told otherwise
         item = Input(path, TOPIC, 0, len(log), record, teller.now)
         log.append(item)

@@ -34,6 +34,7 @@ from schemas.records import (
     Shift,
     State,
     Tick,
+    WorkOrder,
 )
 
 T = 1_795_000_000_000_000
@@ -72,6 +73,17 @@ EXAMPLES: tuple[Record, ...] = (
     Gap(id="G1", started_at=T, ended_at=None, cause="link_lost", by="plc", text=None),
     Inspection(id="I1", characteristic="Offset", at=T, value=0.5, by="bo"),
     Acknowledge(alert=f"{PATH}#alert", at=T, by="anna", comment=None),
+    WorkOrder(
+        id="WO-17",
+        status="done",
+        started_at=T,
+        ended_at=T + 1,
+        about=f"{PATH}#downtime",
+        code="bearing worn",
+        labour_s=2100.0,
+        by="Jörg",
+        comment="replaced",
+    ),
     Tick(at=T, worker="w0"),
     State(**_common("state"), state="execute", mode="production", element="APT"),
     Production(**_common("production"), good=10, scrap=1, resets=0, order="4711", product="cola"),

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Lot, Order, Raw, Reason, Samples, Shift, is_live
+from schemas.records import Acknowledge, Gap, Lot, Order, Raw, Reason, Samples, Shift, WorkOrder, is_live
 from uns.history.file.read import FileRecord
 
 TICK = 3_600_000_000
@@ -101,13 +101,15 @@ def span(record: Raw) -> tuple[int, int]:
     match record:
         case Order() | Lot() | Shift() | Reason() | Gap():
             return record.started_at, record.started_at if record.ended_at is None else record.ended_at
+        case WorkOrder():  # it decides nothing, so it lengthens no log either
+            return record.started_at, record.started_at
         case _:
             return record.at, record.at
 
 
 def seen(record: Raw) -> int:
     """The last moment at which a record says what was: what is told of an interval may be a plan."""
-    return 0 if isinstance(record, Order | Lot | Shift | Reason | Gap) else span(record)[1]
+    return 0 if isinstance(record, Order | Lot | Shift | Reason | Gap | WorkOrder) else span(record)[1]
 
 
 def end(told: list[FileRecord], now: int) -> int:

@@ -11,13 +11,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from connectors.base import Malformed
-from connectors.http.app import App
+from connectors.http.app import App, Known
 from connectors.http.codec import KINDS, decode
 from connectors.http.config import HttpConfig
 from connectors.http.held import Held
 from connectors.http.openapi import document
 from connectors.http.routes import JSON, OPERATIONS, RECORDS
 from connectors.http.tokens import Tokens
+from connectors.http.webhooks import Webhooks
 from topology.namespace.path import Path
 from uns.testing.text import json_documents
 
@@ -31,6 +32,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
     "shifts": {"id": "s", "name": "early", "started_at": AT, "ended_at": "2026-11-29T14:00:00+01:00",
                "breaks": [{"started_at": AT, "ended_at": AT}]},
     "reasons": {"id": "r", "code": 7, "started_at": AT, "by": "me"},
+    "work-orders": {"id": "w", "status": "done", "started_at": AT},
     "inspections": {"id": "i", "characteristic": "weight", "at": AT, "value": 1.5},
 }  # fmt: skip
 
@@ -38,7 +40,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
 def app(**options: Any) -> App:
     tokens = [{"prefix": "acme", "token": "t"}]
     config = HttpConfig.model_validate({"tokens": tokens, **options})
-    return App(config, Tokens(config.tokens), Held(), lambda: True)
+    return App(config, Known(Tokens(config.tokens), Webhooks(config.hooks or ())), Held(), lambda: True)
 
 
 def takes(kind: str) -> OAS31Validator:

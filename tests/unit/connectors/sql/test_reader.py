@@ -12,10 +12,10 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import StaticPool
 
 from connectors.base import Batch, Malformed, Position, Reading
-from connectors.sql import told
+from connectors.kit import told
+from connectors.kit.cursor import entries, places
+from connectors.kit.mark import BadMark, Mark, Place, ahead, before, decode
 from connectors.sql.config import Query, SqlConfig
-from connectors.sql.cursor import entries, places
-from connectors.sql.mark import BadMark, Mark, Place, ahead, before, decode
 from connectors.sql.reader import Answer, BadColumns, Part, QueryReader
 from uns.testing.connectors import keep
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.sql.mark import Mark, encode
+from connectors.kit.mark import Mark, encode
 from tests.contract.source_mqtt import mqtt
 from tests.contract.source_opcua import opcua
 from tests.contract.source_sql import sql

@@ -12,6 +12,7 @@ import pytest
 
 from schemas.records import Sample
 from tests.contract.source_files import FilesSource
+from tests.contract.source_rest import RestSource
 from tests.contract.source_sql import SqlSource
 from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, World
@@ -23,7 +24,7 @@ AHEAD = 500
 
 
 @contextmanager
-def writing(source: FilesSource | SqlSource, world: World) -> Iterator[list[Sample]]:
+def writing(source: FilesSource | RestSource | SqlSource, world: World) -> Iterator[list[Sample]]:
     """Rows are written by a thread, never more than `AHEAD` of what is read; afterwards the list is whole."""
     said: list[Sample] = []
     stop = threading.Event()
@@ -48,12 +49,20 @@ def writing(source: FilesSource | SqlSource, world: World) -> Iterator[list[Samp
         writer.join()
 
 
+def made(protocol: str, folder: Path) -> FilesSource | RestSource | SqlSource:
+    if protocol == "rest":
+        source = RestSource()
+        source.start()
+        return source
+    return FilesSource(folder) if protocol == "files" else SqlSource(folder)
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
-@pytest.mark.parametrize("protocol", ["files", "sql"])
+@pytest.mark.parametrize("protocol", ["files", "rest", "sql"])
 def test_each_row_is_read_once_over_kill_9(
     protocol: str, kills: int, kafka: str, registry: str, enterprise: str, tmp_path: Path
 ) -> None:
-    source = FilesSource(tmp_path) if protocol == "files" else SqlSource(tmp_path)
+    source = made(protocol, tmp_path)
     config: dict[str, Any] = source.config
     (entry,) = config["files" if protocol == "files" else "queries"]
     entry["path"] = f"{enterprise}/dallas/packaging/line-1/filler"
@@ -77,3 +86,5 @@ def test_each_row_is_read_once_over_kill_9(
         assert process.terminate() == 0
     finally:
         process.kill()
+        if isinstance(source, RestSource):
+            source.stop()

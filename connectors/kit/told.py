@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from connectors.sql.mark import Mark
+from connectors.kit.mark import Mark
 
 TOLD_MAX = 50_000
 """Rows that are remembered. Of an overlap that holds more, only so many are read again."""

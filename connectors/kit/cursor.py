@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from connectors.base import Position
-from connectors.sql.mark import Mark, Place, decode, encode
+from connectors.kit.mark import Mark, Place, decode, encode
 
 _ROW = re.compile(r"told ([0-9a-f]{32}) (.*)", re.DOTALL)
 
