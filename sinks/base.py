@@ -1,6 +1,6 @@
 """What a sink is: the one interface and what passes through it. A sink knows nothing of Kafka but positions."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Generic, Protocol, TypeVar
@@ -117,6 +117,25 @@ class Trial(Generic[ConfigT]):
 
 
 @dataclass(frozen=True)
+class SinkProfile:
+    """Options for a known system, that a configuration takes by `profile: NAME` and may change one by one."""
+
+    name: str
+    system: str
+    purpose: str
+    kind: str
+    classes: tuple[str, ...]
+    checked: tuple[str, ...]
+    """What it rests on, each in words."""
+    open: tuple[str, ...]
+    """What nobody has checked."""
+    before: str
+    """What has to be done in the system first."""
+    start: dict[str, Any]
+    """The least configuration."""
+
+
+@dataclass(frozen=True)
 class SinkSpec(Generic[ConfigT]):
     """How a kind of target registers itself: entry point group `uns.sinks`, name = the kind."""
 
@@ -125,3 +144,4 @@ class SinkSpec(Generic[ConfigT]):
     """(sink name, configuration, folder for local state) → sink; must not connect."""
     summary: str
     trial: Trial[ConfigT] | None = None
+    profiles: Callable[[], Iterable[SinkProfile]] = tuple

@@ -1,8 +1,6 @@
 """Options of a REST target."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -11,53 +9,19 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.answer import ANSWER_NAMES
+from sinks.rest.auth.options import AuthOptions, CsrfOptions, is_header_name
+from sinks.rest.profiles import merged
 from sinks.rest.template import MAPS, BadTemplate, check, check_url, fields, is_table
-from topology.endpoint import SecretText, Trust, address, header_value, secret
+from topology.endpoint import Trust, address, header_value
 from topology.nearest import hint
 from topology.vocabulary import checked_field
 
 Method = Literal["POST", "PUT", "PATCH"]
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
 """Record type → its class."""
 PAGING = ("page", "offset")
 """What a lookup's url may name, so that its pages are read one after the other."""
 MapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Auth(SinkConfig):
-    """How the target knows us. The secret comes from a file, or from the environment by ${NAME}."""
-
-    kind: Literal["bearer", "basic", "header"] = Field(
-        description="bearer token, user and password, or a header of its own"
-    )
-    header: str = Field("Authorization", description="name of the header, for kind header")
-    username: str | None = Field(None, description="user, for kind basic", examples=["uns"])
-    secret: SecretText | None = Field(None, description="the secret; prefer the file", examples=["${MES_TOKEN}"])
-    secret_file: FilePath | None = Field(None, description="file with the secret", examples=["/run/secrets/mes"])
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Auth":
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("give secret_file, or secret")
-        if self.kind == "basic" and not self.username:
-            raise ValueError("kind basic needs a username")
-        if self.username is not None and (":" in self.username or not self.username.isprintable()):
-            raise ValueError("username: no colon and no control character can stand in it")
-        if not _HEADER_NAME.fullmatch(self.header):
-            raise ValueError("header: this is no name of a header")
-        if self.secret_file is None and self.kind != "basic":
-            self.header_line()
-        return self
-
-    def value(self) -> str:
-        """The secret. Raises `OSError` when its file cannot be read, `BadSecret` when it cannot be sent."""
-        return secret(self.secret, self.secret_file) or ""
-
-    def header_line(self) -> tuple[str, bytes]:
-        """Name and value of the header that says who we are, of kinds bearer and header. Raises as `value` does."""
-        carried = header_value(self.value())
-        return ("Authorization", b"Bearer " + carried) if self.kind == "bearer" else (self.header, carried)
 
 
 class Call(SinkConfig):
@@ -85,6 +49,10 @@ class Create(Call):
         description="the id, where it stands elsewhere or is ours",
         examples=["{natural_id}", "{{ body.d[0].key }}"],
     )
+    repeatable: bool = Field(
+        False,
+        description="sent twice it makes one object, for the target knows our key: after a lost answer it is sent again",
+    )
 
 
 class Update(Call):
@@ -97,23 +65,43 @@ class Cancel(Call):
     """The request that takes an object back. After a DELETE it is gone, and may be made again."""
 
     method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field("PATCH", description="HTTP method")
+    gone: bool = Field(False, description="the object is gone after it, though the method is no DELETE")
+
+    @property
+    def deletes(self) -> bool:
+        """Whether nothing is there afterwards."""
+        return self.gone or self.method == "DELETE"
 
 
 class Lookup(SinkConfig):
     """How to find what an earlier, unclear attempt may have created. Only an object that carries our natural id is ours."""
 
+    method: Literal["GET", "POST"] = Field("GET", description="HTTP method")
     url: str = Field(
         description="path below base_url that answers with the matching objects; with {page} or {offset} all pages are read",
         examples=["/confirmations?external_id={natural_id}", "/orders?page={page}"],
     )
+    body: dict[str, Any] | list[Any] = Field(
+        default_factory=dict, description="JSON body of a POST; {page} and {offset} may stand there as well"
+    )
+    success: str | None = Field(None, description="what must be true of a 2xx, as in create")
     items_field: str | None = Field(
         None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
     )
     id_field: str = Field("id", description="where each object carries its id; a.b for a nested one")
+    key: str = Field(
+        "{natural_id}",
+        description="what makes our object known, of what no revision changes",
+        examples=["{{ natural_id | digest }}"],
+    )
     key_field: str | None = Field(
         None,
-        description="where each object carries our natural id; by default the field of create's body that is `{natural_id}`",
+        description="where each object carries the key; by default the field of create's body that is the same template",
         examples=["external_id"],
+    )
+    key_within: bool = Field(
+        False,
+        description="the field has it among other text: choose a key that is no part of another, e.g. `[{natural_id}]`",
     )
     next_field: str | None = Field(
         None,
@@ -150,6 +138,11 @@ class RequestMapping(SinkConfig):
         description="takes it back when a revision does not fit `when` any more, or was withdrawn; none: update",
     )
 
+    replace: bool = Field(
+        False,
+        description="a revision goes out as cancel and create: for documents that are booked and never changed",
+    )
+
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
@@ -162,9 +155,10 @@ class RequestMapping(SinkConfig):
 
     @property
     def key_field(self) -> str | None:
-        """Where an object carries our natural id."""
-        stated = self.lookup.key_field if self.lookup is not None else None
-        return stated or next(_places(self.create.body, "{natural_id}"), None)
+        """Where an object carries our key."""
+        if self.lookup is None or self.lookup.key_field is not None:
+            return self.lookup.key_field if self.lookup is not None else None
+        return next(_places(self.create.body, self.lookup.key), None)
 
     @model_validator(mode="before")
     @classmethod
@@ -190,6 +184,8 @@ class RequestMapping(SinkConfig):
             raise ValueError(
                 "lookup: key_field is missing: which field of a found object carries the natural id that create sends?"
             )
+        if self.replace and (self.cancel is None or self.update is not None):
+            raise ValueError("replace: it takes a cancel, and no update")
         try:
             for template, known in self.templates():
                 check(template, known | set(filter(is_table, fields(template))))
@@ -221,6 +217,10 @@ class RequestMapping(SinkConfig):
                 yield call.body, its
                 yield call.success, its.union(ANSWER_NAMES)
         yield self.create.id, known.union(ANSWER_NAMES)
+        if self.lookup is not None:
+            yield self.lookup.key, known
+            yield self.lookup.body, known.union(PAGING)
+            yield self.lookup.success, known.union(ANSWER_NAMES)
 
     def urls(self) -> Iterator[tuple[str, set[str]]]:
         """Likewise the urls."""
@@ -255,8 +255,17 @@ def _places(body: Any, template: str, inside: str = "") -> Iterator[str]:
 class RestConfig(Trust, SinkConfig):
     """One target."""
 
+    profile: str | None = Field(
+        None,
+        description="a profile, whose options hold where none are given here: `uns sink profiles` has them",
+        examples=["odoo-cmms"],
+    )
+    without: tuple[str, ...] = Field(
+        (), description="requests of the profile, by name, that are left out", examples=[["downtime"]]
+    )
     base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
-    auth: Auth | None = Field(None, description="how the target knows us")
+    auth: AuthOptions | None = Field(None, description="how the target knows us")
+    csrf: CsrfOptions | None = Field(None, description="beside auth: a token that each change must carry")
     headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")
     settle_s: float = Field(
@@ -276,6 +285,11 @@ class RestConfig(Trust, SinkConfig):
         examples=[{"reasons": {"jam": "R17", "drive": "R20"}}],
     )
     requests: tuple[RequestMapping, ...] = Field(min_length=1, description="which records make which objects")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_profile(cls, options: Any) -> Any:
+        return merged(options, cls.__name__) if isinstance(options, dict) else options
 
     @model_validator(mode="after")
     def _consistent(self) -> "RestConfig":
@@ -301,7 +315,7 @@ class RestConfig(Trust, SinkConfig):
     @classmethod
     def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
+            if not is_header_name(name):
                 raise ValueError(f"headers: {name[:40]!r} is no name of a header")
             header_value(value, f"headers: the value of {name}")
         return headers

@@ -6,6 +6,7 @@ Only filters whose work is bounded by the record are there, and a number or a ti
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -82,6 +83,13 @@ def epoch_s(text: str | None) -> int | None:
     return None if text is None else micros(text) // 1_000_000
 
 
+def digest(text: Any, length: int = 32) -> str:
+    """A short key for a long one: the first `length` hexadecimal digits of its SHA-256 (at least 16, at most 64)."""
+    if not 16 <= length <= 64:
+        raise ValueError("digest takes a length of 16 to 64: a shorter key may be that of another record")
+    return sha256(str(text).encode()).hexdigest()[:length]
+
+
 def _int(value: Any) -> int:
     return int(value)
 
@@ -98,6 +106,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 OURS: Mapping[str, Callable[..., Any]] = {
+    "digest": digest,
     "level": level,
     "time": time,
     "epoch_ms": epoch_ms,

@@ -59,6 +59,10 @@ class Objects:
             return await self._change(mapping, known, record, values, wanted)
         if wanted or known is None:
             return await self._create(mapping, known or _NEW, record, values)
+        if known.unclear_since is not None and mapping.create.repeatable:
+            await self._create(mapping, known, record, values)  # what is there already answers with its id
+            made = self._ledger.find(mapping.known_as, record.natural_id) or known
+            return await self._change(mapping, made, record, values, False)
         if known.unclear_since is not None:
             return Done(left="an answer was lost, and without a lookup nobody knows what there is to take back")
         self._ledger.settle(mapping.known_as, record.natural_id, None, record.revision, cancelled=True)
@@ -139,7 +143,8 @@ class Objects:
         self, mapping: RequestMapping, known: RemoteObject, record: Derived, values: dict[str, Any], wanted: bool
     ) -> Done:
         name, natural_id = mapping.known_as, record.natural_id
-        cancelling = not wanted and mapping.cancel is not None
+        replacing = wanted and mapping.replace and known.intended != record.revision
+        cancelling = (replacing or not wanted) and mapping.cancel is not None
         call = mapping.cancel if cancelling else mapping.update
         if call is None or known.remote_id is None or (cancelling and known.cancelled):
             self._ledger.settle(name, natural_id, known.remote_id, record.revision, known.cancelled)
@@ -159,9 +164,12 @@ class Objects:
         except Unproven as error:
             raise Refused("unproven", str(error)) from None
         except Refused as refused:
-            if call.method != "DELETE" or refused.reason not in _GONE:
+            if not (isinstance(call, Cancel) and call.deletes and refused.reason in _GONE):
                 raise
-        gone = cancelling and call.method == "DELETE"
+        if replacing:
+            self._ledger.settle(name, natural_id, None, known.revision, cancelled=True)
+            return await self._create(mapping, RemoteObject(None, known.revision, cancelled=True), record, values)
+        gone = isinstance(call, Cancel) and call.deletes
         self._ledger.settle(name, natural_id, None if gone else known.remote_id, record.revision, cancelling)
         return Done(sent=True)
 

@@ -1,7 +1,8 @@
 """The way to a target: one HTTP client, our headers, and what comes back, within bounds."""
 
+import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -10,10 +11,15 @@ import httpx2
 
 from sinks.base import Retryable
 from sinks.rest.answer import Answer, Verdict, judge, retry_after_s
+from sinks.rest.auth import signing
+from sinks.rest.auth.options import origin
+from sinks.rest.auth.signing import Outgoing, Signed
 from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret, header_value
 
 ANSWER_BYTES_MAX = 16_000_000
+SIGNED_MAX = 2
+"""So often one request is signed and sent, where what it was signed with had ended."""
 
 
 Heard = Callable[[str, Answer, Verdict, str], None]
@@ -46,18 +52,12 @@ class Target:
         """`heard` gets each answer that came, with its verdict. Raises `Retryable`; connects to nothing."""
         self._name, self._base_url, self._heard = name, config.base_url, heard
         headers = {key.encode(): header_value(value) for key, value in config.headers.items()}
-        basic = None
         try:
-            if config.auth is not None:
-                if config.auth.kind == "basic":
-                    basic = httpx2.BasicAuth(config.auth.username or "", config.auth.value())
-                else:
-                    key, line = config.auth.header_line()
-                    headers[key.encode()] = line
+            self._signing = signing(config.auth, config.csrf, config.base_url)
             verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
         except (OSError, BadSecret) as error:
             raise Retryable(f"sink {name}: the secret or certificate cannot be read: {error}") from error
-        self._client = httpx2.AsyncClient(headers=headers, auth=basic, timeout=config.timeout_s, verify=verify)
+        self._client = httpx2.AsyncClient(headers=headers, timeout=config.timeout_s, verify=verify)
 
     async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None) -> Answer:  # fmt: skip
         """An answer that is proof. Raises `Refused`, `Failed`, `Unproven` and `Retryable`, by what else it is."""
@@ -82,9 +82,43 @@ class Target:
         """Whatever is answered. Raises `Refused` for what no request can say, `Failed`, `Retryable`."""
         where = f"{method} {self._base_url}{url}"
         # Ids may hold letters that a header may not.
-        headers = {"Idempotency-Key": quote(key, safe="/#@:~ ")} if key is not None else {}
+        known_by = quote(key, safe="/#@:~ ") if key is not None else ""
+        headers = {"Idempotency-Key": known_by.encode()} if key is not None else {}
         try:
-            request = self._client.build_request(method, self._base_url + url, json=body, headers=headers)
+            content = b"" if body is None else _json(body)
+        except (ValueError, RecursionError) as error:
+            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
+        if content and "content-type" not in self._client.headers:
+            headers["Content-Type"] = b"application/json"
+        outgoing = Outgoing(method, self._base_url + url, content, known_by)
+        for _ in range(SIGNED_MAX):
+            try:
+                signed = await self._signing.sign(outgoing, self._own)
+                answer = await self._exchange(outgoing, {**headers, **signed.headers}, where, signed.url)
+                why = self._signing.stale(signed, answer)
+            except Retryable as error:
+                raise Retryable(f"sink {self._name}: {error}", wait_s=error.wait_s) from error
+            if why is None:
+                return answer
+        raise Retryable(f"sink {self._name}: {where}: {why}: {answer.words}")
+
+    async def _own(self, request: Outgoing, headers: Mapping[str, bytes]) -> Answer:
+        """A request of the signing's own. Raises `Retryable`."""
+        try:
+            return await self._exchange(request, headers, f"{request.method} {origin(request.url)}")
+        except (Failed, Refused) as error:
+            raise Retryable(str(error)) from error
+
+    async def _exchange(self, outgoing: Outgoing, headers: Mapping[str, bytes], where: str, url: str | None = None) -> Answer:  # fmt: skip
+        """Raises `Refused`, `Failed`, `Retryable`."""
+        raw = [(name.encode(), value) for name, value in headers.items()]
+        try:
+            request = self._client.build_request(
+                outgoing.method, url or outgoing.url, content=outgoing.content or None, headers=raw
+            )
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
+        try:
             answer = await self._client.send(request, stream=True)
             try:
                 content = b""
@@ -94,12 +128,10 @@ class Target:
                         raise Failed("long_answer", f"{where}: the answer is longer than {ANSWER_BYTES_MAX} bytes")
             finally:
                 await answer.aclose()
-        except (ValueError, RecursionError, httpx2.InvalidURL) as error:
-            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
         except httpx2.LocalProtocolError as error:  # its words may repeat a header, and with it the secret
             raise Refused("unfit", f"{where}: HTTP cannot say this request") from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise Retryable(f"sink {self._name}: {where}: {type(error).__name__} {error}") from error
+            raise Retryable(f"{where}: {type(error).__name__} {error}") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Failed("no_answer", f"{where}: {type(error).__name__} {error}") from error
         return Answer(
@@ -118,3 +150,8 @@ class Target:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _json(body: Any) -> bytes:
+    """Raises `ValueError` for what JSON has no word for, `RecursionError`."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

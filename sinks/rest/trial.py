@@ -10,7 +10,7 @@ from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.sink import RestSink
 from sinks.rest.target import Refused
-from sinks.rest.template import UnfitValue, fill_url
+from sinks.rest.template import UnfitValue, fill, fill_url
 
 REMOTE_ID = "REMOTE-ID"
 """Stands for the id that the target will have given."""
@@ -40,10 +40,11 @@ def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> l
             found.append({"request": mapping.known_as, "step": step, "sends": f"{call.method} {config.base_url}{url}", "body": body})  # fmt: skip
     if mapping.lookup is not None:
         try:
-            url = fill_url(mapping.lookup.url, {**values, "page": mapping.lookup.page_from, "offset": 0})
+            paged = {**values, "page": mapping.lookup.page_from, "offset": 0}
+            url, body = fill_url(mapping.lookup.url, paged), fill(mapping.lookup.body, paged)
         except UnfitValue as error:
             raise Refused("unfit", str(error)) from error
-        found.append({"request": mapping.known_as, "step": "lookup", "sends": f"GET {config.base_url}{url}"})
+        found.append({"request": mapping.known_as, "step": "lookup", "sends": f"{mapping.lookup.method} {config.base_url}{url}", **({"body": body} if body else {})})  # fmt: skip
     return found
 
 
