@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
@@ -24,12 +24,24 @@ PAGING = ("page", "offset")
 MapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+def _sendable(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not is_header_name(name):
+            raise ValueError(f"headers: {name[:40]!r} is no name of a header")
+        header_value(value, f"headers: the value of {name}")
+    return headers
+
+
+HeaderLines = Annotated[dict[str, str], AfterValidator(_sendable)]
+
+
 class Call(SinkConfig):
     """One request. Texts are templates over the record's fields; `success` and `id` also over the answer (`status`,
     `headers`, `body` where it is JSON, `text`)."""
 
     url: str = Field(description="path below base_url", examples=["/work-orders", "/confirmations/{remote_id}"])
     body: dict[str, Any] | list[Any] = Field(default_factory=dict, description="JSON body")
+    headers: HeaderLines = Field(default_factory=dict, description="more headers for this request")
     success: str | None = Field(
         None,
         description="what must be true of a 2xx; by default JSON without a member that says error, or nothing at all",
@@ -89,6 +101,9 @@ class Lookup(SinkConfig):
         None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
     )
     id_field: str = Field("id", description="where each object carries its id; a.b for a nested one")
+    id: str | None = Field(
+        None, description="the id, made of the found object, `item`", examples=["{{ item.group ~ '-' ~ item.number }}"]
+    )
     key: str = Field(
         "{natural_id}",
         description="what makes our object known, of what no revision changes",
@@ -219,6 +234,7 @@ class RequestMapping(SinkConfig):
         yield self.create.id, known.union(ANSWER_NAMES)
         if self.lookup is not None:
             yield self.lookup.key, known
+            yield self.lookup.id, known | {"item"}
             yield self.lookup.body, known.union(PAGING)
             yield self.lookup.success, known.union(ANSWER_NAMES)
 
@@ -266,7 +282,7 @@ class RestConfig(Trust, SinkConfig):
     base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
     auth: AuthOptions | None = Field(None, description="how the target knows us")
     csrf: CsrfOptions | None = Field(None, description="beside auth: a token that each change must carry")
-    headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
+    headers: HeaderLines = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")
     settle_s: float = Field(
         5.0,
@@ -310,12 +326,3 @@ class RestConfig(Trust, SinkConfig):
         if parts.query or parts.fragment or text[-1] in "?#":
             raise ValueError("base_url takes no ? and no #: the urls of the requests are appended to it")
         return text.rstrip("/")
-
-    @field_validator("headers")
-    @classmethod
-    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not is_header_name(name):
-                raise ValueError(f"headers: {name[:40]!r} is no name of a header")
-            header_value(value, f"headers: the value of {name}")
-        return headers

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from jinja2 import StrictUndefined, nodes
@@ -90,6 +91,11 @@ def digest(text: Any, length: int = 32) -> str:
     return sha256(str(text).encode()).hexdigest()[:length]
 
 
+def uuid(text: Any) -> str:
+    """A key for a field that takes a UUID alone: always the same for a text (RFC 9562, version 5)."""
+    return str(uuid5(NAMESPACE_URL, str(text)))
+
+
 def _int(value: Any) -> int:
     return int(value)
 
@@ -108,6 +114,7 @@ def _zone(name: str) -> ZoneInfo:
 OURS: Mapping[str, Callable[..., Any]] = {
     "digest": digest,
     "level": level,
+    "uuid": uuid,
     "time": time,
     "epoch_ms": epoch_ms,
     "epoch_s": epoch_s,

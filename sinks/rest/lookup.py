@@ -30,7 +30,7 @@ async def find(target: Target, lookup: Lookup, key_field: str, values: dict[str,
             )
         for item in items:
             if _carries(item, key_field, key, lookup.key_within):
-                ours[_id(item, lookup, natural_id)] = None
+                ours[_id(item, lookup, values)] = None
             else:
                 strangers += 1
         seen += len(items)
@@ -93,10 +93,14 @@ async def _items(
     return items, answer
 
 
-def _id(item: Any, lookup: Lookup, natural_id: str) -> str:
-    remote_id = as_text(dig(item, lookup.id_field))
+def _id(item: Any, lookup: Lookup, values: dict[str, Any]) -> str:
+    try:
+        found = dig(item, lookup.id_field) if lookup.id is None else fill(lookup.id, {**values, "item": item})
+    except UnfitValue as error:
+        raise Refused("no_id", f"the target has {values['natural_id']}: {error}") from None
+    remote_id = as_text(found)
     if remote_id is None:  # it is there: making it again would be wrong
-        raise Refused("no_id", f"the target has {natural_id}, without {lookup.id_field!r}; check lookup")
+        raise Refused("no_id", f"the target has {values['natural_id']}, without {lookup.id_field!r}; check lookup")
     return remote_id
 
 

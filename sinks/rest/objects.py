@@ -121,7 +121,7 @@ class Objects:
         return found if found.remote_id is not None else None
 
     async def _made(self, create: Create, url: str, body: Any, record: Derived, values: dict[str, Any]) -> str | None:
-        answer = await self._target.ask(create.method, url, create.success, values, body, record.id)
+        answer = await self._target.ask(create.method, url, create.success, values, body, record.id, create.headers)
         try:
             return remote_id(answer, create.id_field, create.id, values)
         except UnfitValue as error:
@@ -160,11 +160,11 @@ class Objects:
         # A change sets, it does not add: sent twice it leaves the same object, so it needs no intent.
         try:
             sent = {**values, "remote_id": known.remote_id}
-            await self._target.ask(call.method, url, call.success, sent, body or None, record.id)
+            await self._target.ask(call.method, url, call.success, sent, body or None, record.id, call.headers)
         except Unproven as error:
             raise Refused("unproven", str(error)) from None
         except Refused as refused:
-            if not (isinstance(call, Cancel) and call.deletes and refused.reason in _GONE):
+            if not (isinstance(call, Cancel) and call.deletes and await self._gone(mapping, refused, values)):
                 raise
         if replacing:
             self._ledger.settle(name, natural_id, None, known.revision, cancelled=True)
@@ -172,6 +172,14 @@ class Objects:
         gone = isinstance(call, Cancel) and call.deletes
         self._ledger.settle(name, natural_id, None if gone else known.remote_id, record.revision, cancelling)
         return Done(sent=True)
+
+    async def _gone(self, mapping: RequestMapping, refused: Refused, values: dict[str, Any]) -> bool:
+        """Whether what was to be taken back is not there any more: said, or seen. An answer that was lost may have done it."""
+        if refused.reason in _GONE:
+            return True
+        if mapping.lookup is None or mapping.key_field is None:
+            return False
+        return await find(self._target, mapping.lookup, mapping.key_field, values) is None
 
 
 def template_values(record: Derived, maps: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -13,11 +14,12 @@ from sinks.base import Retryable
 from sinks.rest.answer import Answer, Verdict, judge, retry_after_s
 from sinks.rest.auth import signing
 from sinks.rest.auth.options import origin
-from sinks.rest.auth.signing import Outgoing, Signed
+from sinks.rest.auth.signing import Outgoing
 from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret, header_value
 
 ANSWER_BYTES_MAX = 16_000_000
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 SIGNED_MAX = 2
 """So often one request is signed and sent, where what it was signed with had ended."""
 
@@ -59,9 +61,9 @@ class Target:
             raise Retryable(f"sink {name}: the secret or certificate cannot be read: {error}") from error
         self._client = httpx2.AsyncClient(headers=headers, timeout=config.timeout_s, verify=verify)
 
-    async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None) -> Answer:  # fmt: skip
+    async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None, headers: Mapping[str, str] = NO_HEADERS) -> Answer:  # fmt: skip
         """An answer that is proof. Raises `Refused`, `Failed`, `Unproven` and `Retryable`, by what else it is."""
-        answer = await self.send(method, url, body, key)
+        answer = await self.send(method, url, body, key, headers)
         verdict, why = judge(answer, success, values)
         words = f"{method} {self._base_url}{url}: {why}"
         if self._heard is not None:
@@ -78,17 +80,23 @@ class Target:
                 raise Unproven(words)
         return answer
 
-    async def send(self, method: str, url: str, body: Any, key: str | None) -> Answer:
+    async def send(self, method: str, url: str, body: Any, key: str | None, more: Mapping[str, str] = NO_HEADERS) -> Answer:  # fmt: skip
         """Whatever is answered. Raises `Refused` for what no request can say, `Failed`, `Retryable`."""
         where = f"{method} {self._base_url}{url}"
         # Ids may hold letters that a header may not.
         known_by = quote(key, safe="/#@:~ ") if key is not None else ""
-        headers = {"Idempotency-Key": known_by.encode()} if key is not None else {}
+        headers = {name: header_value(value) for name, value in more.items()}
+        if key is not None:
+            headers["Idempotency-Key"] = known_by.encode()
         try:
             content = b"" if body is None else _json(body)
         except (ValueError, RecursionError) as error:
             raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
-        if content and "content-type" not in self._client.headers:
+        if (
+            content
+            and "content-type" not in self._client.headers
+            and not any(n.lower() == "content-type" for n in more)
+        ):
             headers["Content-Type"] = b"application/json"
         outgoing = Outgoing(method, self._base_url + url, content, known_by)
         for _ in range(SIGNED_MAX):

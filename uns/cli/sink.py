@@ -8,7 +8,10 @@ import typer
 from uns.cli.app import app, emit, group, run
 from uns.cli.options import JsonOption, PlantOption, which_plant
 
-sink = group("The plant's sinks: what there is, and what one makes of a record.", {"list": "sink", "try": "sink"})
+sink = group(
+    "The plant's sinks: what there is, and what one makes of a record.",
+    {"list": "sink", "try": "sink", "profiles": "profiles"},
+)
 app.add_typer(sink, name="sink")
 
 

@@ -90,6 +90,13 @@ class Header(_Carried):
         return prefix
 
 
+class Query(_Carried):
+    """A parameter of the address, as signed addresses of webhooks carry it. Words and logs show the address without it."""
+
+    kind: Literal["query"] = Field(description="a parameter of the address")
+    parameter: str = Field(min_length=1, description="its name", examples=["sig"])
+
+
 class Basic(Secret):
     """User and password (RFC 7617)."""
 
@@ -196,7 +203,7 @@ class Hmac(Secret):
         return self
 
 
-AuthOptions = Annotated[Bearer | Basic | Header | OAuth2 | Session | Hmac, Field(discriminator="kind")]
+AuthOptions = Annotated[Bearer | Basic | Header | Query | OAuth2 | Session | Hmac, Field(discriminator="kind")]
 
 
 class CsrfOptions(SinkConfig):

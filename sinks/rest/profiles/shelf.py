@@ -21,7 +21,7 @@ class Checked(_Part):
 
     what: str = Field(description="what was checked")
     against: str = Field(description="against what: a page, a file, a server, with its version")
-    on: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="when")
+    date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="when")
     tried: bool = Field(False, description="on a running system, and not by reading")
 
 
@@ -82,7 +82,7 @@ def shown() -> Iterator[SinkProfile]:
             kind=profile.kind,
             classes=profile.classes,
             checked=tuple(
-                f"{'tried' if each.tried else 'read'}: {each.what}: {each.against} ({each.on})"
+                f"{'tried' if each.tried else 'read'}: {each.what}: {each.against} ({each.date})"
                 for each in profile.checked
             ),
             open=profile.open,
