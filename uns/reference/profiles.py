@@ -6,7 +6,6 @@ import yaml
 
 from sinks.base import SinkProfile
 
-
 _PURPOSE = """Known systems of record as data: `config: {profile: NAME, …}` takes one, and each option of your own goes over it.
 `uns sink profiles NAME` prints what to write. “Tried” means that it ran against a running system, through crashes and lost
 answers, and was compared value by value; “read” that its fields were found in what stands there."""

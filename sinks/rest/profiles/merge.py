@@ -25,9 +25,9 @@ def merged(options: Mapping[str, Any], title: str) -> dict[str, Any]:
         profile = load(name)
     except LookupError as error:
         _wrong(title, ("profile",), str(error))
-    wanted = _requests(title, profile, own)
-    rest = {key: value for key, value in own.items() if key != "requests"}
-    config = _over(profile.config, rest) | ({"requests": wanted} if wanted is not None else {})
+    config = _over(profile.config, own)
+    if (wanted := _requests(title, profile, own)) is not None:
+        config["requests"] = wanted
     _check_needs(title, profile, config, own)
     return config
 

@@ -63,7 +63,7 @@ def check(gateway: Gateway, count: int = COUNT) -> None:
 @pytest.mark.parametrize("way", ["token", "session", "csrf", "signature"])
 def test_every_object_is_made_once_and_revised(gateway: Gateway, way: str, tmp_path: Path) -> None:
     gateway.wants = {way}
-    more = {"csrf": {}} if way == "csrf" else {}
+    more: dict[str, Any] = {"csrf": {}} if way == "csrf" else {}
     assert write(gateway.config(auth(gateway, way), **more), tmp_path) == []
     check(gateway)
     assert gateway.issued == (0 if way == "signature" else 1)
@@ -74,7 +74,7 @@ def test_what_ends_in_the_middle_is_fetched_anew_and_nothing_is_lost_or_twice(
     gateway: Gateway, way: str, tmp_path: Path
 ) -> None:
     gateway.wants, gateway.forgets_every = {way}, 5
-    more = {"csrf": {}} if way == "csrf" else {}
+    more: dict[str, Any] = {"csrf": {}} if way == "csrf" else {}
     assert write(gateway.config(auth(gateway, way), **more), tmp_path) == []
     check(gateway)
     assert gateway.issued > 2

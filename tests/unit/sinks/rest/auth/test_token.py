@@ -78,7 +78,6 @@ def test_tokens_that_are_refused_one_after_the_other_are_no_storm() -> None:
             try:
                 held.refused(await held.get(ask))
             except NotAccepted as error:
-                assert "refused as well" in str(error)
                 waits.append(error.wait_s)
                 clock.now += error.wait_s
         return waits
@@ -109,9 +108,9 @@ def test_an_issuer_that_is_away_is_asked_once_a_pause() -> None:
 
     async def go() -> None:
         held = token(issuer, clock)
-        with pytest.raises(Retryable, match="^down$"):
+        with pytest.raises(Retryable, match=r"^down$"):
             await held.get(ask)
-        with pytest.raises(NotAccepted, match="down; it is tried again in 1 s"):
+        with pytest.raises(NotAccepted, match=r"down; it is tried again in 1 s"):
             await held.get(ask)
         issuer.broken = False
         clock.now += 1.01
