@@ -96,7 +96,9 @@ class Lookup(SinkConfig):
     body: dict[str, Any] | list[Any] = Field(
         default_factory=dict, description="JSON body of a POST; {page} and {offset} may stand there as well"
     )
-    success: str | None = Field(None, description="what must be true of a 2xx, as in create")
+    success: str | None = Field(
+        None, description="what must be true of a 2xx, as in create", examples=["{{ body.error is none }}"]
+    )
     items_field: str | None = Field(
         None, description="where the answer carries the list; none: the answer is the list", examples=["data.items"]
     )

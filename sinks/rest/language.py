@@ -86,6 +86,8 @@ def epoch_s(text: str | None) -> int | None:
 
 def digest(text: Any, length: int = 32) -> str:
     """A short key for a long one: the first `length` hexadecimal digits of its SHA-256 (at least 16, at most 64)."""
+    if text is None:
+        raise ValueError("a key of nothing would be that of every other such record")
     if not 16 <= length <= 64:
         raise ValueError("digest takes a length of 16 to 64: a shorter key may be that of another record")
     return sha256(str(text).encode()).hexdigest()[:length]
@@ -93,6 +95,8 @@ def digest(text: Any, length: int = 32) -> str:
 
 def uuid(text: Any) -> str:
     """A key for a field that takes a UUID alone: always the same for a text (RFC 9562, version 5)."""
+    if text is None:
+        raise ValueError("a key of nothing would be that of every other such record")
     return str(uuid5(NAMESPACE_URL, str(text)))
 
 

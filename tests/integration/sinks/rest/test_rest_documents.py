@@ -134,6 +134,42 @@ def test_an_error_inside_an_imports_answer_is_quarantined_with_its_words(server:
     assert [row["key"] for row in server.rows.values()] == [stop(2).natural_id]
 
 
+def test_a_key_within_a_text_is_found_by_a_search_page_by_page(server: RecordServer, tmp_path: Path) -> None:
+    note = {
+        "class": "downtime",
+        "create": {
+            "url": "/notes?v=1",
+            "headers": {"x-kind": "note"},
+            "body": {"text": "{reason} [{natural_id}]", "path": "{path}"},
+        },
+        "lookup": {
+            "method": "POST",
+            "url": "/notes/search",
+            "body": {"words": "[{natural_id}]", "page": "{{ page }}"},
+            "page_from": 0,
+            "items_field": "content",
+            "key": "[{natural_id}]",
+            "key_field": "text",
+            "key_within": True,
+            "id": "{{ item.id ~ '/' ~ item.path }}",
+        },
+    }
+    config = {"settle_s": 0, "auth": {"kind": "query", "parameter": "sig", "secret": "hunter2"}, "requests": [note]}
+    server.lost_share = 0.5
+    assert write(server, config, tmp_path, [stop(n) for n in range(12)]) == []
+    assert sorted(one["text"] for one in server.resources) == sorted(f"jam [{stop(n).natural_id}]" for n in range(12))
+
+
+def test_a_secret_in_the_address_is_in_no_words(server: RecordServer, tmp_path: Path) -> None:
+    note = {"class": "downtime", "create": {"url": "/notes?v=1"}}
+    config = {"auth": {"kind": "query", "parameter": "sig", "secret": "hunter2"}, "requests": [note]}
+    [rejected] = write(server, config, tmp_path, [stop(1)])
+    assert isinstance(rejected, Rejected)
+    assert "neither header" in rejected.message
+    assert "/notes?v=1" in rejected.message
+    assert "hunter2" not in rejected.message
+
+
 def test_a_nonconformance_is_opened_revised_and_cancelled(server: RecordServer, tmp_path: Path) -> None:
     example = next(record for record in EXAMPLES if isinstance(record, Alert))
 
