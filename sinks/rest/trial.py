@@ -6,7 +6,7 @@ from typing import Any
 from schemas.records import Derived
 from sinks.base import Delivery, Rejected, Trial
 from sinks.rest.answer import Answer, Verdict
-from sinks.rest.config import RequestMapping, RestConfig
+from sinks.rest.config import Cancel, Create, RequestMapping, RestConfig, Update
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.sink import RestSink
 from sinks.rest.target import Refused
@@ -36,7 +36,7 @@ def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> l
     found: list[dict[str, Any]] = []
     for step, call in (("create", mapping.create), ("update", mapping.update), ("cancel", mapping.cancel)):
         if call is not None:
-            url, body = request(call, values | ({} if step == "create" else {"remote_id": REMOTE_ID}))
+            url, body = request(call, values) if isinstance(call, Create) else _request(call, values)
             found.append({"request": mapping.known_as, "step": step, "sends": f"{call.method} {config.base_url}{url}", "body": body})  # fmt: skip
     if mapping.lookup is not None:
         try:
@@ -46,6 +46,14 @@ def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> l
             raise Refused("unfit", str(error)) from error
         found.append({"request": mapping.known_as, "step": "lookup", "sends": f"{mapping.lookup.method} {config.base_url}{url}", **({"body": body} if body else {})})  # fmt: skip
     return found
+
+
+def _request(call: Update | Cancel, values: dict[str, Any]) -> tuple[str, Any]:
+    """With an id that stands for the target's: a number where it has to be one. Raises `Refused`."""
+    try:
+        return request(call, {**values, "remote_id": REMOTE_ID})
+    except Refused:
+        return request(call, {**values, "remote_id": "0"})
 
 
 async def send(name: str, config: RestConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.derived import Derived
 from schemas.records import Alert, Downtime, Oee
+from sinks.base import Delivery
 from sinks.rest.answer import dig
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.lookup import _carries, _key
@@ -20,7 +21,9 @@ from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.profiles import load, names, shown
 from sinks.rest.target import Refused
 from sinks.rest.template import fill_url
+from sinks.rest.trial import tell
 from tests.harness.records import EXAMPLES
+from topology.namespace.classes import MessageClass
 
 STARTS = {profile.name: profile.start for profile in shown()}
 CONFIGS = {name: RestConfig.model_validate(start) for name, start in STARTS.items()}
@@ -83,6 +86,15 @@ def test_it_makes_requests_that_json_and_http_can_say(name: str, mapping: Reques
         assert url.startswith("/")
         assert "\n" not in url
         json.dumps(body, allow_nan=False)
+
+
+@each_request
+def test_a_trial_shows_every_request(name: str, mapping: RequestMapping) -> None:
+    record = fitting(mapping)
+    delivery = Delivery("t", 0, 0, record.path, MessageClass(record.message_class), record, 0)
+    told = [each for each in tell(CONFIGS[name], delivery) if each["request"] == mapping.known_as]
+    steps = {"create": mapping.create, "update": mapping.update, "cancel": mapping.cancel, "lookup": mapping.lookup}
+    assert [each["step"] for each in told] == [step for step, call in steps.items() if call is not None]
 
 
 @each_request
