@@ -205,6 +205,25 @@ class Verification(Generic[ConfigT]):
 
 
 @dataclass(frozen=True)
+class SinkProfile:
+    """Options for a known system, that a configuration takes by `profile: NAME` and may change one by one."""
+
+    name: str
+    system: str
+    purpose: str
+    kind: str
+    classes: tuple[str, ...]
+    checked: tuple[str, ...]
+    """What it rests on, each in words."""
+    open: tuple[str, ...]
+    """What nobody has checked."""
+    before: str
+    """What has to be done in the system first."""
+    start: dict[str, Any]
+    """The least configuration."""
+
+
+@dataclass(frozen=True)
 class SinkSpec(Generic[ConfigT]):
     """How a kind of target registers itself: entry point group `uns.sinks`, name = the kind."""
 
@@ -218,3 +237,4 @@ class SinkSpec(Generic[ConfigT]):
     verification: Verification[ConfigT] | None = None
     knows: Callable[[Any, Plant], None] | None = None
     """Tells a sink that was built of the plant model, where its target says more of places and tags than records do."""
+    profiles: Callable[[], Iterable[SinkProfile]] = tuple

@@ -2,8 +2,8 @@
 
 from sinks.base import SinkSpec
 from sinks.historian.config import HistorianConfig
-from sinks.historian.readback import verification
 from sinks.historian.plant import knows
+from sinks.historian.readback import verification
 from sinks.historian.sink import Historian
 from sinks.historian.trial import trial
 

@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.rest.config import RestConfig
+from sinks.rest.profiles import shown
 from sinks.rest.readback import verification
 from sinks.rest.sink import RestSink
 from sinks.rest.trial import trial
@@ -12,4 +13,5 @@ spec = SinkSpec(
     summary="JSON over HTTP with templates: one remote object for each record, whatever crashes",
     trial=trial,
     verification=verification,
+    profiles=shown,
 )

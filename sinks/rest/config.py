@@ -10,10 +10,12 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
 from sinks.rest.answer import ANSWER_NAMES
-from sinks.rest.calls import PAGING, Cancel, Create, Lookup, Update
+from sinks.rest.auth.options import AuthOptions, CsrfOptions
+from sinks.rest.calls import PAGING, Cancel, Create, HeaderLines, Lookup, Update
 from sinks.rest.grouping import GROUP_NAMES, PAGE, Grouped, Sums
+from sinks.rest.profiles import merged
 from sinks.rest.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table
-from topology.endpoint import HttpAuth, Trust, address, header_value, is_header_name
+from topology.endpoint import Trust, address
 from topology.nearest import hint
 from topology.vocabulary import checked_field
 
@@ -22,10 +24,6 @@ BY_NAME = {kind.__name__: kind.message_class for kind in BY_CLASS.values()}
 COMMENT = "/comment"
 """What the ledger knows comments by, behind their request's name."""
 MapName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Auth(HttpAuth, SinkConfig):
-    """How the target knows us. The secret comes from a file, or from the environment by ${NAME}."""
 
 
 class RequestMapping(SinkConfig):
@@ -57,6 +55,11 @@ class RequestMapping(SinkConfig):
     )
     sums: Sums | None = Field(None, description="sums over records, for a meter for example")
 
+    replace: bool = Field(
+        False,
+        description="a revision goes out as cancel and create: for documents that are booked and never changed",
+    )
+
     @property
     def kind(self) -> type[Derived]:
         """The record type."""
@@ -74,9 +77,10 @@ class RequestMapping(SinkConfig):
 
     @property
     def key_field(self) -> str | None:
-        """Where an object carries our natural id."""
-        stated = self.lookup.key_field if self.lookup is not None else None
-        return stated or next(_places(self.create.body, "{natural_id}"), None)
+        """Where an object carries our key."""
+        if self.lookup is None or self.lookup.key_field is not None:
+            return self.lookup.key_field if self.lookup is not None else None
+        return next(_places(self.create.body, self.lookup.key), None)
 
     @functools.cached_property
     def comments(self) -> "RequestMapping | None":
@@ -118,6 +122,8 @@ class RequestMapping(SinkConfig):
                 raise ValueError(
                     "lookup: key_field is missing: which field of a found object carries the natural id that create sends?"
                 )
+        if self.replace and (self.cancel is None or self.update is not None):
+            raise ValueError("replace: it takes a cancel, and no update")
         try:
             for template, known in self.templates():
                 check(template, known | set(filter(is_table, fields(template))))
@@ -157,6 +163,11 @@ class RequestMapping(SinkConfig):
             if isinstance(self.object.closed_when, str):
                 yield self.object.closed_when, record
             yield from ((template, known | more) for template, more in self.object.templates())
+        if self.lookup is not None:
+            yield self.lookup.key, known
+            yield self.lookup.id, known | {"item"}
+            yield self.lookup.body, known.union(PAGING)
+            yield self.lookup.success, known.union(ANSWER_NAMES)
 
     def urls(self) -> Iterator[tuple[str, set[str]]]:
         """Likewise the urls."""
@@ -205,9 +216,18 @@ def _places(body: Any, template: str, inside: str = "") -> Iterator[str]:
 class RestConfig(Trust, SinkConfig):
     """One target."""
 
+    profile: str | None = Field(
+        None,
+        description="a profile, whose options hold where none are given here: `uns sink profiles` has them",
+        examples=["odoo-cmms"],
+    )
+    without: tuple[str, ...] = Field(
+        (), description="requests of the profile, by name, that are left out", examples=[["downtime"]]
+    )
     base_url: str = Field(description="http(s)://host[:port][/prefix]", examples=["https://mes.example.com/api"])
-    auth: Auth | None = Field(None, description="how the target knows us")
-    headers: dict[str, str] = Field(default_factory=dict, description="more headers for every request")
+    auth: AuthOptions | None = Field(None, description="how the target knows us")
+    csrf: CsrfOptions | None = Field(None, description="beside auth: a token that each change must carry")
+    headers: HeaderLines = Field(default_factory=dict, description="more headers for every request")
     timeout_s: float = Field(10.0, gt=0, description="longest wait for an answer")
     settle_s: float = Field(
         5.0,
@@ -231,6 +251,11 @@ class RestConfig(Trust, SinkConfig):
         examples=["https://uns.example.com/line"],
     )
     requests: tuple[RequestMapping, ...] = Field(min_length=1, description="which records make which objects")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _over_profile(cls, options: Any) -> Any:
+        return merged(options, cls.__name__) if isinstance(options, dict) else options
 
     @model_validator(mode="after")
     def _consistent(self) -> "RestConfig":
@@ -258,12 +283,3 @@ class RestConfig(Trust, SinkConfig):
         if parts.query or parts.fragment or text[-1] in "?#":
             raise ValueError("base_url takes no ? and no #: the urls of the requests are appended to it")
         return text.rstrip("/")
-
-    @field_validator("headers")
-    @classmethod
-    def _sendable(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if not is_header_name(name):
-                raise ValueError(f"headers: {name[:40]!r} is no name of a header")
-            header_value(value, f"headers: the value of {name}")
-        return headers

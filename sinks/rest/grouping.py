@@ -54,7 +54,14 @@ class Comment(Create):
         """As a request that makes an object; where the answer names none, our natural id is its id."""
         ours = self.id or (None if self.lookup is not None or "id_field" in self.model_fields_set else "{natural_id}")
         return Create(
-            url=self.url, body=self.body, success=self.success, method=self.method, id_field=self.id_field, id=ours
+            url=self.url,
+            body=self.body,
+            headers=self.headers,
+            success=self.success,
+            method=self.method,
+            id_field=self.id_field,
+            id=ours,
+            repeatable=self.repeatable,
         )
 
 

@@ -6,7 +6,9 @@ Only filters whose work is bounded by the record are there, and a number or a ti
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from jinja2 import StrictUndefined, nodes
@@ -82,6 +84,22 @@ def epoch_s(text: str | None) -> int | None:
     return None if text is None else micros(text) // 1_000_000
 
 
+def digest(text: Any, length: int = 32) -> str:
+    """A short key for a long one: the first `length` hexadecimal digits of its SHA-256 (at least 16, at most 64)."""
+    if text is None:
+        raise ValueError("a key of nothing would be that of every other such record")
+    if not 16 <= length <= 64:
+        raise ValueError("digest takes a length of 16 to 64: a shorter key may be that of another record")
+    return sha256(str(text).encode()).hexdigest()[:length]
+
+
+def uuid(text: Any) -> str:
+    """A key for a field that takes a UUID alone: always the same for a text (RFC 9562, version 5)."""
+    if text is None:
+        raise ValueError("a key of nothing would be that of every other such record")
+    return str(uuid5(NAMESPACE_URL, str(text)))
+
+
 def _int(value: Any) -> int:
     return int(value)
 
@@ -98,7 +116,9 @@ def _zone(name: str) -> ZoneInfo:
 
 
 OURS: Mapping[str, Callable[..., Any]] = {
+    "digest": digest,
     "level": level,
+    "uuid": uuid,
     "time": time,
     "epoch_ms": epoch_ms,
     "epoch_s": epoch_s,

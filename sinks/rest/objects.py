@@ -67,6 +67,10 @@ class Objects:
             return await self._change(mapping, known, record, values, wanted)
         if wanted or known is None:
             return await self._create(mapping, known or _NEW, record, values)
+        if known.unclear_since is not None and mapping.create.repeatable:
+            await self._create(mapping, known, record, values)  # what is there already answers with its id
+            made = self._ledger.find(mapping.known_as, record.natural_id) or known
+            return await self._change(mapping, made, record, values, False)
         if known.unclear_since is not None:
             return Done(left="an answer was lost, and without a lookup nobody knows what there is to take back")
         self._ledger.settle(mapping.known_as, record.natural_id, None, record.revision, cancelled=True)
@@ -125,7 +129,7 @@ class Objects:
         return found if found.remote_id is not None else None
 
     async def _made(self, create: Create, url: str, body: Any, key: str, values: dict[str, Any]) -> str | None:
-        answer = await self._target.ask(create.method, url, create.success, values, body, key)
+        answer = await self._target.ask(create.method, url, create.success, values, body, key, create.headers)
         try:
             return remote_id(answer, create.id_field, create.id, values)
         except UnfitValue as error:
@@ -147,7 +151,8 @@ class Objects:
         self, mapping: RequestMapping, known: RemoteObject, record: Derived, values: dict[str, Any], wanted: bool
     ) -> Done:
         name, natural_id = mapping.known_as, record.natural_id
-        cancelling = not wanted and mapping.cancel is not None
+        replacing = wanted and mapping.replace and known.intended != record.revision
+        cancelling = (replacing or not wanted) and mapping.cancel is not None
         call = mapping.cancel if cancelling else mapping.update
         if call is None or known.remote_id is None or (cancelling and known.cancelled):
             self._ledger.settle(name, natural_id, known.remote_id, record.revision, known.cancelled)
@@ -159,21 +164,32 @@ class Objects:
                 else f"there is no {'update' if wanted else 'cancel'}"
             )
             return Done(left=f"revision {record.revision} of {natural_id} is not sent: {missing}")
-        await self.change(call, {**values, "remote_id": known.remote_id}, record.id)
-        gone = cancelling and call.method == "DELETE"
+        await self.change(mapping, call, {**values, "remote_id": known.remote_id}, record.id)
+        if replacing:
+            self._ledger.settle(name, natural_id, None, known.revision, cancelled=True)
+            return await self._create(mapping, RemoteObject(None, known.revision, cancelled=True), record, values)
+        gone = isinstance(call, Cancel) and call.deletes
         self._ledger.settle(name, natural_id, None if gone else known.remote_id, record.revision, cancelling)
         return Done(sent=True)
 
-    async def change(self, call: Update | Cancel, values: dict[str, Any], key: str) -> None:
+    async def change(self, mapping: RequestMapping, call: Update | Cancel, values: dict[str, Any], key: str) -> None:
         """Sends what changes an object. It sets and does not add: sent twice it leaves the same object, so it needs no intent."""
         url, body = request(call, values)
         try:
-            await self._target.ask(call.method, url, call.success, values, body or None, key)
+            await self._target.ask(call.method, url, call.success, values, body or None, key, call.headers)
         except Unproven as error:
             raise Refused("unproven", str(error)) from None
         except Refused as refused:
-            if call.method != "DELETE" or refused.reason not in _GONE:
+            if not (isinstance(call, Cancel) and call.deletes and await self._gone(mapping, refused, values)):
                 raise
+
+    async def _gone(self, mapping: RequestMapping, refused: Refused, values: dict[str, Any]) -> bool:
+        """Whether what was to be taken back is not there any more: said, or seen. An answer that was lost may have done it."""
+        if refused.reason in _GONE:
+            return True
+        if mapping.lookup is None or mapping.key_field is None:
+            return False
+        return await find(self._target, mapping.lookup, mapping.key_field, values) is None
 
 
 def template_values(record: Derived, config: RestConfig) -> dict[str, Any]:

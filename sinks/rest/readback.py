@@ -32,7 +32,7 @@ def wanted(config: RestConfig, delivery: Delivery) -> Iterable[Wanted]:
         if not isinstance(record, mapping.kind):
             continue
         try:
-            values = template_values(record, config.maps)
+            values = template_values(record, config)
             fits = fits_when(mapping, record, values)
             sent = _sent(mapping, values) if fits else {}
         except Refused:

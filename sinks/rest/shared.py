@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from schemas.records import Derived
 from schemas.text import calendar
 from sinks.rest.answer import as_text, is_text
+from sinks.rest.calls import Cancel
 from sinks.rest.config import RequestMapping
 from sinks.rest.grouping import GROUP_NAMES, Grouped, OpenThere
 from sinks.rest.ledger import ObjectLedger, RemoteObject
@@ -171,8 +172,8 @@ class Shared:
         cancelling = more["times"] == 0 and mapping.cancel is not None
         call = mapping.cancel if cancelling else mapping.update
         if call is not None and not (cancelling and known.cancelled):
-            await self._objects.change(call, {**step.values, **more}, step.record.id)
-            gone = cancelling and call.method == "DELETE"
+            await self._objects.change(mapping, call, {**step.values, **more}, step.record.id)
+            gone = isinstance(call, Cancel) and call.deletes
             if cancelling or known.cancelled:
                 self._ledger.settle(step.name, opener, None if gone else known.remote_id, known.revision, cancelling)
             if gone:
@@ -191,7 +192,7 @@ class Shared:
         if group.close is not None:
             values = {**step.values, **self._more(step, opener), "remote_id": known.remote_id}
             try:
-                await self._objects.change(group.close, values, f"{step.record.id}/close")
+                await self._objects.change(step.mapping, group.close, values, f"{step.record.id}/close")
             except Refused as refused:
                 if refused.reason not in ("http_404", "http_410"):
                     raise

@@ -1,8 +1,10 @@
 """The way to a target: one HTTP client, our headers, and what comes back, within bounds."""
 
+import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -11,10 +13,16 @@ import httpx2
 from sinks.base import Retryable
 from sinks.kit.retry_after import retry_after_s
 from sinks.rest.answer import Answer, Verdict, judge
+from sinks.rest.auth import signing
+from sinks.rest.auth.options import origin
+from sinks.rest.auth.signing import Outgoing
 from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret, header_value
 
 ANSWER_BYTES_MAX = 16_000_000
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+SIGNED_MAX = 2
+"""So often one request is signed and sent, where what it was signed with had ended."""
 
 
 Heard = Callable[[str, Answer, Verdict, str], None]
@@ -48,17 +56,15 @@ class Target:
         self._name, self._base_url, self._heard = name, config.base_url, heard
         headers = {key.encode(): header_value(value) for key, value in config.headers.items()}
         try:
-            if config.auth is not None:
-                key, line = config.auth.header_line()
-                headers[key.encode()] = line
+            self._signing = signing(config.auth, config.csrf, config.base_url)
             verify = ssl.create_default_context(cafile=str(config.ca_file)) if config.ca_file else True
         except (OSError, BadSecret) as error:
             raise Retryable(f"sink {name}: the secret or certificate cannot be read: {error}") from error
         self._client = httpx2.AsyncClient(headers=headers, timeout=config.timeout_s, verify=verify)
 
-    async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None) -> Answer:  # fmt: skip
+    async def ask(self, method: str, url: str, success: str | None, values: dict[str, Any], body: Any = None, key: str | None = None, headers: Mapping[str, str] = NO_HEADERS) -> Answer:  # fmt: skip
         """An answer that is proof. Raises `Refused`, `Failed`, `Unproven` and `Retryable`, by what else it is."""
-        answer = await self.send(method, url, body, key)
+        answer = await self.send(method, url, body, key, headers)
         verdict, why = judge(answer, success, values)
         words = f"{method} {self._base_url}{url}: {why}"
         if self._heard is not None:
@@ -75,13 +81,53 @@ class Target:
                 raise Unproven(words)
         return answer
 
-    async def send(self, method: str, url: str, body: Any, key: str | None) -> Answer:
+    async def send(self, method: str, url: str, body: Any, key: str | None, more: Mapping[str, str] = NO_HEADERS) -> Answer:  # fmt: skip
         """Whatever is answered. Raises `Refused` for what no request can say, `Failed`, `Retryable`."""
         where = f"{method} {self._base_url}{url}"
         # Ids may hold letters that a header may not.
-        headers = {"Idempotency-Key": quote(key, safe="/#@:~ ")} if key is not None else {}
+        known_by = quote(key, safe="/#@:~ ") if key is not None else ""
+        headers = {name: header_value(value) for name, value in more.items()}
+        if key is not None:
+            headers["Idempotency-Key"] = known_by.encode()
         try:
-            request = self._client.build_request(method, self._base_url + url, json=body, headers=headers)
+            content = b"" if body is None else _json(body)
+        except (ValueError, RecursionError) as error:
+            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
+        if (
+            content
+            and "content-type" not in self._client.headers
+            and not any(n.lower() == "content-type" for n in more)
+        ):
+            headers["Content-Type"] = b"application/json"
+        outgoing = Outgoing(method, self._base_url + url, content, known_by)
+        for _ in range(SIGNED_MAX):
+            try:
+                signed = await self._signing.sign(outgoing, self._own)
+                answer = await self._exchange(outgoing, {**headers, **signed.headers}, where, signed.url)
+                why = self._signing.stale(signed, answer)
+            except Retryable as error:
+                raise Retryable(f"sink {self._name}: {error}", wait_s=error.wait_s) from error
+            if why is None:
+                return answer
+        raise Retryable(f"sink {self._name}: {where}: {why}: {answer.words}")
+
+    async def _own(self, request: Outgoing, headers: Mapping[str, bytes]) -> Answer:
+        """A request of the signing's own. Raises `Retryable`."""
+        try:
+            return await self._exchange(request, headers, f"{request.method} {origin(request.url)}")
+        except (Failed, Refused) as error:
+            raise Retryable(str(error)) from error
+
+    async def _exchange(self, outgoing: Outgoing, headers: Mapping[str, bytes], where: str, url: str | None = None) -> Answer:  # fmt: skip
+        """Raises `Refused`, `Failed`, `Retryable`."""
+        raw = [(name.encode(), value) for name, value in headers.items()]
+        try:
+            request = self._client.build_request(
+                outgoing.method, url or outgoing.url, content=outgoing.content or None, headers=raw
+            )
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
+        try:
             answer = await self._client.send(request, stream=True)
             try:
                 content = b""
@@ -91,12 +137,10 @@ class Target:
                         raise Failed("long_answer", f"{where}: the answer is longer than {ANSWER_BYTES_MAX} bytes")
             finally:
                 await answer.aclose()
-        except (ValueError, RecursionError, httpx2.InvalidURL) as error:
-            raise Refused("unfit", f"{where}: the request cannot be made: {error}") from error
         except httpx2.LocalProtocolError as error:  # its words may repeat a header, and with it the secret
             raise Refused("unfit", f"{where}: HTTP cannot say this request") from error
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            raise Retryable(f"sink {self._name}: {where}: {type(error).__name__} {error}") from error
+            raise Retryable(f"{where}: {type(error).__name__} {error}") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise Failed("no_answer", f"{where}: {type(error).__name__} {error}") from error
         return Answer(
@@ -115,3 +159,8 @@ class Target:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _json(body: Any) -> bytes:
+    """Raises `ValueError` for what JSON has no word for, `RecursionError`."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -6,12 +6,13 @@ from typing import Any
 from schemas.records import Derived
 from sinks.base import Delivery, Rejected, Trial
 from sinks.rest.answer import Answer, Verdict
+from sinks.rest.calls import Cancel, Create, Update
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.shared import alone
 from sinks.rest.sink import RestSink
 from sinks.rest.target import Refused
-from sinks.rest.template import UnfitValue, fill_url
+from sinks.rest.template import UnfitValue, fill, fill_url
 
 REMOTE_ID = "REMOTE-ID"
 """Stands for the id that the target will have given."""
@@ -47,15 +48,24 @@ def _requests(config: RestConfig, mapping: RequestMapping, record: Derived) -> l
     }
     for step, call in calls.items():
         if call is not None:
-            url, body = request(call, values | ({} if step == "create" else {"remote_id": REMOTE_ID}))
+            url, body = request(call, values) if isinstance(call, Create) else _request(call, values)
             found.append({"request": mapping.known_as, "step": step, "sends": f"{call.method} {config.base_url}{url}", "body": body})  # fmt: skip
     if mapping.lookup is not None:
         try:
-            url = fill_url(mapping.lookup.url, {**values, "page": mapping.lookup.page_from, "offset": 0})
+            paged = {**values, "page": mapping.lookup.page_from, "offset": 0}
+            url, body = fill_url(mapping.lookup.url, paged), fill(mapping.lookup.body, paged)
         except UnfitValue as error:
             raise Refused("unfit", str(error)) from error
-        found.append({"request": mapping.known_as, "step": "lookup", "sends": f"GET {config.base_url}{url}"})
+        found.append({"request": mapping.known_as, "step": "lookup", "sends": f"{mapping.lookup.method} {config.base_url}{url}", **({"body": body} if body else {})})  # fmt: skip
     return found
+
+
+def _request(call: Update | Cancel, values: dict[str, Any]) -> tuple[str, Any]:
+    """With an id that stands for the target's: a number where it has to be one. Raises `Refused`."""
+    try:
+        return request(call, {**values, "remote_id": REMOTE_ID})
+    except Refused:
+        return request(call, {**values, "remote_id": "0"})
 
 
 async def send(name: str, config: RestConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:

@@ -8,12 +8,15 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
-from sinks.rest.config import Auth
 from sinks.rest.template import BadTemplate, check
 from sinks.webhook.signature import key
-from topology.endpoint import SecretText, Trust, address, header_value, secret
+from topology.endpoint import HttpAuth, SecretText, Trust, address, header_value, secret
 from topology.nearest import hint
 from topology.vocabulary import checked_field
+
+
+class Auth(HttpAuth, SinkConfig):
+    """How the receiver knows us, beside the signature. The secret comes from a file, or from the environment by ${NAME}."""
 
 
 class Events(SinkConfig):

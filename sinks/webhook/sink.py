@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 from schemas.records import Current
 from sinks.base import Deferred, Delivery, Positions, Rejected, Retryable, Unwritten
 from sinks.kit.cloudevents import Unfit, checked
-from sinks.rest.suspects import Suspects
+from sinks.kit.suspects import Suspects
 from sinks.webhook.config import WebhookConfig
 from sinks.webhook.event import Event, body, event, wanted
 from sinks.webhook.ledger import Ledger

@@ -10,7 +10,7 @@ from uns.cli.options import JsonOption, PlantOption, UntilOption, from_option, w
 
 sink = group(
     "The plant's sinks: what there is, how they are, what one makes of a record, and whether its target has all.",
-    dict.fromkeys(("list", "status", "try", "verify"), "sink"),
+    dict.fromkeys(("list", "status", "try", "verify"), "sink") | {"profiles": "profiles"},
 )
 app.add_typer(sink, name="sink")
 

@@ -1,11 +1,12 @@
 """The registry of connectors and sinks: entry points, ours and third parties' alike."""
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from connectors.base import ConnectorSpec
-from sinks.base import SinkSpec
+from sinks.base import SinkProfile, SinkSpec
 from topology.nearest import hint
 
 CONNECTORS, SINKS = "uns.connectors", "uns.sinks"
@@ -39,6 +40,13 @@ def sink_spec(kind: str) -> SinkSpec[Any]:
     if not isinstance(spec, SinkSpec):
         raise UnknownComponent(f"sink {kind!r}: its entry point is a {type(spec).__name__}, a SinkSpec is expected")
     return spec
+
+
+def profiles() -> Iterator[tuple[str, SinkProfile]]:
+    """The known systems that sinks of each kind can be configured for by name, with the kind."""
+    for kind in names(SINKS):
+        for profile in sink_spec(kind).profiles():
+            yield kind, profile
 
 
 def _entry(group: str, name: str) -> EntryPoint:

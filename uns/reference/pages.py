@@ -9,8 +9,9 @@ from topology.kpi.definition import Definition
 from topology.model.plant import Plant
 from topology.vocabulary import CATEGORIES, MODES
 from uns.engine.config import EngineConfig
-from uns.model.components import CONNECTORS, SINKS, connector_spec, names, sink_spec
+from uns.model.components import CONNECTORS, SINKS, connector_spec, names, profiles, sink_spec
 from uns.reference.options import tables, variables
+from uns.reference.profiles import page
 from uns.reference.records import records_page
 from uns.runtime.settings import Settings
 
@@ -42,6 +43,7 @@ def pages() -> dict[str, str]:
         ),
         "reference/words.md": _words(),
         "reference/settings.md": _settings(),
+        "reference/profiles.md": page(_NOTE, profiles()),
         **components,
     }
 
@@ -81,6 +83,7 @@ def _index(components: Iterable[str]) -> str:
         ("plant.md", "the plant model"),
         ("kpi.md", "KPI definitions"),
         ("words.md", "the words that decide something"),
+        ("profiles.md", "profiles of sinks: known systems of record"),
         ("settings.md", "settings of processes, by environment variable"),
         ("../records.md", "records and their fields"),
     )

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from schemas.records import Pilot
 from sinks.historian.config import HistorianConfig
-from sinks.rest.config import Auth, RestConfig
+from sinks.rest.auth.fixed import Fixed
+from sinks.rest.auth.options import Bearer, Header
+from sinks.rest.config import RestConfig
 from topology.endpoint import BadSecret
 from topology.namespace.classes import DERIVED, MessageClass
 
@@ -69,7 +71,7 @@ def test_a_class_means_the_record_that_it_is_named_for() -> None:
         (mapping(update={"url": "/x/{remote}"}), "no field remote;"),
         (mapping(lookup={"url": "/x?id={remote_id}"}), "no field remote_id"),
         (mapping(create={**CREATE, "method": "GET"}), "'POST', 'PUT' or 'PATCH'"),
-        (rest(auth={"kind": "basic", "secret": "hunter2"}), "needs a username"),
+        (rest(auth={"kind": "basic", "secret": "hunter2"}), "auth.basic.username"),
         (rest(auth={"kind": "bearer"}), "give secret_file, or secret"),
         (rest(auth={"kind": "bearer", "secret": "hunter2", "secret_file": "/x"}), "give secret_file, or secret"),
     ],
@@ -108,20 +110,20 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
 
 def test_a_secret_comes_from_its_file_without_the_newline(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    auth = Auth.model_validate({"kind": "bearer", "secret_file": str(file)})
+    auth = Bearer.model_validate({"kind": "bearer", "secret_file": str(file)})
     with pytest.raises(OSError, match="secret"):
         auth.value()
     file.write_text("hunter2\n", encoding="utf-8")
     assert auth.value() == "hunter2"
-    assert auth.header_line() == ("Authorization", b"Bearer hunter2")
+    assert Fixed(auth)._read().headers == {"Authorization": b"Bearer hunter2"}
     for bad in (b"hunter2\nX: y", b"hunter2\xe4", "hunter2€".encode()):
         file.write_bytes(bad)
         with pytest.raises(BadSecret) as caught:
-            auth.header_line()
+            Fixed(auth)
         assert "hunter2" not in str(caught.value)
         assert caught.value.__suppress_context__ or caught.value.__context__ is None, "the cause repeats the secret"
 
 
 def test_latin_1_is_carried(tmp_path: Path) -> None:
-    auth = Auth.model_validate({"kind": "header", "header": "X-Key", "secret": "schlüssel"})
-    assert auth.header_line() == ("X-Key", b"schl\xfcssel")
+    auth = Header.model_validate({"kind": "header", "header": "X-Key", "secret": "schlüssel"})
+    assert Fixed(auth)._read().headers == {"X-Key": b"schl\xfcssel"}

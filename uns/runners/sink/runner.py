@@ -11,7 +11,19 @@ from typing import Any, TypeVar
 
 import structlog
 
-from sinks.base import Deferred, Delivery, Gathers, LeftBehind, Positions, Rejected, Retryable, Sink, Taken, Unsure, Unwritten
+from sinks.base import (
+    Deferred,
+    Delivery,
+    Gathers,
+    LeftBehind,
+    Positions,
+    Rejected,
+    Retryable,
+    Sink,
+    Taken,
+    Unsure,
+    Unwritten,
+)
 from uns.runners.sink.held import BACKOFF_S, Held, Waiting, place_of
 from uns.runners.sink.source import Fetched, SinkSource, SourceLost
 
