@@ -32,8 +32,10 @@ MASK = "***"
 TOO_LOUD = {
     # At every open it warns that the server chose its own session time-out and keep-alive, which is the server's right.
     "asyncua.client.client": logging.ERROR,
+    # It writes whole addresses; one that is signed is a secret.
+    "httpx2": logging.WARNING,
 }
-"""Loggers of libraries that warn of daily work. Set when a process configures its logs: who imports us keeps his own."""
+"""Loggers of libraries that say more than they should. Set when a process configures its logs: who imports us keeps his own."""
 
 
 def configure_logs(settings: Settings) -> None:

@@ -58,6 +58,7 @@ log = structlog.get_logger()
 log.debug("detail")
 log.info("connected", connector="c1", sasl_password="hunter2", dsn="postgresql://u:hunter2@h/d", options=dict(token="hunter2"))
 logging.getLogger("faust.app").info("chatter")
+logging.getLogger("httpx2").info("HTTP Request: POST https://h/p?sig=hunter2")
 logging.getLogger("uvicorn.error").warning("slow %s password=hunter2", "client")
 try:
     1 / 0
