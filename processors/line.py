@@ -147,16 +147,15 @@ class LineFold:
             if fold is None:
                 return [self._admission.nowhere(item.path, Samples)]
             self._changed[item.path] = fold
-            refused = fold.cell.take(record, item.offset, self._oldest, self._newest_of(item))
-            return list(refused) if refused else []
+            return list(fold.cell.take(record, item.offset, self._oldest, self._newest_of(item)) or ())
         if type(record) is Tick:
             return self._tick(record.at, item)
         if isinstance(record, Order | Shift | Lot | Reason | Gap):
             return self._fact(item.path, with_short_comment(record), item.offset)
         if isinstance(record, Inspection | Acknowledge):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
-        if isinstance(record, WorkOrder):
-            return self._told_only(item.path, with_short_comment(record))
+        if isinstance(record, WorkOrder):  # it decides no number, so it cannot come too late either
+            return [*filter(None, [self._admission.whole_refusal(item.path, with_short_comment(record))])]
         return [Rejection("wrong_type", f"{item.path}: {type(record).__name__} is no raw record")]
 
     # --- time
@@ -241,14 +240,8 @@ class LineFold:
             return []
         self._keys[store.fact_key(path, type(fact).__name__, fact.id)] = store.encode_fact(fact, offset)
         self._changed |= {touched.cell.path: touched for touched in home.tell(fold, fact, before)}
-        key, told = store.line_changes(home.line)
-        self._keys[key] = told
+        self._keys.update([store.line_changes(home.line)])
         return []
-
-    def _told_only(self, path: str, fact: WorkOrder) -> list[Output]:
-        """A fact that decides no number: it is checked as the others, and stays in the log. It cannot come too late."""
-        refused = self._admission.refusal(path, fact) or fault(path, fact, -INF)
-        return [refused] if refused else []
 
     def _own_fact(self, path: str, fact: Inspection | Acknowledge, offset: int, newest: int) -> list[Output]:
         """Gives a fact to the one derivation of a cell that reads it."""
