@@ -32,6 +32,10 @@ class Memory:
         self.gathered: Gathered[pa.RecordBatch] = Gathered()
         self.stored: Ends = {}
         """Positions that are durable."""
+        self.begin: Ends | None = None
+        """As they were when it was opened first."""
+        self.before: set[Place] = set()
+        """Places of which something came that lies before them."""
         self.versions: dict[str, int | None] = {}
         """Table → version of our last commit to it."""
         self.unsure: dict[str, int] = {}
@@ -70,6 +74,22 @@ class Tables:
             memory.versions[name] = version
             memory.unsure.pop(name, None)
         memory.stored.update(self.positions())
+        if memory.begin is None:
+            memory.begin = dict(memory.stored)
+
+    def watch(self, place: Place, offset: int) -> None:
+        """A record that is in the lake already has come again; where it lies before what was read on from, that is odd."""
+        memory = self._memory
+        if offset < (memory.begin or {}).get(place, 0) and place not in memory.before:
+            memory.before.add(place)
+            log.warning(
+                "records come from before the position in the lake, and are not written again",
+                sink=self._name,
+                topic=place[0],
+                partition=place[1],
+                offset=offset,
+                hint="was the topic deleted and made anew? then the sink needs a new name and a new url",
+            )
 
     def positions(self) -> Ends:
         """Of every place that has one."""
