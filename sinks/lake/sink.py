@@ -105,6 +105,7 @@ class Lake:
                 reached[table, place] = max(memory.gathered.seen.get(place, 0), tables.rows_end(table, place))
             if each.offset < reached[table, place]:
                 again.append(each)
+                tables.watch(place, each.offset)
             else:
                 fresh.append(each)
                 its = ends.setdefault(table, {})

@@ -32,10 +32,19 @@ class Memory:
         self.gathered: Gathered[pa.RecordBatch] = Gathered()
         self.stored: Ends = {}
         """Positions that are durable."""
+        self.begin: Ends | None = None
+        """As they were when it was opened first."""
+        self.before: set[Place] = set()
+        """Places of which something came that lies before them."""
         self.versions: dict[str, int | None] = {}
         """Table → version of our last commit to it."""
         self.unsure: dict[str, int] = {}
         """Table → version of a commit of which it is not known whether it took place."""
+        self.commits: dict[str, int] = {}
+        """Table → how many since it was last looked through, or first committed to."""
+        self.vacuumed: dict[str, float] = {}
+        self.not_before = 0.0
+        """When to tidy again."""
 
 
 class Tables:
@@ -47,9 +56,6 @@ class Tables:
         self._store = Store(config, config.hidden())
         self._places = Places(name, self._store)
         self._tables = {each.name: LakeTable(name, self._store, each.name, each.schema) for each in tables().values()}
-        self._commits: dict[str, int] = {}
-        self._vacuumed: dict[str, float] = {}
-        self._not_before = 0.0
 
     def open(self) -> None:
         """Reads what is there; a commit that looked as if it had failed and did take place is taken note of. Raises
@@ -68,6 +74,22 @@ class Tables:
             memory.versions[name] = version
             memory.unsure.pop(name, None)
         memory.stored.update(self.positions())
+        if memory.begin is None:
+            memory.begin = dict(memory.stored)
+
+    def watch(self, place: Place, offset: int) -> None:
+        """A record that is in the lake already has come again; where it lies before what was read on from, that is odd."""
+        memory = self._memory
+        if offset < (memory.begin or {}).get(place, 0) and place not in memory.before:
+            memory.before.add(place)
+            log.warning(
+                "records come from before the position in the lake, and are not written again",
+                sink=self._name,
+                topic=place[0],
+                partition=place[1],
+                offset=offset,
+                hint="was the topic deleted and made anew? then the sink needs a new name and a new url",
+            )
 
     def positions(self) -> Ends:
         """Of every place that has one."""
@@ -91,26 +113,26 @@ class Tables:
             memory.versions[name] = version
             memory.stored.update(moved)
             gathered.committed(name)
-            self._commits[name] = self._commits.get(name, -1) + 1
+            memory.commits[name] = memory.commits.get(name, LOOK_COMMITS - 1) + 1
         gathered.settled()
 
     def tidy(self) -> None:
         """One step at a time, so that writing is never held up for long. What fails is logged, and tried later."""
-        now = time.monotonic()
-        if now < self._not_before:
+        memory, now = self._memory, time.monotonic()
+        if now < memory.not_before:
             return
-        for name, commits in self._commits.items():
+        for name, commits in memory.commits.items():
             table = self._tables[name]
             try:
-                if self._config.compact and commits % LOOK_COMMITS == 0:
+                if self._config.compact and commits >= LOOK_COMMITS:
                     self._compact(table)
-                    self._commits[name] += 1
-                if self._config.keep_h is not None and now - self._vacuumed.get(name, -VACUUM_S) >= VACUUM_S:
+                    memory.commits[name] = 0
+                if self._config.keep_h is not None and now - memory.vacuumed.get(name, -VACUUM_S) >= VACUUM_S:
                     deleted = table.vacuum(self._config.keep_h)
-                    self._vacuumed[name] = now
+                    memory.vacuumed[name] = now
                     log.debug("vacuumed", sink=self._name, table=name, files=deleted)
             except Retryable as error:
-                self._not_before = now + AGAIN_S
+                memory.not_before = now + AGAIN_S
                 log.warning("the lake could not be tidied", sink=self._name, table=name, error=str(error))
                 return
 

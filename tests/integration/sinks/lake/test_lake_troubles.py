@@ -220,3 +220,22 @@ def test_a_secret_that_cannot_be_read_is_waited_for(tmp_path: Path) -> None:
     sink = spec.build("lake", spec.config.model_validate(config), tmp_path)
     with pytest.raises(Retryable, match="secret cannot be used"):
         asyncio.run(sink.open())
+
+
+def test_a_topic_that_was_made_anew_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = str(tmp_path / "lake")
+
+    async def go() -> None:
+        sink = await opened(url)
+        assert await sink.write([one(0), one(9)], {(RAW, 0): 10}) == []
+        assert await sink.write([one(9)], {(RAW, 0): 10}) == []  # as after a commit that failed
+        assert "made anew" not in capsys.readouterr().out
+        await sink.close()
+        second = await opened(url)
+        for _ in range(2):
+            assert await second.write([one(0)], {(RAW, 0): 1}) == []
+        await second.close()
+
+    asyncio.run(go())
+    assert capsys.readouterr().out.count("made anew") == 1
+    assert offsets(url) == [0, 9]
