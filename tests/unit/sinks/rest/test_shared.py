@@ -48,6 +48,7 @@ class Memory:
         values: dict[str, Any],
         body: Any = None,
         key: str | None = None,
+        headers: Any = None,
     ) -> Answer:
         lost = self.chance.random() < self.trouble
         if lost and self.chance.random() < 0.4:
