@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from sinks.base import SinkConfig
-from sinks.rest.template import BadTemplate, check
+from sinks.kit.template import BadTemplate, check
 from sinks.webhook.config import Events
 from topology.endpoint import Login, Trust, address
 

@@ -15,7 +15,7 @@ from schemas.derived import Derived
 from schemas.text import calendar, to_plain
 from sinks.email.config import EmailConfig, Report
 from sinks.kit.cloudevents import Unfit
-from sinks.rest.template import UnfitValue, fill
+from sinks.kit.template import UnfitValue, fill
 
 LINE_MAX = 500
 """Letters of a line."""

@@ -9,12 +9,12 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
-from sinks.rest.answer import ANSWER_NAMES
+from sinks.kit.answer import ANSWER_NAMES
+from sinks.kit.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table
 from sinks.rest.auth.options import AuthOptions, CsrfOptions
 from sinks.rest.calls import PAGING, Cancel, Create, HeaderLines, Lookup, Update
 from sinks.rest.grouping import GROUP_NAMES, PAGE, Grouped, Sums
 from sinks.rest.profiles import merged
-from sinks.rest.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table
 from topology.endpoint import Trust, address
 from topology.nearest import hint
 from topology.vocabulary import checked_field

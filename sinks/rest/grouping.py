@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, model_validator
 
 from sinks.base import SinkConfig
-from sinks.rest.answer import ANSWER_NAMES
+from sinks.kit.answer import ANSWER_NAMES
+from sinks.kit.template import Template
 from sinks.rest.calls import Create, Lookup, Update
-from sinks.rest.template import Template
 
 GROUP_NAMES = ("times", "minutes", "first_at", "last_at", "withheld")
 """What templates of an object that many records share may name, beside the fields of the record that is on its way."""

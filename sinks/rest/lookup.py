@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sinks.rest.answer import Answer, as_text, dig
+from sinks.kit.answer import Answer, as_text, dig
+from sinks.kit.template import UnfitValue, fields, fill, fill_url
 from sinks.rest.calls import PAGING, Lookup
 from sinks.rest.target import Refused, Target, Unproven
-from sinks.rest.template import UnfitValue, fields, fill, fill_url
 
 PAGES_MAX = 1_000
 

@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from schemas.records import Derived
 from schemas.text import calendar, to_plain
-from sinks.rest.answer import is_text, remote_id
+from sinks.kit.answer import is_text, remote_id
+from sinks.kit.template import MAPS, UnfitValue, fill, fill_url
 from sinks.rest.calls import Cancel, Create, Update
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.grouping import PAGE
 from sinks.rest.ledger import ObjectLedger, RemoteObject
 from sinks.rest.lookup import find
 from sinks.rest.target import Refused, Target, Unproven
-from sinks.rest.template import MAPS, UnfitValue, fill, fill_url
 
 _GONE = ("http_404", "http_410")
 _NEW = RemoteObject(None, -1)

@@ -10,14 +10,14 @@ import msgspec
 
 from schemas.records import Derived
 from sinks.base import Delivery, Found, Retryable, Verification, Wanted
+from sinks.kit.answer import as_text, is_text
 from sinks.kit.digest import digest
-from sinks.rest.answer import as_text, is_text
+from sinks.kit.template import MAPS
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.lookup import search
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.target import Failed, Refused, Target
-from sinks.rest.template import MAPS
 
 _REMOTE_ID = "REMOTE-ID"
 """Stands in for an id in a body that is filled to be compared; a field with it is not compared."""

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from schemas.records import Derived
 from schemas.text import calendar
-from sinks.rest.answer import as_text, is_text
+from sinks.kit.answer import as_text, is_text
+from sinks.kit.template import SUMS, UnfitValue, fill, fill_url
 from sinks.rest.calls import Cancel
 from sinks.rest.config import RequestMapping
 from sinks.rest.grouping import GROUP_NAMES, Grouped, OpenThere
 from sinks.rest.ledger import ObjectLedger, RemoteObject
 from sinks.rest.objects import Done, Objects, fits, fits_when, may_fit
 from sinks.rest.target import Refused, Target, Unproven
-from sinks.rest.template import SUMS, UnfitValue, fill, fill_url
 from sinks.rest.ties import Opened, Tie
 
 _HOUR_US = 3_600_000_000

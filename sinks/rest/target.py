@@ -11,8 +11,8 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx2
 
 from sinks.base import Retryable
+from sinks.kit.answer import Answer, Verdict, judge
 from sinks.kit.retry_after import retry_after_s
-from sinks.rest.answer import Answer, Verdict, judge
 from sinks.rest.auth import signing
 from sinks.rest.auth.options import origin
 from sinks.rest.auth.signing import Outgoing

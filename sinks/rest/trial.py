@@ -5,14 +5,14 @@ from typing import Any
 
 from schemas.records import Derived
 from sinks.base import Delivery, Rejected, Trial
-from sinks.rest.answer import Answer, Verdict
+from sinks.kit.answer import Answer, Verdict
+from sinks.kit.template import UnfitValue, fill, fill_url
 from sinks.rest.calls import Cancel, Create, Update
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.shared import alone
 from sinks.rest.sink import RestSink
 from sinks.rest.target import Refused
-from sinks.rest.template import UnfitValue, fill, fill_url
 
 REMOTE_ID = "REMOTE-ID"
 """Stands for the id that the target will have given."""

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.derived import BY_CLASS, Derived
 from sinks.base import SinkConfig
-from sinks.rest.template import BadTemplate, check
+from sinks.kit.template import BadTemplate, check
 from sinks.webhook.signature import key
 from topology.endpoint import HttpAuth, SecretText, Trust, address, header_value, secret
 from topology.nearest import hint

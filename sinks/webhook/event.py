@@ -8,7 +8,7 @@ from schemas.derived import Derived
 from schemas.text import calendar, to_plain
 from sinks.base import Delivery
 from sinks.kit.cloudevents import CONTENT_TYPE, Unfit, attributes, checked, data, encoded
-from sinks.rest.template import UnfitValue, fill
+from sinks.kit.template import UnfitValue, fill
 from sinks.webhook.config import Events, WebhookConfig
 
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import httpx2
 
 from sinks.base import Retryable
+from sinks.kit.answer import LATER, Answer
 from sinks.kit.retry_after import retry_after_s
-from sinks.rest.answer import LATER, Answer
 from sinks.webhook.config import WebhookConfig
 from sinks.webhook.event import Body
 from sinks.webhook.signature import headers

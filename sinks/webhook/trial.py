@@ -4,8 +4,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from sinks.base import Delivery, Rejected, Trial
+from sinks.kit.answer import Answer
 from sinks.kit.cloudevents import Unfit, checked
-from sinks.rest.answer import Answer
 from sinks.webhook.config import WebhookConfig
 from sinks.webhook.event import Body, body, event, wanted
 from sinks.webhook.signature import message_id

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from schemas.derived import Derived
 from schemas.records import Alert, Downtime, Oee
 from sinks.base import Delivery
-from sinks.rest.answer import dig
+from sinks.kit.answer import dig
+from sinks.kit.template import fill_url
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.lookup import _carries, _key
 from sinks.rest.objects import fits_when, request, template_values
 from sinks.rest.profiles import load, names, shown
 from sinks.rest.target import Refused
-from sinks.rest.template import fill_url
 from sinks.rest.trial import tell
 from tests.harness.records import EXAMPLES
 from topology.namespace.classes import MessageClass

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.auth.options import CsrfOptions
 from sinks.rest.auth.signing import Ask, NotAccepted, Outgoing, Signed, Signing
 from sinks.rest.auth.token import Fetched, Token

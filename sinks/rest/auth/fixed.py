@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.auth.options import Basic, Bearer, Header, Query
 from sinks.rest.auth.signing import Ask, Outgoing, Signed
 from topology.endpoint import BadSecret, header_value

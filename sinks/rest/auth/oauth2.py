@@ -4,7 +4,7 @@ from base64 import b64encode
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.auth.options import OAuth2, origin
 from sinks.rest.auth.signing import Ask, NotAccepted, Outgoing, Signed
 from sinks.rest.auth.token import Fetched, Token

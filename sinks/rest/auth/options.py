@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sinks.base import SinkConfig
-from sinks.rest.template import BadTemplate, check, check_url
+from sinks.kit.template import BadTemplate, check, check_url
 from topology.endpoint import SecretText, address, header_value, is_header_name, secret
 
 SIGNED_NAMES = ("method", "url", "path", "body", "id", "timestamp_s", "timestamp_ms")

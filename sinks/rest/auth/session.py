@@ -3,11 +3,11 @@
 import json
 from urllib.parse import urlencode
 
-from sinks.rest.answer import Answer, Verdict, as_text, dig, judge
+from sinks.kit.answer import Answer, Verdict, as_text, dig, judge
+from sinks.kit.template import UnfitValue, fill
 from sinks.rest.auth.options import Session
 from sinks.rest.auth.signing import Ask, NotAccepted, Outgoing, Signed
 from sinks.rest.auth.token import Fetched, Token
-from sinks.rest.template import UnfitValue, fill
 from topology.endpoint import BadSecret, header_value
 
 

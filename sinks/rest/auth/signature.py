@@ -7,10 +7,10 @@ from collections.abc import Callable
 from urllib.parse import quote, urlencode, urlsplit
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
+from sinks.kit.template import fill
 from sinks.rest.auth.options import Hmac
 from sinks.rest.auth.signing import Ask, Outgoing, Signed
-from sinks.rest.template import fill
 from topology.endpoint import BadSecret
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 
 
 @dataclass(frozen=True)

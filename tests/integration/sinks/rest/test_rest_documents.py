@@ -11,7 +11,7 @@ import pytest
 from schemas.derived import Derived
 from schemas.records import Alert, Oee
 from sinks.base import Delivery, LeftBehind, Rejected, Unwritten
-from sinks.rest.language import uuid
+from sinks.kit.language import uuid
 from tests.contract.rest_records import RecordServer
 from tests.contract.rest_writing import delivered
 from tests.harness.records import EXAMPLES, PATH, T

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinks.kit.answer import Answer, Verdict, judge, located, remote_id
 from sinks.kit.retry_after import RETRY_AFTER_MAX_S, retry_after_s
-from sinks.rest.answer import Answer, Verdict, judge, located, remote_id
 from uns.testing.text import json_documents
 
 NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sinks.rest.template import BadTemplate, UnfitValue, check_url, fields, fill_url
+from sinks.kit.template import BadTemplate, UnfitValue, check_url, fields, fill_url
 from tests.harness.cases import cases, document, name
 
 

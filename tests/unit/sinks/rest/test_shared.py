@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.records import Downtime
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.config import RestConfig
 from sinks.rest.ledger import ObjectLedger
 from sinks.rest.objects import Later, Objects

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.rest.template import BadTemplate, UnfitValue, check, check_url, fields, fill, fill_url
+from sinks.kit.template import BadTemplate, UnfitValue, check, check_url, fields, fill, fill_url
 
 VALUES = {
     "path": "acme/dallas/packaging/line-1/filler",

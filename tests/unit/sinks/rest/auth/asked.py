@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.auth.signing import Outgoing
 
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from sinks.base import Retryable
-from sinks.rest.answer import Answer
+from sinks.kit.answer import Answer
 from sinks.rest.auth import signing
 from sinks.rest.auth.options import Hmac
 from sinks.rest.auth.signature import Signature

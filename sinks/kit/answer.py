@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sinks.rest.template import UnfitValue, fill
+from sinks.kit.template import UnfitValue, fill
 
 WORDS_MAX = 500
 LATER = (408, 425)
