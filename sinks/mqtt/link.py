@@ -3,7 +3,7 @@ broker has retained can be asked."""
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -24,8 +24,9 @@ QOS = 1
 BURST = 100
 """Messages that are written before acknowledgements are read."""
 ASKED_MAX = 100
-ASKED_QOS = 0
-"""With 1, mosquitto drops of what it has retained whatever exceeds its queue for us."""
+WIDE_QOS = 0
+"""Of filters for many topics: with 1, mosquitto drops whatever exceeds its queue for us. With 0 it drops what the socket does
+not take, so single topics are asked with 1."""
 """Topics that are asked at once: a broker queues only so many messages for a client."""
 BEAT_S = 1.0
 GOODBYE_S = 1.0
@@ -199,11 +200,11 @@ class Link:
         self.lost.set()
         return Lost(words, sorted(self._waiting.values()), done)
 
-    async def retained(self, filters: Sequence[str]) -> dict[str, bytes]:
+    async def retained(self, filters: Sequence[str], qos: int = QOS) -> dict[str, bytes]:
         """What the broker has retained of them, by topic. Raises `Retryable`."""
         found: dict[str, bytes] = {}
         for begin in range(0, len(filters), ASKED_MAX):
-            found |= await self._asked(filters[begin : begin + ASKED_MAX])
+            found |= await self._asked(filters[begin : begin + ASKED_MAX], qos)
         return found
 
     @property
@@ -211,15 +212,15 @@ class Link:
         """Topics that have come of what was asked last, where not all did."""
         return list(self._heard)
 
-    async def _asked(self, filters: Sequence[str]) -> dict[str, bytes]:
+    async def _asked(self, filters: Sequence[str], qos: int) -> dict[str, bytes]:
         self._heard, self._barrier = {}, False
         wait_s = self._config.answer_timeout_s
         # A broker sends in the order in which it was asked: when our own status comes, all before it has come.
         for asked in (filters, [self._status]):
-            self._subscribe(asked)
-            await self._until(lambda: not self._subscribed, wait_s, f"does not answer a subscription of {asked[0]}")
+            self._subscribe(asked, qos)
+            await self._coming(lambda: not self._subscribed, f"does not answer a subscription of {asked[0]}")
         unread = f"does not give back {self._status}: may this user read what it writes?"
-        await self._until(lambda: self._barrier, wait_s, unread)
+        await self._coming(lambda: self._barrier, unread)
         heard, self._heard = self._heard, {}
         client = self._standing(False)
         _, mid = client.unsubscribe([*filters, self._status])
@@ -230,10 +231,10 @@ class Link:
         heard.pop(self._status, None)
         return heard
 
-    def _subscribe(self, filters: Sequence[str]) -> None:
+    def _subscribe(self, filters: Sequence[str], qos: int) -> None:
         client = self._standing(False)
         topics: list[Any] = [
-            (one, SubscribeOptions(ASKED_QOS, retainAsPublished=True) if self._config.version == "5" else ASKED_QOS)
+            (one, SubscribeOptions(qos, retainAsPublished=True) if self._config.version == "5" else qos)
             for one in filters
         ]
         _, mid = client.subscribe(topics)
@@ -243,7 +244,7 @@ class Link:
 
     # -- waiting -----------------------------------------------------------------------------------------------
 
-    async def _until(self, done: Any, wait_s: float, else_: str) -> None:
+    async def _until(self, done: Callable[[], bool], wait_s: float, else_: str) -> None:
         """Raises `Retryable` when the link is lost first, or nothing comes for so long."""
         try:
             async with asyncio.timeout(wait_s):
@@ -256,6 +257,17 @@ class Link:
             self._why = f"{else_}, for {wait_s:g} s"
             self.lost.set()
             raise self._retryable(self._why) from None
+
+    async def _coming(self, done: Callable[[], bool], else_: str) -> None:
+        """As `_until`; the wait begins anew with each message that comes of what was asked."""
+        count = -1
+
+        def moved() -> bool:
+            return done() or len(self._heard) > count
+
+        while not done():
+            count = len(self._heard)
+            await self._until(moved, self._config.answer_timeout_s, else_)
 
     def _retryable(self, words: str) -> Retryable:
         return Retryable(self._in_words(words))
@@ -345,9 +357,8 @@ class Link:
         if message.retain:
             topic = topic_text(message)
             self._heard[topic] = bytes(message.payload)
-            if topic == self._status:
-                self._barrier = True
-                self._news.set()
+            self._barrier = self._barrier or topic == self._status
+            self._news.set()
 
 
 def _shortcomings(properties: Any) -> Iterator[str]:

@@ -18,7 +18,7 @@ from sinks.base import Deferred, Delivery, Positions, Rejected, Removed, Retryab
 from sinks.kit.cloudevents import Unfit
 from sinks.mqtt.config import MirrorConfig
 from sinks.mqtt.ledger import Ledger
-from sinks.mqtt.link import QUOTA, Link, Lost, Refusal
+from sinks.mqtt.link import QUOTA, WIDE_QOS, Link, Lost, Refusal
 from sinks.mqtt.message import Message
 from sinks.mqtt.newest import Newest
 from sinks.mqtt.plan import Payloads, Planner, Prepared, known_of, prepared, retained
@@ -200,7 +200,7 @@ class Mirror:
         self._removed[path] = delivery.ingested_at
         refusals = await self._clear(link, ledger, path, self._newest)
         try:
-            found: Iterable[str] = await link.retained(asked)
+            found: Iterable[str] = await link.retained(asked, WIDE_QOS)
         except (
             Retryable
         ):  # more than a broker hands out at once: what came is cleared when the link is new, and then the rest
