@@ -88,8 +88,10 @@ async def _samples(
     query = sql.SQL(
         "SELECT path, tag, (extract(epoch FROM at) * 1000000)::bigint,"
         " value_number, value_integer, value_text, value_boolean, quality FROM {} WHERE at >= %s AND at < %s"
+        # A chunk has samples of one day: what follows from the first condition, said for partitions and index.
+        " AND chunk_at >= date_trunc('day', %s) AND chunk_at < %s"
     ).format(sql.Identifier(config.schema_name, "samples"))
-    async for path, tag, at, number, integer, text, boolean, quality in _read(connection, query, span):
+    async for path, tag, at, number, integer, text, boolean, quality in _read(connection, query, (*span, *span)):
         held = [each for each in (integer, number, text, boolean) if each is not None]
         yield Found(_sample_key(path, tag, at), _sample(held[0] if held else None, quality))
 

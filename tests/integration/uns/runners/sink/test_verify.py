@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,20 @@ def history(tmp_path: Path, kafka: str, registry: str, postgres: str, enterprise
     found.ask("DROP SCHEMA IF EXISTS {} CASCADE")
 
 
+COLUMNS = ("at_us", "number", "integer", "text", "boolean", "quality", "offsets", "sequences")
+"""Of a chunk: one element a sample each, or NULL."""
+
+
+def tamper(history: History, at: datetime, other: Callable[[str], str], columns: Iterable[str] = COLUMNS) -> None:
+    """Makes something else of the one sample of a time, the k-th of its chunk."""
+    place = f"array_position(at_us, (extract(epoch FROM '{at.isoformat()}'::timestamptz - first_at) * 1000000)::bigint)"
+    told = ", ".join(f"{column} = {other(column).replace('k', 'place.k')}" for column in columns)
+    history.ask(
+        f"UPDATE {{0}}.sample_chunk AS chunk SET {told} FROM (SELECT tag_id, first_at, {place} AS k FROM {{0}}.sample_chunk) "
+        "AS place WHERE place.k IS NOT NULL AND chunk.tag_id = place.tag_id AND chunk.first_at = place.first_at"
+    )
+
+
 SPAN = ("--from", "2026-01-01T00:00Z", "--to", "2027-12-31T00:00Z")
 
 
@@ -74,15 +89,13 @@ def test_a_historian_lacks_one_row_has_one_twice_and_one_changed(history: Histor
 
     history.stop()
     # By hand, as somebody who repairs a database would.
-    history.ask("ALTER TABLE {}.samples DROP CONSTRAINT samples_pkey")
     history.ask("ALTER TABLE {}.downtime DROP CONSTRAINT downtime_pkey")
     key = "SELECT path || ' ' || tag || ' ' || (extract(epoch FROM at) * 1000000)::bigint FROM {}.samples"
     keys = [row[0] for row in history.ask(f"{key} ORDER BY at OFFSET {count // 2} LIMIT 3")]
     at = [row[0] for row in history.ask(f"SELECT at FROM {{}}.samples ORDER BY at OFFSET {count // 2} LIMIT 3")]
-    history.ask(f"DELETE FROM {{}}.samples WHERE at = '{at[0].isoformat()}'")
-    schema = history.schema
-    history.ask(f"INSERT INTO {{}}.samples SELECT * FROM \"{schema}\".samples WHERE at = '{at[1].isoformat()}'")
-    history.ask(f"UPDATE {{}}.samples SET quality = quality + 1 WHERE at = '{at[2].isoformat()}'")
+    tamper(history, at[0], lambda column: f"{column}[:k - 1] || {column}[k + 1:]")
+    tamper(history, at[1], lambda column: f"{column}[:k] || {column}[k:]")
+    tamper(history, at[2], lambda column: f"{column}[:k - 1] || {column}[k] + 1 || {column}[k + 1:]", ("quality",))
     changed = downtime(7, 1, "", str(history.cells[7 % 3])).id
     history.ask(f"UPDATE {{}}.downtime SET reason = 'other' WHERE id = '{changed}'")
     begun = time.monotonic()
