@@ -58,6 +58,7 @@ _HINTS = {
         "1213": "a deadlock with somebody else's writing",
         "1290": "it only reads: is this a replica?",
         "1792": "it only reads: is this a replica?",
+        "1665": "its binary log takes whole statements only: set binlog_format to MIXED or ROW",
         "1836": "it only reads: is this a replica?",
         "1021": "its disk is full: make room; nothing is lost meanwhile",
         "1114": "the table or its disk is full: make room; nothing is lost meanwhile",
