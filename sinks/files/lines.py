@@ -7,6 +7,7 @@ the text of it.
 import codecs
 import json
 import math
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ from sinks.files.config import FileSet
 _MARKS = {"utf-8-sig": codecs.BOM_UTF8, "utf-16": codecs.BOM_UTF16_LE}
 _INSIDE = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}
 """Encoding → that of what stands behind the byte order mark."""
+
+_QUOTED = {delimiter: re.compile(rf'["\r\n\{delimiter}]|^\s|\s\Z|^\Z') for delimiter in ",;\t|"}
+"""Delimiter → a text that must stand in quotes: what ends a cell, white space around it, nothing."""
 
 
 class Unfit(ValueError):
@@ -48,8 +52,7 @@ def _line(files: FileSet, cells: Sequence[str | None]) -> str:
 def _cell(delimiter: str, text: str | None) -> str:
     if text is None:
         return ""
-    plain = text and text == text.strip() and not any(letter in text for letter in (delimiter, '"', "\r", "\n"))
-    return text if plain else '"' + text.replace('"', '""') + '"'
+    return '"' + text.replace('"', '""') + '"' if _QUOTED[delimiter].search(text) else text
 
 
 def _encoded(files: FileSet, text: str, encoding: str = "") -> bytes:

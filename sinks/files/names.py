@@ -42,7 +42,7 @@ def name_of(template: str, record: str, row: Row, zone: ZoneInfo) -> str:
     values = dict(zip(LEVELS, levels, strict=False)) | {"record": record}
     at = row.get("at") or row.get("started_at")
     if isinstance(at, datetime):
-        values |= {name: _local(at, zone).strftime(form) for name, form in TIMES.items()}
+        values |= {name: _local(at, zone).strftime(form) for name, form in TIMES.items() if name in template}
     name = _FIELD.sub(lambda match: _safe(values.get(match[1]) or NONE), template)
     return "/".join(segment[:SEGMENT_MAX] for segment in name.split("/"))
 

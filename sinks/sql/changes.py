@@ -38,23 +38,21 @@ class Prepared:
     bytes: int = field(default=0)
 
 
-def prepared(config: SqlSinkConfig, targets: Sequence[Target], dialect: str, delivery: Delivery) -> Prepared:
+def prepared(makers: Sequence["Maker"], delivery: Delivery) -> Prepared:
     """Raises `Unfit` where a row cannot be made, or a column cannot hold it; says which."""
     record, changes = record_of(delivery), []
-    wanting = [(number, mapping) for number, mapping in enumerate(config.tables) if mapping.record == record]
+    wanting = [maker for maker in makers if maker.mapping.record == record]
     if not wanting:
         return Prepared(delivery, [])
     try:
         found = rows(delivery)
     except OverflowError as error:
         raise Unfit(f"a time that no calendar has: {error}") from None
-    for number, mapping in wanting:
-        maker = _Maker(config, mapping, targets[number], dialect)
-        for row in found:
-            try:
-                changes += [change._replace(target=number) for change in maker.change(row)]
-            except (Unfit, UnfitValue) as error:
-                raise Unfit(f"table {mapping.called}: {error}") from None
+    for maker in wanting:
+        try:
+            changes += [change for row in found for change in maker.change(row)]
+        except (Unfit, UnfitValue) as error:
+            raise Unfit(f"table {maker.mapping.called}: {error}") from None
     return Prepared(delivery, changes, sum(size(change) for change in changes))
 
 
@@ -70,45 +68,46 @@ def shown(config: SqlSinkConfig, mapping: TableMapping, delivery: Delivery) -> I
         yield {"removed": gone, "values": values}
 
 
-class _Maker:
+class Maker:
     """Rows of one mapping."""
 
-    def __init__(self, config: SqlSinkConfig, mapping: TableMapping, target: Target, dialect: str) -> None:
-        self._config, self._mapping, self._target = config, mapping, target
-        self._zone, self._dialect = config.clock, dialect
+    def __init__(self, config: SqlSinkConfig, number: int, target: Target, dialect: str) -> None:
+        self.mapping, self._number, self._target = config.tables[number], number, target
+        self._zone, self._maps, self._has_nan = config.clock, _maps(config), dialect == "postgresql"
+        self._kinds = {name: target.table.c[name].type for name in target.columns}
+        self._marks, self._ours = self.mapping.on_withdrawn == "mark", self.mapping.ours
 
     def change(self, row: Row) -> Iterator[Change]:
-        mapping, target = self._mapping, self._target
-        takes = mapping.takes(row, _maps(self._config))
+        mapping, target = self.mapping, self._target
+        takes = mapping.takes(row, self._maps)
         if not takes and mapping.record == "samples":
             return  # a sample never changes from wanted to unwanted
         gone = not takes or bool(row.get(WITHDRAWN))
         if gone and WITHDRAWN in row:
             row = {**row, WITHDRAWN: True}
-        told = _told(self._config, mapping, self._without_nan(row))
-        revision = self._fitted(told, target.revision) if target.revision else None
-        key = tuple(self._fitted(told, name) for name in target.key)
+        told = self._without_nan(row) if self._ours else {**plain(row), MAPS: self._maps}
+        stays = self._marks or not gone
+        names = target.columns if stays else (*target.key, *((target.revision,) if target.revision else ()))
+        values = {name: self._fitted(told, name) for name in names}
+        key = tuple(values[name] for name in target.key)
         if None in key:
             raise Unfit(f"column {target.key[key.index(None)]!r} of the key is NULL")
-        if gone and mapping.on_withdrawn == "delete":
-            yield Change(0, key, None, revision)
-            return
-        values = {name: self._fitted(told, name) for name in target.columns}
-        yield Change(0, key, values, revision, only_there=gone)
+        revision = values[target.revision] if target.revision else None
+        yield Change(self._number, key, values if stays else None, revision, only_there=gone and stays)
 
     def _fitted(self, told: Row, name: str) -> Any:
         try:
-            value = _value(self._mapping, told, name)
-            if self._dialect != "postgresql" and not is_number(value):
+            value = told[name] if self._ours else _value(self.mapping, told, name)
+            if not self._has_nan and not is_number(value):
                 raise Unfit(f"{value!r} is no number that this database could hold")
-            return fitted(value, self._target.table.c[name].type, self._zone)
+            return fitted(value, self._kinds[name], self._zone)
         except (Unfit, UnfitValue) as error:
             raise Unfit(f"column {name!r}: {error}") from None
 
     def _without_nan(self, row: Row) -> Row:
         """In a samples table of ours a number that is none stands as text, where the database has no NaN."""
         number = row.get("value_number")
-        if not self._mapping.ours or self._dialect == "postgresql" or is_number(number):
+        if self._has_nan or is_number(number):
             return row
         return {**row, "value_number": None, "value_text": written(number)}
 
@@ -125,9 +124,15 @@ def newest(changes: Sequence[Change]) -> list[Change]:
 
 
 def size(change: Change) -> int:
-    """Bytes that it has on its way, about."""
+    """Bytes that it has on its way, about: letters count for one."""
     values = change.key if change.row is None else change.row.values()
-    return sum(len(value.encode("utf-8", "replace")) if isinstance(value, str) else VALUE_SIZE for value in values)
+    return sum(len(value) if isinstance(value, str) else VALUE_SIZE for value in values)
+
+
+def weight(change: Change) -> int:
+    """Bytes of its texts."""
+    values = change.key if change.row is None else change.row.values()
+    return sum(len(value.encode()) for value in values if isinstance(value, str))
 
 
 def _maps(config: SqlSinkConfig) -> SimpleNamespace:

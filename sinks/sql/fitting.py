@@ -29,6 +29,8 @@ def fitted(value: Any, kind: TypeEngine[Any], zone: ZoneInfo) -> Any:
         return None
     if isinstance(value, str):
         _check_text(value)
+        if isinstance(kind, kinds.String):
+            return value
     match kind:
         case kinds.DateTime() | kinds.Date() | kinds.Time():
             return _time(value, kind, zone)

@@ -19,6 +19,7 @@ what a trigger refuses, a row beyond max_allowed_packet."""
 _ORACLE_RECORD = frozenset([1, 1400, 1401, 1407, 1426, 1438, 1722, 1830, 1840, 2290, 2291, 2292, 12899])
 _TOO_LONG = ("57014", 1969, 3024, "HYT00")
 """A statement that ran into its time-out: written in smaller parts it may end in time."""
+_TLS = "TLS fails: does ca_file hold the right certificate?"
 _HINTS = {
     "sqlite": {
         "locked": "somebody else holds a lock on it",
@@ -57,13 +58,14 @@ _HINTS = {
         "1213": "a deadlock with somebody else's writing",
         "1290": "it only reads: is this a replica?",
         "1792": "it only reads: is this a replica?",
+        "1665": "its binary log takes whole statements only: set binlog_format to MIXED or ROW",
         "1836": "it only reads: is this a replica?",
         "1021": "its disk is full: make room; nothing is lost meanwhile",
         "1114": "the table or its disk is full: make room; nothing is lost meanwhile",
         "2003": "is it up, and is the address right?",
         "2006": "the connection was lost",
         "2013": "the connection was lost",
-        "2026": "TLS fails: does ca_file hold the right certificate?",
+        "2026": _TLS,
     },
 }
 """Dialect → its code, or a word of its message → what that means here."""
@@ -141,7 +143,8 @@ def told(error: BaseException, dialect: str) -> str:
     orig = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     code, said = str(_code(orig)), words(error)
     hints = _HINTS.get("mariadb" if dialect == "mysql" else dialect, {})
-    hint = hints.get(code) or next((means for word, means in hints.items() if word in said), None)
+    hint = _TLS if "certificate verify failed" in said else hints.get(code)
+    hint = hint or next((means for word, means in hints.items() if word in said), None)
     if hint is None and (isinstance(error, ImportError) or "is required" in said):
         hint = "a package that this login needs is not installed"
     return said + (f" ({hint})" if hint else "")

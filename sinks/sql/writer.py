@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.sql import database, tables
-from sinks.sql.changes import Change, Prepared, newest, prepared
+from sinks.sql.changes import Change, Maker, Prepared, newest, prepared, weight
 from sinks.sql.config import SqlSinkConfig
 from sinks.sql.fitting import Unfit
 from sinks.sql.statements import OLD, Key, Target, add, change, found, remove, there, upsert
@@ -37,6 +37,7 @@ class Writer:
         self._engine: Engine | None = None
         self._connection: Connection | None = None
         self._targets: list[Target] = []
+        self._makers: list[Maker] = []
         self._offsets: Target | None = None
         self._epoch = 0
         self._rows_max = ROWS_MAX
@@ -54,6 +55,9 @@ class Writer:
             if self._config.offsets_table is not None:
                 self._offsets = tables.offsets_target(connection, self._config.offsets_table)
             self._targets = [tables.target(connection, self._config, mapping) for mapping in self._config.tables]
+            self._makers = [
+                Maker(self._config, number, target, self._config.scheme) for number, target in enumerate(self._targets)
+            ]
             self._packet = database.packet_max(connection)
             connection.commit()
             if self._offsets is not None:
@@ -174,14 +178,22 @@ class Writer:
         made = []
         for delivery in deliveries:
             try:
-                each = prepared(self._config, self._targets, self._config.scheme, delivery)
-                if self._packet is not None and each.bytes > self._packet // 2 and len(each.changes) == 1:
-                    raise Unfit(f"a row of {each.bytes} bytes; the database takes {self._packet} at once: raise max_allowed_packet")  # fmt: skip
+                each = prepared(self._makers, delivery)
+                self._check_packet(each)
             except Unfit as error:
                 rejected.append(_rejected(delivery, error, self._config.scheme))
                 continue
             made.append(each)
         return made
+
+    def _check_packet(self, each: Prepared) -> None:
+        """Raises `Unfit` for a row on which MariaDB and MySQL would end the connection: quotes may double it."""
+        if self._packet is None or each.bytes <= self._packet // 8:
+            return
+        if (largest := max(map(weight, each.changes), default=0)) > self._packet // 2:
+            raise Unfit(
+                f"a row of {largest} bytes; the database takes {self._packet} at once: raise max_allowed_packet"
+            )
 
     def _part(self, waiting: Sequence[Prepared]) -> Sequence[Prepared]:
         """As many as one transaction takes; one at least."""
