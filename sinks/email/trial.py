@@ -4,11 +4,12 @@ import time
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.email.config import EmailConfig
 from sinks.email.digest import line, message
 from sinks.email.sink import Email
 from sinks.kit.cloudevents import Unfit, checked
+from sinks.kit.trying import unwritten
 from sinks.webhook.event import fits
 
 
@@ -33,16 +34,9 @@ def tell(config: EmailConfig, delivery: Delivery) -> list[dict[str, Any]]:
 
 async def send(name: str, config: EmailConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
     """Through the outbox: what goes at once goes, and what is a line of a digest waits for it. Raises `Retryable`."""
-    sink = Email(name, config, folder)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
+    left = await unwritten(Email(name, config, folder), delivery)
     told = [{**each, "mail": "in the outbox, or sent"} for each in tell(config, delivery)]
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += left
     return told or [{"outcome": "nothing", "message": "no report wants it"}]
 
 

@@ -10,6 +10,7 @@ from sinks.files.lines import Unfit
 from sinks.files.sink import FilesSink
 from sinks.kit.rows import plain, record_of
 from sinks.kit.template import UnfitValue
+from sinks.kit.trying import unwritten
 
 
 def tell(config: FilesSinkConfig, delivery: Delivery) -> list[dict[str, Any]]:
@@ -29,14 +30,8 @@ def tell(config: FilesSinkConfig, delivery: Delivery) -> list[dict[str, Any]]:
 
 async def send(name: str, config: FilesSinkConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
     """Writes it as a run would; positions stay where they are. Raises `Retryable`."""
-    sink = FilesSink(name, config, folder)
-    try:
-        await sink.open()
-        rejected = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    if rejected:
-        return [{"outcome": "rejected", "reason": each.reason, "message": each.message} for each in rejected]
+    if refused := await unwritten(FilesSink(name, config, folder), delivery):
+        return refused
     return [{**told, "outcome": "written"} for told in tell(config, delivery)] or [{"outcome": "nothing", "message": "no file wants it"}]  # fmt: skip
 
 

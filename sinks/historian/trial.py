@@ -9,6 +9,7 @@ from sinks.base import Delivery, Trial
 from sinks.historian.config import HistorianConfig
 from sinks.historian.sink import Historian
 from sinks.historian.tables import rows
+from sinks.kit.trying import unwritten
 
 
 def tell(config: HistorianConfig, delivery: Delivery) -> list[dict[str, Any]]:
@@ -26,14 +27,8 @@ def tell(config: HistorianConfig, delivery: Delivery) -> list[dict[str, Any]]:
 
 async def send(name: str, config: HistorianConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
     """Written as a run would, and no position moved. Beside a run: it has a lock of its own. Raises `Retryable`."""
-    sink = Historian(f"{name} (try)", config, folder)
-    try:
-        await sink.open()
-        rejected = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    if rejected:
-        return [{"outcome": "rejected", "reason": each.reason, "message": each.message} for each in rejected]
+    if refused := await unwritten(Historian(f"{name} (try)", config, folder), delivery):
+        return refused
     return [{"outcome": "written", **each} for each in tell(config, delivery)]
 
 

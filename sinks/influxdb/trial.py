@@ -3,12 +3,13 @@
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.influxdb.config import InfluxdbConfig
 from sinks.influxdb.points import Points
 from sinks.influxdb.sink import InfluxdbSink
 from sinks.kit.batches import Outcome, Row
 from sinks.kit.http import Answer
+from sinks.kit.trying import unwritten
 
 
 def tell(config: InfluxdbConfig, delivery: Delivery) -> list[dict[str, Any]]:
@@ -27,15 +28,7 @@ async def send(name: str, config: InfluxdbConfig, folder: FilePath, delivery: De
     def heard(answer: Answer, outcome: Outcome) -> None:
         told.append({"answer": answer.words, "headers": dict(answer.headers), "judged": outcome.verdict.name.lower()})
 
-    sink = InfluxdbSink(name, config, folder, heard)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += await unwritten(InfluxdbSink(name, config, folder, heard), delivery)
     return told
 
 

@@ -10,7 +10,6 @@ import re
 import types
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -18,22 +17,12 @@ import msgspec
 
 from schemas.catalog import source
 from schemas.records import Derived, Samples
+from sinks.kit.rows import Kind
 from topology.namespace.path import Level
 
 LEVELS = tuple(level.name.lower() for level in Level)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
-
-
-class Kind(StrEnum):
-    """What a column holds; a time is microseconds UTC."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    TIME = "time"
-    JSON = "json"
 
 
 _PLAIN = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN}

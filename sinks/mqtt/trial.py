@@ -3,8 +3,9 @@
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.kit.cloudevents import Unfit
+from sinks.kit.trying import unwritten
 from sinks.mqtt.config import MirrorConfig
 from sinks.mqtt.message import Message
 from sinks.mqtt.newest import Newest
@@ -35,18 +36,9 @@ def _shown(message: Message) -> dict[str, Any]:
 
 async def send(name: str, config: MirrorConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
     """Through the ledger. Raises `Retryable`."""
-    sink = Mirror(name, config, folder)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    told = [
-        {**shown, "answer": "acknowledged" if not unwritten else "not acknowledged"} for shown in tell(config, delivery)
-    ]
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    left = await unwritten(Mirror(name, config, folder), delivery)
+    told = [{**shown, "answer": "acknowledged" if not left else "not acknowledged"} for shown in tell(config, delivery)]
+    told += left
     return told
 
 

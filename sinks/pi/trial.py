@@ -3,8 +3,9 @@
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.kit.http import Answer
+from sinks.kit.trying import unwritten
 from sinks.pi.config import PiConfig
 from sinks.pi.sink import PATH, PiSink
 from sinks.pi.values import PiValue, Unfit, item, point_type, values
@@ -33,15 +34,7 @@ async def send(name: str, config: PiConfig, folder: FilePath, delivery: Delivery
     def heard(asked: str, answer: Answer) -> None:
         told.append({"sent": asked, "answer": answer.words, "headers": dict(answer.headers)})
 
-    sink = PiSink(name, config, folder, heard)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += await unwritten(PiSink(name, config, folder, heard), delivery)
     return told
 
 

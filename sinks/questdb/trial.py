@@ -3,9 +3,10 @@
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.kit.batches import Outcome, Row
 from sinks.kit.http import Answer
+from sinks.kit.trying import unwritten
 from sinks.questdb.config import QuestdbConfig
 from sinks.questdb.sink import QuestdbSink
 from sinks.questdb.tables import Rows
@@ -27,15 +28,7 @@ async def send(name: str, config: QuestdbConfig, folder: FilePath, delivery: Del
     def heard(answer: Answer, outcome: Outcome) -> None:
         told.append({"answer": answer.words, "headers": dict(answer.headers), "judged": outcome.verdict.name.lower()})
 
-    sink = QuestdbSink(name, config, folder, heard)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += await unwritten(QuestdbSink(name, config, folder, heard), delivery)
     return told
 
 

@@ -4,9 +4,10 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from schemas.records import Derived
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.kit.answer import Answer, Verdict
 from sinks.kit.template import UnfitValue, fill, fill_url
+from sinks.kit.trying import unwritten
 from sinks.rest.calls import Cancel, Create, Update
 from sinks.rest.config import RequestMapping, RestConfig
 from sinks.rest.objects import fits_when, request, template_values
@@ -75,15 +76,7 @@ async def send(name: str, config: RestConfig, folder: FilePath, delivery: Delive
     def heard(asked: str, answer: Answer, verdict: Verdict, why: str) -> None:
         told.append({"sent": asked, "answer": answer.words, "headers": dict(answer.headers), "judged": verdict.name.lower(), "why": why})  # fmt: skip
 
-    sink = RestSink(name, config, folder, heard)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += await unwritten(RestSink(name, config, folder, heard), delivery)
     return told or [{"outcome": "nothing", "message": "the ledger has this revision already, or no request wants it"}]
 
 

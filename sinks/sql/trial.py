@@ -6,6 +6,7 @@ from typing import Any
 from sinks.base import Delivery, Trial
 from sinks.kit.rows import record_of
 from sinks.kit.template import UnfitValue
+from sinks.kit.trying import unwritten
 from sinks.sql.changes import shown
 from sinks.sql.config import SqlSinkConfig
 from sinks.sql.fitting import Unfit, written
@@ -30,14 +31,8 @@ def tell(config: SqlSinkConfig, delivery: Delivery) -> list[dict[str, Any]]:
 
 async def send(name: str, config: SqlSinkConfig, folder: FilePath, delivery: Delivery) -> list[dict[str, Any]]:
     """Writes it as a run would; positions stay where they are. Raises `Retryable`."""
-    sink = SqlSink(name, config, folder)
-    try:
-        await sink.open()
-        rejected = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    if rejected:
-        return [{"outcome": "rejected", "reason": each.reason, "message": each.message} for each in rejected]
+    if refused := await unwritten(SqlSink(name, config, folder), delivery):
+        return refused
     return [{**told, "outcome": "written"} for told in tell(config, delivery)] or [{"outcome": "nothing", "message": "no table wants it"}]  # fmt: skip
 
 

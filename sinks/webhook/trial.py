@@ -3,9 +3,10 @@
 from pathlib import Path as FilePath
 from typing import Any
 
-from sinks.base import Delivery, Rejected, Trial
+from sinks.base import Delivery, Trial
 from sinks.kit.answer import Answer
 from sinks.kit.cloudevents import Unfit, checked
+from sinks.kit.trying import unwritten
 from sinks.webhook.config import WebhookConfig
 from sinks.webhook.event import Body, body, event, wanted
 from sinks.webhook.signature import message_id
@@ -31,15 +32,7 @@ async def send(name: str, config: WebhookConfig, folder: FilePath, delivery: Del
     def heard(made: Body, answer: Answer, judged: str) -> None:
         told.append({"sent": f"POST {config.url}", "webhook-id": message_id(made.identity), "answer": answer.words, "judged": judged})  # fmt: skip
 
-    sink = Webhook(name, config, folder, heard)
-    try:
-        await sink.open()
-        unwritten = await sink.write([delivery], {})
-    finally:
-        await sink.close()
-    for each in unwritten:
-        reason = {"reason": each.reason} if isinstance(each, Rejected) else {}
-        told.append({"outcome": type(each).__name__.lower(), **reason, "message": each.message})
+    told += await unwritten(Webhook(name, config, folder, heard), delivery)
     return told or [{"outcome": "nothing", "message": "it was told already, or is no event of `events`"}]
 
 
