@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from schemas.records import Derived, Sample, Samples, Value
 from sinks.base import Delivery
 from sinks.kit.batches import Row
-from sinks.kit.columns import BadColumns, Cell, Kind, cells, id_kind, levels
+from sinks.kit.columns import BadColumns, Cell, cells, id_kind, levels
 from sinks.kit.lines import INFLUXDB, Unwritable, integer, size
+from sinks.kit.rows import Kind
 
 TIMES = range(-9_223_372_036_854_775, 9_223_372_036_854_775 + 1)
 """µs whose nanoseconds InfluxDB can hold."""

@@ -9,7 +9,8 @@ from typing import Any
 from schemas.records import Derived, Samples, Value, is_good, is_uncertain
 from schemas.text import calendar
 from sinks.base import Delivery
-from sinks.kit.columns import Kind, cells, id_kind
+from sinks.kit.columns import cells, id_kind
+from sinks.kit.rows import Kind
 from sinks.pi.config import NAME_PATTERN, PiConfig
 
 NAME_MAX = 1_023

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from schemas.records import DERIVED_TYPES, Derived, Sample, Samples, Value
 from sinks.base import Delivery
 from sinks.kit.batches import Row
-from sinks.kit.columns import LEVELS, BadColumns, Cell, Kind, cells, columns, id_kind, levels
+from sinks.kit.columns import LEVELS, BadColumns, Cell, cells, columns, id_kind, levels
 from sinks.kit.lines import QUESTDB, Unwritable, integer, size
+from sinks.kit.rows import Kind
 
 TIMES = range(253_402_300_800_000_000)
 """µs, from 1970 to 9999: what a designated timestamp can be."""

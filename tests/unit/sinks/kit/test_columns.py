@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from processors.output.identity import natural_id
 from schemas.records import DERIVED_TYPES, Derived, Kpi, Oee, Order, Sample, Samples
-from sinks.kit.columns import BadColumns, Kind, cells, columns, id_kind, is_series, levels, map_fields
+from sinks.kit.columns import BadColumns, cells, columns, id_kind, is_series, levels, map_fields
+from sinks.kit.rows import Kind
 from tests.harness.records import EXAMPLES
 
 RECORDS = [each for each in EXAMPLES if isinstance(each, Derived)]
