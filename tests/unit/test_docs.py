@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from uns.model.components import SINKS, names
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
@@ -105,6 +107,13 @@ def test_the_way_of_a_sample_has_each_step_once() -> None:
 
 
 REGISTRIES = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "maven" + r"\.org", "golang" + r"\.org", "deb" + r"ian\.org", "crates" + r"\.io")))  # fmt: skip
+
+
+def test_the_page_of_sinks_has_each_once() -> None:
+    told = re.findall(
+        r"^\| \[(\w+)\]\(\.\./sinks/", (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(told) == names(SINKS)
 
 
 def test_no_page_names_a_registry_by_its_host() -> None:
