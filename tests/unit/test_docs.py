@@ -113,7 +113,7 @@ def test_the_page_of_sinks_has_each_once() -> None:
     told = re.findall(
         r"^\| \[(\w+)\]\(\.\./sinks/", (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert sorted(told) == names(SINKS)
+    assert sorted(told) == sorted(names(SINKS))
 
 
 def test_no_page_names_a_registry_by_its_host() -> None:
