@@ -30,6 +30,14 @@ class Delivery:
     record: Record
     ingested_at: int
     """Kafka timestamp in µs."""
+    again: tuple[str, int, int] | None = None
+    """Where `uns dlq retry` gave it again: (topic, partition, offset) of that."""
+
+    @property
+    def heard_at(self) -> tuple[str, int, int]:
+        """(topic, partition, offset) at which the runner read it: a sink that knows by places what it has written goes by
+        these, for a record that is given again lies, at its first place, before all that was written since."""
+        return self.again or (self.topic, self.partition, self.offset)
 
 
 class Removed(Derived, frozen=True, gc=False, kw_only=True):
@@ -150,6 +158,10 @@ class Gathers(Protocol):
 
     def durable(self) -> Positions:
         """As far as the target has it."""
+        ...
+
+    async def flush(self) -> None:
+        """Makes durable what was taken. Raises `Retryable`."""
         ...
 
 

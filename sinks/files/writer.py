@@ -159,14 +159,15 @@ class Writer:
         return place
 
     def _is_new(self, delivery: Delivery) -> bool:
-        place = self._place(delivery.topic, delivery.partition)
-        return delivery.offset >= place.offset and delivery.offset not in place.ahead
+        topic, partition, offset = delivery.heard_at
+        place = self._place(topic, partition)
+        return offset >= place.offset and offset not in place.ahead
 
     def _move(self, written: Sequence[Delivery], rejected: Sequence[Rejected], positions: Positions) -> None:
         """Positions pass nothing that was rejected; what is written behind it is remembered."""
         for each in written:
-            place = self._place(each.topic, each.partition)
-            place.ahead.append(each.offset)
+            topic, partition, offset = each.heard_at
+            self._place(topic, partition).ahead.append(offset)
         barred: dict[tuple[str, int], int] = {}
         for refusal in rejected:
             where = refusal.delivery.topic, refusal.delivery.partition

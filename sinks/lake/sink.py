@@ -79,15 +79,22 @@ class Lake:
         self._memory.gathered.move(short_of(rejected, positions), monotonic())
         bytes_max = config.commit_mb * 1_000_000
         if self._memory.gathered.due(monotonic(), config.commit_s, IDLE_COMMIT_S, bytes_max):
-            try:
-                tables.commit()
-            except BaseException as error:
-                self._tables = None  # what took place is seen when it is opened again
-                if isinstance(error, Taken):
-                    self._memory = None
-                raise
-            tables.tidy()
+            self._commit()
         return rejected
+
+    async def flush(self) -> None:
+        await self._in_thread(self._commit)
+
+    def _commit(self) -> None:
+        tables = self._opened()
+        try:
+            tables.commit()
+        except BaseException as error:
+            self._tables = None  # what took place is seen when it is opened again
+            if isinstance(error, Taken):
+                self._memory = None
+            raise
+        tables.tidy()
 
     def _gather(self, tables: "Tables", memory: "Memory", deliveries: Sequence[Delivery]) -> list[Rejected]:
         """What was taken before is only judged again: it may be in no quarantine yet."""
@@ -98,18 +105,19 @@ class Lake:
         again: list[Delivery] = []
         reached: dict[tuple[str, Place], int] = {}
         for each in deliveries:
-            place, table = (each.topic, each.partition), table_of(each)
+            (topic, partition, offset), table = each.heard_at, table_of(each)
+            place = topic, partition
             if table is None:
                 continue
             if (table, place) not in reached:
                 reached[table, place] = max(memory.gathered.seen.get(place, 0), tables.rows_end(table, place))
-            if each.offset < reached[table, place]:
+            if offset < reached[table, place]:
                 again.append(each)
-                tables.watch(place, each.offset)
+                tables.watch(place, offset)
             else:
                 fresh.append(each)
                 its = ends.setdefault(table, {})
-                its[place] = max(each.offset + 1, its.get(place, 0))
+                its[place] = max(offset + 1, its.get(place, 0))
         rejected: list[Rejected] = []
         build(again, rejected)
         for name, rows in build(fresh, rejected).items():

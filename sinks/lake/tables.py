@@ -14,6 +14,7 @@ from sinks.lake.rows import home, tables
 from sinks.lake.store import Store
 from sinks.lake.table import LakeTable
 from sinks.lake.tidy import plan
+from topology.namespace.classes import MessageClass
 from topology.namespace.topics import parse_topic
 
 log = structlog.get_logger()
@@ -93,7 +94,8 @@ class Tables:
 
     def positions(self) -> Ends:
         """Of every place that has one."""
-        found = {place: self._home(place).position(place) for place in self._places.known}
+        at_home = [place for place in self._places.known if parse_topic(place[0])[1] is not MessageClass.RETRY]
+        found = {place: self._home(place).position(place) for place in at_home}
         return {place: offset for place, offset in found.items() if offset is not None}
 
     def rows_end(self, table: str, place: Place) -> int:

@@ -69,7 +69,9 @@ class WebhookConfig(Trust, SinkConfig):
     )
     secret_file: FilePath | None = Field(None, description="file with it", examples=["/run/secrets/webhook"])
     old_secret: SecretText | None = Field(
-        None, description="the one before, while receivers change over: requests are signed with both"
+        None,
+        description="the one before, while receivers change over: requests are signed with both",
+        examples=["${WEBHOOK_OLD_SECRET}"],
     )
     old_secret_file: FilePath | None = Field(None, description="file with that", examples=["/run/secrets/webhook-old"])
     auth: Auth | None = Field(None, description="how else the receiver knows us")

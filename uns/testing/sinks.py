@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from pydantic import ValidationError
 
 from schemas.records import Downtime, Inputs
-from sinks.base import Delivery, Rejected, Removed, Retryable, Sink, SinkSpec, Wanted
+from sinks.base import Delivery, Gathers, Rejected, Removed, Retryable, Sink, SinkSpec, Wanted
 from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
@@ -184,6 +185,38 @@ class SinkContract(ComponentContract):
                 assert await sink.write([], end) == []
                 assert await sink.positions() in (None, end)
                 await sink.close()
+
+        asyncio.run(go())
+
+    def test_what_is_given_again_is_written_once_though_positions_have_passed_it(
+        self, request: pytest.FixtureRequest, tmp_path: Path
+    ) -> None:
+        """As by `uns dlq retry`: it lies at its first place before what was written since, and was never written."""
+        written = [delivery(downtime(n, reason=f"reason {n}"), n) for n in (0, 2)]
+        late = replace(delivery(downtime(1, reason="reason 1"), 1), again=("uns-internal.acme.retry", 0, 0))
+
+        async def go() -> None:
+            with type(self).target(request) as target:
+                sink = self.build(target.config, tmp_path)
+                await sink.open()
+                assert await sink.write(written, {(late.topic, 0): 3}) == []
+                assert "reason 1" not in str(target.content())
+                for _ in range(2):
+                    assert await sink.write([late], {}) == []
+                    if isinstance(sink, Gathers):
+                        await sink.flush()
+                    once = target.content()
+                    assert [str(once).count(f"reason {n}") > 0 for n in range(3)] == [True] * 3
+                await sink.close()
+                second = self.build(target.config, tmp_path)
+                await second.open()
+                positions = await second.positions()
+                assert positions is None or positions[late.topic, 0] == 3
+                assert await second.write([late], {}) == []
+                if isinstance(second, Gathers):
+                    await second.flush()
+                assert target.content() == once
+                await second.close()
 
         asyncio.run(go())
 

@@ -182,7 +182,12 @@ class SinkRunner:
         if retries:
             await self._deliver(self._retried, retries, {})
             self.sums.given_again += len(retries)
-        reached = self._sink.durable() if isinstance(self._sink, Gathers) else self._held.short_of(self._reached)
+        if isinstance(sink := self._sink, Gathers):
+            if retries:  # no position of the target's own tells of them
+                await self._patiently(lambda: self._beside(sink.flush()), self._pause)
+            reached = dict(sink.durable()) | self._of_retries()
+        else:
+            reached = self._held.short_of(self._reached)
         reached = self._retried.short_of(reached)
         positions = {place: offset for place, offset in reached.items() if self._committed.get(place) != offset}
         await self._call(lambda: self._source.commit(positions))
@@ -284,7 +289,12 @@ class SinkRunner:
             self._committed.update(ahead)
 
     def _all_durable(self, durable: Positions) -> bool:
-        return all(durable.get(place, -1) >= offset for place, offset in self._reached.items())
+        own = self._reached.keys() - self._of_retries().keys()
+        return all(durable.get(place, -1) >= self._reached[place] for place in own)
+
+    def _of_retries(self) -> dict[tuple[str, int], int]:
+        """How far the topic of retries was read."""
+        return {place: offset for place, offset in self._reached.items() if place[0] == self._source.retry_topic}
 
     async def _patiently(
         self, attempt: Callable[[], Awaitable[T]], pause: Callable[[float], Awaitable[None]] | None = None

@@ -1,7 +1,7 @@
 """The Kafka side of a sink: a consumer of committed records, its place, and the way to quarantine. Blocking."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -79,7 +79,7 @@ class SinkSource:
         wanted = (*subscribe.classes, MessageClass.CURRENT) if takes_removals else subscribe.classes
         there = desired(plant).topics  # not every class has topics at every level
         self.topics = [name for name in topics([self._filter], dict.fromkeys(wanted), plant.places()) if name in there]
-        self._retry_topic = topic(plant.enterprise, MessageClass.RETRY)
+        self.retry_topic = topic(plant.enterprise, MessageClass.RETRY)
         self._warned = False
         self._area_partitions = plant.areas()
         self._own: dict[TopicAndPartition, int] | None = None
@@ -103,7 +103,7 @@ class SinkSource:
         """Begins: where `own` says, and at the beginning of a partition that it does not name; None: where the group stands."""
         self._own = None if own is None else dict(own)
         self._consumer.subscribe(
-            [*self.topics, self._retry_topic],
+            [*self.topics, self.retry_topic],
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=self._on_revoke,
@@ -112,7 +112,7 @@ class SinkSource:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
             self.assigned.add((part.topic, part.partition))
-            if self._own is not None and part.topic != self._retry_topic:
+            if self._own is not None and part.topic != self.retry_topic:
                 part.offset = self._own.get((part.topic, part.partition), OFFSET_BEGINNING)
         consumer.incremental_assign(partitions)
 
@@ -123,7 +123,7 @@ class SinkSource:
     @property
     def reads(self) -> bool:
         """Whether there is a partition to read from, that of the retries aside."""
-        return any(name != self._retry_topic for name, _ in self.assigned)
+        return any(name != self.retry_topic for name, _ in self.assigned)
 
     def poll(self, most: int, timeout_s: float) -> Fetched:
         """At most `most` records, and not many more bytes than `BYTES_MAX`. Raises `SourceLost`."""
@@ -139,7 +139,7 @@ class SinkSource:
     def _take_all(self, messages: list[Message], fetched: Fetched) -> None:
         for message in messages:
             if (error := message.error()) is not None:
-                if message.topic() == self._retry_topic and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                if message.topic() == self.retry_topic and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
                     self._without_retries(error)
                 elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
                     raise SourceLost(f"{error.str()}; may this user read {', '.join(self.topics[:3])}?")
@@ -155,7 +155,7 @@ class SinkSource:
     def _without_retries(self, error: KafkaError) -> None:
         """The sink goes on: only `uns dlq retry` does not reach it."""
         if not self._warned:
-            hint = f"access: filter {self._retry_topic.split('.')[1]}/#, classes: [retry]"
+            hint = f"access: filter {self.retry_topic.split('.')[1]}/#, classes: [retry]"
             log.warning("retries cannot be read", sink=self._name, error=error.str(), hint=hint)
         self._warned = True
 
@@ -163,12 +163,13 @@ class SinkSource:
         place = (message.topic(), message.partition())
         fetched.begins.setdefault(place, message.offset())
         fetched.bytes += len(message.value() or b"")
-        if message.topic() == self._retry_topic:
+        if message.topic() == self.retry_topic:
             fetched.retry_positions[place] = message.offset() + 1
             to = retried(message.headers())
             if to is not None and to[0] == self._name and (found := self._read(message, to[1], fetched)) is not None:
                 logged = (*place, message.offset())
-                fetched.retries.append(Waiting(found, message, len(message.value() or b""), logged))
+                given_again = replace(found, again=logged)
+                fetched.retries.append(Waiting(given_again, message, len(message.value() or b""), logged))
             return
         fetched.positions[place] = message.offset() + 1
         if (found := self._read(message, (*place, message.offset()), fetched)) is not None:
@@ -267,7 +268,7 @@ class SinkSource:
             )
 
     def _produce(self, message: Message, reason: str, stage: str, words: str, errors: list[str]) -> None:
-        to = retried(message.headers()) if message.topic() == self._retry_topic else None
+        to = retried(message.headers()) if message.topic() == self.retry_topic else None
         origin = (message.topic(), message.partition(), message.offset()) if to is None else to[1]
         area, _ = parse_topic(origin[0])
         value, cut_bytes = fitted(message.value())
