@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from connectors.base import SourceUnavailable
+from connectors.kit.queries import Failed
 from connectors.rest.config import RestConfig
 from connectors.rest.reader import ANSWER_BYTES_MAX, Answer
 from topology.endpoint import BadSecret, header_value
@@ -15,15 +16,6 @@ from topology.endpoint import BadSecret, header_value
 WORDS_MAX = 300
 WAIT_MAX_S = 3_600.0
 """Longest that a server may ask us to wait."""
-
-
-class QueryFailed(Exception):
-    """The server refused a request, broke over it, or answered what is no JSON; its words."""
-
-    def __init__(self, words: str, wait_s: float = 0.0) -> None:
-        super().__init__(words)
-        self.wait_s = wait_s
-        """What it asks for."""
 
 
 class Client:
@@ -52,24 +44,22 @@ class Client:
             raise self._away(error) from error
 
     async def ask(self, url: str) -> Answer:
-        """The answer to a GET. Raises `QueryFailed`, and `SourceUnavailable` where nobody answers."""
+        """The answer to a GET. Raises `Failed`, and `SourceUnavailable` where nobody answers."""
         try:
             async with self._client.stream("GET", self._url + url) as response:
                 content = b""
                 async for part in response.aiter_bytes():
                     content += part
                     if len(content) > ANSWER_BYTES_MAX:
-                        raise QueryFailed(
-                            f"GET {url}: the answer is longer than {ANSWER_BYTES_MAX} bytes; ask for less"
-                        )
+                        raise Failed(f"GET {url}: the answer is longer than {ANSWER_BYTES_MAX} bytes; ask for less")
         except httpx2.TimeoutException as error:
             if isinstance(error, httpx2.ConnectTimeout):
                 raise self._away(error) from error
-            raise QueryFailed(f"GET {url}: no answer in time ({type(error).__name__})") from error
+            raise Failed(f"GET {url}: no answer in time ({type(error).__name__})") from error
         except httpx2.InvalidURL as error:
-            raise QueryFailed(f"GET {url}: {error}") from error
+            raise Failed(f"GET {url}: {error}") from error
         except httpx2.DecodingError as error:
-            raise QueryFailed(f"GET {url}: the answer cannot be unpacked: {error}") from error
+            raise Failed(f"GET {url}: the answer cannot be unpacked: {error}") from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise self._away(error) from error
         self._check(url, response, content)
@@ -79,16 +69,14 @@ class Client:
         status, said = response.status_code, " ".join(content[:2_000].decode("utf-8", "replace").split())[:WORDS_MAX]
         if status == 200:
             if content.lstrip()[:1] == b"<":
-                raise QueryFailed(
-                    f"GET {url}: a page for people instead of JSON (a login?); check auth and url: {said}"
-                )
+                raise Failed(f"GET {url}: a page for people instead of JSON (a login?); check auth and url: {said}")
             return
         if status in (401, 403):
-            raise QueryFailed(f"GET {url}: {status}, the server does not accept us; check auth: {said}")
+            raise Failed(f"GET {url}: {status}, the server does not accept us; check auth: {said}")
         if 300 <= status < 400:
-            raise QueryFailed(f"GET {url}: {status}, redirected to {response.headers.get('location')}; check url")
+            raise Failed(f"GET {url}: {status}, redirected to {response.headers.get('location')}; check url")
         asked = response.headers.get("retry-after", "")
-        raise QueryFailed(f"GET {url}: {status} {said}", wait_s(asked, datetime.now(UTC)))
+        raise Failed(f"GET {url}: {status} {said}", wait_s(asked, datetime.now(UTC)))
 
     def _away(self, error: Exception) -> SourceUnavailable:
         return SourceUnavailable(

@@ -4,31 +4,25 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Engine, Select
 
 from connectors.base import Batch, Position, Resume, SourceUnavailable
 from connectors.kit.cursor import places
 from connectors.kit.mark import BadMark
-from connectors.kit.tasks import ended
+from connectors.kit.queries import Failed, Queries
 from connectors.kit.worker import Worker
 from connectors.sql import database
 from connectors.sql.config import SqlConfig
 from connectors.sql.database import QueryFailed
 from connectors.sql.reader import BadColumns, QueryReader
 
-log = structlog.get_logger()
-
 PROBE_S = 3.0
 """How often the database is asked whether it is there."""
 HEALTHY_S = 10.0
 """A database that has not answered for so long is not healthy."""
-RETRY_S = (1.0, 300.0)
-"""A query that fails is asked again so much later, twice as much each time."""
-WAITING_MAX = 8
-"""Batches that wait to be taken; beyond it queries wait."""
 GRACE_S = 5.0
 """What a request may take beyond its time-outs before it counts as hanging."""
 
@@ -41,12 +35,9 @@ class SqlConnector:
         self._name, self._config = name, config
         self._workers: dict[str, Worker] = {}
         self._cursor: Mapping[str, Position] = {}
-        self._waiting: asyncio.Queue[Batch | None] = asyncio.Queue(WAITING_MAX)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._away: SourceUnavailable | None = None
+        self._queries = Queries(name)
         self._answered = 0.0
         self._open = False
-        self._problems: dict[str, str] = {}
 
     def resume_at(self, cursor: Mapping[str, Position]) -> None:
         """Takes in how far the spool reaches."""
@@ -55,17 +46,14 @@ class SqlConnector:
     async def open(self, resume: Resume) -> None:
         """Connects once. Where each query goes on says the cursor, not `resume`."""
         config = self._config
-        self._waiting, self._away, self._problems = asyncio.Queue(WAITING_MAX), None, {}
         engine, connection = await self._connected()
         self._answered = time.monotonic()
         known = places(self._cursor)
         self._open = True
-        self._tasks = [asyncio.create_task(self._probe(engine, connection))]
+        self._queries.begin(self._probe(engine, connection))
         for query in config.queries:
             reader = QueryReader(query, known.get(query.name))
-            self._tasks.append(asyncio.create_task(self._poll(engine, reader), name=query.name))
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
+            self._queries.poll(query, partial(self._ask, engine, reader), reader.problem)
 
     def _worker(self, name: str) -> Worker:
         """The thread of a query; the empty name: of the probe. One that still hangs is kept, and waited for."""
@@ -86,36 +74,16 @@ class SqlConnector:
 
     async def batches(self) -> AsyncIterator[Batch]:
         """What the queries say, as it comes."""
-        while True:
-            self._check()
-            batch = await self._waiting.get()
-            self._check()
-            if batch is not None:
-                yield batch
+        async for batch in self._queries.batches():
+            yield batch
 
     # -- queries -----------------------------------------------------------------------------------------------
 
-    async def _poll(self, engine: Engine, reader: QueryReader) -> None:
-        """Asks a query again and again. What is wrong with it is its own problem, unless the database is away."""
-        query, wait_s = reader.query, RETRY_S[0]
-        while True:
-            try:
-                await self._pass(engine, reader)
-            except (QueryFailed, BadMark, BadColumns) as error:
-                if query.name not in self._problems:
-                    log.warning("query failed", connector=self._name, query=query.name, error=str(error))
-                self._problems[query.name] = f"query {query.name}: {_told(error)}"
-                await asyncio.sleep(max(wait_s, query.every_s))
-                wait_s = min(2 * wait_s, RETRY_S[1])
-                continue
-            except SourceUnavailable as error:
-                self._lose(error)
-                return
-            wait_s = RETRY_S[0]
-            self._problems.pop(query.name, None)
-            if (problem := reader.problem()) is not None:
-                self._problems[query.name] = f"query {query.name}: {problem}"
-            await asyncio.sleep(query.every_s)
+    async def _ask(self, engine: Engine, reader: QueryReader) -> None:
+        try:
+            await self._pass(engine, reader)
+        except (QueryFailed, BadMark, BadColumns) as error:
+            raise Failed(_told(error)) from error
 
     async def _pass(self, engine: Engine, reader: QueryReader) -> None:
         """From the place of the query to its newest row."""
@@ -137,7 +105,7 @@ class SqlConnector:
                     raise QueryFailed(f"no answer within {config.timeout_s:g} s") from None
                 parts, statement = reader.take(answer, datetime.now(UTC))
                 for said, cursor in parts:
-                    await self._waiting.put(Batch.of(said, cursor=cursor))
+                    await self._queries.put(Batch.of(said, cursor=cursor))
         finally:
             worker.post(lambda: database.close(connection))
 
@@ -156,45 +124,25 @@ class SqlConnector:
                     await worker.run(database.probe, connection, config)
                 self._answered = time.monotonic()
         except TimeoutError:
-            self._lose(SourceUnavailable(f"database {config.url} does not answer any more"))
+            self._queries.lose(SourceUnavailable(f"database {config.url} does not answer any more"))
         except SourceUnavailable as error:
-            self._lose(error)
+            self._queries.lose(error)
         finally:
             worker.post(lambda: database.close(connection))
 
-    def _lose(self, error: SourceUnavailable) -> None:
-        self._away = self._away or error
-        self._news()
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled():
-            self._news()
-
-    def _news(self) -> None:
-        if not self._waiting.full():  # else who takes from it looks by himself
-            self._waiting.put_nowait(None)
-
-    def _check(self) -> None:
-        """Raises what ended a task: that the source is away, or a bug."""
-        if self._away is not None:
-            raise self._away
-        for task in self._tasks:
-            if task.done():
-                task.result()
-
     async def close(self) -> None:
-        tasks, self._tasks, self._open = self._tasks, [], False
-        await ended(tasks)
+        self._open = False
+        await self._queries.close()
         for name, worker in tuple(self._workers.items()):
             if not worker.busy:
                 worker.close()
                 del self._workers[name]
 
     def healthy(self) -> bool:
-        return self._open and self._away is None and time.monotonic() - self._answered < HEALTHY_S
+        return self._open and self._queries.away is None and time.monotonic() - self._answered < HEALTHY_S
 
     def problems(self) -> Sequence[str]:
-        return tuple(self._problems.values())
+        return tuple(self._queries.problems.values())
 
     def kept(self) -> bool:
         """A table keeps its rows, and the cursor knows which were told."""

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Receive, Scope, Send
 
 from connectors.base import Connector, Position, SourceUnavailable
-from connectors.rest import connector as module
+from connectors.kit import queries
 from connectors.rest import spec
 from connectors.rest.client import linked, wait_s
 from tests.contract.source_rest import RestSource, rest
@@ -57,7 +57,7 @@ async def values(connector: Connector, cursor: dict[str, Position], count: int) 
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_is_named_and_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_S", (0.02, 0.05))
+    monkeypatch.setattr(queries, "RETRY_S", (0.02, 0.05))
     made, words = TROUBLES[name]
 
     async def go() -> None:
@@ -99,7 +99,7 @@ class _Never(Response):
 
 
 def test_a_server_that_is_slow_over_one_query_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY_S", (0.02, 0.05))
+    monkeypatch.setattr(queries, "RETRY_S", (0.02, 0.05))
 
     async def go() -> None:
         cursor: dict[str, Position] = {}
