@@ -4,22 +4,20 @@ import base64
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.harness.serving import serving
 from uns.runtime.ports import free_port
 from uns.testing.component import SECRET
-from uns.testing.patience import patient
 
 KEY = b"webhook key"
 
@@ -139,19 +137,5 @@ class Gateway:
             Route("/orders", self.orders, methods=["GET", "POST"]),
             Route("/orders/{id}", self.orders, methods=["PATCH"]),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes), port=self.port, log_level="critical", ws="none", lifespan="off"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            deadline = time.monotonic() + patient(10)
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with serving(Starlette(routes=routes), self.port):
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(10)

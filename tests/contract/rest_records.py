@@ -3,21 +3,18 @@ import), and plain resources; it loses answers."""
 
 import random
 import re
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.harness.serving import serving
 from uns.runtime.ports import free_port
-from uns.testing.patience import patient
 
 
 @dataclass
@@ -142,19 +139,5 @@ class RecordServer:
             Route("/nonconformances", self.resource, methods=["GET", "POST"]),
             Route("/nonconformances/{id}", self.resource, methods=["PATCH"]),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes), port=self.port, log_level="critical", ws="none", lifespan="off"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            deadline = time.monotonic() + patient(10)
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with serving(Starlette(routes=routes), self.port):
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(10)

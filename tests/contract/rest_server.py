@@ -2,23 +2,21 @@
 
 import json
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.harness.serving import serving
 from uns.runtime.ports import free_port
 from uns.testing.component import SECRET
-from uns.testing.patience import patient
 
 
 class _Cut(Response):
@@ -183,17 +181,5 @@ class RestServer:
                 Route("/orders/{id}", self.single, methods=["PATCH", "DELETE"]),
             ]
         )
-        config = uvicorn.Config(app, port=self.port, log_level="critical", ws="none", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            deadline = time.monotonic() + patient(10)
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with serving(app, self.port):
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(10)

@@ -3,14 +3,11 @@ the `cloudevents` SDK. It can behave as badly as any."""
 
 import base64
 import json
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.applications import Starlette
@@ -19,8 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from tests.contract.rest_server import TROUBLES
+from tests.harness.serving import serving
 from uns.runtime.ports import free_port
-from uns.testing.patience import patient
 
 SECRET = "whsec_" + base64.b64encode(b"hunter2 hunter2 hunter2 hunter2").decode()
 
@@ -85,19 +82,8 @@ class Receiver:
     @contextmanager
     def serving(self) -> Iterator["Receiver"]:
         app = Starlette(routes=[Route("/hook", self.hook, methods=["POST"])])
-        server = uvicorn.Server(uvicorn.Config(app, port=self.port, log_level="critical", ws="none", lifespan="off"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            deadline = time.monotonic() + patient(10)
-            while not server.started:
-                assert thread.is_alive()
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        with serving(app, self.port):
             yield self
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join(10)
 
 
 def read(headers: dict[str, str], body: bytes) -> list[dict[str, Any]]:
