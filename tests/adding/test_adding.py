@@ -36,7 +36,11 @@ INSIDE = {
 }
 """What stands among ours → its tests, and those of ours that hold every one of its kind to something."""
 WRITTEN: dict[str, dict[str, str]] = {
-    "derived class": {"records.md": "| `starts` | long |", "reference/plant.md": " or `toy` or "},
+    "derived class": {
+        "records.md": "| `starts` | long |",
+        "reference/plant.md": " or `toy` or ",
+        "reference/sinks/historian.md": "`toy`",  # how long it is kept there
+    },
     "command": {},
     "plant-model option": {"reference/plant.md": "| `slowest_cycle_s` | number, > 0 | none |"},
 }
