@@ -15,8 +15,6 @@ from prometheus_client.registry import Collector
 
 from schemas.records import FACT_TYPES, Samples
 from topology.model.plant import Plant
-from topology.namespace.classes import MessageClass
-from topology.namespace.topics import topic
 from uns.client.connection import codec
 from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
@@ -98,8 +96,7 @@ async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reload
         elsewhere.append(words)
         loop.call_soon_threadsafe(task.cancel)
 
-    topics = [topic(area, MessageClass.RAW) for area in plant.areas()]
-    standing = Standing(settings, runner.name, topics, settings.state_dir / FOLDER / runner.name, leave)
+    standing = Standing(settings, runner.name, plant, settings.state_dir / FOLDER / runner.name, leave)
     if (words := await asyncio.to_thread(standing.taken)) is not None:
         raise UserError(words)
     standing.start()

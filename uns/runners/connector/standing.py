@@ -16,12 +16,14 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.topics import topic
 from uns.kafka import clients
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-GROUP = "uns-connector-"
 SESSION_S = 10.0
 """So long after its end a process that was killed is a member still."""
 PATIENCE_S = 1.5 * SESSION_S
@@ -32,14 +34,19 @@ POLL_S = 0.2
 IDENTITY = "identity"
 
 
+def group(plant: Plant, name: str) -> str:
+    """Other plants on the same Kafka have connectors of that name, too."""
+    return f"uns-connector-{plant.enterprise}-{name}"
+
+
 class Standing:
     """This connector's place in the group. While Kafka does not answer, nobody is in anybody's way."""
 
-    def __init__(
-        self, settings: Settings, name: str, topics: Collection[str], folder: Path, leave: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, name: str, plant: Plant, folder: Path, leave: Callable[[str], None]) -> None:
         """`folder`: the spool's. `leave` is called at most once, from the thread, with the words that say who else runs."""
-        self._settings, self._name, self._topics, self._leave = settings, name, list(topics), leave
+        self._settings, self._name, self._leave = settings, name, leave
+        self._group = group(plant, name)
+        self._topics = [topic(area, MessageClass.RAW) for area in plant.areas()]
         self._identity = _identity(folder)
         self._stopped = threading.Event()
         self._joined = self._said = False
@@ -69,7 +76,7 @@ class Standing:
 
     def _run(self) -> None:
         try:
-            consumer = clients.consumer(self._settings, GROUP + self._name, self._membership())
+            consumer = clients.consumer(self._settings, self._group, self._membership())
             try:
                 self._stay(clients.admin(self._settings), consumer)
             finally:
@@ -113,9 +120,9 @@ class Standing:
 
     def _others(self, admin: AdminClient) -> dict[str, str] | None:
         """Machine → identity of each other member; None where Kafka does not say."""
-        group = GROUP + self._name
         try:
-            members = admin.describe_consumer_groups([group], request_timeout=ANSWER_S)[group].result().members
+            asked = admin.describe_consumer_groups([self._group], request_timeout=ANSWER_S)
+            members = asked[self._group].result().members
         except KafkaException as error:
             log.debug("members not known", connector=self._name, error=error.args[0].str())
             return None

@@ -142,6 +142,18 @@ def test_a_process_of_that_name_on_another_machine_says_so_and_ends(
             eventually(lambda: elsewhere.ledger().published == 5, DEADLINE_S, third.log())
 
 
+def test_connectors_of_one_name_in_two_plants_on_one_kafka_run_both(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    worlds = []
+    for name in (enterprise, f"{enterprise}-b"):
+        (tmp_path / name).mkdir()
+        worlds.append(World.make(tmp_path / name, kafka, registry, name, mqtt(mqtt_broker, name)))
+    with worlds[0].process() as first, worlds[1].process() as second:
+        second.ready()
+        first.ready()
+
+
 def test_a_second_process_of_one_name_says_so_and_ends(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
