@@ -27,7 +27,6 @@ from uns.runners.connector.runner import ConnectorRunner
 from uns.runners.connector.shaping import REASONS
 from uns.runners.connector.source import Setup, Source
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
-from uns.runners.connector.standing import Standing
 from uns.runtime import clock, telemetry
 from uns.runtime.settings import Settings
 
@@ -63,13 +62,12 @@ def serve(settings: Settings, folder: Path, plant: Plant, name: str) -> None:
 
     runner = ConnectorRunner(name, setup(plant), spool, clock.from_spec(settings.clock))
     try:
-        asyncio.run(_run(settings, plant, runner, Reloading(folder, plant, runner, setup)))
+        asyncio.run(_run(settings, runner, Reloading(folder, plant, runner, setup)))
     except (SpoolError, OutletBroken) as error:
         raise UserError(f"connector {name}: {error}") from error
 
 
-async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reloading: Reloading) -> None:
-    """Raises `UserError` where a process on another machine has the name."""
+async def _run(settings: Settings, runner: ConnectorRunner, reloading: Reloading) -> None:
     loop = asyncio.get_running_loop()
     turned = [time.monotonic()]
 
@@ -90,16 +88,6 @@ async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reload
         ready=runner.problems,
         about=lambda: {"source": msgspec.to_builtins(runner.source.health())},
     )
-    elsewhere: list[str] = []
-
-    def leave(words: str) -> None:
-        elsewhere.append(words)
-        loop.call_soon_threadsafe(task.cancel)
-
-    standing = Standing(settings, runner.name, plant, settings.state_dir / FOLDER / runner.name, leave)
-    if (words := await asyncio.to_thread(standing.taken)) is not None:
-        raise UserError(words)
-    standing.start()
     task = asyncio.create_task(runner.run())
     beside = [asyncio.create_task(turn()), asyncio.create_task(reloading.run())]
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,9 +100,6 @@ async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reload
     finally:
         for one in beside:
             one.cancel()
-        await asyncio.to_thread(standing.close)
-    if elsewhere:
-        raise UserError(elsewhere[0])
 
 
 class ConnectorMetrics(Collector):

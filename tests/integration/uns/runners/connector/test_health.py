@@ -3,10 +3,8 @@
 import asyncio
 import json
 import os
-import platform
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,43 +113,6 @@ def test_of_units_behind_a_gateway_the_one_that_is_off_is_stale(
             await asyncio.to_thread(check)
 
     asyncio.run(go())
-
-
-def test_a_process_of_that_name_on_another_machine_says_so_and_ends(
-    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
-) -> None:
-    """Another machine is another state folder: the two share nothing but Kafka."""
-    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
-    elsewhere = replace(world, settings=world.settings.model_copy(update={"state_dir": tmp_path / "elsewhere"}))
-    with machine(mqtt_broker, enterprise) as plc, world.process() as first:
-        first.ready()
-        with elsewhere.process() as second:
-            assert second.ended() == 1
-            assert f"connector {NAME} runs already, on {platform.node()}" in second.log()
-            assert "Traceback" not in second.log()
-        plc.say(5)
-        eventually(lambda: world.ledger().published == 5, DEADLINE_S, first.log())
-        first.kill()
-        with world.process() as again, elsewhere.process() as second:
-            again.ready()  # its predecessor is no one else
-            assert second.ended() == 1
-            assert again.terminate() == 0
-        with elsewhere.process() as third:
-            third.ready()
-            plc.say(5)
-            eventually(lambda: elsewhere.ledger().published == 5, DEADLINE_S, third.log())
-
-
-def test_connectors_of_one_name_in_two_plants_on_one_kafka_run_both(
-    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
-) -> None:
-    worlds = []
-    for name in (enterprise, f"{enterprise}-b"):
-        (tmp_path / name).mkdir()
-        worlds.append(World.make(tmp_path / name, kafka, registry, name, mqtt(mqtt_broker, name)))
-    with worlds[0].process() as first, worlds[1].process() as second:
-        second.ready()
-        first.ready()
 
 
 def test_a_second_process_of_one_name_says_so_and_ends(
