@@ -1,7 +1,7 @@
 """What every MQTT client of ours does alike: says who it is, trusts whom it is told to, reads topics and reasons."""
 
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path as FilePath
 from typing import Literal
 
@@ -37,7 +37,7 @@ def transport(url: str) -> Literal["tcp", "websockets"]:
     return "tcp" if Address.of(url).path is None else "websockets"
 
 
-def identify(client: paho.Client, reach: Reach, url: str) -> None:
+def identify(client: paho.Client, reach: Reach, url: str, now: datetime) -> None:
     """Sets user, password, certificates and headers. Raises `OSError` (an `SSLError` is one) for what cannot be read, or has
     ended, and `BadSecret`."""
     parts = Address.of(url)
@@ -46,7 +46,7 @@ def identify(client: paho.Client, reach: Reach, url: str) -> None:
     if parts.tls:
         context = ssl.create_default_context(cafile=str(reach.ca_file) if reach.ca_file else None)
         if reach.certificate_file is not None:
-            if (ends := certificate_end(reach.certificate_file)) < datetime.now(UTC):
+            if (ends := certificate_end(reach.certificate_file)) < now:
                 raise OSError(f"{reach.certificate_file} has ended on {ends:%Y-%m-%d}; renew it")
             context.load_cert_chain(reach.certificate_file, reach.key_file, password=_no_password)
         client.tls_set_context(context)
@@ -68,7 +68,7 @@ def certificate_end(file: FilePath) -> datetime:
         raise OSError(f"{file} is no certificate (PEM): {error}") from None
 
 
-def renewal(reach: Reach) -> str | None:
+def renewal(reach: Reach, now: datetime) -> str | None:
     """What there is to say of our certificate, if it ends soon."""
     if reach.certificate_file is None:
         return None
@@ -76,7 +76,7 @@ def renewal(reach: Reach) -> str | None:
         ends = certificate_end(reach.certificate_file)
     except OSError as error:
         return f"{reach.certificate_file} cannot be read any more: {error}"
-    return f"{reach.certificate_file} ends on {ends:%Y-%m-%d}; renew it" if ends < datetime.now(UTC) + RENEW else None
+    return f"{reach.certificate_file} ends on {ends:%Y-%m-%d}; renew it" if ends < now + RENEW else None
 
 
 def in_words(reason: ReasonCode | str) -> str:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -190,7 +191,7 @@ class MqttConnector:
     def problems(self) -> Sequence[str]:
         """What the broker does not do as it was asked, and a certificate of ours that ends soon. A subscription that it
         refuses ends the link."""
-        ends = renewal(self._config)
+        ends = renewal(self._config, datetime.now(UTC))
         return [*self._remarks, *([ends] if ends else [])]
 
     def kept(self) -> bool:

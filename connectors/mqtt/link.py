@@ -1,5 +1,7 @@
 """What paho is told of a broker: which version of MQTT, which session, which subscriptions."""
 
+from datetime import UTC, datetime
+
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -24,7 +26,7 @@ def new_client(config: MqttConfig, client_id: str, keeps: bool = True) -> paho.C
         manual_ack=True,
     )
     client.connect_timeout = config.connect_timeout_s
-    identify(client, config, config.broker)
+    identify(client, config, config.broker, datetime.now(UTC))
     return client
 
 

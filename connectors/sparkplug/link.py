@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -93,7 +94,7 @@ class Link:
             reconnect_on_failure=False,
         )
         client.connect_timeout = config.connect_timeout_s
-        identify(client, broker, broker.url)
+        identify(client, broker, broker.url, datetime.now(UTC))
         client.will_set(self._topic, state(False, self._at_ms), QOS, retain=True)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message

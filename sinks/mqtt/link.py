@@ -5,6 +5,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
@@ -118,7 +119,7 @@ class Link:
         client.on_socket_register_write = self._on_register_write
         client.on_socket_unregister_write = self._on_unregister_write
         try:
-            identify(client, config, config.broker)
+            identify(client, config, config.broker, datetime.now(UTC))
         except (OSError, BadSecret) as error:  # an SSLError is an OSError, too
             raise self._retryable(f"credentials or certificates cannot be read: {error}") from error
         return client
