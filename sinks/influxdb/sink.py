@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
-from schemas.records import RAW_TYPES, Samples, Tick
-from sinks.base import Delivery, LeftBehind, Positions, Rejected, Retryable, Unwritten
+from sinks.base import Delivery, Positions, Retryable, Unwritten
 from sinks.influxdb.answer import NotForUs, judge
 from sinks.influxdb.config import InfluxdbConfig
 from sinks.influxdb.points import Points
-from sinks.kit.batches import Batches, Outcome, Row, Verdict
+from sinks.kit.batches import Batches, Outcome, Row, Verdict, series_rows
 from sinks.kit.http import Answer, HttpTarget, NoAnswer
 from sinks.kit.suspects import Suspects
 
@@ -37,18 +36,7 @@ class InfluxdbSink:
     async def write(self, deliveries: Sequence[Delivery], positions: Positions) -> Sequence[Unwritten]:
         if self._target is None:
             raise Retryable(f"sink {self._name}: not open")
-        rows: list[Row] = []
-        unwritten: dict[int, Unwritten] = {}
-        for delivery in deliveries:
-            record = delivery.record
-            if isinstance(record, RAW_TYPES) and not isinstance(record, Samples | Tick):
-                unwritten[id(delivery)] = LeftBehind(delivery, f"a {type(record).__name__} is no time series")
-                continue
-            for row in self._points.of(delivery):
-                if isinstance(row, Row):
-                    rows.append(row)
-                else:
-                    unwritten[id(delivery)] = Rejected(delivery, "unfit", row)
+        rows, unwritten = series_rows(deliveries, self._points.of)
         for each in await self._batches.write(rows):
             unwritten.setdefault(id(each.delivery), each)
         return list(unwritten.values())

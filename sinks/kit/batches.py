@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from schemas.records import RAW_TYPES, Samples, Tick
 from sinks.base import Deferred, Delivery, LeftBehind, Rejected, Retryable, Unwritten
 from sinks.kit.suspects import Suspects
 
@@ -208,3 +209,23 @@ class _Call:
             blamed = suspects.blame(_place(delivery), now) if self.taken else None
             found[of] = Deferred(delivery, outcome.words) if blamed is None else Rejected(delivery, outcome.reason, blamed)  # fmt: skip
         return list((found | self._refused).values())
+
+
+def series_rows(
+    deliveries: Sequence[Delivery], of: Callable[[Delivery], Iterable[Row | str]]
+) -> tuple[list[Row], dict[int, Unwritten]]:
+    """(rows of all records, what of them is not written, by the identity of its delivery). `of`: the rows of one record, or
+    why one cannot be. Facts are no time series."""
+    rows: list[Row] = []
+    unwritten: dict[int, Unwritten] = {}
+    for delivery in deliveries:
+        record = delivery.record
+        if isinstance(record, RAW_TYPES) and not isinstance(record, Samples | Tick):
+            unwritten[id(delivery)] = LeftBehind(delivery, f"a {type(record).__name__} is no time series")
+            continue
+        for row in of(delivery):
+            if isinstance(row, Row):
+                rows.append(row)
+            else:
+                unwritten[id(delivery)] = Rejected(delivery, "unfit", row)
+    return rows, unwritten
