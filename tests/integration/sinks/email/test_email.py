@@ -12,6 +12,7 @@ from sinks.base import Rejected, Retryable, Unwritten
 from sinks.email.config import EmailConfig
 from sinks.email.sink import Email
 from tests.harness.mailbox import PASSWORD, Mailbox, authenticator, tls
+from tests.harness.rounds import few_and_many
 from tests.harness.secure import certificates
 from tests.harness.sink_process import killed
 from tests.integration.sinks.mqtt.mirroring import PATHS, T, delivered, of
@@ -220,13 +221,15 @@ def test_tls_from_the_first_byte(tmp_path: Path) -> None:
         assert len(box.mails) == 1
 
 
-def test_kill_fifty_times_between_the_servers_word_and_the_offsets(tmp_path: Path) -> None:
-    records: Sequence[Derived] = [of(Downtime, path, n, reason=f"r{n}") for n in range(30) for path in PATHS]
+@few_and_many("kills", 4, 50)
+def test_kills_between_the_servers_word_and_the_offsets(tmp_path: Path, kills: int) -> None:
+    count = max(3, 3 * kills // 5)
+    records: Sequence[Derived] = [of(Downtime, path, n, reason=f"r{n}") for n in range(count) for path in PATHS]
     with Mailbox().serving() as box:
-        assert killed("email", box.config, tmp_path, delivered(records), 50, size=5) == 50
-        wanted = sorted(f"{path.rpartition('/')[2]}: r{n}\n" for n in range(30) for path in PATHS)
+        assert killed("email", box.config, tmp_path, delivered(records), kills, size=5) == kills
+        wanted = sorted(f"{path.rpartition('/')[2]}: r{n}\n" for n in range(count) for path in PATHS)
         assert sorted(text for _, text in box.content().values()) == wanted
-        assert len(box.mails) - len(wanted) <= 50 * 5
+        assert len(box.mails) - len(wanted) <= kills * 5
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04])

@@ -16,12 +16,11 @@ from deltalake import DeltaTable
 from schemas.records import Order, Sample, Samples, Tick
 from tests.harness import eventually
 from tests.harness.own_area import OwnArea
+from tests.harness.rounds import few_and_many
 from tests.integration.sinks.lake.log import T
 from topology.namespace.classes import MessageClass
 from uns.kafka import lag
 from uns.testing import downtime
-
-KILLS = 5
 
 
 @pytest.fixture
@@ -78,10 +77,10 @@ class Told:
         self._next += 1
 
 
-@pytest.mark.timeout(400)
-def test_a_runner_that_is_killed_writes_each_record_once(area: OwnArea, tmp_path: Path) -> None:
+@few_and_many("kills", 1, 5, 400)
+def test_a_runner_that_is_killed_writes_each_record_once(area: OwnArea, tmp_path: Path, kills: int) -> None:
     chance, told = random.Random(7), Told(area)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = len(offsets(tmp_path, "samples"))
         with runner(area, tmp_path):
             for _ in range(chance.randint(20, 60)):

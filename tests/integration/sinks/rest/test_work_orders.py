@@ -19,11 +19,11 @@ from tests.contract.rest_writing import delivered
 from tests.harness.cutting import Cutting, cutting
 from tests.harness.json_server import JsonServer, json_server
 from tests.harness.rest_process import CAUSES, CELLS, config, history, stop
+from tests.harness.rounds import few_and_many
 from tests.harness.waiting import until
 from uns.testing import delivery
 
 ROOT = Path(__file__).parents[4]
-KILLS = 20
 
 
 @pytest.fixture
@@ -193,11 +193,11 @@ def check_exact(cmms: JsonServer, count: int) -> None:
     assert told == expected, "comments once each"
 
 
-@pytest.mark.timeout(600)
-def test_killed_twenty_times_behind_a_line_that_loses_answers(cmms: JsonServer, tmp_path: Path) -> None:
-    count, chance = 160, random.Random(3)
+@few_and_many("kills", 2, 20, 600)
+def test_killed_behind_a_line_that_loses_answers(cmms: JsonServer, tmp_path: Path, kills: int) -> None:
+    count, chance = 20 + 7 * kills, random.Random(3)
     with cutting(cmms.port, share=0.05) as proxy:
-        for _ in range(KILLS):
+        for _ in range(kills):
             process = _writing(proxy, tmp_path, count)
             after = proxy.passed + chance.randrange(1, 40)
             until(lambda after=after, process=process: proxy.passed >= after or process.poll() is not None)  # type: ignore[misc]
@@ -207,7 +207,7 @@ def test_killed_twenty_times_behind_a_line_that_loses_answers(cmms: JsonServer, 
         out, err = process.communicate(timeout=500)
         assert process.returncode == 0, err[-2000:]
         assert "written" in out
-        assert proxy.cuts > 10
+        assert proxy.cuts > kills // 2
     check_exact(cmms, count)
     assert len(history(count)) > count
 

@@ -16,6 +16,7 @@ from sinks.webhook import spec
 from tests.contract.rest_server import TROUBLES
 from tests.harness.receiver import SECRET, Receiver
 from tests.harness.records import EXAMPLES
+from tests.harness.rounds import few_and_many
 from tests.harness.sink_process import killed
 from tests.integration.sinks.mqtt.mirroring import PATHS, T, delivered, of
 
@@ -244,16 +245,18 @@ def test_a_batch_is_halved_until_the_refused_one_stands_alone(receiver: Receiver
     assert {event["id"] for event in receiver.events} == {one.id for one in records} - {rejected.delivery.record.id}  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("mode", ["structured", pytest.param("batch", marks=pytest.mark.long)])
-def test_kill_fifty_times_between_the_receivers_word_and_the_offsets(
-    receiver: Receiver, tmp_path: Path, mode: str
+@few_and_many("kills", 3, 50)
+@pytest.mark.parametrize("mode", ["structured", "batch"])
+def test_kills_between_the_receivers_word_and_the_offsets(
+    receiver: Receiver, tmp_path: Path, mode: str, kills: int
 ) -> None:
-    deliveries = delivered([of(State, path, number) for number in range(60) for path in PATHS])
+    count = 6 * kills // 5 + 3
+    deliveries = delivered([of(State, path, number) for number in range(count) for path in PATHS])
     config = {**receiver.config, "mode": mode}
-    assert killed("webhook", config, tmp_path, deliveries, 50, size=8) == 50
-    assert receiver.ids() == {path: [of(State, path, n).id for n in range(60)] for path in PATHS}
+    assert killed("webhook", config, tmp_path, deliveries, kills, size=8) == kills
+    assert receiver.ids() == {path: [of(State, path, n).id for n in range(count)] for path in PATHS}
     again = len(receiver.events) - len(deliveries)
-    assert again <= 50 * 8, "only what was under way came again"
+    assert again <= kills * 8, "only what was under way came again"
     by_id: dict[str, Any] = {}
     for event in receiver.events:
         assert by_id.setdefault(event["id"], event) == event, "what comes again is the same"

@@ -11,6 +11,7 @@ from connectors.base import Batch, Reading, Resume, SourceUnavailable
 from schemas.codec import Codec
 from schemas.records import TYPES, Sample
 from tests.harness.line_logs import CELL, plant
+from tests.harness.rounds import few_and_many
 from topology.model.wiring import ConnectorEntry as Model
 from topology.namespace.path import Path as Place
 from uns.runners.connector import runner as module
@@ -260,7 +261,10 @@ def test_a_stop_keeps_what_kafka_did_not_take(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_it_stops_at_once_under_full_flow_whenever_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@few_and_many("stops", 5, 50)
+def test_it_stops_at_once_under_full_flow_whenever_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: int
+) -> None:
     """`asyncio.wait_for` of Python 3.11 swallows a cancellation that meets its event: then a runner never ends."""
 
     monkeypatch.setattr(module, "FLUSH_S", 0.01)
@@ -277,8 +281,8 @@ def test_it_stops_at_once_under_full_flow_whenever_it_is_told(tmp_path: Path, mo
         assert connector.closed
 
     async def go() -> None:
-        for number in range(1, 51):
-            await stop(number * 7)
+        for number in range(1, 351, 350 // stops):
+            await stop(number)
 
     asyncio.run(go())
 
