@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.sql.config import SqlSinkConfig
+from sinks.sql.readback import verification
 from sinks.sql.sink import SqlSink
 from sinks.sql.trial import trial
 
@@ -10,4 +11,5 @@ spec = SinkSpec(
     build=SqlSink,
     summary="rows of tables in MariaDB, MySQL, PostgreSQL, SQLite and others, upserted by natural id, corrections followed",
     trial=trial,
+    verification=verification,
 )

@@ -112,14 +112,24 @@ class Maker:
         return {**row, "value_number": None, "value_text": written(number)}
 
 
+def key_of(config: SqlSinkConfig, mapping: TableMapping, row: Row) -> Key | None:
+    """What tells the row apart, before it is fitted to columns; None: it is none of the mapping's. Raises `UnfitValue`."""
+    if mapping.record == "samples" and not mapping.takes(row, _maps(config)):
+        return None
+    told = _told(config, mapping, row)
+    return tuple(_value(mapping, told, name) for name in mapping.key_columns)
+
+
 def newest(changes: Sequence[Change]) -> list[Change]:
-    """One change for each row: that of the greatest revision, of equal ones the later in the log."""
+    """One change for each row: that of the greatest revision, of equal ones the later in the log. One that only changes what
+    is there makes the row all the same if one before it would have."""
     kept: dict[Key, Change] = {}
     for change in changes:
         before = kept.get(change.key)
         if before is None or before.revision is None or change.revision is None or change.revision >= before.revision:
             kept.pop(change.key, None)
-            kept[change.key] = change
+            made = before is not None and before.row is not None and not before.only_there
+            kept[change.key] = change._replace(only_there=change.only_there and not made)
     return list(kept.values())
 
 

@@ -112,9 +112,20 @@ def target(connection: Connection, config: SqlSinkConfig, mapping: TableMapping)
             f"database {config.url} has no table {mapping.called}; "
             f"{hint(mapping.name, look.get_table_names(mapping.schema_name))} Without `columns` it would be made by us"
         )
+    found = there(connection, config, mapping)
+    assert found is not None
+    _check_engine(connection, mapping)
+    return found
+
+
+def there(connection: Connection, config: SqlSinkConfig, mapping: TableMapping) -> Target | None:
+    """The table of a mapping as the database has it, without making anything; None where it has none. Raises `Retryable`
+    where a column is missing."""
+    look = inspect(connection)
+    if not look.has_table(mapping.name, mapping.schema_name):
+        return None
     table = Table(mapping.name, MetaData(), schema=mapping.schema_name, autoload_with=connection)
     _check_columns(config, mapping, table)
-    _check_engine(connection, mapping)
     names = tuple(mapping.columns) or shapes()[mapping.record].names
     key = mapping.key_columns
     return Target(table, names, key, mapping.revision_column, _is_unique(connection, look, table, key))

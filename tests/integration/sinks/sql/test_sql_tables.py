@@ -141,7 +141,8 @@ def replace_(record: Any, **more: Any) -> Any:
     return msgspec.structs.replace(record, **more)
 
 
-def test_marked_instead_of_deleted(database: Database) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_marked_instead_of_deleted(database: Database, together: bool) -> None:
     async def go() -> None:
         one = sink(database, mapping(database, "downtime", on_withdrawn="mark", when={"category": "breakdown"}))
         await one.open()
@@ -149,8 +150,8 @@ def test_marked_instead_of_deleted(database: Database) -> None:
         micro = [replace_(downtime(1, 1), category="micro"), downtime(5)]  # the second never was one of these
         gone = [replace_(broken[1], revision=1, ended_at=broken[1].started_at)]
         deliveries = [downtime_delivery(record, n) for n, record in enumerate([*broken, *micro, *gone])]
-        for each in deliveries:
-            assert await one.write([each], {}) == []
+        for part in [deliveries] if together else [[each] for each in deliveries]:
+            assert await one.write(part, {}) == []
         await one.close()
         stored = ask(
             database, f"SELECT category, withdrawn, revision FROM {database.name('uns_downtime')} ORDER BY natural_id"
