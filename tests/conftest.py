@@ -32,10 +32,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONG = ("tests/integration/connectors/", "tests/integration/sinks/")
+"""Folders whose tests are all `long`: what a foreign server, a kill or a cut does to one protocol or one target. That each
+connector and sink works against a real part is held by the contract suites, which are not."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test's limit is for an idle machine: on a busy one it grows as the deadlines inside it do."""
     usual_s = float(config.getini("timeout"))
     for item in items:
+        if item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.long)
         marker = item.get_closest_marker("timeout")
         limit_s = float(marker.args[0]) if marker is not None and marker.args else usual_s
         item.add_marker(pytest.mark.timeout(patient(limit_s)), append=False)

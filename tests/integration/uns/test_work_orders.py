@@ -227,6 +227,7 @@ def close(cmms: JsonServer, number: int) -> None:
     cmms.change("workOrders", number, status="DONE", closingCode="bearing worn", completedBy="Jörg", labourMinutes=35, labourSeconds=2100, updatedAt="2026-11-23T09:00:00.000Z")  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_stop_is_a_work_order_and_comes_back_as_its_reason(kafka: str, registry: str, tmp_path: Path) -> None:
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ def booking(at: int, sequence: int, **values: float) -> Told:
     return CELL, Samples("mes", sequence, tuple(Sample(tag, at, value) for tag, value in values.items()))
 
 
+@pytest.mark.long
 @settings(max_examples=8)
 @given(st.integers(0, 2**32))
 def test_late_bookings_and_restarts_change_nothing_in_the_end(seed: int) -> None:

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def life(chance: random.Random, hours: int) -> list[Told]:
     return ordered([*told, *ticks(T0, T0 + (hours + 1) * HOUR, 2 * MINUTE)])
 
 
+@pytest.mark.long
 @settings(max_examples=5)
 @given(st.integers(0, 2**32).map(random.Random))
 def test_the_numbers_of_a_long_order_do_not_depend_on_the_horizon(chance: random.Random) -> None:

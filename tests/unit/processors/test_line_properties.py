@@ -90,6 +90,7 @@ def test_oee_is_the_product_of_its_factors(chance: random.Random) -> None:
         assert record.oee == pytest.approx(product, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.long
 @some
 @given(seeds)
 def test_delay_within_lateness_repetition_and_splitting_change_nothing(chance: random.Random) -> None:
@@ -171,6 +172,7 @@ def test_restored_fold_goes_on_over_packed_hours_that_late_samples_open_again(
     assert encoded(run.outputs) == encoded(whole.outputs)
 
 
+@pytest.mark.long
 @some
 @given(seeds)
 def test_state_records_are_the_timeline_of_a_naive_recomputation(chance: random.Random) -> None:
@@ -209,6 +211,7 @@ def test_state_records_are_the_timeline_of_a_naive_recomputation(chance: random.
             assert naive(at) == (record.state, mode)
 
 
+@pytest.mark.long
 @some
 @given(seeds)
 def test_production_sums_to_what_the_counters_made(chance: random.Random) -> None:
@@ -300,6 +303,7 @@ def test_bad_samples_of_every_kind_never_raise_and_all_outputs_have_bytes() -> N
         codec.encode(record)
 
 
+@pytest.mark.long
 @some
 @given(seeds)
 def test_every_record_survives_avro(chance: random.Random) -> None:

@@ -41,6 +41,7 @@ def files(folder: Path) -> tuple[dict[str, Any], Found]:
     }, found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("target", [lake, files])
 def test_what_a_target_refused_is_there_once_and_resolved(
     target: Callable[[Path], tuple[dict[str, Any], Found]], tmp_path: Path, kafka: str, registry: str, enterprise: str

@@ -113,6 +113,7 @@ def test_what_a_target_refused_reaches_it_once_it_is_mended_and_that_sink_alone(
     desk.drained()
 
 
+@pytest.mark.long
 def test_a_sink_that_is_killed_while_it_is_given_records_again_has_each_once(desk: Desk, server: RestServer) -> None:
     chance, count = random.Random(7), 60
     word, server.refused = server.refused, "odd"

@@ -39,6 +39,7 @@ def learn(desk: Desk, **codes: int) -> None:
     file.write_text(yaml.safe_dump(model), encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_reason_whose_code_the_model_learns_counts_and_a_wrong_value_comes_back(desk: Desk, tmp_path: Path) -> None:
     cell, now = desk.cells[0], system()
 

@@ -42,6 +42,7 @@ time: {{tick_s: 0.1, production_s: 10, provisional_s: 30, lateness_s: 1}}
 ROOT = Path(__file__).parents[4]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("older", [False, True], ids=["", "state of another release is rebuilt"])
 def test_the_line_fold_survives_kills_byte_for_byte(
     kafka: str, registry: str, enterprise: str, tmp_path: Path, older: bool

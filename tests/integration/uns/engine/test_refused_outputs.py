@@ -99,6 +99,7 @@ def test_a_limit_that_shrinks_under_a_worker(plant: Plant, tmp_path: Path) -> No
     assert reasons(plant) == ["output_too_large"] * 3
 
 
+@pytest.mark.long
 def test_state_longer_than_a_record_survives_restarts(plant: Plant, tmp_path: Path) -> None:
     """The fold keeps the value: 2.5 parts, then 1.5, then none, then 1.5 again."""
     for message_class in (MessageClass.RAW, MessageClass.STATE, MessageClass.QUARANTINE):

@@ -146,6 +146,7 @@ pilot:
 """
 
 
+@pytest.mark.long
 def test_pilot(site: Site) -> None:
     site.model.write_text(PLANT.format(enterprise=site.enterprise) + PILOT.format(enterprise=site.enterprise))
     chance = random.Random(1)

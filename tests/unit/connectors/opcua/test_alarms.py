@@ -245,6 +245,7 @@ def name(alarm: str) -> str:
     return f"Alarms.Server.{alarm}"
 
 
+@pytest.mark.long
 def test_an_outage_leaves_nothing_active_that_is_over() -> None:
     assert len(FIELDS) == len(Event._fields)
 

@@ -42,6 +42,7 @@ async def told_of(connector: OpcUaConnector, one: Plant, go_on: bool) -> tuple[l
     return told, caught_up
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("go_on", [False, True])
 def test_a_long_absence_beside_a_variable_that_never_changed(go_on: bool) -> None:
     """asyncua's server cuts an answer and gives no place to go on: asked from the other's time, it says the same for ever."""

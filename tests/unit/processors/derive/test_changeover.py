@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,6 +169,7 @@ def test_a_changeover_over_a_weekend_longer_than_the_horizon_is_measured() -> No
     assert minutes(found) == (8, 2, 7 * 60 - 5, 0)
 
 
+@pytest.mark.long
 @some
 @given(st.integers(0, 2**32).map(random.Random))
 def test_parts_sum_and_changeovers_are_apart_from_each_other(chance: random.Random) -> None:

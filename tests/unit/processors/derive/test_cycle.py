@@ -121,6 +121,7 @@ def test_percentiles_agree_with_a_written_out_list(lengths: list[tuple[int, int]
     assert rounded(sum(spread), len(spread)) == (2 * sum(spread) + len(spread)) // (2 * len(spread))
 
 
+@pytest.mark.long
 @some
 @given(st.integers(0, 2**32).map(random.Random))
 def test_every_piece_is_measured_or_left_out(chance: random.Random) -> None:

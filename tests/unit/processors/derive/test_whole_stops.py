@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,7 @@ def records(run: Run) -> list[tuple[Any, ...]]:
     return [tuple(getattr(r, name) for name in names.split()) for r in run.newest("downtime")]
 
 
+@pytest.mark.long
 @some
 @given(seeds, st.sampled_from(("iso22400@1", "nakajima@1")))
 def test_stops_are_those_of_a_second_evaluator(chance: random.Random, label: str) -> None:
@@ -142,6 +144,7 @@ def test_stops_are_those_of_a_second_evaluator(chance: random.Random, label: str
         assert len(alerts) == len(broken)
 
 
+@pytest.mark.long
 @some
 @given(seeds, st.sampled_from(LABELS))
 def test_neither_arrival_nor_restarts_matter(chance: random.Random, label: str) -> None:

@@ -23,6 +23,7 @@ labels = st.sampled_from(LABELS)
 few = settings(some, max_examples=4)
 
 
+@pytest.mark.long
 @few
 @given(seeds, labels)
 def test_order_of_arrival_ends_in_the_same_numbers(chance: random.Random, label: str) -> None:
@@ -36,6 +37,7 @@ def test_order_of_arrival_ends_in_the_same_numbers(chance: random.Random, label:
     assert punctual == late
 
 
+@pytest.mark.long
 @few
 @given(seeds, labels)
 def test_restored_fold_goes_on_byte_for_byte(chance: random.Random, label: str) -> None:

@@ -57,6 +57,7 @@ def test_mqtt_loses_nothing_and_counts_everything_through_kill_9(
             process.kill()
 
 
+@pytest.mark.long
 def test_opc_ua_fills_the_gaps_of_kill_9_from_history(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

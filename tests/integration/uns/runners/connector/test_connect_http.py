@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, World
@@ -97,6 +98,7 @@ def test_what_was_answered_under_load_is_kept_once_though_it_is_ended_half_way(
     assert all(sample.at == T0 + int(str(sample.value)) * 1000 for sample in world.samples("State"))
 
 
+@pytest.mark.long
 def test_without_kafka_nothing_is_promised_and_the_same_again_counts_once(
     registry: str, enterprise: str, tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ TAKEN = {
 }
 
 
+@pytest.mark.long
 def test_opc_ua(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:
     async def go() -> None:
         async with opcua() as source:

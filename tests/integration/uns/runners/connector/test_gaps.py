@@ -47,6 +47,7 @@ def away(seconds: float) -> int:
     return time.time_ns() // 1000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("history", [False, True], ids=["no history", "history"])
 def test_opc_ua_says_when_it_was_dead_and_takes_it_back_where_the_server_has_a_history(
     kafka: str, registry: str, enterprise: str, tmp_path: Path, history: bool

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.contract.source_modbus import modbus
 from tests.harness import MqttBroker, eventually
@@ -29,6 +30,7 @@ def uns(world: World, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.long
 def test_a_heartbeat_that_stops_is_named_while_other_tags_go_on(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

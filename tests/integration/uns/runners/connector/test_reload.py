@@ -44,6 +44,7 @@ def reloads(process: Process) -> int:
     return int(float(line.rsplit(" ", 1)[1]))
 
 
+@pytest.mark.long
 def test_twenty_reloads_under_full_flow_lose_nothing(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

@@ -194,6 +194,7 @@ def said(record: Kpi) -> Kpi:
     return msgspec.structs.replace(record, id="", revision=0, status="", inputs=Inputs("", 0, 0, 0))
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_the_sums_are_right_and_nothing_is_there_twice(rolled: Rolled) -> None:
     records = history(rolled.enterprise, 12, seed=1)
     cuts = [0, len(records) // 3, 2 * len(records) // 3, len(records)]

@@ -180,6 +180,7 @@ def orders(tmp_path: Path, kafka: str, registry: str, enterprise: str, server: R
     found.stop()
 
 
+@pytest.mark.long
 def test_a_flaky_target_has_every_object_once_at_its_newest_revision(orders: Site, server: RestServer) -> None:
     chance = random.Random(5)
     server.busy_share, server.lost_share = 0.03, 0.03

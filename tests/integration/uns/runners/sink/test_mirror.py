@@ -23,6 +23,7 @@ def broker(tmp_path: Path) -> Iterator[Mqtt]:
         yield running
 
 
+@pytest.mark.long
 def test_a_mirror_killed_in_midst_told_everything_and_retains_the_newest(tmp_path: Path, kafka: str, registry: str, enterprise: str, broker: Mqtt) -> None:  # fmt: skip
     (tmp_path / "site").mkdir()
     config = {"broker": broker.address, "client_id": "mirror", "version": "5" if broker.persistent else "3.1.1"}

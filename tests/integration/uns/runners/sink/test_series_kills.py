@@ -74,6 +74,7 @@ def _kill(subject: Subject, tmp_path: Path, kafka: str, registry: str, enterpris
         site.stop()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_sink_killed_before_its_offsets_are_committed_writes_each_point_once(
     subject: Subject, tmp_path: Path, kafka: str, registry: str, enterprise: str

@@ -72,6 +72,7 @@ def two(
     found.erp.kill()
 
 
+@pytest.mark.long
 def test_a_target_that_hangs_holds_back_nobody_else(two: Two, servers: tuple[RestServer, RestServer]) -> None:
     mes, erp = servers
     goes_on = threading.Event()

@@ -327,6 +327,7 @@ def test_a_period_from_before_the_floor_counts_whole_after_a_restart() -> None:
     assert shifts[0].cells[0].average_active_us == 50 * MINUTE + 50 * S
 
 
+@pytest.mark.long
 @some
 @given(st.integers(0, 2**32).map(random.Random))
 def test_times_sum_to_the_window_and_shares_never_exceed_it(chance: random.Random) -> None:

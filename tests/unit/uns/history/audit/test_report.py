@@ -97,6 +97,7 @@ def test_what_a_kind_asks_for(own: str, kind: str, answer: bool) -> None:
     assert is_of(own, kind) is answer
 
 
+@pytest.mark.long
 @some
 @given(st.sampled_from(SEEDS), st.sampled_from(LABELS))
 def test_the_pieces_of_time_are_what_the_record_says(seed: int, label: str) -> None:

@@ -3,6 +3,7 @@
 import random
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def test_lines_in_any_order_split_or_told_twice_say_the_same(seed: int, definiti
     assert {r.reason for r in first.refused} == {r.reason for r in again.refused}
 
 
+@pytest.mark.long
 @settings(few, max_examples=6)
 @given(seed=seeds)
 @example(seed=1045)  # an active period that a tick at the full hour cuts lasts on

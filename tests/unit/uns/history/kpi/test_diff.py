@@ -67,6 +67,7 @@ def test_a_short_stop_is_an_availability_loss_to_one_and_a_performance_loss_to_t
     assert [(m.cause.what, m.us, m.class_a) for m in row.others] == [("break", 10 * MINUTE, "outside")]
 
 
+@pytest.mark.long
 @some
 @given(seeds, labels, labels, windows)
 def test_explained_and_named_and_rest_is_the_difference_and_nothing_is_left(

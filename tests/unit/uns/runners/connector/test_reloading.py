@@ -139,6 +139,7 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
+@pytest.mark.long
 def test_rules_are_swapped_under_full_flow_and_each_value_is_there_once_by_one_of_them(tmp_path: Path) -> None:
     async def check(world: World) -> None:
         for number in range(1, 21):
