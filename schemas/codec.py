@@ -14,8 +14,8 @@ import msgspec
 
 from schemas import bounds
 from schemas.catalog import NAMESPACE, parsed, source
-from schemas.records import TYPES, Current, Record, Samples
 from schemas.reader import samples
+from schemas.records import TYPES, Current, Record, Samples
 from schemas.writer import Unusual, Write, compiled
 
 MAGIC = 0
