@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-all test-containers sbom torture check bench bench-connectors bench-sinks format clean
+.PHONY: demo test test-all test-containers sbom torture check bench bench-smoke bench-connectors bench-sinks format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -49,6 +49,9 @@ check: $(BIN)/.installed ## lint, types, import contracts
 
 bench: $(BIN)/.installed ## speed, as ratios within one run
 	$(BIN)/python -m bench $(ARGS)
+
+bench-smoke: $(BIN)/.installed ## two minutes of it, judged by results alone, beside the last release's ratios
+	$(BIN)/python -m bench --smoke $(ARGS)
 
 bench-connectors: $(BIN)/.installed ## how fast connectors read, beside the bare libraries
 	$(BIN)/python -m bench.connectors $(ARGS)

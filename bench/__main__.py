@@ -1,8 +1,9 @@
-"""`make bench`: medians of five as ratios within one run; a table, and `build/bench.json`.
+"""`make bench`: medians of three, with their ranges, as ratios within one run; a table, and `build/bench.json`.
 
-The file is a list of {name, value, unit, reach, holds}: `holds` is null where there is nothing to reach or where this
+The file is a list of {name, value, low, high, unit, reach, holds}: `holds` is null where there is nothing to reach or where this
 machine cannot show it (too few cores); every single run is in `bench-runs.json` beside it. One broker, embedded unless
-`UNS_BOOTSTRAP` is set, on the same machine. ARGS="--runs 1 --records 200000 --only quix bare" for a quick look.
+`UNS_BOOTSTRAP` is set, on the same machine. ARGS="--runs 1 --records 200000 --only quix bare" for a quick look; `make bench-smoke`
+is what CI runs (`bench/smoke.py`). Half an hour on two free cores; ARGS="--runs 5 --records 1500000" says more, and takes three times as long.
 """
 
 import argparse
@@ -15,11 +16,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import fold, latency, line, restart, scale, speed, workers
+from bench import fold, latency, line, restart, scale, smoke, speed, workers
 from bench.cluster import Failed, cluster
 from bench.figures import Bench, Figure, median, table, write
 
-PACKS = (5, 20, 50)
+PACKS = (20,)
 FOLD_PATHS = 200
 WIDTH = 180
 """Of the table where no terminal says."""
@@ -71,12 +72,15 @@ NAMES = (*speed.PEERS, "state", "packed", "fold", "flat", "memory", "line", "wor
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="runs to take the median of")
-    parser.add_argument("--records", type=int, default=1_500_000, help="samples of one engine's run")
+    parser.add_argument("--runs", type=int, default=3, help="runs to take the median of")
+    parser.add_argument("--records", type=int, default=700_000, help="samples of one engine's run")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of one latency run")
     parser.add_argument("--only", nargs="+", default=[], choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where to write the figures")
+    parser.add_argument("--smoke", action="store_true", help="a short run that fails on wrong results alone")
     given = parser.parse_args()
+    if given.smoke and not given.only:
+        given.only, given.json = list(smoke.ONLY), given.json.with_name("bench-smoke.json")
     begun = time.monotonic()
 
     def say(line: str) -> None:
@@ -87,6 +91,8 @@ def main() -> None:
     try:
         with cluster(folder, say) as broker:
             bench = Bench(broker, given.runs, given.records, given.seconds, say)
+            if given.smoke:
+                bench = smoke.bench(bench)
             chosen = sections(given.only)
             estimate_s = sum(length(bench) for _, length in chosen.values())
             say(f"about {estimate_s / 60:.0f} minutes; no engine may take longer than its deadline")
@@ -97,7 +103,10 @@ def main() -> None:
             runs.write_text(json.dumps(bench.details, indent=2) + "\n", encoding="utf-8")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    Console(width=None if Console().is_terminal else WIDTH).print(table(figures))
+    console = Console(width=None if Console().is_terminal else WIDTH)
+    console.print(table(figures))
+    if given.smoke:
+        raise SystemExit(smoke.judged(figures, console.print, say))
 
 
 def _section(name: str, measured: Callable[[Bench], list[Figure]], bench: Bench) -> list[Figure]:

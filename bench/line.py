@@ -10,7 +10,7 @@ from bench.step import IDS
 from schemas.codec import Codec
 
 PATHS = 200
-REACH = 100_000
+REACH = 150_000
 
 
 def produce(cluster: Cluster, records: list[tuple[str, bytes]], topic: str = fold.TOPIC) -> None:

@@ -28,7 +28,7 @@ from uns.kafka.offsets import watermarks
 from uns.runtime.child import Child
 
 PATHS = 10_000
-REACH_S = 10.0
+REACH_S = 5.0
 ROUNDS, ROUND_US = 12, 300_000_000
 BUILD_S, BACK_S = 300.0, 120.0
 

@@ -69,7 +69,7 @@ from schemas.records import (
     WorkOrder,
 )
 from topology.model.kpis import selected
-from topology.model.plant import Plant
+from topology.model.plant import EquipmentType, Plant
 from topology.namespace.path import Level
 
 FACTS_MAX = 20_000
@@ -109,10 +109,12 @@ class LineFold:
         self._admission = Admission(plant)
         self.dropped: dict[str, int] = {}
         self._lines: dict[str, LineState] = {}
+        of_line: dict[str, dict[str, EquipmentType]] = {}
+        for cell, kind in self._types.items():
+            of_line.setdefault(cell.rpartition("/")[0], {})[cell] = kind
         for path in dict.fromkeys(cell.at(Level.LINE) for cell in plant.cells()):
             line = LineFacts(path, plant)
-            types = {cell: kind for cell, kind in self._types.items() if cell.startswith(f"{path}/")}
-            self._lines[line.path] = LineState(line, types, self._ledger(line.path))
+            self._lines[line.path] = LineState(line, of_line[line.path], self._ledger(line.path))
         self._names = Names()
         self._cells: dict[str, CellFold] = {}
         self._order: list[str] = []

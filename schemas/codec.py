@@ -14,10 +14,12 @@ import msgspec
 
 from schemas import bounds
 from schemas.catalog import NAMESPACE, parsed, source
+from schemas.reader import samples
 from schemas.records import TYPES, Current, Record, Samples
 from schemas.writer import Unusual, Write, compiled
 
 MAGIC = 0
+_SAMPLES = Samples.__name__
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _HEADER = struct.Struct(">bI")
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
@@ -114,6 +116,8 @@ class Codec:
             raise Undecodable("bad_magic", f"first byte is {data[0]}, Confluent's wire format begins with 0")
         name = self._name.get(id_)
         if name is not None:
+            if name == _SAMPLES and (read := samples(data, _HEADER.size)) is not None:
+                return read
             writer, reader = self._schema[name], None
         else:
             name, writer = self._resolve(id_)

@@ -11,15 +11,24 @@ from uns.cli.options import PlantOption
 if TYPE_CHECKING:
     from uns.runtime.settings import Settings
 
+WORKERS_MAX = 64
+
 
 @run.command()
 def processors(
     plant: PlantOption = None,
-    slot: Annotated[int, typer.Option(min=0, help="number of this worker; each running worker needs its own")] = 0,
+    slot: Annotated[
+        int | None, typer.Option(min=0, help="number of this worker; each running worker needs its own. None: 0")
+    ] = None,
     workers: Annotated[
-        int,
-        typer.Option(min=1, max=64, help="how many workers, a process and a slot each: at most one a partition works"),
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=WORKERS_MAX,
+            help="how many workers, a process and a slot each: at most one a partition works. None: one with --slot, else "
+            "one a core, as far as there are partitions",
+        ),
+    ] = None,
 ) -> None:
     """Fold raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold
@@ -36,6 +45,7 @@ def processors(
     from uns.model.plant import load_plant
     from uns.registry.client import RegistryUnavailable
     from uns.runtime.clock import from_spec
+    from uns.runtime.cores import cores
 
     settings, config = connection(), EngineConfig()
     model = load_plant(plant or settings.plant)
@@ -44,8 +54,11 @@ def processors(
         fail(f"{plant or settings.plant}: the plant has no areas, there is nothing to process")
     if problems := check_topics(settings, topics):
         fail("\n".join(problems))
+    partitions = sum(model.areas().values())
+    if workers is None:
+        workers = 1 if slot is not None else min(cores(), partitions, WORKERS_MAX)
     if workers > 1:
-        _crew(settings, plant or settings.plant, slot, workers, sum(model.areas().values()))
+        _crew(settings, plant or settings.plant, slot or 0, workers, partitions)
     records = codec(settings, TYPES.values())
     serve(
         settings,
@@ -56,7 +69,7 @@ def processors(
             lambda name, partition: LineFold(model, name, partition),
             records,
             group=config.group or f"uns-processors-{model.enterprise}",
-            slot=slot,
+            slot=slot or 0,
             clock=from_spec(settings.clock),
             tick_s=model.time.tick_s,
             retry_on=(RegistryUnavailable,),

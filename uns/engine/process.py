@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol
 
 import structlog
@@ -73,23 +74,15 @@ class Processor:
         """
         began = time.perf_counter()
         items = [
-            (batch.tp, [self.decode(partitions[batch.tp].step, r) for r in self._fresh(batch, partitions)])
-            for batch in group
+            (batch.tp, self._decoded(partitions[batch.tp].step, self._fresh(batch, partitions))) for batch in group
         ]
         decoded = time.perf_counter()
         counts = {batch.tp: Counts() for batch in group}
         messages: list[tuple[int, Message]] = []
         stages = dict.fromkeys((metrics.TICK, metrics.FACT), 0.0)
         for tp, decoded_records in items:
-            step, count = partitions[tp].step, counts[tp]
-            for item in decoded_records:
-                stage = _STAGES.get(type(item.record))
-                if stage is None:
-                    messages += [(tp.partition, message) for message in self._step(step, item, count)]
-                else:
-                    start = time.perf_counter()
-                    messages += [(tp.partition, message) for message in self._step(step, item, count)]
-                    stages[stage] += time.perf_counter() - start
+            said = self._stepped(partitions[tp].step, decoded_records, counts[tp], stages)
+            messages += zip(repeat(tp.partition), said)
         stepped = time.perf_counter()
         for tp in counts:
             partition = partitions[tp]
@@ -184,6 +177,16 @@ class Processor:
         except self._retry_on as error:
             return self._decode_again(step, source, error)
 
+    def _decoded(self, step: Step, sources: Iterable[ConsumedRecord]) -> list[Decoded]:
+        """As `decode` does, each in turn."""
+        decode, decoded = step.decode, []
+        for source in sources:
+            try:
+                decoded.append(decode(source))
+            except self._retry_on as error:
+                decoded.append(self._decode_again(step, source, error))
+        return decoded
+
     def _decode_again(self, step: Step, source: ConsumedRecord, error: Exception) -> Decoded:
         deadline = time.monotonic() + self._config.registry_retry_s
         pause, ceiling = BACKOFF_S
@@ -204,17 +207,28 @@ class Processor:
             f"registry stays away ({error}); start the registry",
         ) from error
 
-    def _step(self, step: Step, item: Decoded, counts: Counts) -> list[Message]:
-        try:
-            return step.step(item, counts)
-        except Exception as error:
-            source = item.source
-            log.exception("the fold raised", topic=source.topic, partition=source.partition, offset=source.offset)
-            raise Fatal(
-                Exit.FOLD,
-                f"{source.topic}[{source.partition}] offset {source.offset}, path {item.path}: the fold raised "
-                f"{type(error).__name__}: {error}; a bug: nothing of this group was committed",
-            ) from error
+    def _stepped(self, step: Step, items: Iterable[Decoded], counts: Counts, stages: dict[str, float]) -> list[Message]:
+        """What the fold says of the items, in order. Adds to `stages` what ticks and facts took."""
+        messages: list[Message] = []
+        forward, staged = step.step, _STAGES.get
+        for item in items:
+            try:
+                stage = staged(type(item.record))
+                if stage is None:
+                    messages += forward(item, counts)
+                else:
+                    start = time.perf_counter()
+                    messages += forward(item, counts)
+                    stages[stage] += time.perf_counter() - start
+            except Exception as error:
+                source = item.source
+                log.exception("the fold raised", topic=source.topic, partition=source.partition, offset=source.offset)
+                raise Fatal(
+                    Exit.FOLD,
+                    f"{source.topic}[{source.partition}] offset {source.offset}, path {item.path}: the fold raised "
+                    f"{type(error).__name__}: {error}; a bug: nothing of this group was committed",
+                ) from error
+        return messages
 
     def _count(self, tp: TP, counts: Counts, partition: Partition) -> None:
         labels = _label(tp)

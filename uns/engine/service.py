@@ -17,8 +17,9 @@ from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
-YOUNG_MAX = 100_000
-"""Objects between two collections: a group holds hundreds of thousands, all of which die with it and none in a cycle."""
+YOUNG_MAX = 400_000
+"""Objects between two collections: a group holds hundreds of thousands, all of which die with it and none in a cycle. So
+a collection falls between groups, as a rule, where it has little to look at."""
 
 
 def serve(settings: Settings, make: Callable[[], Worker]) -> NoReturn:

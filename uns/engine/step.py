@@ -5,7 +5,7 @@ Pure but for `Codec`'s registry look-ups: no clock, no Kafka.
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,6 +37,8 @@ from uns.kafka.message import (
 )
 
 CONNECTOR = "uns-processors"
+_made: Any = tuple.__new__
+"""Makes a named tuple of all its fields in half the time: one a record read, one a record written."""
 UNFINISHED = 0
 """The `state_version` of a state that is being rebuilt: no release's."""
 
@@ -171,30 +173,32 @@ class Step:
     def decode(self, source: ConsumedRecord) -> Decoded:
         """Raises whatever a registry client raises when it cannot be asked; bad bytes are a `Refused`."""
         path = self._path(source.key)
-        if isinstance(path, Refused):
+        if type(path) is Refused:
             return Decoded(source, "", path)
+        assert type(path) is str
         try:
             record = self._codec.decode(source.value)
         except Undecodable as error:
             return Decoded(source, path, Refused(error.reason, "VALUE_CONVERTER", _name(error), str(error)))
-        if not isinstance(record, RAW_TYPES):
+        if type(record) is not Samples and not isinstance(record, RAW_TYPES):
             name = type(record).__name__
             message = f"{name} is a derived record; raw carries {', '.join(t.__name__ for t in RAW_TYPES)}"
             return Decoded(source, path, Refused(NOT_RAW, "VALUE_CONVERTER", "", message))
-        return Decoded(source, path, record)
+        decoded: Decoded = _made(Decoded, (source, path, record))
+        return decoded
 
     def step(self, item: Decoded, counts: Counts) -> list[Message]:
         """Outputs and quarantine records of one input, in order. Whatever the fold raises comes through."""
         source, _, record = item
         counts.records += 1
-        if isinstance(record, Refused):
-            return [self._quarantine(source, record, counts)]
         if type(record) is Samples:
             counts.samples += len(record.samples)
+        elif type(record) is Refused:
+            return [self._quarantine(source, record, counts)]
         results = self.apply(item)
         if not results:
             return []
-        trace: Headers = ((CAUSE, str(source.offset).encode()),)
+        trace: Headers = ((CAUSE, b"%d" % source.offset),)
         if source.headers:
             trace += tuple(h for h in source.headers if h[0] == "traceparent" and len(h[1]) <= TRACEPARENT_MAX_BYTES)
         messages = []
@@ -261,26 +265,27 @@ class Step:
 
     def _output(self, record: Derived, trace: Headers, counts: Counts) -> Message:
         """The record as its topic takes it; one that is too large, or that no schema holds, for quarantine."""
-        name, key, event = self._where(record.path, type(record))
+        name, key, event, message_class = self._where(record.path, type(record))
         headers = (*identified(record.id, event), *trace)
         try:
-            written = Message(name, key, self._codec.encode(record), headers)
+            value = self._codec.encode(record)
+            written: Message = _made(Message, (name, key, value, headers))
             most = self._limits.get(name, MESSAGE_MAX_BYTES)
-            if len(written.value or b"") + AROUND_MAX_BYTES <= most or (size := size_of(written)) <= most:
-                counts.outputs[record.message_class] = counts.outputs.get(record.message_class, 0) + 1
+            if len(value) + AROUND_MAX_BYTES <= most or (size := size_of(written)) <= most:
+                counts.outputs[message_class] = counts.outputs.get(message_class, 0) + 1
                 return written
             reason, words = TOO_LARGE, f"{record.id}: {size} bytes; the topic takes {most}"
         except ValueError as error:
             written = Message(name, key, plain_json(record), headers)
             reason, words = UNWRITABLE, f"{record.id}: {error}"
-        counts.refuse(record.message_class, reason)
+        counts.refuse(message_class, reason)
         refused = refused_output(written, CONNECTOR, self.partition, reason, words, self.topics.prefix)
         return fitting(refused, self._limits.get(refused.topic, QUARANTINE_MAX_BYTES))
 
-    def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers]:
-        """Topic, key, and the headers that all records of one kind and path share."""
+    def _place_of(self, path: str, kind: type[Derived]) -> tuple[str, bytes, Headers, str]:
+        """Topic, key, the headers that all records of one kind and path share, and the kind's class."""
         name = topic(Path.parse(path), MessageClass(kind.message_class), self.topics.prefix)
-        return name, path.encode(), cloud_event(path, kind)
+        return name, path.encode(), cloud_event(path, kind), kind.message_class
 
     def _quarantine(self, source: ConsumedRecord, refusal: Refused, counts: Counts) -> Message:
         counts.quarantined[refusal.reason] = counts.quarantined.get(refusal.reason, 0) + 1

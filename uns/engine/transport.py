@@ -6,11 +6,12 @@ at its fence. Each batch says where it begins and ends, so that the fold can pro
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiokafka
+from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
@@ -86,6 +87,32 @@ class Budget:
             await self._room.wait()
 
 
+class RawRecord(NamedTuple):
+    """What the fold reads of a record (`uns.kafka.message.ConsumedRecord`)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp: int
+
+
+_made: Any = tuple.__new__
+
+
+class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """aiokafka's records of one fetch, each as a tuple of what is read of it: half of what its own record costs."""
+
+    def _consumer_record(self, tp: Any, record: Any) -> RawRecord:
+        made: RawRecord = _made(
+            RawRecord,
+            (tp.topic, tp.partition, record.offset, record.key, record.value, record.headers, record.timestamp),
+        )
+        return made
+
+
 class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs in the consumer's thread, before Faust hears of it."""
 
@@ -111,6 +138,7 @@ class BatchThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         self._reading = asyncio.Lock()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        fetcher.PartitionRecords = PartitionRecords  # the fetcher has no other way to be told
         settings, config, group, instance = transport.settings, transport.config, self.app.conf.id, transport.instance
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=settings.bootstrap,

@@ -55,7 +55,7 @@ class Parts:
 
     def add_rest(self, plant: Plant, page: int) -> None:
         """Processors, roll-ups, sinks and the page."""
-        self.add("processors", "-m", "uns", "run", "processors")
+        self.add("processors", "-m", "uns", "run", "processors", "--workers", "1")
         self.add("rollups", "-m", "uns", "run", "rollups")
         for name in plant.sinks:
             self.add(f"sink-{name}", "-m", "uns", "run", "sink", name)

@@ -17,6 +17,7 @@ namespace:
     my-site:
       areas:
         my-area:
+          partitions: 4 # so many workers can share the area's lines; to be changed only while it has no topics
           lines:
             line-1:
               cells:
