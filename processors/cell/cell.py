@@ -30,6 +30,7 @@ from schemas.lengths import NAME_MAX
 from schemas.records import Downtime, Gap, Reason, Samples, is_live, is_measured
 from topology.model.plant import EquipmentType
 
+NOTHING, VALUES, RECORDS = 0, 1, 2
 CHARACTERISTICS_MAX = 64
 """Characteristics of one cell."""
 
@@ -60,6 +61,7 @@ class Cell:
         "schedule",
         "series",
         "settled",
+        "shown",
         "sources",
         "spread",
         "sums",
@@ -67,6 +69,7 @@ class Cell:
         "timeline",
         "touched",
         "type",
+        "unshown",
         "watermark",
         "windows",
     )
@@ -129,6 +132,10 @@ class Cell:
         """Since the last tick: whether orders or shifts changed."""
         self.fresh = False
         """Whether a sample had an effect."""
+        self.shown = -INF
+        """The tick of the last snapshot."""
+        self.unshown = NOTHING
+        """What has changed since then: NOTHING, VALUES of tags alone, or RECORDS too."""
         self.awaited = False
         """Whether a fact for one derivation alone came in."""
 

@@ -88,7 +88,7 @@ class Derivation(Stateful, Protocol):
         return []
 
     def snapshot(self, cell: Cell, view: View) -> list[Derived]:
-        """Last stage, after records have been closed."""
+        """Last stage, after records have been closed: the cell as a whole, at most every current_s."""
         return []
 
     def take(self, cell: Cell, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:

@@ -26,6 +26,8 @@ class Moment(NamedTuple):
     """Length of a production bucket."""
     inputs: Inputs
     """The tick's place in the log: what a record rests on that no sample speaks for."""
+    current_us: int = 0
+    """How long after a cell's snapshot the next may follow at the earliest."""
 
 
 @dataclass(slots=True)
