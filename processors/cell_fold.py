@@ -12,6 +12,8 @@ from processors.timeline.view import Moment, View
 from processors.units import HOUR, INF
 from schemas.records import Derived
 
+BORDER = HOUR // 2
+"""Windows of their own accord begin and end at multiples of it."""
 TAGS_AT_ONCE = 100
 """Tags of a machine whose values alone are reason enough for a snapshot; each more as many make it wait as long again."""
 CLOSED_BY_WATERMARK = tuple(sorted({kind for derivation in OF_CELL if derivation.closes for kind in derivation.kinds}))
@@ -19,12 +21,14 @@ CLOSED_BY_WATERMARK = tuple(sorted({kind for derivation in OF_CELL if derivation
 
 
 def _in_stage(stage: str) -> tuple[int, ...]:
-    """Places in the list of the derivations that have something to do in a stage: most have in one or two only."""
+    """Places in the list of the derivations that have something to do in a stage, or to save: most have in one or two only."""
     default = getattr(Derivation, stage)
     return tuple(n for n, derivation in enumerate(OF_CELL) if getattr(derivation, stage) is not default)
 
 
-DERIVE, WITHDRAW, FOLLOW, SNAPSHOT = map(_in_stage, ("derive", "withdraw", "follow", "snapshot"))
+DERIVE, WITHDRAW, FOLLOW, SNAPSHOT, DUMP = map(_in_stage, ("derive", "withdraw", "follow", "snapshot", "dump"))
+RESTLESS = tuple(n for n in DERIVE if not OF_CELL[n].rests)
+"""Those of DERIVE that a quiet tick is given to, too."""
 
 
 class CellFold:
@@ -69,6 +73,7 @@ class CellFold:
             merged([*cell.touched, (cell.settled - cell.elements.margin_us, now)], begin, now),
             moment,
             steady,
+            steady and self._quiet(moment),
         )
         if begin <= now:
             if cell.settled == -INF:
@@ -77,7 +82,7 @@ class CellFold:
                 cell.windows.invalidate(-INF, INF)  # a snapshot may have asked for sums before the first sign of life
             for start, end in cell.touched:
                 cell.windows.invalidate(start, end)
-            for n in DERIVE:
+            for n in RESTLESS if view.quiet else DERIVE:
                 view.said += derivations[n].derive(cell, view)
             if cell.rescheduled:
                 for n in WITHDRAW:
@@ -100,6 +105,20 @@ class CellFold:
         cell.fresh = cell.awaited = False
         cell.ledger.pack()
         return view.said
+
+    def _quiet(self, moment: Moment) -> bool:
+        """Whether a steady tick is quiet (`View.quiet`)."""
+        cell, now, watermark, bucket_us = self.cell, moment.now, moment.watermark, moment.bucket_us
+        before, settled = cell.watermark, cell.settled
+        return (
+            not (moment.flush or moment.flush_kpi or moment.last)
+            and before < settled  # else what closed at that very instant is looked at again
+            and now // BORDER == settled // BORDER
+            and watermark // BORDER == before // BORDER
+            and now // bucket_us == settled // bucket_us
+            and watermark // bucket_us == before // bucket_us
+            and now < cell.schedule.slice_at(before).end
+        )
 
     # --- snapshots
 
@@ -151,7 +170,7 @@ class CellFold:
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """State keys (what follows `path|`) that changed since the last call."""
         yield from store.cell_changes(self.cell)
-        yield from sections(self.derivations)
+        yield from sections([self.derivations[n] for n in DUMP])
 
     def load(self, parts: Mapping[str, bytes], redefined: bool) -> None:
         """Puts back a new cell from its keys (what follows `path|`), given in any order. `redefined`: the KPI definition

@@ -128,16 +128,10 @@ class Cell:
         """The watermark of that tick."""
         self.touched: list[tuple[int, int]] = []
         """Stretches that changed since the last tick, where they had been derived already."""
-        self.rescheduled = False
-        """Since the last tick: whether orders or shifts changed."""
-        self.fresh = False
-        """Whether a sample had an effect."""
-        self.shown = -INF
-        """The tick of the last snapshot."""
-        self.unshown = NOTHING
-        """What has changed since then: NOTHING, VALUES of tags alone, or RECORDS too."""
-        self.awaited = False
-        """Whether a fact for one derivation alone came in."""
+        self.rescheduled = self.fresh = self.awaited = False
+        """Since the last tick: whether orders or shifts changed, a sample had an effect, a fact for one derivation came in."""
+        self.shown, self.unshown = -INF, NOTHING
+        """The tick of the last snapshot, and what has changed since: NOTHING, VALUES of tags alone, or RECORDS too."""
 
     # --- samples
 

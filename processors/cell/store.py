@@ -229,7 +229,9 @@ def _saved(cell: Cell) -> SavedCell:
         unseen_before=list(cell.timeline.unseen_before.items()),
         gaps=life.unheard.spans,
         newest={
-            tag: _saved_sample(slot.rank, slot.newest) for tag, slot in cell.tags.items() if slot.newest is not None
+            tag: SavedSample(sample.at, sample.value, sample.quality, slot.first + slot.place)
+            for tag, slot in cell.tags.items()
+            if (sample := slot.newest) is not None
         },
         rivals={
             tag: [_saved_sample(*last) for last in slot.rivals.values()]
@@ -239,7 +241,7 @@ def _saved(cell: Cell) -> SavedCell:
         sources=cell.sources.dump(),
         carry={tag: SavedEntry(*series.carry) for tag, series in cell.series.items() if series.carry is not None},
         carried={label: cell.windows.dump(groups) for label, groups in cell.sums.carried.items()},
-        sums=cell.windows.newest,
+        sums=cell.windows.saved,  # type: ignore[arg-type]  # in bytes already
         readings={tag: series.dump() for tag, series in cell.series.items() if isinstance(series, Readings)},
         measured={
             name: values.dump()

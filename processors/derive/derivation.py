@@ -69,6 +69,8 @@ class Derivation(Stateful, Protocol):
 
     reads: ClassVar[type[OwnFact] | None] = None
     """The facts that `take` is given."""
+    rests: ClassVar[bool] = False
+    """Whether `derive` has nothing to say at a quiet tick (`View.quiet`), and so is not asked."""
     closes: ClassVar[bool] = False
     """Whether its records are closed once the watermark has passed their end, without being derived again."""
 
