@@ -1,6 +1,6 @@
 """The line fold by size, without Kafka: cost of a sample at 100 to 10,000 paths, and memory of a path after an hour.
 
-`python -m bench.scale flat|memory` measures in a process of its own, with the worker's settings for collections, in CPU
+`python -m bench.scale flat|memory|resident` measures in a process of its own, with the worker's settings for collections, in CPU
 time, and prints one line of JSON.
 """
 
@@ -106,6 +106,26 @@ def memory() -> dict[str, float]:
     return {"bytes": heap / MEMORY_PATHS, "state": kept / MEMORY_PATHS, "changelog": written / samples}
 
 
+def resident() -> dict[str, float]:
+    """Bytes of the process a path, by the kernel (VmRSS, and VmHWM at its highest), without tracemalloc beside it."""
+    model = fold.plant(MEMORY_PATHS)
+    gc.collect()
+    before = _status("VmRSS")
+    line, store = LineFold(model, fold.TOPIC, 0), dict[str, bytes]()
+    fold.life(line, model, MEMORY_H, store)
+    highest = _status("VmHWM")
+    store.clear()
+    gc.collect()
+    after = _status("VmRSS")
+    return {"rss": (after - before) / MEMORY_PATHS, "hwm": (highest - before) / MEMORY_PATHS}
+
+
+def _status(name: str) -> int:
+    """Bytes, of /proc/self/status."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
 def measure_flat(bench: Bench) -> list[Figure]:
     runs = [_apart("flat") for _ in range(bench.runs)]
     for run in runs:
@@ -121,12 +141,12 @@ def measure_flat(bench: Bench) -> list[Figure]:
 
 def measure_memory(bench: Bench) -> list[Figure]:
     """One run: nothing in it depends on chance."""
-    measured = _apart("memory")
+    measured, resident_kb = _apart("memory"), _apart("resident")["rss"] / 1000
     kb, state_kb = measured["bytes"] / 1000, measured["state"] / 1000
     bench.say(f"memory: {kb:.1f} kB a path")
     note = (
         f"{MEMORY_PATHS} paths, {MEMORY_H:g} h: counters at 0.5 Hz, a state a minute, a measurement each 10 s; "
-        f"{state_kb:.1f} kB in the changelog, which took {measured['changelog']:.0f} bytes a sample"
+        f"{resident_kb:.1f} kB by VmRSS; {state_kb:.1f} kB in the changelog, which took {measured['changelog']:.0f} bytes a sample"
     )
     return [Figure("memory per path of state, full line fold", kb, "kB", MEMORY_KB, at_most=True, note=note)]
 
@@ -146,4 +166,4 @@ def _apart(what: str) -> dict[str, float]:
 if __name__ == "__main__":
     gc.freeze()
     gc.set_threshold(YOUNG_MAX, 10, 10)
-    print(json.dumps({"flat": flat, "memory": memory}[sys.argv[1]]()))
+    print(json.dumps({"flat": flat, "memory": memory, "resident": resident}[sys.argv[1]]()))

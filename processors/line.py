@@ -99,12 +99,11 @@ class LineFold:
         self._partition = partition
         self._label = plant.kpi.definition
         self._elements = Elements(selected(plant))
-        self._lateness = round(time.lateness_s * 1_000_000)
+        self._lateness, self._future = round(time.lateness_s * 1_000_000), round(time.future_s * 1_000_000)
         self._horizon = round(time.horizon_h * 3_600_000_000)
-        self._future = round(time.future_s * 1_000_000)
         self._bucket = time.production_s * 1_000_000
-        self._flush = round(time.provisional_s * 1_000_000)
-        self._flush_kpi = round(time.kpi_s * 1_000_000)
+        self._flush, self._flush_kpi = round(time.provisional_s * 1_000_000), round(time.kpi_s * 1_000_000)
+        self._current = round(time.current_s * 1_000_000)
         self._types = {str(path): equipment for path, equipment in plant.cells().items()}
         self._admission = Admission(plant)
         self.dropped: dict[str, int] = {}
@@ -196,6 +195,7 @@ class LineFold:
             now == self._end,
             self._bucket,
             Inputs(item.topic, item.partition, item.offset, item.offset),
+            self._current,
         )
         if before and moment.floor > (before - self._horizon) // HOUR * HOUR:
             self._evict(moment)

@@ -30,6 +30,7 @@ from schemas.lengths import NAME_MAX
 from schemas.records import Downtime, Gap, Reason, Samples, is_live, is_measured
 from topology.model.plant import EquipmentType
 
+NOTHING, VALUES, RECORDS = 0, 1, 2
 CHARACTERISTICS_MAX = 64
 """Characteristics of one cell."""
 
@@ -60,6 +61,7 @@ class Cell:
         "schedule",
         "series",
         "settled",
+        "shown",
         "sources",
         "spread",
         "sums",
@@ -67,6 +69,7 @@ class Cell:
         "timeline",
         "touched",
         "type",
+        "unshown",
         "watermark",
         "windows",
     )
@@ -125,12 +128,10 @@ class Cell:
         """The watermark of that tick."""
         self.touched: list[tuple[int, int]] = []
         """Stretches that changed since the last tick, where they had been derived already."""
-        self.rescheduled = False
-        """Since the last tick: whether orders or shifts changed."""
-        self.fresh = False
-        """Whether a sample had an effect."""
-        self.awaited = False
-        """Whether a fact for one derivation alone came in."""
+        self.rescheduled = self.fresh = self.awaited = False
+        """Since the last tick: whether orders or shifts changed, a sample had an effect, a fact for one derivation came in."""
+        self.shown, self.unshown = -INF, NOTHING
+        """The tick of the last snapshot, and what has changed since: NOTHING, VALUES of tags alone, or RECORDS too."""
 
     # --- samples
 

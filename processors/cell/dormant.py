@@ -16,7 +16,7 @@ class Dormant(NamedTuple):
     parts: Mapping[str, bytes]
     """What follows `path|` → the key's bytes."""
     unsettled: bool
-    """Whether something came in that no tick has derived yet."""
+    """Whether something came in that no tick has derived yet, or no snapshot shows."""
     settled: int
     watermark: int
     silent_from: int | None
@@ -28,7 +28,7 @@ class Dormant(NamedTuple):
         if "cell" not in parts:
             return cls(parts, True, -INF, -INF, None, None)
         saved = store.decode_cell(parts["cell"])
-        unsettled = bool(saved.touched or saved.awaited or saved.rescheduled or saved.fresh)
+        unsettled = bool(saved.touched or saved.awaited or saved.rescheduled or saved.fresh or saved.unshown)
         apart = any(saved.heard is not None and end > saved.heard for _, end in saved.gaps)
         silent_from = None if apart else saved.silent_from  # another may begin at the gap's edge
         return cls(parts, unsettled, saved.settled, saved.watermark, silent_from, saved.heard)

@@ -94,6 +94,8 @@ class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
     awaited: bool = False
     rescheduled: bool = False
     fresh: bool = False
+    shown: int = -INF
+    unshown: int = 0
     life: list[tuple[int, int]] = []
     """Chains of signs of life: begin, end."""
     evicted: int | None = None
@@ -218,6 +220,8 @@ def _saved(cell: Cell) -> SavedCell:
         awaited=cell.awaited,
         rescheduled=cell.rescheduled,
         fresh=cell.fresh,
+        shown=cell.shown,
+        unshown=cell.unshown,
         life=list(zip(life.starts, life.ends, strict=True)),
         evicted=life.evicted,
         stated=cell.timeline.stated,
@@ -225,7 +229,9 @@ def _saved(cell: Cell) -> SavedCell:
         unseen_before=list(cell.timeline.unseen_before.items()),
         gaps=life.unheard.spans,
         newest={
-            tag: _saved_sample(slot.rank, slot.newest) for tag, slot in cell.tags.items() if slot.newest is not None
+            tag: SavedSample(sample.at, sample.value, sample.quality, slot.first + slot.place)
+            for tag, slot in cell.tags.items()
+            if (sample := slot.newest) is not None
         },
         rivals={
             tag: [_saved_sample(*last) for last in slot.rivals.values()]
@@ -235,7 +241,7 @@ def _saved(cell: Cell) -> SavedCell:
         sources=cell.sources.dump(),
         carry={tag: SavedEntry(*series.carry) for tag, series in cell.series.items() if series.carry is not None},
         carried={label: cell.windows.dump(groups) for label, groups in cell.sums.carried.items()},
-        sums=cell.windows.newest,
+        sums=cell.windows.saved,  # type: ignore[arg-type]  # in bytes already
         readings={tag: series.dump() for tag, series in cell.series.items() if isinstance(series, Readings)},
         measured={
             name: values.dump()
@@ -284,6 +290,7 @@ def _load_saved(cell: Cell, saved: SavedCell) -> None:
     cell.born, cell.settled, cell.watermark, cell.floor = saved.born, saved.settled, saved.watermark, saved.floor
     cell.touched, cell.awaited = saved.touched, saved.awaited
     cell.rescheduled, cell.fresh = saved.rescheduled, saved.fresh
+    cell.shown, cell.unshown = saved.shown, saved.unshown
     life.starts, life.ends = [start for start, _ in saved.life], [end for _, end in saved.life]
     life.silent_from, life.evicted = saved.silent_from, saved.evicted
     cell.timeline.stated = saved.stated

@@ -93,6 +93,7 @@ class ChangeoverRecords(Derivation):
     name = KIND
     kinds = (KIND,)
     records = (Changeover,)
+    rests = True
 
     def __init__(self, cell: Cell) -> None:
         self.last_good: Origin | None = None

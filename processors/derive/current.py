@@ -1,4 +1,5 @@
-"""Snapshots: what a screen shows of a cell now. At most one per cell and tick, and one every provisional_s in any case."""
+"""Snapshots: what a screen shows of a cell now. One every provisional_s in any case, and when something has changed, at most
+every current_s; which ticks these are is `processors.cell_fold`'s."""
 
 from processors.cell.cell import Cell
 from processors.cell.tags import Slot
@@ -32,12 +33,10 @@ class Snapshots(Derivation):
         """How many tags there were then, and the last one made: another set of tags has another last one."""
 
     def snapshot(self, cell: Cell, view: View) -> list[Derived]:
-        """The snapshot at this tick, where there is anything new to show.
+        """The snapshot at this tick.
 
         Pieces and OEE are those of the shift so far; where no shift has ever been told, those of the running hour.
         """
-        if not (view.said or cell.fresh or view.moment.flush):
-            return []
         ledger = cell.ledger
         begun = ledger.start_before("state", view.now + 1)
         state = ledger.get("state", begun) if begun is not None else None

@@ -106,6 +106,7 @@ class CycleRecords(Derivation):
     name = KIND
     kinds = (KIND,)
     records = (Cycle,)
+    rests = True
 
     def __init__(self, cell: Cell) -> None:
         self._piece_before: tuple[int, Count | None] | None = None

@@ -69,6 +69,8 @@ class Derivation(Stateful, Protocol):
 
     reads: ClassVar[type[OwnFact] | None] = None
     """The facts that `take` is given."""
+    rests: ClassVar[bool] = False
+    """Whether `derive` has nothing to say at a quiet tick (`View.quiet`), and so is not asked."""
     closes: ClassVar[bool] = False
     """Whether its records are closed once the watermark has passed their end, without being derived again."""
 
@@ -88,7 +90,7 @@ class Derivation(Stateful, Protocol):
         return []
 
     def snapshot(self, cell: Cell, view: View) -> list[Derived]:
-        """Last stage, after records have been closed."""
+        """Last stage, after records have been closed: the cell as a whole, at most every current_s."""
         return []
 
     def take(self, cell: Cell, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:

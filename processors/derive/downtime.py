@@ -68,8 +68,8 @@ class DowntimeRecords(Derivation):
         The time of stops that changed may count as another element, and their number has changed: it is looked at again.
         """
         out: list[Derived] = []
-        if view.steady and self._on == (view.spans[0][0], None) and not self._halts(cell, view):
-            self._on = view.now, None
+        if view.steady and self._on[0] == view.spans[0][0] and self._rests(cell, view):
+            self._on = view.now, self._on[1]
             return out
         reasons = cell.operator_reasons()
         for lo, hi in view.spans:
@@ -86,11 +86,29 @@ class DowntimeRecords(Derivation):
             view.look_again(changed)
         return out
 
-    @staticmethod
-    def _halts(cell: Cell, view: View) -> bool:
-        """Whether the machine halts in steady time."""
-        (interval,) = cell.intervals(view.spans[0][0], view.now, view.now)
-        return cell.elements.halts(interval.state, interval.mode)
+    def _rests(self, cell: Cell, view: View) -> bool:
+        """Whether for certain there is nothing new in steady time: no stop is on, nor can one begin; or one goes on, with
+        nothing that may part it."""
+        lo, begun = view.spans[0][0], self._on[1]
+        (interval,) = cell.intervals(lo, view.now, view.now)
+        if not cell.elements.halts(interval.state, interval.mode):
+            return begun is None
+        planned = cell.schedule.slice_at(lo)
+        if not planned.start < lo <= view.now < planned.end or view.moment.last:
+            return False
+        if not cell.timeline.steady(lo - 1, view.now):
+            return False  # it has begun to halt at that very instant
+        if begun is None:
+            return True  # else it had begun before: state and plan are the same
+        known = newest_before(cell, lo)
+        return (
+            cell.reasons.newest < lo
+            and not cell.operator_reasons()
+            and known is not None
+            and known.ended_at is None
+            and begin_of(known) == begun
+            and (known.kind != "open" or cell.elements.short(view.now - begun, cell.type.micro_stop_s))
+        )
 
     def _span(self, cell: Cell, view: View, lo: int, hi: int, reasons: Reasons, alone: bool) -> list[Derived]:
         """What has changed in [lo, hi]. `alone`: nothing else has changed."""

@@ -58,6 +58,7 @@ class KpiRecords(Derivation):
     name = "kpi"
     kinds = ("kpi",)
     records = (Kpi,)
+    rests = True
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """Windows that are due."""

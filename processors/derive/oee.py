@@ -132,6 +132,7 @@ class OeeRecords(Derivation):
     name = "oee"
     kinds = ("oee",)
     records = (Oee,)
+    rests = True
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """Windows that are due."""

@@ -22,6 +22,7 @@ class ProductionRecords(Derivation):
     name = KIND
     kinds = (KIND,)
     records = (Production,)
+    rests = True
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """Buckets that close now, and closed ones that changed."""

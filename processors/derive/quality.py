@@ -80,8 +80,8 @@ class QualityRecords(Derivation):
     def follow(self, cell: Cell, view: View) -> list[Derived]:
         """Quality records and alerts of the points that the watermark has passed."""
         out: list[Derived] = []
-        for characteristic, values in sorted(cell.measurements.items()):
-            due = values.due(view.watermark)
+        for characteristic, values in sorted(cell.measurements.items()) if cell.measurements else ():
+            due = values.due(view.watermark) if values else ()
             if not due:
                 continue
             chart = self.chart(characteristic)

@@ -104,7 +104,7 @@ class SpecificationAlerts(Derivation):
         for characteristic in self.processes:
             out += self._reword(cell, view, characteristic)
         points = [record for record in view.said if type(record) is Quality]
-        if not self.processes and not self._heard_of(cell, points):
+        if not points or (not self.processes and not self._heard_of(cell, points)):
             return out  # the usual case
         for characteristic, told in groupby(points, attrgetter("characteristic")):  # as they were derived: by name
             if characteristic not in anew:

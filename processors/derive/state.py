@@ -22,6 +22,7 @@ class StateRecords(Derivation):
     kinds = (KIND,)
     records = (State,)
     closes = True
+    rests = True
 
     def derive(self, cell: Cell, view: View) -> list[Derived]:
         """The differences between the state timeline now and what was published, over what changed."""

@@ -56,7 +56,7 @@ class Measurements:
 
     def due(self, watermark: int) -> list[tuple[int, str, float, int, int]]:
         """Takes out the values up to the watermark, in order: (at, inspection, value, offset, rank)."""
-        keys = sorted(key for key in self._waiting if key[0] <= watermark)
+        keys = sorted([key for key in self._waiting if key[0] <= watermark])
         return [(*key, *max(self._waiting.pop(key))) for key in keys]
 
     def dump(self) -> list[SavedValue]:

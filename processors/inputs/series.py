@@ -160,6 +160,9 @@ class Series:
 
     def in_force(self, at: int) -> Entry | None:
         """The latest sample at or before `at`."""
+        if at >= self.newest and self._block is not NO_BLOCK:  # the usual case
+            block = self._block
+            return Entry(block.times[-1], block.values[-1], block.offsets[-1])
         for n in range(bisect_right(self._hours, at // HOUR) - 1, -1, -1):
             kept = self._blocks[n]
             if isinstance(kept, bytes):

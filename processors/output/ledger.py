@@ -194,6 +194,8 @@ class Ledger:
     def pack(self) -> None:
         """Packs what has piled up; once after each refresh of the cell."""
         self._loaded.clear()
+        if not self._grown:
+            return  # the usual case
         held = self.open.keys() | self.lasting.keys()  # never packed
         for hour in self._grown:
             segment = self._segments.get(hour)

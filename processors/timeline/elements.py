@@ -46,15 +46,12 @@ class Elements:
         self.apt = self._numbers.get("APT", 0)
         noise = definition.options.noise_floor
         self.noise_stop_us, self.noise_run_us = round(noise.stop_s * 1_000_000), round(noise.run_s * 1_000_000)
+        self.margin_us = self.noise_stop_us + self.noise_run_us + 1 if self.noise_stop_us or self.noise_run_us else 0
+        """How far around an instant the noise floor looks."""
         self.not_observed = self.index(UNKNOWN, NOT_OBSERVED, False, BUSY)
         """Index of the element of time that nobody saw."""
         self.observes = definition.options.not_observed == "outside"
         """Whether such time is outside, and so what was made in it cannot be held against the time that was seen."""
-
-    @property
-    def margin_us(self) -> int:
-        """How far around an instant the noise floor looks."""
-        return self.noise_stop_us + self.noise_run_us + 1 if self.noise_stop_us or self.noise_run_us else 0
 
     def name(self, state: str, mode: str, order: bool) -> str:
         """The element of planned busy time, whatever stop it is part of."""

@@ -26,6 +26,8 @@ class Moment(NamedTuple):
     """Length of a production bucket."""
     inputs: Inputs
     """The tick's place in the log: what a record rests on that no sample speaks for."""
+    current_us: int = 0
+    """How long after a cell's snapshot the next may follow at the earliest."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,9 @@ class View:
     moment: Moment
     steady: bool = False
     """Whether nothing but time has passed since the refresh before: no late sample, no fact, and the same state and mode."""
+    quiet: bool = False
+    """Whether it is steady besides, nothing is due, and no border of a window, an order, a shift or a day lies in the time
+    since the refresh before, nor in what the watermark has passed since."""
     said: list[Derived] = field(default_factory=list)
     """What has been derived at this refresh so far."""
 

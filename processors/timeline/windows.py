@@ -50,6 +50,7 @@ class Windows:
         "_elements",
         "_intervals",
         "_live",
+        "_saved",
         "_starting_up",
         "_stopped",
         "_timeline",
@@ -81,6 +82,8 @@ class Windows:
         """Hours that the watermark is in: up to when, and the sums."""
         self._live: dict[int, tuple[int, Groups]] = {}
         """The same up to the last `now`."""
+        self._saved: msgspec.Raw | None = None
+        """`newest` as it is saved; None: it may have changed."""
 
     @property
     def not_observed(self) -> int:
@@ -206,8 +209,16 @@ class Windows:
             return SavedHour(part, done, self.dump(groups))
         return None if whole < 0 else SavedHour(whole, (whole + 1) * HOUR, _decode(self._whole[whole]))
 
+    @property
+    def saved(self) -> msgspec.Raw:
+        """`newest` in bytes: nearly always what was saved the time before."""
+        if self._saved is None:
+            self._saved = msgspec.Raw(_encode(self.newest))
+        return self._saved
+
     def keep(self, hour: int, done: int, groups: Groups) -> None:
         """Keeps the sums of an hour up to `done`."""
+        self._saved = None
         if done < (hour + 1) * HOUR:
             self._closed[hour] = done, groups
             return
@@ -217,6 +228,7 @@ class Windows:
 
     def invalidate(self, start: int, end: int) -> None:
         """Forgets kept sums that [start, end) may have changed."""
+        self._saved = None
         for hour in [hour for hour in self._whole if start < (hour + 1) * HOUR and end >= hour * HOUR]:
             del self._whole[hour]
         for kept in (self._closed, self._live):
@@ -225,6 +237,7 @@ class Windows:
 
     def evict(self, before: int) -> None:
         """Forgets kept sums of hours below the hour number `before`; they can be computed again from samples."""
+        self._saved = None
         for kept in (self._whole, self._closed, self._live):
             for hour in [hour for hour in kept if hour < before]:
                 del kept[hour]

@@ -108,6 +108,7 @@ def plant(number: int) -> Plant:
                 "horizon_h": chance.choice([1, 2, 2.5]),
                 "production_s": chance.choice([60, 600]),
                 "kpi_s": chance.choice([60, 300, 1800]),
+                "current_s": chance.choice([0, 1.5, 300, 7200]),
             },
         }
     )

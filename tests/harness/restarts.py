@@ -151,8 +151,9 @@ def alone(*derivations: type[Derivation] | type[LineDerivation]) -> Iterator[Non
         patch.setattr(line_state, "OF_LINE", tuple(one for one in OF_LINE if one in derivations))
         kinds = {kind for derivation in of_cell if derivation.closes for kind in derivation.kinds}
         patch.setattr(cell_fold, "CLOSED_BY_WATERMARK", tuple(sorted(kinds)))
-        for stage in ("derive", "withdraw", "follow", "snapshot"):
+        for stage in ("derive", "withdraw", "follow", "snapshot", "dump"):
             patch.setattr(cell_fold, stage.upper(), cell_fold._in_stage(stage))
+        patch.setattr(cell_fold, "RESTLESS", tuple(n for n in cell_fold.DERIVE if not of_cell[n].rests))
         yield
 
 

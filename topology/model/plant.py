@@ -217,6 +217,11 @@ class Time(FrozenModel):
         gt=0,
         description="how often an open window and each snapshot are published, changed or not, in seconds; a screen is no older",
     )
+    current_s: float = Field(
+        1.5,
+        ge=0,
+        description="how often the snapshot of a machine that changes is published at most, in seconds; the first tick after so long has it, with ticks each second every other one; 0: each tick",
+    )
     kpi_s: float = Field(
         300.0,
         gt=0,

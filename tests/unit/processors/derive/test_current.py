@@ -1,24 +1,10 @@
-"""Snapshots: only where there is something new, of the running shift, or the hour where there are no shifts."""
+"""Snapshots: what one says, of the running shift, or of the hour where there are no shifts."""
 
 from processors.derive.current import Snapshots
 from processors.derive.state import StateRecords
 from schemas.records import Current, Order, Shift
 from tests.harness.cells import TICK_OFFSET, hear, look, make_cell, tell
 from tests.harness.line_logs import EXECUTE, HELD, HOUR, MINUTE, T0, S
-
-
-def test_there_is_one_where_something_is_new_or_a_flush_is_due() -> None:
-    cell = make_cell()
-    hear(cell, T0, State=EXECUTE)
-    derivation = Snapshots(cell)
-    cell.fresh = False
-    assert derivation.snapshot(cell, look(cell, T0 + S, flush=False)) == []
-    assert len(derivation.snapshot(cell, look(cell, T0 + S, flush=True))) == 1
-    view = look(cell, T0 + S, flush=False)
-    view.said += StateRecords(cell).derive(cell, view)
-    assert len(derivation.snapshot(cell, view)) == 1
-    cell.fresh = True
-    assert len(derivation.snapshot(cell, look(cell, T0 + S, flush=False))) == 1
 
 
 def snapshot(*facts: Order | Shift) -> Current:
