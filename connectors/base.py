@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Fact, Sample, Value
@@ -19,8 +20,7 @@ class ConnectorConfig(BaseModel):
 TimeOf = Literal["source", "server", "arrival"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """One value of one tag of one path."""
 
     path: Path

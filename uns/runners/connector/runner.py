@@ -165,8 +165,9 @@ class ConnectorRunner:
         self.spool.max_bytes = setup.entry.spool.max_mb * 1_000_000
         self.reloads += 1
 
-    async def _settled(self, setup: Setup) -> None:
-        """For a source that is about to be closed: what was read is acknowledged, unless Kafka is away."""
+    async def _settled(self, setup: Setup | None) -> None:
+        """For a source that is about to be closed: what was read is acknowledged, unless Kafka is away. None: it is the same
+        that will be opened again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while self._unsettled():
@@ -174,7 +175,10 @@ class ConnectorRunner:
                         self._let_out(None)
                     await asyncio.sleep(IDLE_S / 2)
         await self._inbox.join()
-        self._adopt(setup)
+        if setup is None:
+            self._let_out(None)
+        else:
+            self._adopt(setup)
 
     # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
 
