@@ -190,6 +190,19 @@ class Proves(Protocol):
         ...
 
 
+@runtime_checkable
+class Relinks(Protocol):
+    """What a connector has beside, that opens a link anew by itself: one of several, or by its library."""
+
+    def relinked(self) -> Sequence[BaseException]:
+        """What had ended each link that was opened again since this was last asked, as far as it is remembered."""
+        ...
+
+
+RELINKED_MAX = 1_000
+"""Links opened again that are remembered until they are asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One thing that a source has and that can be a tag."""

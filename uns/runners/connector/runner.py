@@ -130,6 +130,7 @@ class ConnectorRunner:
     async def _listen(self) -> None:
         """Remembers when the link was last known good, also for the process that comes after a death of this one."""
         while True:
+            self.source.count_links()
             self.spool.says(self.health())
             if (proved := self.source.proved()) is not None:
                 self.spool.listens(proved)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import Batch, Connector, Keeps, Proves, Resumes, SourceUnavailable
+from connectors.base import Batch, Connector, Keeps, Proves, Relinks, Resumes, SourceUnavailable
 from schemas.records import Gap
 from topology.model.wiring import ConnectorEntry
 from topology.namespace.path import Path
@@ -120,6 +120,13 @@ class Source:
     def health(self) -> SourceHealth:
         return SourceHealth(self.up(), self.last_sample_age_s(), self.reopened, dict(self.errors), self.machines())
 
+    def count_links(self) -> None:
+        """Counts what the connector has opened anew by itself, as what is opened anew here is counted."""
+        if isinstance(self._connector, Relinks):
+            for ended in self._connector.relinked():
+                self.reopened += 1
+                self.errors[kind_of(ended)] += 1
+
     def proved(self) -> int | None:
         """When its link was last known good, as of now (µs); None: it is not."""
         if not self.up():
@@ -145,6 +152,7 @@ class Source:
                 if self.problem is None:
                     self.listening.lost()
                 self.problem = str(error)
+                self.count_links()
                 self.errors[kind_of(error)] += 1
                 log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
             if self._next is not None:
