@@ -152,11 +152,6 @@ class ConnectorMetrics(Collector):
                 float(runner.source.up()),
             ),
             (
-                "uns_connector_standing_by",
-                "1 while the connector of this name on another host reads the source",
-                float(runner.source.standby is not None),
-            ),
-            (
                 "uns_connector_silence_seconds",
                 "Since the newest batch",
                 -1 if (age_s := runner.source.last_sample_age_s()) is None else age_s,
@@ -192,6 +187,13 @@ def _of_source(name: str, source: Source) -> Iterable[Metric]:
     for kind, count in source.errors.items():
         errors.add_metric((name, kind), count)
     yield errors
+    standing_by = GaugeMetricFamily(
+        "uns_connector_standing_by",
+        "1 while the connector of this name on another host reads the source",
+        labels=("connector",),
+    )
+    standing_by.add_metric((name,), float(source.standby is not None))
+    yield standing_by
     ages = GaugeMetricFamily(
         "uns_connector_sample_age_seconds",
         "Since a machine's newest value that is not bad; of many machines those that were heard longest ago",
