@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from schemas.records import Fact, Sample, Value
@@ -19,8 +20,7 @@ class ConnectorConfig(BaseModel):
 TimeOf = Literal["source", "server", "arrival"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """One value of one tag of one path."""
 
     path: Path
@@ -188,6 +188,19 @@ class Proves(Protocol):
     def unproved_s(self) -> float:
         """Seconds since the source last answered or said anything."""
         ...
+
+
+@runtime_checkable
+class Relinks(Protocol):
+    """What a connector has beside, that opens a link anew by itself: one of several, or by its library."""
+
+    def relinked(self) -> Sequence[BaseException]:
+        """What had ended each link that was opened again since this was last asked, as far as it is remembered."""
+        ...
+
+
+RELINKED_MAX = 1_000
+"""Links opened again that are remembered until they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)

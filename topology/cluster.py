@@ -21,8 +21,16 @@ COMPATIBILITY = "BACKWARD_TRANSITIVE"
 STRICT_ENOUGH = (COMPATIBILITY, "FULL_TRANSITIVE")
 QUARANTINE_MAX_BYTES = 2_500_000
 """A quarantined record is its original plus headers."""
-OF_ENTERPRISE = (MessageClass.RETRY, MessageClass.DISPOSITION)
-"""Classes of the enterprise alone: what is decided of quarantined records, wherever they lie."""
+OF_ENTERPRISE = (MessageClass.RETRY, MessageClass.DISPOSITION, MessageClass.LEASE)
+"""Classes of the enterprise alone: what is decided of quarantined records, wherever they lie, and who runs a connector."""
+LEASE_CONFIG = {
+    "cleanup.policy": "compact,delete",
+    "message.timestamp.type": "LogAppendTime",  # one clock, the broker's, judges all hosts
+    "min.compaction.lag.ms": "600000",  # of the last minutes every word counts, not the newest alone
+    "retention.ms": str(30 * 24 * HOUR_MS),
+    "segment.bytes": str(1024 * 1024),
+    "segment.ms": "600000",  # a connector reads all of it as it starts
+}
 DISPOSITION_KEPT_H = 31 * 24
 """So much longer than the quarantined record, whose segment may outlive it by weeks."""
 ABOVE_AREAS = (MessageClass.KPI, MessageClass.PILOT, MessageClass.QUARANTINE)
@@ -131,6 +139,8 @@ def _config(message_class: MessageClass, retention: Retention) -> tuple[tuple[st
             "segment.bytes": str(SEGMENT_BYTES),
             "segment.ms": str(HOUR_MS),
         }
+    if message_class is MessageClass.LEASE:
+        config |= LEASE_CONFIG
     if message_class is MessageClass.DISPOSITION and retention.quarantine_h is not None:
         kept_h = retention.quarantine_h + DISPOSITION_KEPT_H
         config |= {"cleanup.policy": "compact,delete", "retention.ms": str(int(kept_h * HOUR_MS))}

@@ -1,13 +1,14 @@
 """The blocking side: a consumer of the cluster that is given its partitions by us, and the schemas of its records."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from connectors.base import SourceUnavailable
+from connectors.base import RELINKED_MAX, SourceUnavailable
 from connectors.kafka.codec import Record, schema_id
 from connectors.kafka.config import KafkaConfig
 from connectors.kafka.schemas import Schemas
@@ -40,6 +41,8 @@ class Cluster:
         self.topics: list[str] = []
         """Those that are read."""
         self._avro = [entry.topic_pattern for entry in config.records if entry.format == "avro"]
+        self.relinked: deque[BaseException] = deque(maxlen=RELINKED_MAX)
+        """What had been wrong, each time that librdkafka reached the cluster again."""
         self.lost: dict[str, str] = {}
         """Partition → what it had no more, of this connection."""
         self.schemas = Schemas(config.registry, config.timeout_s) if config.registry is not None else None
@@ -101,8 +104,13 @@ class Cluster:
                 f"Kafka {self._config.bootstrap} cannot be reached ({_words(self._error or error)}); is it up, are address, "
                 "user and certificate right?"
             ) from error
-        self.proved, self._error = time.monotonic(), None
+        self._answers()
         self.topics = sorted({topic for topic, _ in self._assigned})
+
+    def _answers(self) -> None:
+        if self._error is not None:  # librdkafka has connected again by itself
+            self.relinked.append(SourceUnavailable(_words(self._error)))
+        self.proved, self._error = time.monotonic(), None
 
     def _assign(self, partitions: set[tuple[str, int]]) -> None:
         if gone := self._assigned - partitions:
@@ -129,7 +137,7 @@ class Cluster:
             else:
                 self._refused(message, error)
         if records:
-            self.proved, self._error = time.monotonic(), None
+            self._answers()
             if self.schemas is not None:
                 self.schemas.learn(
                     {

@@ -89,6 +89,10 @@ class KafkaConnector:
     def unproved_s(self) -> float:
         return 0.0 if self._cluster is None else time.monotonic() - self._cluster.proved
 
+    def relinked(self) -> Sequence[BaseException]:
+        links = None if self._cluster is None else self._cluster.relinked
+        return [] if links is None else [links.popleft() for _ in range(len(links))]
+
     def problems(self) -> Sequence[str]:
         """Topics that are not there, and records that were gone before they were read."""
         cluster = self._cluster

@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.base import FactReading, Malformed, Reading, Said
 from connectors.kit.payloads import BadPayload, Told, check_text, document, told
+from connectors.kit.plain import plain
 from connectors.kit.shape import Shape
 from connectors.kit.times import BadTime, micros
 from schemas.records import Acknowledge, Fact, Gap, Inspection, Lot, Order, Reason, Sample, Shift, WorkOrder
@@ -38,6 +39,8 @@ def said(
     `origin` names where it came from, for errors. `arrived` (µs) is the time of what carries none. `tag`: see
     `connectors.kit.payloads.told`.
     """
+    if shape.payload == "samples" and (readings := plain(shape, path, payload, PAYLOAD_MAX_BYTES)) is not None:
+        return list[Said](readings)
     try:
         if shape.payload in FACTS:
             return [FactReading(path, _fact(FACTS[shape.payload], payload, shape))]

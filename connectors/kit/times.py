@@ -49,6 +49,8 @@ def micros(value: Any, unit: Unit = "ms", zone: ZoneInfo | None = None, written:
 
     Raises `BadTime`.
     """
+    if type(value) is int and 0 <= value < 1e21 and plausible(at := value * 1_000_000 // PER_SECOND[unit]):
+        return at  # what nearly all say
     if written is not None and isinstance(value, str):
         value = _of_format(value, written)
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):

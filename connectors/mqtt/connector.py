@@ -14,6 +14,7 @@ import structlog
 from paho.mqtt.enums import LogLevel
 
 from connectors.base import Batch, Malformed, Resume, Said, SourceUnavailable
+from connectors.kit.mqtt_client import Client
 from connectors.mqtt.codec import NO_PATH, Decoder
 from connectors.mqtt.config import MqttConfig
 from connectors.mqtt.filters import filters_of
@@ -49,7 +50,7 @@ class MqttConnector:
     def __init__(self, name: str, config: MqttConfig) -> None:
         self._name, self._config = name, config
         self._decoder = Decoder(config.every_subscription)
-        self._client: paho.Client | None = None
+        self._client: Client | None = None
         self._room = threading.Condition()
         self._waiting: deque[_Message] = deque()
         self._news = asyncio.Event()
@@ -102,7 +103,7 @@ class MqttConnector:
         except TimeoutError:
             raise SourceUnavailable(f"MQTT broker {self._config.broker} does not answer the subscriptions") from None
 
-    def _new_client(self) -> paho.Client:
+    def _new_client(self) -> Client:
         client = new_client(self._config, self._config.client_id)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
@@ -128,8 +129,9 @@ class MqttConnector:
 
     def _batch(self, messages: list[_Message]) -> Batch:
         said: list[Said] = []
+        now = time.time_ns() // 1000
         for topic, payload, _, _ in messages:
-            parts = self._decoder.decode(topic, payload, time.time_ns() // 1000)
+            parts = self._decoder.decode(topic, payload, now)
             said += parts
             if parts and isinstance(parts[0], Malformed) and parts[0].reason == NO_PATH:
                 self._forget(topic)
@@ -137,8 +139,7 @@ class MqttConnector:
 
         async def ack() -> None:
             if client is not None and client is self._client:  # a new connection gets these messages again by itself
-                for mid, qos in mids:
-                    client.ack(mid, qos)
+                client.acknowledge(mids)
 
         return Batch.of(said, ack)
 

@@ -8,15 +8,16 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from connectors.kit.mqtt_client import Client
 from connectors.mqtt.config import MqttConfig
 from topology.broker import Address
 from topology.mqtt import identify, transport
 
 
-def new_client(config: MqttConfig, client_id: str, keeps: bool = True) -> paho.Client:
+def new_client(config: MqttConfig, client_id: str, keeps: bool = True) -> Client:
     """Not connected. `keeps`: its session outlives the connection. Raises `OSError` and `BadSecret` as `identify` does."""
     five = config.version == "5"
-    client = paho.Client(
+    client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=None if five else not keeps,

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import structlog
 
-from connectors.base import Batch, Reading, Resume, Said, SourceUnavailable, Span
+from connectors.base import RELINKED_MAX, Batch, Reading, Resume, Said, SourceUnavailable, Span
 from connectors.mtconnect.client import Client, NoStream, Refused, Silent, refusal, requested
 from connectors.mtconnect.codec import BadDocument, Devices, Errors, Header, Observation, parse
 from connectors.mtconnect.config import AgentConfig, MtConnectConfig
@@ -80,6 +81,7 @@ class Agent:
         self.pulse = Pulse()
         self.away: str | None = f"{config.url}: not open"
         """Why it is not read; None while it is."""
+        self.relinked: deque[BaseException] = deque(maxlen=RELINKED_MAX)  # what had ended its stream, each time
         self._trouble: str | None = None
         """Why nothing comes of an agent that answers."""
         self.lost = 0
@@ -152,8 +154,9 @@ class Agent:
                 await self._begin()
                 await self._read()
                 why = f"{self._config.url}: its documents do not go on from where it was read"
+                ended: BaseException = SourceUnavailable(why)
             except (Refused, SourceUnavailable) as error:
-                why = str(error)
+                why, ended = str(error), error
                 self._fruitless += isinstance(error, Silent) or (
                     isinstance(error, Refused) and OUT_OF_RANGE not in error.codes
                 )
@@ -170,6 +173,7 @@ class Agent:
                 await asyncio.sleep(self._options.poll_s if self._polls else wait_s * random.uniform(0.8, 1.2))
                 wait_s = min(2 * wait_s, BACKOFF_S[1])
             await self._meet_again(wait_s)
+            self.relinked.append(ended)
 
     async def _meet_again(self, wait_s: float) -> None:
         """Meets the agent, however long that takes."""

@@ -93,6 +93,9 @@ class MtConnectConnector:
         """Whether an agent spoke within its heartbeat; one alone that is silent is named by `problems`."""
         return self._open and any(agent.alive for agent in self._agents)
 
+    def relinked(self) -> Sequence[BaseException]:
+        return [agent.relinked.popleft() for agent in self._agents for _ in range(len(agent.relinked))]
+
     def unproved_s(self) -> float:
         """Of the agents that are read, since when we do not know all that one has: a gap after our death begins there."""
         read = [agent.pulse.behind_s for agent in self._agents if agent.away is None]

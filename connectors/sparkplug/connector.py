@@ -2,13 +2,14 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 
-from connectors.base import Batch, Resume, Said, SourceUnavailable
+from connectors.base import RELINKED_MAX, Batch, Resume, Said, SourceUnavailable
 from connectors.kit.tasks import ended
 from connectors.sparkplug.codec import rebirth_request
 from connectors.sparkplug.config import SparkplugConfig
@@ -43,6 +44,7 @@ class SparkplugConnector:
         filters = self._host.places.topic_filters()
         self._links = [Link(n, broker, config, filters, self._inbox) for n, broker in enumerate(config.brokers)]
         self._keepers: list[asyncio.Task[None]] = []
+        self._relinked: deque[BaseException] = deque(maxlen=RELINKED_MAX)
         """Open again the links that are lost while others stand."""
         self._news = asyncio.Event()
         self._looked = 0.0
@@ -94,8 +96,10 @@ class SparkplugConnector:
                 continue
             await asyncio.sleep(wait_s)
             wait_s, opened = min(2 * wait_s, BACKOFF_S[1]), time.monotonic()
+            why = SourceUnavailable(f"MQTT broker {link.broker.url}: {link.problem}")
             await link.close(say=False)
-            await _opened(link)
+            if await _opened(link) is None:
+                self._relinked.append(why)
 
     async def batches(self) -> AsyncIterator[Batch]:
         """What was heard; ends with `SourceUnavailable` when no broker is left."""
@@ -171,6 +175,9 @@ class SparkplugConnector:
         async with asyncio.TaskGroup() as closing:
             for link in self._links:
                 closing.create_task(link.close())
+
+    def relinked(self) -> Sequence[BaseException]:
+        return [self._relinked.popleft() for _ in range(len(self._relinked))]
 
     def healthy(self) -> bool:
         """At least one broker answers its pings; `problems` names the others."""

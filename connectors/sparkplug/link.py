@@ -11,6 +11,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from connectors.base import SourceUnavailable
+from connectors.kit.mqtt_client import Client
 from connectors.sparkplug.config import Broker, SparkplugConfig
 from connectors.sparkplug.inbox import Heard, Inbox
 from connectors.sparkplug.topics import says_offline, state, state_topic
@@ -86,7 +87,7 @@ class Link:
 
     def _new_client(self) -> paho.Client:
         config, broker = self._config, self.broker
-        client = paho.Client(
+        client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=config.client_id or config.host_id,
             clean_session=True,

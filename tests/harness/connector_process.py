@@ -115,6 +115,7 @@ class Process:
             "UNS_STATE_DIR": str(settings.state_dir),
             "UNS_PLANT": str(settings.plant),
             "UNS_METRICS_PORT": str(port),
+            "UNS_LEASE_S": str(settings.lease_s),
         }
         with self._log.open("wb") as log:
             self._child = subprocess.Popen(

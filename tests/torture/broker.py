@@ -26,10 +26,16 @@ class _Configured(Kafka):
 class Broker:
     """`address` stays over restarts."""
 
-    def __init__(self, folder: Path, properties: Mapping[str, str] | None = None, listener: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        properties: Mapping[str, str] | None = None,
+        listener: str | None = None,
+        port: int | None = None,
+    ) -> None:
         """`properties`: on top of the embedded broker's. `listener`: a second address, host:port, for clients there."""
         self._folder, self._properties, self._listener = folder, properties or {}, listener
-        self._port = free_port()
+        self._port = port or free_port()
         self.address = f"127.0.0.1:{self._port}"
         self.log = folder / "kafka.log"
         self._running: _Configured | None = None

@@ -27,6 +27,8 @@ class MessageClass(StrEnum):
     """Quarantined records that one sink is to be given again."""
     DISPOSITION = "disposition"
     """What was decided of quarantined records."""
+    LEASE = "lease"
+    """Which host reads the source of a connector."""
 
     @property
     def internal(self) -> bool:
@@ -36,12 +38,18 @@ class MessageClass(StrEnum):
             MessageClass.CHANGELOG,
             MessageClass.RETRY,
             MessageClass.DISPOSITION,
+            MessageClass.LEASE,
         )
 
     @property
     def compacted(self) -> bool:
         """Whether Kafka keeps the newest record of each key only."""
-        return self in (MessageClass.CURRENT, MessageClass.CHANGELOG, MessageClass.DISPOSITION)
+        return self in (
+            MessageClass.CURRENT,
+            MessageClass.CHANGELOG,
+            MessageClass.DISPOSITION,
+            MessageClass.LEASE,
+        )
 
 
 _CARRIED = frozenset(kind.message_class for kind in DERIVED_TYPES)

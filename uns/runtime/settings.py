@@ -76,6 +76,9 @@ class Settings(Environment):
         description="scaled plant clock `<wall epoch s>,<plant epoch s>,<rate>`; none: the system's",
         examples=["1795000000,1790000000,60"],
     )
+    lease_s: float = Field(
+        15, ge=1, le=600, description="a connector of the same name on another host takes over after so long a silence"
+    )
     bind: str = Field("127.0.0.1", description="address that metrics, registry and page listen on")
     metrics_port: int = Field(0, description="port of /metrics and /health; 0: a free one")
     metrics: str | None = Field(

@@ -131,6 +131,9 @@ class PollingConnector:
     def unproved_s(self) -> float:
         return min((time.monotonic() - poller.answered for poller in self._pollers), default=float("inf"))
 
+    def relinked(self) -> Sequence[BaseException]:
+        return [poller.relinked.popleft() for poller in self._pollers for _ in range(len(poller.relinked))]
+
     def problems(self) -> Sequence[str]:
         """Links that are lost, units that are silent, tags that are refused, cycles that were missed."""
         found = [problem for poller in self._pollers for problem in poller.problems()]

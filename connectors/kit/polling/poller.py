@@ -4,13 +4,14 @@ import asyncio
 import math
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from connectors.base import Malformed, Said
+from connectors.base import RELINKED_MAX, Malformed, Said
 from connectors.kit.polling.quality import BAD_COMMUNICATION_ERROR, BAD_NO_COMMUNICATION
 from connectors.kit.polling.readings import Point, reading
 from connectors.kit.polling.schedule import Request, Schedule, Turn, Unit
@@ -72,6 +73,8 @@ class Poller(ABC, Generic[BlockT, WireT]):
         self.answered = -math.inf
         """Monotonic time of the last answer of any unit since `begin`."""
         self._protocol, self._name, self._tell, self._moved = protocol, name, tell, moved
+        self.relinked: deque[BaseException] = deque(maxlen=RELINKED_MAX)
+        """What had ended the link, each time that it was opened again."""
         self._in_row = 0
         """Requests in a row without an answer."""
         self._unreadable: dict[tuple[str, str], bytes] = {}
@@ -133,14 +136,17 @@ class Poller(ABC, Generic[BlockT, WireT]):
         time.
         """
         wait_s, longest_s = self.backoff_s
+        ended: WireLost | None = None
         while True:
             wire, opened, in_row = self._wire(), time.monotonic(), self._in_row
             try:
                 await wire.open()
                 self._opened(wire)
+                if ended is not None:
+                    self.relinked.append(ended)
                 await self._use(wire)
             except WireLost as error:
-                why = str(error)
+                why, ended = str(error), error
             finally:
                 wire.close()
             if self.answered > opened:

@@ -102,7 +102,7 @@ def test_every_area_has_the_classes_that_something_writes() -> None:
     above = {str(place) for place in plant().places() if place.level < Level.AREA}
     sites = {"kpi", "pilot", "quarantine"}
     assert {place: classes for place, classes in homes.items() if place not in areas} == {
-        place: sites | ({"retry", "disposition"} if place == "acme" else set()) for place in above
+        place: sites | ({"retry", "disposition", "lease"} if place == "acme" else set()) for place in above
     }
 
 
@@ -116,7 +116,8 @@ def test_raw_is_never_compacted_and_state_always_is() -> None:
     for name, one in WANTED.topics.items():
         message_class = parse_topic(name)[1]
         compacted = message_class in (MessageClass.CURRENT, MessageClass.CHANGELOG)
-        policy = "compact" if compacted else "compact,delete" if message_class is MessageClass.DISPOSITION else "delete"
+        both = message_class in (MessageClass.DISPOSITION, MessageClass.LEASE)
+        policy = "compact" if compacted else "compact,delete" if both else "delete"
         assert dict(one.config)["cleanup.policy"] == policy
 
 

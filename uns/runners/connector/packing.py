@@ -47,6 +47,7 @@ class Packer:
         self, source: str, plant: Plant, codec: Codec, entry: ConnectorEntry, next_sequence: Callable[[str], int]
     ) -> None:
         self._source, self._codec, self._next = source, codec, next_sequence
+        self._event = cloud_event(source, Samples)
         self._shaping = Shaping(entry, plant)
         self._areas = plant.areas()
         self._enterprise = plant.enterprise
@@ -68,8 +69,11 @@ class Packer:
         for batch in batches:
             packed.read += len(batch)
             packed.cursor.update(batch.cursor)
+            place: Path | None = None
+            text_max: int | None = None
             for reading in batch.readings:
-                text_max = self._text_max.get(reading.path)
+                if reading.path is not place:  # many of one place come one after another
+                    text_max = self._text_max.get(place := reading.path)
                 if text_max is None:
                     message = self._admission.nowhere(str(reading.path), Samples).message
                     packed.entries.append(self._refused(reading, UNKNOWN_PATH, message))
@@ -98,14 +102,17 @@ class Packer:
     def _take(self, packed: PackedRecords, shaped: Shaped) -> None:
         packed.read += shaped.derived - shaped.held
         packed.suppressed += shaped.suppressed
-        for said in shaped.safe:
-            self._mark(packed, said)
+        _mark(packed, shaped.safe)
         by_path: dict[Path, list[Sample]] = {}
+        place: Path | None = None
+        samples: list[Sample] = []
         for reading in shaped.readings:
             if self._shaping.remakes and (problem := problem_of(reading.sample, self._text_max[reading.path])):
                 packed.entries.append(self._refused(reading, BAD_VALUE, problem))
-            else:
-                by_path.setdefault(reading.path, []).append(reading.sample)
+                continue
+            if reading.path is not place:
+                samples = by_path.setdefault(place := reading.path, [])
+            samples.append(reading.sample)
         for path, samples in by_path.items():
             self._samples(packed, path, samples)
 
@@ -142,14 +149,6 @@ class Packer:
                 paths[path] = span.joined(paths.get(path))
         return paths
 
-    def _mark(self, packed: PackedRecords, reading: Reading) -> None:
-        if reading.ahead:
-            return
-        sample, place = reading.sample, (str(reading.path), reading.sample.tag)
-        before = packed.newest.get(place)
-        if before is None or sample.at >= before.at:
-            packed.newest[place] = Safe(sample.at, sample.value, sample.quality)
-
     def halves(self, entry: SpoolEntry) -> tuple[SpoolEntry, ...]:
         """A record of several samples as two, in their order: the first keeps its number, the other has the next one of its
         path. Empty for what cannot be parted."""
@@ -175,7 +174,7 @@ class Packer:
         self, path: str, name: str, number: int, bytes_key: bytes, sequence: int, samples: tuple[Sample, ...]
     ) -> SpoolEntry:
         value = self._codec.encode(Samples(self._source, sequence, samples))
-        headers = identified(f"{self._source}/{path}/{sequence}", cloud_event(self._source, Samples))
+        headers = identified(f"{self._source}/{path}/{sequence}", self._event)
         return SpoolEntry(name, number, bytes_key, value, headers, len(samples))
 
     def _fact(self, reading: FactReading) -> SpoolEntry:
@@ -231,7 +230,28 @@ class Packer:
         return place
 
 
+def _mark(packed: PackedRecords, said: Iterable[Reading]) -> None:
+    """Takes the newest of each tag as what is safe."""
+    newest: dict[tuple[str, str], Sample] = {}
+    place: Path | None = None
+    where = ""
+    for reading in said:
+        if reading.ahead:
+            continue
+        if reading.path is not place:
+            where = str(place := reading.path)
+        sample = reading.sample
+        key = (where, sample.tag)
+        before = newest.get(key) or packed.newest.get(key)
+        if before is None or sample.at >= before.at:
+            newest[key] = sample
+    packed.newest.update((key, Safe(sample.at, sample.value, sample.quality)) for key, sample in newest.items())
+
+
 def _bounded(samples: list[Sample]) -> Iterable[list[Sample]]:
+    if len(samples) <= SAMPLES_MAX and not any(type(sample.value) is str for sample in samples):
+        yield samples  # tags and numbers alone never are too long
+        return
     part: list[Sample] = []
     size = 0
     for sample in samples:
@@ -252,7 +272,11 @@ def _length_max(sample: Sample) -> int:
 
 def problem_of(sample: Sample, text_max: int) -> str | None:
     """Why no record can hold a sample. Asked before it meets others, so that it cannot spoil their record."""
-    value, name = sample.value, f"tag {sample.tag[:100]!r}"
+    value, tag = sample.value, sample.tag
+    usual = type(value) is float and math.isfinite(value) and tag.isascii() and len(tag) <= NAME_MAX
+    if usual and type(sample.at) is int and -(2**63) <= sample.at < 2**63 and 0 <= sample.quality < 2**32:
+        return None
+    name = f"tag {tag[:100]!r}"
     if len(sample.tag) > NAME_MAX:
         return f"{name}: a tag has at most {NAME_MAX} characters"
     if isinstance(value, str) and len(value) > text_max:

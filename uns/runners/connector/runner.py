@@ -130,6 +130,7 @@ class ConnectorRunner:
     async def _listen(self) -> None:
         """Remembers when the link was last known good, also for the process that comes after a death of this one."""
         while True:
+            self.source.count_links()
             self.spool.says(self.health())
             if (proved := self.source.proved()) is not None:
                 self.spool.listens(proved)
@@ -165,8 +166,9 @@ class ConnectorRunner:
         self.spool.max_bytes = setup.entry.spool.max_mb * 1_000_000
         self.reloads += 1
 
-    async def _settled(self, setup: Setup) -> None:
-        """For a source that is about to be closed: what was read is acknowledged, unless Kafka is away."""
+    async def _settled(self, setup: Setup | None) -> None:
+        """For a source that is about to be closed: what was read is acknowledged, unless Kafka is away. None: it is the same
+        that will be opened again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
                 while self._unsettled():
@@ -174,7 +176,10 @@ class ConnectorRunner:
                         self._let_out(None)
                     await asyncio.sleep(IDLE_S / 2)
         await self._inbox.join()
-        self._adopt(setup)
+        if setup is None:
+            self._let_out(None)
+        else:
+            self._adopt(setup)
 
     # -- inbox → spool → Kafka → ack ---------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from prometheus_client.registry import Collector
 
 from schemas.records import FACT_TYPES, Samples
 from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
+from topology.namespace.topics import topic
 from uns.client.connection import codec
 from uns.errors import ServiceError, UserError
 from uns.model.components import connector_spec
@@ -27,11 +29,14 @@ from uns.runners.connector.runner import ConnectorRunner
 from uns.runners.connector.shaping import REASONS
 from uns.runners.connector.source import Setup, Source
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
+from uns.runners.connector.standing import Standing
 from uns.runtime import clock, telemetry
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
 
+HANGS_S = 10.0
+"""A loop that has not turned for so long hangs."""
 _PUBLISH = Histogram("uns_connector_publish_seconds", "From the client to Kafka's confirmation", ["connector"])
 
 
@@ -62,12 +67,12 @@ def serve(settings: Settings, folder: Path, plant: Plant, name: str) -> None:
 
     runner = ConnectorRunner(name, setup(plant), spool, clock.from_spec(settings.clock))
     try:
-        asyncio.run(_run(settings, runner, Reloading(folder, plant, runner, setup)))
+        asyncio.run(_run(settings, plant, runner, Reloading(folder, plant, runner, setup)))
     except (SpoolError, OutletBroken) as error:
         raise UserError(f"connector {name}: {error}") from error
 
 
-async def _run(settings: Settings, runner: ConnectorRunner, reloading: Reloading) -> None:
+async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reloading: Reloading) -> None:
     loop = asyncio.get_running_loop()
     turned = [time.monotonic()]
 
@@ -79,17 +84,21 @@ async def _run(settings: Settings, runner: ConnectorRunner, reloading: Reloading
     def wake() -> None:
         loop.call_soon_threadsafe(runner.wake)
 
+    def alive() -> bool:
+        return time.monotonic() - turned[0] < HANGS_S
+
     runner.attach(Outlet(settings, runner.spool, wake, runner.split, _PUBLISH.labels(runner.name).observe))
     REGISTRY.register(ConnectorMetrics(runner))
+    standing = Standing(settings, topic(plant.enterprise, MessageClass.LEASE), runner, alive)
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
-        live=lambda: () if time.monotonic() - turned[0] < 10 else ("the loop has not turned for 10 s",),
+        live=lambda: () if alive() else (f"the loop has not turned for {HANGS_S:.0f} s",),
         ready=runner.problems,
         about=lambda: {"source": msgspec.to_builtins(runner.source.health())},
     )
     task = asyncio.create_task(runner.run())
-    beside = [asyncio.create_task(turn()), asyncio.create_task(reloading.run())]
+    beside = [asyncio.create_task(one) for one in (turn(), reloading.run(), standing.run())]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     loop.add_signal_handler(signal.SIGHUP, reloading.ask)
@@ -100,6 +109,7 @@ async def _run(settings: Settings, runner: ConnectorRunner, reloading: Reloading
     finally:
         for one in beside:
             one.cancel()
+        await asyncio.to_thread(standing.close)
 
 
 class ConnectorMetrics(Collector):
@@ -177,6 +187,13 @@ def _of_source(name: str, source: Source) -> Iterable[Metric]:
     for kind, count in source.errors.items():
         errors.add_metric((name, kind), count)
     yield errors
+    standing_by = GaugeMetricFamily(
+        "uns_connector_standing_by",
+        "1 while the connector of this name on another host reads the source",
+        labels=("connector",),
+    )
+    standing_by.add_metric((name,), float(source.standby is not None))
+    yield standing_by
     ages = GaugeMetricFamily(
         "uns_connector_sample_age_seconds",
         "Since a machine's newest value that is not bad; of many machines those that were heard longest ago",

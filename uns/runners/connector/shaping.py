@@ -4,7 +4,6 @@ Pure: it is told what time it is. Every reading that goes in comes out, is count
 held is in memory alone, one reading a tag, and comes out when its time has come or all is released.
 """
 
-import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -286,7 +285,7 @@ def _of_quality(reading: Reading, rule: Rule, said: Value) -> Reading:
 
 
 def _with(reading: Reading, **changes: str | Value) -> Reading:
-    return dataclasses.replace(reading, sample=msgspec.structs.replace(reading.sample, **changes))
+    return msgspec.structs.replace(reading, sample=msgspec.structs.replace(reading.sample, **changes))
 
 
 def _limits(valid: tuple[float | None, float | None] | None) -> tuple[float, float] | None:

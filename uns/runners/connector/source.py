@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import Batch, Connector, Keeps, Proves, Resumes, SourceUnavailable
+from connectors.base import Batch, Connector, Keeps, Proves, Relinks, Resumes, SourceUnavailable
 from schemas.records import Gap
 from topology.model.wiring import ConnectorEntry
 from topology.namespace.path import Path
@@ -57,10 +57,10 @@ class Source:
         clock: Clock,
         moved: Callable[[], None],
         tell: Callable[[dict[Path, Gap]], None],
-        adopt: Callable[[Setup], Awaitable[None]],
+        adopt: Callable[[Setup | None], Awaitable[None]],
     ) -> None:
-        """`moved`: there is something in the inbox. `tell`: gaps. `adopt`: by this setup it goes on; all that was read by
-        the one before is settled once it returns."""
+        """`moved`: there is something in the inbox. `tell`: gaps. `adopt`: by this setup it goes on, None: by the same; all
+        that was read before is settled once it returns."""
         self.name, self._spool, self._clock = name, spool, clock
         self._moved, self._tell, self._adopt = moved, tell, adopt
         self.problem: str | None = "not opened yet"
@@ -78,6 +78,8 @@ class Source:
         self._next: tuple[Setup, asyncio.Future[None]] | None = None
         """The setup by which the source is to be opened anew, and who waits for that."""
         self._hurry = asyncio.Event()
+        self.standby: str | None = None
+        """Why another process reads the source; None: it is ours to read."""
 
     # -- what is known of it ---------------------------------------------------------------------------------------
 
@@ -118,6 +120,13 @@ class Source:
     def health(self) -> SourceHealth:
         return SourceHealth(self.up(), self.last_sample_age_s(), self.reopened, dict(self.errors), self.machines())
 
+    def count_links(self) -> None:
+        """Counts what the connector has opened anew by itself, as what is opened anew here is counted."""
+        if isinstance(self._connector, Relinks):
+            for ended in self._connector.relinked():
+                self.reopened += 1
+                self.errors[kind_of(ended)] += 1
+
     def proved(self) -> int | None:
         """When its link was last known good, as of now (µs); None: it is not."""
         if not self.up():
@@ -132,20 +141,27 @@ class Source:
         """Until it is cancelled. Does not close then: the link must live until what was read is acknowledged."""
         wait_s = BACKOFF_S[0]
         while True:
+            await self._stand_by()
             opened = time.monotonic()
             try:
-                await self.inbox.join()  # what is not yet in the spool would be asked for once more
-                await self._open()
-                await self._batches()
+                if self._next is None:
+                    await self.inbox.join()  # what is not yet in the spool would be asked for once more
+                    await self._open()
+                    await self._batches()
             except SourceUnavailable as error:
                 if self.problem is None:
                     self.listening.lost()
                 self.problem = str(error)
+                self.count_links()
                 self.errors[kind_of(error)] += 1
                 log.warning("source away", connector=self.name, error=str(error), retry_s=round(wait_s, 1))
             if self._next is not None:
                 await self._replace(*self._next)
                 wait_s = BACKOFF_S[0]
+                continue
+            if self.standby is not None:
+                await self._adopt(None)  # acknowledged before it is closed: it would be told to the other host again
+                await self._connector.close()
                 continue
             await self._connector.close()
             self.reopened += 1
@@ -170,14 +186,14 @@ class Source:
 
     async def _batches(self) -> None:
         """Reads until the source is lost, or is to be opened anew."""
-        if self._next is not None:
+        if self._leaves:
             return
         self._pump = asyncio.create_task(self._fill(), name="pump")
         try:
             await self._pump
         except asyncio.CancelledError:
             this = asyncio.current_task()
-            if self._next is None or (this is not None and this.cancelling()):
+            if not self._leaves or (this is not None and this.cancelling()):
                 raise
         finally:
             self._pump.cancel()
@@ -192,7 +208,7 @@ class Source:
             await self.inbox.put(batch)
             self._putting = False
             self._moved()
-            if self._next is not None:
+            if self._leaves:
                 if isinstance(stream, AsyncGenerator):
                     await stream.aclose()
                 return
@@ -200,6 +216,42 @@ class Source:
 
     async def close(self) -> None:
         await self._connector.close()
+
+    # -- another host ----------------------------------------------------------------------------------------------
+
+    def stands_by(self, words: str) -> None:
+        """Another process reads the source: this one closes it, and goes on to publish what it has read."""
+        stops, self.standby = self.standby is None, words
+        if stops:
+            self._interrupt()
+        else:
+            self.problem = words
+
+    def holds(self, listened: int | None) -> None:
+        """It is ours to read. `listened`: when whoever read it before was last known to listen (µs)."""
+        if self.standby is not None:
+            if listened is not None:
+                self.listening.good(listened)
+                self.listening.cause = CONNECTOR_DOWN
+            self.standby = None
+            self._hurry.set()
+
+    async def _stand_by(self) -> None:
+        while self.standby is not None and self._next is None:
+            self.problem = self.standby
+            self._hurry.clear()
+            await self._hurry.wait()
+        self._hurry.clear()
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether the source is to be closed: to be opened anew by another setup, or because another host reads it."""
+        return self._next is not None or self.standby is not None
+
+    def _interrupt(self) -> None:
+        self._hurry.set()
+        if self._pump is not None and not self._putting:  # what was taken from the source must get into the inbox
+            self._pump.cancel()
 
     # -- another setup ---------------------------------------------------------------------------------------------
 
@@ -212,9 +264,7 @@ class Source:
         """Returns once the source is read by another setup, or tries to be. One at a time."""
         done = asyncio.get_running_loop().create_future()
         self._next = setup, done
-        self._hurry.set()
-        if self._pump is not None and not self._putting:  # what was taken from the source must get into the inbox
-            self._pump.cancel()
+        self._interrupt()
         await done
 
     async def _replace(self, setup: Setup, done: "asyncio.Future[None]") -> None:

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS ledger (outcome TEXT, reason TEXT, units INTEGER NOT 
 CREATE TABLE IF NOT EXISTS sequence (path TEXT PRIMARY KEY, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS missed (path TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS listened (one INTEGER PRIMARY KEY CHECK (one = 1), at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS lease (one INTEGER PRIMARY KEY CHECK (one = 1), ours INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS health (one INTEGER PRIMARY KEY CHECK (one = 1), said BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, place NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (path TEXT, tag TEXT, at INTEGER NOT NULL, value BLOB, quality INTEGER,
@@ -120,6 +121,9 @@ class Spool:
             listened = self._db.execute("SELECT at FROM listened").fetchone()
             self.listened: int | None = listened[0] if listened is not None else None
             """When its connector was last known to listen (µs); None: never yet."""
+            lease = self._db.execute("SELECT ours FROM lease").fetchone()
+            self.ours = lease is None or bool(lease[0])
+            """Whether the source was ours to read when Kafka last said whose it is; before it did, too."""
             self.missed: dict[str, tuple[int, int]] = {
                 path: (first, last) for path, first, last in self._db.execute("SELECT * FROM missed")
             }
@@ -153,6 +157,14 @@ class Spool:
         except sqlite3.Error as error:
             raise self._error(error) from error
         self.listened = at
+
+    def leases(self, ours: bool) -> None:
+        """Keeps whether the source is ours to read, for a start while Kafka is away."""
+        try:
+            self._db.execute("INSERT OR REPLACE INTO lease VALUES (1, ?)", (ours,))
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        self.ours = ours
 
     def says(self, health: Health) -> None:
         """Keeps what the connector says of itself, for who looks from beside (`read_health`)."""

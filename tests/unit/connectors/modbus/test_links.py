@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from connectors.base import SourceUnavailable
+from connectors.base import Relinks, SourceUnavailable
 from connectors.kit.polling.quality import (
     BAD_DECODING_ERROR,
     BAD_NO_COMMUNICATION,
     GOOD,
 )
+from connectors.kit.polling.wire import WireLost
 from tests.harness.polling import PATH, conversation, eventually, hear
 from tests.unit.connectors.modbus.scripted import Request, device, served
 from tests.unit.connectors.modbus.talking import GOOD_DEVICE, OTHER, build, link, nothing, sometimes, timeout_s
@@ -32,6 +33,11 @@ async def test_a_device_that_hangs_up_after_each_answer_is_read_all_the_same() -
         heard = await hear(connector, lambda heard: heard.of("A").count((5, GOOD)) > 4)
         assert all("cycles missed" in problem for problem in connector.problems()), "but for a busy machine"
         assert heard.of("A").count((5, GOOD)) > 4
+        assert isinstance(connector, Relinks)
+        ended = connector.relinked()
+        assert len(ended) >= 3, "each time that the link was opened again is told, with what had ended it"
+        assert {type(one) for one in ended} == {WireLost}
+        assert not connector.relinked() or len(connector.relinked()) < len(ended), "and told once"
         await connector.close()
 
 

@@ -40,7 +40,7 @@ class _Spool:
 
 
 class _Source:
-    reopened, clocks, errors = 0, Clocks(), {"timeout": 0}
+    reopened, clocks, errors, standby = 0, Clocks(), {"timeout": 0}, None
 
     def up(self) -> bool:
         return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -295,3 +296,70 @@ def test_what_of_an_open_source_is_not_read_is_a_reason_not_to_be_ready(tmp_path
         await until(lambda: "filler: no node ns=2;s=x" in runner.problems())
 
     with_runner(tmp_path, connector, "block", check)
+
+
+class Relinking(Counter):
+    """A connector whose library reaches the source again by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended: list[BaseException] = []
+
+    def relinked(self) -> Sequence[BaseException]:
+        ended, self.ended = self.ended, []
+        return ended
+
+
+def test_links_that_a_connector_opens_again_by_itself_are_counted_by_kind(tmp_path: Path) -> None:
+    connector = Relinking()
+
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.opened == 1)
+        cause = SourceUnavailable("broker b: away")
+        cause.__cause__ = ConnectionRefusedError()
+        connector.ended += [cause, TimeoutError()]
+        await until(lambda: runner.source.health().reconnects == 2)
+        told = runner.source.health().errors
+        assert {kind: count for kind, count in told.items() if count} == {"refused": 1, "timeout": 1}
+        assert runner.source.up(), "what it opened again by itself was never away"
+
+    with_runner(tmp_path, connector, "block", check)
+
+
+def test_who_stands_by_closes_its_source_and_opens_it_again_when_its_turn_comes(tmp_path: Path) -> None:
+    connector = Counter()
+
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
+        source = runner.source
+        await until(lambda: connector.said > 10)
+        source.stands_by("plc runs already, on b")
+        await until(lambda: connector.closed == 1)
+        await until(lambda: source.problems() == ["plc runs already, on b"])
+        assert not source.up()
+        assert source.proved() is None, "who reads no source proves no link"
+        said = connector.said
+        source.stands_by("plc runs already, on c")
+        assert source.problems() == ["plc runs already, on c"]
+        assert (connector.opened, connector.said) == (1, said)
+        source.holds(None)
+        await until(lambda: connector.opened == 2 and connector.said > said)
+        assert source.problems() == []
+        assert source.reopened == 0, "it was not lost"
+
+    with_runner(tmp_path, connector, "drop_oldest", check)
+
+
+def test_a_model_read_anew_while_it_stands_by_opens_nothing(tmp_path: Path) -> None:
+    connector = Counter()
+
+    async def check(runner: ConnectorRunner, _task: "asyncio.Task[None]") -> None:
+        await until(lambda: connector.said > 3)
+        runner.source.stands_by("plc runs already, on b")
+        await until(lambda: connector.closed == 1)
+        other = dataclasses.replace(runner.setup, entry=runner.setup.entry.model_copy(update={"config": {"a": 1}}))
+        assert await runner.reload(other)
+        assert connector.opened == 1
+        runner.source.holds(None)
+        await until(lambda: connector.opened == 2)
+
+    with_runner(tmp_path, connector, "drop_oldest", check)
