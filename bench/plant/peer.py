@@ -14,12 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import NewTopic
 
 from bench.cluster import Failed
 from bench.engines import child
 from bench.plant import machines, usage
 from bench.plant.plant import python
+from uns.kafka import clients
 from uns.kafka.offsets import watermarks
 from uns.local.services import Services
 from uns.runtime.settings import Settings, from_environment
@@ -65,6 +67,7 @@ _STORE = """\
 [[inputs.kafka_consumer]]
   brokers = [{kafka}]
   topics = [{topic}]
+  kafka_version = "2.8.0"
   consumer_group = "telegraf"
   offset = "oldest"
   max_undelivered_messages = 10000
@@ -115,6 +118,8 @@ def _measured(telegraf: Path, count: int, seconds: int) -> dict[str, object]:
         }  # fmt: skip
         quoted = {name: json.dumps(word) for name, word in words.items()}
         folder.mkdir()
+        admin = clients.admin(settings)
+        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result()
         started = []
         try:
             for name, text in (("forward", _FORWARD), ("store", _STORE)):
@@ -153,13 +158,9 @@ def _arrived(settings: Settings, wanted: int) -> tuple[int, int]:
 
 
 def _records(settings: Settings) -> int:
-    from confluent_kafka import Consumer, TopicPartition
-
     reader = Consumer(settings.kafka(**{"group.id": "bench-reader"}))
     try:
-        known = reader.list_topics(timeout=10).topics.get(TOPIC)
-        places = [TopicPartition(TOPIC, number) for number in known.partitions] if known is not None else []
-        return sum(watermarks(reader, place, 10)[1] for place in places)
+        return watermarks(reader, TopicPartition(TOPIC, 0), 10)[1]
     finally:
         reader.close()
 
