@@ -14,6 +14,8 @@ from uns.runners.connector.ledger import Ledger, read_ledgers
 
 BOUND_S = 5.0
 """A stage that is never further behind keeps up: some batches, and no queue that grows."""
+TICKS = 20
+"""Records of raw that are only ticks on their way."""
 STAGES = ("connector", "processors", "historian", "page")
 
 Look = Mapping[str, float]
@@ -59,6 +61,12 @@ class Behind:
         except KafkaException:
             return 0
         return sum(records for (topic, _), records in found.items() if topic.endswith(".raw"))
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether processors and historian have read what is in raw, but for some ticks."""
+        groups = (f"uns-processors-{model.ENTERPRISE}", f"uns-sink-{model.ENTERPRISE}-{model.HISTORIAN}")
+        return all(self._lag(group) <= TICKS for group in groups)
 
     @property
     def lost(self) -> bool:

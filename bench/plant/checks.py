@@ -1,6 +1,7 @@
 """Whether what came out is what the machines said: speed without truth is no speed."""
 
 import time
+from collections.abc import Collection
 
 import psycopg
 from psycopg import sql
@@ -50,10 +51,10 @@ def _held(dsn: str) -> dict[tuple[str, str], Told]:
     return {(path, tag): Told(int(number), float(values), int(times)) for path, tag, number, values, times in rows}
 
 
-def counts(plant: Running, count: int, seconds: int) -> list[str]:
-    """Good pieces of the newest production records against those that were made, and stops by their states."""
-    wanted = {machines.path(number): machines.made(number, seconds) for number in range(count)}
-    stops = {machines.path(number): machines.stops(number, seconds) for number in range(count)}
+def counts(plant: Running, numbers: Collection[int], seconds: int) -> list[str]:
+    """Good pieces of the newest production records of these machines against those that were made, and stops by states."""
+    wanted = {machines.path(number): machines.made(number, seconds) for number in numbers}
+    stops = {machines.path(number): machines.stops(number, seconds) for number in numbers}
     newest: dict[str, Production | State] = {}
     settings, deadline = plant.settings, time.monotonic() + CLOSE_S
     classes = (MessageClass.PRODUCTION, MessageClass.STATE)

@@ -99,7 +99,7 @@ def program() -> Path:
 
 
 def beside(count: int, seconds: int, say: Callable[[str], None]) -> dict[str, object]:
-    """CPU milliseconds a thousand samples of each hop, and what arrived; or why there are none."""
+    """CPU microseconds a sample of each hop, and what arrived; or why there are none."""
     try:
         found = _measured(program(), count, seconds)
     except (Failed, KafkaException, psycopg.Error) as error:
@@ -142,7 +142,7 @@ def _measured(telegraf: Path, count: int, seconds: int) -> dict[str, object]:
     samples = machines.samples(count, seconds)
     return {
         "version": VERSION, "machines": count, "messages": count * seconds, "in Kafka": arrived, "rows": stored,
-        "ms_per_1000": {name: (after[name] - before[name]) / samples * 1e6 for name in pids},
+        "us_sample": {name: (after[name] - before[name]) / samples * 1e6 for name in pids},
         "memory_mb": {name: memory[name].now for name in pids},
     }  # fmt: skip
 

@@ -59,36 +59,47 @@ class Running:
 
 
 @contextmanager
-def running(machines: int, workers: int, tick_s: float, say: Say, connect: bool = True) -> Iterator[Running]:
-    """A plant in a folder of its own, that goes afterwards. `workers`: processes of processors, and partitions."""
+def running(
+    machines: int,
+    workers: int,
+    tick_s: float,
+    say: Say,
+    partitions: int | None = None,
+    whole: bool = True,
+    clock: str | None = None,
+) -> Iterator[Running]:
+    """A plant in a folder of its own, that goes afterwards. `workers`: processes of processors, and partitions, where they are
+    not given; not `whole`: the processors alone. Raises `Failed` where it does not come up."""
     with ExitStack() as closing:
         services = Services(Settings(), ephemeral=True)
         closing.callback(services.stop)
         environ = dict(services.start())
         folder = services.folder / "plant"
-        model.write(folder, machines, workers, environ["UNS_MQTT"], environ["UNS_POSTGRES"], tick_s)
+        model.write(folder, machines, partitions or workers, environ["UNS_MQTT"], environ["UNS_POSTGRES"], tick_s)
         environ |= {"UNS_PLANT": str(folder), "UNS_STATE_DIR": str(services.folder / "state"), "UNS_LOG_FORMAT": "json"}
         settings = from_environment(environ)
         plant = load_plant(folder)
         apply_model(settings, plant, say)
+        if clock is not None:
+            environ["UNS_CLOCK"] = clock
         ended: list[str] = []
 
         def on_end(status: Status, _tail: list[str]) -> None:
             ended.append(status.name)
 
         parts = Parts(environ, services.folder / "logs", on_end)
-        port = free_port()
-        names = [CONNECTOR] if connect else []
-        if connect:
-            parts.add_connectors(plant)
+        port, page = free_port(), ""
         parts.add(PROCESSORS, "-m", "uns", "run", "processors", *(["--workers", str(workers)] if workers > 1 else []))
-        parts.add("rollups", "-m", "uns", "run", "rollups")
-        parts.add(HISTORIAN, "-m", "uns", "run", "sink", model.HISTORIAN)
-        parts.add("page", "-m", "uns", "run", "page", "--port", str(port))
+        if whole:
+            page = f"http://127.0.0.1:{port}"
+            parts.add_connectors(plant)
+            parts.add("rollups", "-m", "uns", "run", "rollups")
+            parts.add(HISTORIAN, "-m", "uns", "run", "sink", model.HISTORIAN)
+            parts.add("page", "-m", "uns", "run", "page", "--port", str(port))
         closing.callback(parts.supervisor.stop, 2.0)
         parts.supervisor.start()
-        found = Running(settings, plant, services, parts, f"http://127.0.0.1:{port}", ended)
-        _wait_ready(found, [*names, PROCESSORS, HISTORIAN])
+        found = Running(settings, plant, services, parts, page, ended)
+        _wait_ready(found, [PROCESSORS, *([CONNECTOR, HISTORIAN] if whole else [])])
         yield found
 
 
@@ -96,7 +107,9 @@ def _wait_ready(plant: Running, names: list[str]) -> None:
     deadline = time.monotonic() + READY_S
     while True:
         plant.check()
-        if all(_ready(plant.parts.health[name]) for name in names) and status(plant.page) is not None:
+        if all(_ready(plant.parts.health[name]) for name in names) and (
+            not plant.page or status(plant.page) is not None
+        ):
             return
         if time.monotonic() > deadline:
             missing = [name for name in names if not _ready(plant.parts.health[name])]

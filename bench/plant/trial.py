@@ -24,7 +24,7 @@ P99_S = 1.0
 GENERATOR = "generator"
 WARM = 0.25
 """Of the trial: then caches are warm, and only then lag and delays count."""
-DRAIN_S = 60.0
+DRAIN_S = 120.0
 
 
 @dataclass
@@ -32,8 +32,9 @@ class Part:
     """A component over the part of the trial that counts."""
 
     cores: float
-    ms_per_1000: float
-    """CPU milliseconds a thousand samples."""
+    """While the machines speak; what is still to do when they have ended counts, too."""
+    us_sample: float
+    """CPU microseconds a sample, which are milliseconds a thousand of them."""
     memory_mb: float
     """At the end, shared pages by share."""
     largest_mb: float
@@ -85,8 +86,8 @@ class Trial:
         return asdict(self) | {"p99_s": self.p99_s, "bounded": self.bounded, "holds": self.holds}
 
 
-def run(count: int, seconds: int, workers: int, tick_s: float, say: Say) -> Trial:
-    """Raises `Failed` where the plant does not come up, or a part of it ends."""
+def run(count: int, seconds: int, workers: int, tick_s: float, say: Say, give_up: bool = True) -> Trial:
+    """`give_up`: once it is hopelessly behind; else it may catch up when the machines have ended, and is compared. Raises `Failed` where the plant does not come up, or a part of it ends."""
     with running(count, workers, tick_s, say) as plant:
         begin_ms = int((time.time() + LEAD_S) * 1000)
         logs = plant.services.folder / "logs"
@@ -95,7 +96,7 @@ def run(count: int, seconds: int, workers: int, tick_s: float, say: Say) -> Tria
         warm_s = seconds * WARM
         delays, delays_file = _delays(plant, logs, begin_ms + int(warm_s * 1000))
         try:
-            return _measured(plant, generator, delays, delays_file, begin_ms, count, seconds, warm_s)
+            return _measured(plant, generator, delays, delays_file, begin_ms, count, seconds, warm_s, give_up)
         finally:
             delays.kill()
             generator.kill()
@@ -109,41 +110,43 @@ def _delays(plant: Running, logs: Path, from_ms: int) -> tuple[Child, Path]:
 
 
 def _measured(
-    plant: Running, generator: Child, delays: Child, delays_file: Path, begin_ms: int, count: int, seconds: int, warm_s: float
+    plant: Running, generator: Child, delays: Child, delays_file: Path, begin_ms: int, count: int, seconds: int, warm_s: float, give_up: bool
 ) -> Trial:  # fmt: skip
     behind = Behind(plant, begin_ms, count, seconds)
     pids = plant.pids | {GENERATOR: generator.pid}
     _sleep_until(begin_ms / 1000 + warm_s)
     machine, before, begun = Machine(), usage.cpu_s(pids), time.time()
     end_s = begin_ms / 1000 + seconds
-    while time.time() < end_s and not behind.lost:
+    while time.time() < end_s and not (give_up and behind.lost):
         plant.check()
         behind.look()
         _sleep_until(min(end_s, time.time() + 1.0))
-    passed_s, after, idle = time.time() - begun, usage.cpu_s(pids), machine.idle_cores()
-    memory, load = usage.memory(pids), os.getloadavg()[0]
-    said = passed_s * count * machines.SAMPLES_S
+    idle, load = machine.idle_cores(), os.getloadavg()[0]
+    memory = usage.memory(pids)
+    problems: list[str] = []
+    told: dict[str, float] = {}
+    if give_up and behind.lost:
+        problems.append("given up: it falls further and further behind")
+    else:
+        told = _drained(plant, generator, behind)
+    after = usage.cpu_s(pids)
+    said = (min(time.time(), end_s) - begun) * count * machines.SAMPLES_S
+    used = {name: after[name] - before[name] for name in pids} | {GENERATOR: told.get("cpu_s", 0.0)}
     parts = {
         name: Part(
-            cores=(after[name] - before[name]) / passed_s,
-            ms_per_1000=(after[name] - before[name]) / said * 1e6,
+            cores=used[name] / said * count * machines.SAMPLES_S,
+            us_sample=used[name] / said * 1e6,
             memory_mb=memory[name].now,
             largest_mb=memory[name].largest,
             mb_per_1000=memory[name].now / (count * machines.SAMPLES_S) * 1000,
         )
         for name in pids
     }
-    problems: list[str] = []
-    told: dict[str, float] = {}
-    if behind.lost:
-        problems.append("given up: it falls further and further behind")
-    else:
-        told = _drained(plant, generator, behind)
     delays.ask_to_stop()
     delays.stop(10.0)
     found = json.loads(delays_file.read_text(encoding="utf-8")) if delays_file.exists() else {}
     if not problems:
-        problems = checks.historian(plant, begin_ms, count, seconds) + checks.counts(plant, count, seconds)
+        problems = checks.historian(plant, begin_ms, count, seconds) + checks.counts(plant, range(count), seconds)
     return Trial(
         machines=count,
         seconds=seconds,
@@ -161,11 +164,13 @@ def _measured(
 
 
 def _drained(plant: Running, generator: Child, behind: Behind) -> dict[str, float]:
-    """Waits for the last sample in Kafka; what the generator says of itself."""
+    """Waits until all stages have caught up; what the generator says of itself."""
     deadline = time.monotonic() + DRAIN_S
     wanted = machines.samples(behind.count, behind.seconds)
-    while (generator.alive or behind.published < wanted) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         plant.check()
+        if not generator.alive and behind.published >= wanted and behind.caught_up:
+            break
         time.sleep(0.2)
     lines = generator.tail(1)
     return dict(json.loads(lines[0])) if lines and lines[0].startswith("{") else {}
