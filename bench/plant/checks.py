@@ -1,7 +1,7 @@
 """Whether what came out is what the machines said: speed without truth is no speed."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 import psycopg
 from psycopg import sql
@@ -51,10 +51,12 @@ def _held(dsn: str) -> dict[tuple[str, str], Told]:
     return {(path, tag): Told(int(number), float(values), int(times)) for path, tag, number, values, times in rows}
 
 
-def counts(plant: Running, numbers: Collection[int], seconds: int) -> list[str]:
-    """Good pieces of the newest production records of these machines against those that were made, and stops by states."""
+def counts(plant: Running, numbers: Collection[int], begin_ms: int, count: int, seconds: int) -> list[str]:
+    """Good pieces of the newest production records of these machines, of `count`, against those that were made, and stops by
+    states. What begins with a machine's last word is not looked at: once it has been silent for long, nobody knows it."""
     wanted = {machines.path(number): machines.made(number, seconds) for number in numbers}
-    stops = {machines.path(number): machines.stops(number, seconds) for number in numbers}
+    stops = {machines.path(number): machines.stops(number, seconds - 1) for number in numbers}
+    last = {machines.path(number): machines.at_ms(begin_ms, count, number, seconds - 1) * 1000 for number in numbers}
     newest: dict[str, Production | State] = {}
     settings, deadline = plant.settings, time.monotonic() + CLOSE_S
     classes = (MessageClass.PRODUCTION, MessageClass.STATE)
@@ -70,17 +72,27 @@ def counts(plant: Running, numbers: Collection[int], seconds: int) -> list[str]:
                     if known is None or known.revision < record.revision:
                         newest[record.natural_id] = record
             if not received:
-                problems = _differences(newest, wanted, stops)
+                problems = differences(newest.values(), wanted, stops, last)
     return problems
 
 
-def _differences(newest: dict[str, Production | State], wanted: dict[str, int], stops: dict[str, int]) -> list[str]:
+def differences(
+    newest: Iterable[Production | State], wanted: Mapping[str, int], stops: Mapping[str, int], last: Mapping[str, int]
+) -> list[str]:
+    """By path: pieces, stops, and the µs of the last word."""
     made, held = dict.fromkeys(wanted, 0), dict.fromkeys(wanted, 0)
-    for record in newest.values():
+    for record in newest:
         if isinstance(record, Production):
             made[record.path] += record.good
-        elif record.state == "held":
-            held[record.path] += 1
-    return [f"{path}: {made[path]} good pieces told, {number} made" for path, number in wanted.items() if made[path] != number] + [
-        f"{path}: held {held[path]} times, was so {number} times" for path, number in stops.items() if held[path] != number
-    ]  # fmt: skip
+        elif record.state == "held" and not record.withdrawn:
+            held[record.path] += record.started_at < last[record.path]
+    pieces = [
+        f"{path}: {made[path]} good pieces told, {number} made"
+        for path, number in wanted.items()
+        if made[path] != number
+    ]
+    return pieces + [
+        f"{path}: held {held[path]} times, was so {number} times"
+        for path, number in stops.items()
+        if held[path] != number
+    ]

@@ -127,7 +127,55 @@ def carried(measured: Mapping[str, Any], available: float) -> float:
 
 
 def tables(measured: Mapping[str, Any]) -> str:
-    return "\n\n".join((_components(measured), _site(measured), _data(measured)))
+    """Everything that is a figure on the page."""
+    parts = {
+        "Measured": _trials(measured),
+        "Cost": _components(measured),
+        "A million tags at a hundred sites": _site(measured),
+        "Bytes": _data(measured),
+        "Beside a peer": _peer(measured),
+        "Ten times": _replay(measured),
+    }
+    return "\n\n".join(f"## {title}\n{text}" for title, text in parts.items() if text)
+
+
+def _trials(measured: Mapping[str, Any]) -> str:
+    rows = ["| machines | samples/s | s | p99 of a state, s | load of the machine | cores idle | in time |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for one in measured["trials"]:
+        p99 = "–" if one["p99_s"] is None else f"{one['p99_s']:.2f}"
+        rows.append(
+            f"| {one['machines']:,} | {one['samples_s']:,.0f} | {one['seconds']} | {p99} | {one['load']:.1f} | {one['idle_cores']:.1f} | {'yes' if one['holds'] else 'no'} |"
+        )
+    return "\n".join(rows)
+
+
+def _peer(measured: Mapping[str, Any]) -> str:
+    peer = measured["peer"]
+    if "us_sample" not in peer:
+        return f"Telegraf gave no figure: {peer['failed']}" if "failed" in peer else ""
+    ours, rate = model(measured), peer["machines"] * SAMPLES_S
+    rows = [f"The same {peer['machines']:,} machines for {peer['messages'] // peer['machines']} s by Telegraf {peer['version']}; of {peer['messages']:,} messages Kafka has {peer['in Kafka']:,}, PostgreSQL {peer['rows']:,} rows.", "", "| hop | Telegraf, µs of CPU a sample | ours at that rate | ours, what a sample adds | Telegraf, MB |", "|---|---|---|---|---|"]  # fmt: skip
+    for hop, name in (("MQTT to Kafka", "connector-plc"), ("Kafka to PostgreSQL", "sink-historian")):
+        own = ours[name].cores(rate) / rate * 1e6
+        rows.append(
+            f"| {hop} | {peer['us_sample'][hop]:.1f} | {own:.1f} | {ours[name].us_sample:.1f} | {peer['memory_mb'][hop]:.0f} |"
+        )
+    return "\n".join(rows)
+
+
+def _replay(measured: Mapping[str, Any]) -> str:
+    replay = measured["replay"]
+    if not replay:
+        return ""
+    rows = [f"{replay['machines']} machines for {replay['seconds']} s, said again {replay['times']} times as fast.", "", "| worker | machines | samples/s | cores | µs a sample | by the model | behind at most, s | results |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    processors = model(measured)["processors"]
+    for one in replay["workers"]:
+        predicted = processors.cores(one["samples_s"]) / one["samples_s"] * 1e6
+        verdict = "as made" if not one["problems"] else f"{len(one['problems'])} wrong"
+        rows.append(
+            f"| {one['partition']} | {one['machines']} | {one['samples_s']:,.0f} | {one['cores']:.2f} | {one['us_sample']:.1f} | {predicted:.1f} | {one['behind_s']:.1f} | {verdict} |"
+        )
+    return "\n".join(rows)
 
 
 def _components(measured: Mapping[str, Any]) -> str:

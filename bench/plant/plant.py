@@ -74,6 +74,8 @@ def running(
         services = Services(Settings(), ephemeral=True)
         closing.callback(services.stop)
         environ = dict(services.start())
+        if services.mqtt_persistent is False:
+            raise Failed("mosquitto is not installed: amqtt is no measure")
         folder = services.folder / "plant"
         model.write(folder, machines, partitions or workers, environ["UNS_MQTT"], environ["UNS_POSTGRES"], tick_s)
         environ |= {"UNS_PLANT": str(folder), "UNS_STATE_DIR": str(services.folder / "state"), "UNS_LOG_FORMAT": "json"}

@@ -90,7 +90,7 @@ def replay(
                 most, looked = max(most, _lag(plant.settings)), time.monotonic()
         producer.flush(30)
         took_s, after = time.time() - begin_s, usage.cpu_s(pids)
-        problems = checks.counts(plant, own, seconds)
+        problems = checks.counts(plant, own, begin_ms, count, seconds)
     samples = sum(len(one.record.samples) for one in mine if isinstance(one.record, Samples))
     return {
         "partition": partition, "machines": len(own), "samples_s": samples / took_s, "wall_s": took_s,

@@ -146,7 +146,9 @@ def _measured(
     delays.stop(10.0)
     found = json.loads(delays_file.read_text(encoding="utf-8")) if delays_file.exists() else {}
     if not problems:
-        problems = checks.historian(plant, begin_ms, count, seconds) + checks.counts(plant, range(count), seconds)
+        problems = checks.historian(plant, begin_ms, count, seconds) + checks.counts(
+            plant, range(count), begin_ms, count, seconds
+        )
     return Trial(
         machines=count,
         seconds=seconds,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, write
+from uns.local.mqtt import find_mosquitto
 
 pytestmark = pytest.mark.long
 
@@ -91,3 +92,26 @@ def test_a_figure_that_could_not_be_measured_does_not_hold(tmp_path: Path) -> No
         "ceiling": False,
         "not here": None,
     }
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_a_small_plant_is_measured_and_what_came_out_is_what_was_said(tmp_path: Path) -> None:
+    """On services of its own: MQTT, Kafka, PostgreSQL and registry."""
+    file = tmp_path / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.plant", "--smoke", "--json", str(file)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("UNS_")},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (trial,) = json.loads(file.read_text(encoding="utf-8"))["trials"]
+    assert trial["problems"] == []
+    assert trial["delays"]["state"]["records"] > 0
+    assert all(
+        trial["parts"][name]["us_sample"] > 0
+        for name in ("connector-plc", "processors", "sink-historian", "page", "Kafka")
+    )
+    assert min(trial["bytes"].values()) > 0
