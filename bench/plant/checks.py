@@ -32,22 +32,27 @@ def historian(plant: Running, begin_ms: int, count: int, seconds: int) -> list[s
     deadline, problems = time.monotonic() + ARRIVE_S, ["not read"]
     while problems and time.monotonic() < deadline:
         plant.check()
-        held = _held(str(plant.settings.postgres))
-        problems = [
-            f"{path} {tag}: {told.number} samples, sum {told.values}; the historian has {_shown(held.get((path, tag)))}"
-            for (path, tag), told in wanted.items()
-            if held.get((path, tag)) != told
-        ] + [f"{path} {tag}: nobody said it" for path, tag in held.keys() - wanted.keys()]
+        with psycopg.connect(str(plant.settings.postgres)) as connection:
+            problems = compared(wanted, held(connection))
     return problems
+
+
+def compared(wanted: Mapping[tuple[str, str], Told], found: Mapping[tuple[str, str], Told]) -> list[str]:
+    """By path and tag."""
+    return [
+        f"{path} {tag}: {told.number} samples, sum {told.values}; the historian has {_shown(found.get((path, tag)))}"
+        for (path, tag), told in wanted.items()
+        if found.get((path, tag)) != told
+    ] + [f"{path} {tag}: nobody said it" for path, tag in found.keys() - wanted.keys()]
 
 
 def _shown(told: Told | None) -> str:
     return "none" if told is None else f"{told.number}, sum {told.values}"
 
 
-def _held(dsn: str) -> dict[tuple[str, str], Told]:
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute(sql.SQL(_SUMS).format(sql.Identifier(model.SCHEMA))).fetchall()
+def held(connection: psycopg.Connection) -> dict[tuple[str, str], Told]:
+    """What the historian has."""
+    rows = connection.execute(sql.SQL(_SUMS).format(sql.Identifier(model.SCHEMA))).fetchall()
     return {(path, tag): Told(int(number), float(values), int(times)) for path, tag, number, values, times in rows}
 
 
