@@ -1,8 +1,8 @@
 """What a plant of any size needs, computed from what `make bench-plant` has measured.
 
-`python -m bench.plant.cost` prints the tables; with `--take build/bench-plant.json` it first keeps that run's coefficients in
-`bench/plant/measured.json`, and `--write` puts the tables into `docs/scale.md`. The model is a line a component: CPU and memory
-that it takes at rest, and what each sample adds. It knows no queueing: it says what is used, and how much a core carries.
+`python -m bench.plant.cost` prints the tables; with `--take build/bench-plant.json …` it first keeps the coefficients of
+those runs in `bench/plant/measured.json`, and `--write` puts the tables into `docs/scale.md`. The model is a line a component:
+CPU and memory that it takes at rest, and what each sample adds. It knows no queueing: it says what is used, and how much a core carries.
 """
 
 import argparse
@@ -83,6 +83,13 @@ def taken(document: Mapping[str, Any]) -> dict[str, Any]:
         "peer": document.get("peer", {}),
         "replay": document.get("replay", {}),
     }
+
+
+def together(documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several runs as one: all trials, and the last word on the rest."""
+    trials = [one for document in documents for one in document.get("trials", [])]
+    found = {name: value for document in documents for name, value in document.items()}
+    return found | {"trials": sorted(trials, key=lambda one: one["machines"])}
 
 
 def _line(rates: Sequence[float], parts: Sequence[Mapping[str, float]]) -> Coefficients:
@@ -233,11 +240,11 @@ def page(text: str, measured: Mapping[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.plant.cost", description=__doc__)
-    parser.add_argument("--take", type=Path, help="a file of `make bench-plant` whose coefficients are kept")
+    parser.add_argument("--take", type=Path, nargs="+", help="files of `make bench-plant` whose coefficients are kept")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/scale.md")
     options = parser.parse_args()
     if options.take is not None:
-        measured = taken(json.loads(options.take.read_text(encoding="utf-8")))
+        measured = taken(together([json.loads(file.read_text(encoding="utf-8")) for file in options.take]))
         MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     measured = json.loads(MEASURED.read_text(encoding="utf-8"))
     print(tables(measured))

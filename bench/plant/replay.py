@@ -24,6 +24,8 @@ from bench.plant.plant import python as command
 from schemas.records import Samples
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import partition
 from uns.client.connection import codec
 from uns.client.subscribe import Received, Subscription
 from uns.kafka import lag
@@ -60,10 +62,10 @@ def record(count: int, seconds: int, say: Say) -> tuple[list[Received], int]:
 
 
 def replay(
-    recorded: Sequence[Received], partition: int, begin_ms: int, count: int, seconds: int, say: Say
+    recorded: Sequence[Received], worker: int, begin_ms: int, count: int, seconds: int, say: Say
 ) -> dict[str, object]:
     """One worker with the lines of one partition. Raises `Failed`."""
-    mine = sorted((one for one in recorded if one.partition == partition), key=lambda one: one.ingested_at)
+    mine = sorted((one for one in recorded if one.partition == worker), key=lambda one: one.ingested_at)
     numbers = {machines.path(number): number for number in range(count)}
     own = sorted({numbers[str(one.path)] for one in mine})
     begin_s = time.time() + LEAD_S
@@ -84,7 +86,7 @@ def replay(
             if (wait_s := due_s - time.time()) > 0:
                 producer.poll(0)
                 time.sleep(max(wait_s, 0.005))
-            producer.produce(one.topic, value, str(one.path).encode(), partition, timestamp=one.ingested_at // 1000)
+            producer.produce(one.topic, value, str(one.path).encode(), worker, timestamp=one.ingested_at // 1000)
             if time.monotonic() - looked > 0.5:
                 plant.check()
                 most, looked = max(most, _lag(plant.settings)), time.monotonic()
@@ -93,7 +95,7 @@ def replay(
         problems = checks.counts(plant, own, begin_ms, count, seconds)
     samples = sum(len(one.record.samples) for one in mine if isinstance(one.record, Samples))
     return {
-        "partition": partition, "machines": len(own), "samples_s": samples / took_s, "wall_s": took_s,
+        "partition": worker, "machines": len(own), "samples_s": samples / took_s, "wall_s": took_s,
         "cores": (after[PROCESSORS] - before[PROCESSORS]) / took_s,
         "us_sample": (after[PROCESSORS] - before[PROCESSORS]) / samples * 1e6,
         "behind_s": most / (len(mine) / took_s), "problems": problems,
@@ -113,11 +115,17 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(width=180)
     telemetry.configure_logs(Settings(log_level="critical"))
+    shared = {partition(Place.parse(machines.path(number)), WORKERS) for number in range(options.machines)}
+    if len(shared) < WORKERS:
+        console.print(
+            f"the lines of {options.machines} machines are in {len(shared)} of {WORKERS} partitions; take more machines"
+        )
+        return 1
     recorded, begin_ms = record(options.machines, options.seconds, lambda line: None)
     console.print(f"recorded: {len(recorded):,} records of {options.machines} machines in {options.seconds} s")
     found = []
-    for partition in range(WORKERS):
-        found.append(replay(recorded, partition, begin_ms, options.machines, options.seconds, lambda line: None))
+    for worker in range(WORKERS):
+        found.append(replay(recorded, worker, begin_ms, options.machines, options.seconds, lambda line: None))
         console.print(found[-1])
     document = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
     document["replay"] = {"times": TIMES, "machines": options.machines, "seconds": options.seconds, "workers": found}

@@ -160,6 +160,13 @@ def test_the_model_is_the_line_through_what_was_measured() -> None:
     assert cost.bound(measured)[1] == pytest.approx(45_000, rel=1e-3)
 
 
+def test_runs_are_taken_together() -> None:
+    apart: list[dict[str, object]] = [_document(50), _document(200) | {"peer": {"failed": "no Go"}}, {"replay": {}}]
+    measured = cost.taken(cost.together(apart))
+    assert cost.model(measured) == cost.model(cost.taken(_document(50, 200)))
+    assert measured["peer"] == {"failed": "no Go"}
+
+
 def test_of_one_trial_all_is_by_the_sample() -> None:
     measured = cost.taken(_document(100))
     assert all(each.rest_cores == 0 and each.us_sample > 20 for each in cost.model(measured).values())
