@@ -33,7 +33,7 @@ from uns.runtime import telemetry
 from uns.runtime.settings import Settings
 
 TIMES, WORKERS = 10, 3
-LEAD_S, SETTLE_S = 60.0, 120.0
+LEAD_S, SETTLE_S = 100.0, 120.0
 """Wall seconds for a plant to come up; its clock then is where the recording begins."""
 
 Say = Callable[[str], None]
@@ -107,6 +107,16 @@ def _lag(settings: Settings) -> int:
     return sum(records for (topic, _), records in found.items() if topic.endswith(".raw"))
 
 
+def _all(count: int, seconds: int, console: Console) -> list[dict[str, object]]:
+    recorded, begin_ms = record(count, seconds, lambda line: None)
+    console.print(f"recorded: {len(recorded):,} records of {count} machines in {seconds} s")
+    found = []
+    for worker in range(WORKERS):
+        found.append(replay(recorded, worker, begin_ms, count, seconds, lambda line: None))
+        console.print(found[-1])
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.plant.replay", description=__doc__)
     parser.add_argument("--machines", type=int, default=90)
@@ -121,12 +131,11 @@ def main() -> int:
             f"the lines of {options.machines} machines are in {len(shared)} of {WORKERS} partitions; take more machines"
         )
         return 1
-    recorded, begin_ms = record(options.machines, options.seconds, lambda line: None)
-    console.print(f"recorded: {len(recorded):,} records of {options.machines} machines in {options.seconds} s")
-    found = []
-    for worker in range(WORKERS):
-        found.append(replay(recorded, worker, begin_ms, options.machines, options.seconds, lambda line: None))
-        console.print(found[-1])
+    try:
+        found = _all(options.machines, options.seconds, console)
+    except Failed as error:
+        console.print(f"no figure: {error}")
+        return 1
     document = json.loads(options.json.read_text(encoding="utf-8")) if options.json.exists() else {}
     document["replay"] = {"times": TIMES, "machines": options.machines, "seconds": options.seconds, "workers": found}
     options.json.parent.mkdir(parents=True, exist_ok=True)

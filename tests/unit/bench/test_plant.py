@@ -142,10 +142,14 @@ def _document(*machines_: int, **change: object) -> dict[str, object]:
     trials = []
     for count in machines_:
         rate = count * machines.SAMPLES_S
-        part = {"cores": 0.1 + 20e-6 * rate, "memory_mb": 50 + 0.003 * count * cost.TAGS}
+        part = {
+            "cores": 0.1 + 20e-6 * rate,
+            "us_sample": 20 + 0.1e6 / rate,
+            "memory_mb": 50 + 0.003 * count * cost.TAGS,
+        }
         trials.append(
             {"machines": count, "seconds": 60, "samples_s": rate, "p99_s": 0.5, "load": 1.0, "idle_cores": 0.5, "holds": True}
-            | {"problems": [], "bytes": {"Kafka raw": 10.0}, "parts": dict.fromkeys(cost.ORDER, part)}
+            | {"problems": [], "behind_s": {"connector": 0.5}, "bytes": {"Kafka raw": 10.0}, "parts": dict.fromkeys(cost.ORDER, part)}
             | change
         )  # fmt: skip
     return {"trials": trials}
@@ -165,6 +169,14 @@ def test_runs_are_taken_together() -> None:
     measured = cost.taken(cost.together(apart))
     assert cost.model(measured) == cost.model(cost.taken(_document(50, 200)))
     assert measured["peer"] == {"failed": "no Go"}
+
+
+def test_a_queue_that_is_worked_off_is_shown_and_is_no_measure() -> None:
+    nothing = {"cores": 0.0, "us_sample": 0.0, "memory_mb": 0.0}
+    behind = _document(400, behind_s={"connector": 30.0}, parts=dict.fromkeys(cost.ORDER, nothing))
+    measured = cost.taken(cost.together([_document(50, 100), behind]))
+    assert [one["fitted"] for one in measured["trials"]] == [True, True, False]
+    assert cost.model(measured) == cost.model(cost.taken(_document(50, 100)))
 
 
 def test_of_one_trial_all_is_by_the_sample() -> None:
