@@ -78,6 +78,10 @@ def points(chunk: Chunk) -> list[Point]:
 
 def columns(found: Sequence[Point]) -> tuple[Any, ...]:
     """The columns of `Chunk` from `origin` on, as PostgreSQL reads them; None where an array would say nothing."""
+    if len(found) == 1:  # as live data comes
+        _, value, quality, origin, offset, sequence = found[0]
+        held = [_one_of(kind, value, render) for kind, render in _RENDERED]
+        return (origin, offset, sequence, "{0}", *held, f"{{{quality}}}" if quality else None, None, None)
     ats, values, qualities, origins, offsets, sequences = zip(*found, strict=True)
     first, offset, sequence = ats[0], offsets[0], sequences[0]
     kinds = set(map(type, values))
@@ -86,10 +90,7 @@ def columns(found: Sequence[Point]) -> tuple[Any, ...]:
         offset,
         sequence,
         _array([at - first for at in ats]),
-        _of(float, kinds, values, repr),
-        _of(int, kinds, values, str),
-        _of(str, kinds, values, _quoted),
-        _of(bool, kinds, values, str),
+        *(_of(kind, kinds, values, render) for kind, render in _RENDERED),
         _array(qualities) if any(qualities) else None,
         _array([each - offset for each in offsets]) if offsets[-1] != offset or len(set(offsets)) > 1 else None,
         _array([each - sequence for each in sequences])
@@ -114,8 +115,19 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+_RENDERED: tuple[tuple[type, Any], ...] = ((float, repr), (int, str), (str, _quoted), (bool, str))
+"""The columns of values, in their order."""
+
+
+def _one_of(kind: type, value: Value, render: Any) -> str | None:
+    return f"{{{render(value)}}}" if type(value) is kind else None
+
+
 def size(found: Sequence[Point]) -> int:
     """Bytes, roughly, before the server compresses them."""
+    if len(found) == 1:
+        value = found[0][VALUE]
+        return POINT_BYTES + (len(value) if isinstance(value, str) else 0)
     texts = [len(point[VALUE]) for point in found if isinstance(point[VALUE], str)]
     return POINT_BYTES * len(found) + sum(texts)
 
@@ -128,6 +140,8 @@ def newer(new: Point, old: Point, logs: Mapping[int, object]) -> bool:
 
 def settled(found: Sequence[Point], logs: Mapping[int, object], lost: list[Point]) -> Sequence[Point]:
     """In order of time, and one a time; the others, where they say something else, are added to `lost`."""
+    if len(found) == 1:
+        return found
     ats = [point[AT] for point in found]
     if all(map(lt, ats, islice(ats, 1, None))):
         return found
@@ -159,7 +173,7 @@ def _settle(kept: dict[int, Point], point: Point, logs: Mapping[int, object], lo
 
 def cut(found: Sequence[Point]) -> Iterator[Sequence[Point]]:
     """Samples in order of time, as chunks."""
-    if _one(found):
+    if len(found) == 1 or _one(found):
         yield found
         return
     begin, bytes_ = 0, 0

@@ -121,7 +121,8 @@ class SampleStore:
         behind: list[Series] = []
         for each in series:
             lost: list[Point] = []
-            each = each._replace(found=settled(each.found, self._names.logs, lost))
+            if (found := settled(each.found, self._names.logs, lost)) is not each.found:
+                each = each._replace(found=found)
             work.lost += [(each.tag, point) for point in lost]
             if older or self.old_rows is not None:
                 behind.append(each)

@@ -10,6 +10,7 @@ import pytest
 
 from bench import smoke
 from bench.figures import Figure, write
+from uns.local.mqtt import find_mosquitto
 
 pytestmark = pytest.mark.long
 
@@ -109,3 +110,26 @@ def test_the_short_run_of_ci_writes_its_figures_down_and_judges_results_alone(ka
     assert "last release" in done.stdout
     written = {figure["name"] for figure in json.loads(file.read_text(encoding="utf-8"))}
     assert written >= {figure["name"] for figure in json.loads(smoke.RELEASED.read_text(encoding="utf-8"))}
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_a_small_plant_is_measured_and_what_came_out_is_what_was_said(tmp_path: Path) -> None:
+    """On services of its own: MQTT, Kafka, PostgreSQL and registry."""
+    file = tmp_path / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.plant", "--smoke", "--json", str(file)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("UNS_")},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (trial,) = json.loads(file.read_text(encoding="utf-8"))["trials"]
+    assert trial["problems"] == []
+    assert trial["delays"]["state"]["records"] > 0
+    assert all(
+        trial["parts"][name]["us_sample"] > 0
+        for name in ("connector-plc", "processors", "sink-historian", "page", "Kafka")
+    )
+    assert min(trial["bytes"].values()) > 0

@@ -155,3 +155,15 @@ def test_what_says_nothing_takes_nothing() -> None:
     found: list[Point] = [(n, float(n), 0, 1, 9, 9) for n in range(3)]
     assert columns(found) == (1, 9, 9, "{0,1,2}", "{0.0,1.0,2.0}", None, None, None, None, None, None)
     assert columns([(5, None, 1, 1, 9, 9)]) == (1, 9, 9, "{0}", None, None, None, None, "{1}", None, None)
+
+
+@given(POINTS)
+def test_a_chunk_of_one_sample_is_written_as_one_of_several(point: Point) -> None:
+    """The short way of live data says what the long way says of the same sample twice."""
+    alone, twice = columns([point]), columns([point, point])
+    assert alone[:3] == twice[:3]
+    for short, long in zip(alone[3:], twice[3:], strict=True):
+        half = None if long is None else "{" + long[1 : (len(long) - 1) // 2] + "}"
+        assert short == half
+    assert size([point]) * 2 == size([point, point])
+    assert list(cut([point])) == [[point]]
