@@ -94,6 +94,7 @@ class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
     awaited: bool = False
     rescheduled: bool = False
     fresh: bool = False
+    wake: int = INF
     life: list[tuple[int, int]] = []
     """Chains of signs of life: begin, end."""
     evicted: int | None = None
@@ -218,6 +219,7 @@ def _saved(cell: Cell) -> SavedCell:
         awaited=cell.awaited,
         rescheduled=cell.rescheduled,
         fresh=cell.fresh,
+        wake=cell.wake,
         life=list(zip(life.starts, life.ends, strict=True)),
         evicted=life.evicted,
         stated=cell.timeline.stated,
@@ -284,6 +286,7 @@ def _load_saved(cell: Cell, saved: SavedCell) -> None:
     cell.born, cell.settled, cell.watermark, cell.floor = saved.born, saved.settled, saved.watermark, saved.floor
     cell.touched, cell.awaited = saved.touched, saved.awaited
     cell.rescheduled, cell.fresh = saved.rescheduled, saved.fresh
+    cell.wake = saved.wake
     life.starts, life.ends = [start for start, _ in saved.life], [end for _, end in saved.life]
     life.silent_from, life.evicted = saved.silent_from, saved.evicted
     cell.timeline.stated = saved.stated

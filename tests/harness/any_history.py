@@ -23,10 +23,12 @@ from schemas.records import (
     Inspection,
     Lot,
     Order,
+    OutOfService,
     Raw,
     Reason,
     Sample,
     Samples,
+    Shelve,
     Shift,
     Tick,
     Value,
@@ -40,8 +42,29 @@ UNCERTAIN = 0x40000000
 MODES = {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}
 REASONS = {101: {"name": "jam", "category": "micro"}, 201: {"name": "drive", "category": "breakdown"}}
 REASONS[301] = {"name": "oiling", "category": "maintenance"}
+QUIET = {"suppress_states": ["stopped", "idle"], "suppress_modes": ["maintenance"]}
+ALARMS: dict[str, Any] = {  # one of each kind, and of each way to behave
+    "volume": {"kind": "limit", "tag": "Volume", "hi": 505, "hihi": 512, "lo": 495, "deadband": 2, "group": "cooling"},
+    "slow": {"kind": "limit", "tag": "Other", "hi": 0.4, "on_delay_s": 20, "off_delay_s": 300, "latch": True},
+    "away": {
+        "kind": "deviation",
+        "tag": "Volume",
+        "setpoint": "Other",
+        "limit": 499,
+        "deadband": 1,
+        "latch": True,
+        **QUIET,
+    },
+    "fast": {"kind": "rate", "tag": "Volume", "per_min": 2, "over_s": 10, "group": "cooling"},
+    "stuck": {"kind": "state", "states": ["held", "stopped"], "longer_s": 240, "group": "cooling"},
+    "jams": {"kind": "count", "states": ["held", "suspended"], "times": 2, "window_s": 3600, **QUIET},
+    "rises": {"kind": "count", "tag": "Good", "reaches": 100, "times": 2, "window_s": 1800},
+    "lost": {"kind": "missing", "tag": "Volume", "after_s": 90, "off_delay_s": 5},
+    "poor": {"kind": "kpi", "kpi": "availability", "below": 0.7, "suppress_modes": ["setup"]},
+}
 TYPES: dict[str, dict[str, Any]] = {
     "filler": {
+        "alarms": ALARMS,
         "tags": {
             "State": {"role": "state", "map": "packml"},
             "Mode": {"role": "mode", "map": MODES},
@@ -323,7 +346,9 @@ def acknowledge(teller: Teller, move: Move, chance: random.Random) -> tuple[str,
     """Of an alert that there has been, or of nothing."""
     path = teller.cell(move)
     alert = chance.choice(teller.alerts[-6:]).natural_id if teller.alerts and chance.random() < 0.9 else f"{path}#no"
-    return path, Acknowledge(alert=alert, at=teller.now, by=chance.choice(["ann", "ben"]))
+    return path, Acknowledge(
+        alert=alert, at=teller.now, by=chance.choice(["ann", "ben"]), action=chance.choice(["acknowledge", "reset"])
+    )
 
 
 def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
@@ -334,6 +359,28 @@ def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, 
         started_at=start,
         ended_at=_ends(end, chance),
         labour_s=chance.choice([None, 60.0, -1.0]),
+    )
+
+
+def shelve(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    start, end = teller.span(chance)
+    return teller.anywhere(move, chance), Shelve(
+        id=f"v{chance.randrange(3)}",
+        alarm=chance.choice(["*", "silent", "volume", "volume.hi", "jams", "cooling"]),
+        started_at=start,
+        ended_at=end,
+        by="ann",
+    )
+
+
+def out_of_service(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    start, end = teller.span(chance)
+    return teller.anywhere(move, chance), OutOfService(
+        id=f"u{chance.randrange(2)}",
+        alarm=chance.choice(["*", "breakdown", "stuck", "quality", "fast"]),
+        started_at=start,
+        ended_at=_ends(end, chance),
+        by="ben",
     )
 
 
@@ -353,6 +400,8 @@ TELLERS: dict[str, Tell] = {
     "Inspection": inspection,
     "Acknowledge": acknowledge,
     "WorkOrder": work_order,
+    "Shelve": shelve,
+    "OutOfService": out_of_service,
     "Tick": tick,
 }
 
@@ -369,7 +418,9 @@ def history(model: Plant, made: Sequence[Move], punctual: bool = False) -> list[
             continue  # an alert that is over can be acknowledged for as long as the horizon is
         teller.now += min(move.step_us, 40 * MINUTE) if punctual else move.step_us
         path, record = TELLERS[move.kind](teller, move, random.Random(move.dice))
-        if punctual and isinstance(record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder):
+        if punctual and isinstance(
+            record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder | Shelve | OutOfService
+        ):
             record = msgspec.structs.replace(record, id=f"{record.id}-{len(log)}")  # nothing old is told otherwise
         item = Input(path, TOPIC, 0, len(log), record, teller.now)
         log.append(item)
