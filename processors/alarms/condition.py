@@ -126,7 +126,10 @@ def _lapse(alarm: Alarm, condition: Condition) -> int | None:
         case MissingRule(after_s=after_s):
             return condition.heard + _us(after_s) if condition.heard is not None and not condition.holds else None
         case CountRule(window_s=window_s, times=times):
-            return condition.times[-times] + _us(window_s) if condition.holds else None
+            if not condition.holds:
+                return None
+            first = condition.times[0] if len(condition.times) == times else condition.since  # of another fold's log
+            return first + _us(window_s)
         case RateRule(over_s=over_s):  # a source that only tells changes says nothing while the value stays
             return condition.heard + _us(over_s) if condition.holds and condition.heard is not None else None
         case _:
@@ -188,7 +191,8 @@ def _hear(alarm: Alarm, condition: Condition, event: Event) -> None:
     elif event.what == STATE:
         if isinstance(rule, CountRule) and condition.state is not None:
             _count(rule, condition, event, condition.state not in rule.states and event.value in rule.states)
-        condition.state, condition.offset = event.value, event.offset
+        if event.value != condition.state:  # else it is only said again
+            condition.state, condition.offset = event.value, event.offset
 
 
 def _count(rule: CountRule, condition: Condition, event: Event, happened: bool) -> None:

@@ -107,7 +107,7 @@ class AlarmRecords(Derivation):
                 for started_at in cell.ledger.starts(alarm.kind, base, end):
                     if (alarm.name, started_at) not in changed:
                         out += alert.withdraw(cell, alarm.kind, started_at)
-        for alarm, occurrence in changed.values():
+        for _, (alarm, occurrence) in sorted(changed.items(), key=lambda item: (item[0][1], item[0][0])):
             out += _publish(cell, view, alarm, occurrence)
         waits = (due(cell.alarms[name], condition) for name, condition in conditions.items())
         cell.wake_at(min((at for at in waits if at is not None), default=INF))
@@ -127,22 +127,23 @@ class AlarmRecords(Derivation):
         if self._live[0] <= since:
             return self._live
         if self._calm[0] <= since:
-            return self._calm[0], self._read(cell, self._calm[1])
+            return self._calm[0], self._read(cell, self._calm[1], self._calm[0])
         hour = max((hour for hour in self._hours if hour * HOUR <= since), default=None)
         if hour is not None:
-            return hour * HOUR, self._read(cell, self._hours[hour])
-        return view.begin, self._read(cell, b"")
+            return hour * HOUR, self._read(cell, self._hours[hour], hour * HOUR)
+        return view.begin, self._read(cell, b"", view.begin)
 
     @staticmethod
-    def _read(cell: Cell, data: bytes) -> Conditions:
-        """What was saved, for the alarms that the model has now. Of a new one what was published of it is known."""
+    def _read(cell: Cell, data: bytes, at: int) -> Conditions:
+        """What was saved of an instant, for the alarms that the model has now. Of one that was not saved is known what a
+        fold has published whose log reached further back."""
         saved = _decode(data) if data else {}
         conditions: Conditions = {}
         for name, alarm in cell.alarms.items():
             known = saved.get(name)
             if known is None:
                 known, told = Condition(), alert.standing(cell, alarm.kind)
-                if told is not None:
+                if told is not None and told.started_at < at:
                     known.holds, known.since = told.returned_at is None, told.started_at
                     known.standing = Occurrence(
                         told.started_at, told.value, told.inputs.first_offset, told.returned_at, None, told.first_out
@@ -196,7 +197,7 @@ class AlarmRecords(Derivation):
             if isinstance(rule, StateRule) or (isinstance(rule, CountRule) and rule.states):
                 if states is None:
                     told = cell.timeline.intervals(begin, end, max(now, end))
-                    states = [Event(of.start, STATE, of.state, of.first_offset) for of in told]
+                    states = [Event(of.start, STATE, of.state, _stated(cell, of.start)) for of in told]
                 heard += states
             elif isinstance(rule, KpiRule):
                 heard += _kpis(cell, rule, begin, end)
@@ -215,7 +216,7 @@ class AlarmRecords(Derivation):
         """Ends alerts that stand of rules that the model has no more."""
         out: list[Derived] = []
         ours = {alarm.kind for alarm in cell.alarms.values()}
-        for kind, started_at in list(cell.ledger.lasting):
+        for kind, started_at in sorted(cell.ledger.lasting):
             parts = kind.split(".")
             if kind not in ours and parts[0] == "alert" and parts[1] in RULE_KINDS:
                 out += alert.end(cell, kind, started_at, view.now, view.now <= view.watermark)
@@ -227,7 +228,7 @@ class AlarmRecords(Derivation):
         if cell.alarms and self._hours and (since < floor or first not in self._hours):
             hour = max((of for of in self._hours if of * HOUR <= min(since, floor)), default=None)
             if hour is not None:
-                conditions = self._read(cell, self._hours[hour])
+                conditions = self._read(cell, self._hours[hour], hour * HOUR)
                 self._run(cell, conditions, hour * HOUR, floor, max(cell.settled, floor), INF)
                 self._live, self._calm = (INF, {}), (INF, b"")  # what follows is told anew from there
                 for later in [of for of in self._hours if of > first]:
@@ -265,6 +266,12 @@ class AlarmRecords(Derivation):
 RULE_KINDS = frozenset(("limit", "deviation", "rate", "state", "count", "missing", "kpi"))
 
 
+def _stated(cell: Cell, at: int) -> int:
+    """The raw offset of the state sample in force."""
+    stated = cell.timeline.state.in_force(at)
+    return -1 if stated is None else stated.offset
+
+
 def _kpis(cell: Cell, rule: KpiRule, begin: int, end: int) -> list[Event]:
     """Values of the windows that ended in [begin, end) and are closed, in order of their ends."""
     kind, events = f"kpi.{rule.window}", []
@@ -279,12 +286,23 @@ def _kpis(cell: Cell, rule: KpiRule, begin: int, end: int) -> list[Event]:
 
 
 def _publish(cell: Cell, view: View, alarm: Alarm, occurrence: Occurrence) -> list[Derived]:
+    """The record of an occurrence, where its course is another than was published. What only hides or shows it is told
+    by `processors.derive.lifecycle`, in the same order whether or not the run began anew."""
     known = cell.ledger.get(alarm.kind, occurrence.started_at)
     offset = occurrence.offset if occurrence.offset >= 0 else NO_OFFSET
     inputs = view.inputs(offset, offset)
-    if isinstance(known, Alert):
-        inputs = known.inputs.first_offset, max(known.inputs.last_offset, inputs[1] if offset != NO_OFFSET else 0)
     order = cell.schedule.order_at(occurrence.started_at)
+    made = (None, None) if order is None else (order.id, order.product)
+    point = alert.Point(occurrence.value, alarm.limit, *made)
+    course = alert.Course(occurrence.returned_at, alarm.rule.group, occurrence.first_out)
+    said = words(cell, alarm, occurrence)
+    if isinstance(known, Alert) and not known.withdrawn:
+        before = alert.Course(known.returned_at, known.group, known.first_out)
+        named = alert.Point(known.value, known.limit, known.order, known.product)
+        told = (known.ended_at, known.severity, known.message, named, before)
+        if told == (occurrence.ended_at, alarm.priority, said, point, course):
+            return []
+        inputs = known.inputs.first_offset, max(known.inputs.last_offset, inputs[1] if offset != NO_OFFSET else 0)
     return alert.publish(
         cell,
         alarm.kind,
@@ -294,13 +312,8 @@ def _publish(cell: Cell, view: View, alarm: Alarm, occurrence: Occurrence) -> li
         inputs,
         severity=alarm.priority,
         subject=alarm.rule.tags[0] if alarm.rule.tags else alarm.name,
-        message=words(cell, alarm, occurrence),
+        message=said,
         cause=cause(cell, alarm, occurrence),
-        point=alert.Point(
-            occurrence.value,
-            alarm.limit,
-            None if order is None else order.id,
-            None if order is None else order.product,
-        ),
-        course=alert.Course(occurrence.returned_at, alarm.rule.group, occurrence.first_out),
+        point=point,
+        course=course,
     )

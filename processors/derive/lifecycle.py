@@ -82,7 +82,7 @@ class Acknowledgements(Derivation):
         before, self._derived = self._derived, view.now
         hides = bool(told(cell)) or any(map(suppressible, cell.alarms.values()))
         out: list[Derived] = []
-        for kind, started_at in list(cell.ledger.lasting):
+        for kind, started_at in sorted(cell.ledger.lasting):
             known = cell.ledger.get(kind, started_at)
             # one hidden is shown again though the fact that hid it may be gone
             if isinstance(known, Alert) and (hides or known.hidden_by is not None):
