@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
     path: str
     alarm: str
-    count: int
+    times: int
     share: float
 
 
@@ -133,7 +133,7 @@ def _chattering(within: Sequence[Annunciation]) -> tuple[Source, ...]:
             most = max(most, last - first + 1)
         if most >= CHATTER:
             found.append(Source(path, alarm, most, len(at) / len(within)))
-    return tuple(sorted(found, key=lambda of: (-of.count, of.path, of.alarm)))
+    return tuple(sorted(found, key=lambda of: (-of.times, of.path, of.alarm)))
 
 
 def _stood(of: Annunciation, start: int, end: int) -> int:

@@ -123,7 +123,9 @@ class Cell:
         self.gone: set[str] = set()
         """State keys (what follows `path|`) dropped since the last save."""
         self.recall_gaps()
-        # marks
+        self._mark_nothing()
+
+    def _mark_nothing(self) -> None:
         self.settled = -INF
         """The tick up to which derived records are up to date."""
         self.watermark = -INF

@@ -8,9 +8,9 @@ from tests.harness.line_logs import CELL, Run, Told, plant
 from topology.model.plant import Plant
 
 
-def alarmed(rules: dict[str, Any], own: dict[str, Any] | None = None, **time: float) -> Plant:
+def alarmed(rules: dict[str, Any], own: dict[str, Any] | None = None) -> Plant:
     """The two machines of one type, with these alarm rules. `own`: those of the filler alone."""
-    model = plant(**time).model_dump(mode="json", exclude_unset=True)
+    model = plant().model_dump(mode="json", exclude_unset=True)
     model["types"]["filler"]["alarms"] = rules
     cells = model["namespace"]["sites"]["dallas"]["areas"]["packaging"]["lines"]["line-1"]["cells"]
     if own is not None:

@@ -34,6 +34,7 @@ from schemas.records import (
     Value,
     WorkOrder,
 )
+from tests.harness.alarm_rules import ONE_OF_EACH, any_out_of_service, any_shelve
 from tests.harness.line_logs import AREA, BAD, HOUR, MINUTE, OWN, T0, TOPIC, S
 from topology.model.plant import Plant
 from topology.namespace.packml import CODE_MAPS
@@ -42,29 +43,9 @@ UNCERTAIN = 0x40000000
 MODES = {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}
 REASONS = {101: {"name": "jam", "category": "micro"}, 201: {"name": "drive", "category": "breakdown"}}
 REASONS[301] = {"name": "oiling", "category": "maintenance"}
-QUIET = {"suppress_states": ["stopped", "idle"], "suppress_modes": ["maintenance"]}
-ALARMS: dict[str, Any] = {  # one of each kind, and of each way to behave
-    "volume": {"kind": "limit", "tag": "Volume", "hi": 505, "hihi": 512, "lo": 495, "deadband": 2, "group": "cooling"},
-    "slow": {"kind": "limit", "tag": "Other", "hi": 0.4, "on_delay_s": 20, "off_delay_s": 300, "latch": True},
-    "away": {
-        "kind": "deviation",
-        "tag": "Volume",
-        "setpoint": "Other",
-        "limit": 499,
-        "deadband": 1,
-        "latch": True,
-        **QUIET,
-    },
-    "fast": {"kind": "rate", "tag": "Volume", "per_min": 2, "over_s": 10, "group": "cooling"},
-    "stuck": {"kind": "state", "states": ["held", "stopped"], "longer_s": 240, "group": "cooling"},
-    "jams": {"kind": "count", "states": ["held", "suspended"], "times": 2, "window_s": 3600, **QUIET},
-    "rises": {"kind": "count", "tag": "Good", "reaches": 100, "times": 2, "window_s": 1800},
-    "lost": {"kind": "missing", "tag": "Volume", "after_s": 90, "off_delay_s": 5},
-    "poor": {"kind": "kpi", "kpi": "availability", "below": 0.7, "suppress_modes": ["setup"]},
-}
 TYPES: dict[str, dict[str, Any]] = {
     "filler": {
-        "alarms": ALARMS,
+        "alarms": ONE_OF_EACH,
         "tags": {
             "State": {"role": "state", "map": "packml"},
             "Mode": {"role": "mode", "map": MODES},
@@ -364,24 +345,12 @@ def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, 
 
 def shelve(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
     start, end = teller.span(chance)
-    return teller.anywhere(move, chance), Shelve(
-        id=f"v{chance.randrange(3)}",
-        alarm=chance.choice(["*", "silent", "volume", "volume.hi", "jams", "cooling"]),
-        started_at=start,
-        ended_at=end,
-        by="ann",
-    )
+    return teller.anywhere(move, chance), any_shelve(chance, start, end)
 
 
 def out_of_service(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
     start, end = teller.span(chance)
-    return teller.anywhere(move, chance), OutOfService(
-        id=f"u{chance.randrange(2)}",
-        alarm=chance.choice(["*", "breakdown", "stuck", "quality", "fast"]),
-        started_at=start,
-        ended_at=_ends(end, chance),
-        by="ben",
-    )
+    return teller.anywhere(move, chance), any_out_of_service(chance, start, _ends(end, chance))
 
 
 def tick(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:

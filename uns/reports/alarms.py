@@ -72,9 +72,9 @@ def page(of: Performance, clock: Callable[[int], str]) -> str:
             for flood, end in zip(of.floods, ended, strict=True)
         ),
         f"the ten that come most: {of.top_share:.0%} of all (1 to 5 %)",
-        *(f"  {source.count:>6} {source.share:>4.0%}  {source.path} {source.alarm}" for source in of.top),
+        *(f"  {source.times:>6} {source.share:>4.0%}  {source.path} {source.alarm}" for source in of.top),
         f"chattering, three or more in a minute: {len(of.chattering) or 'none'}",
-        *(f"  {source.count:>6} in a minute  {source.path} {source.alarm}" for source in of.chattering),
+        *(f"  {source.times:>6} in a minute  {source.path} {source.alarm}" for source in of.chattering),
         f"stale, 24 hours or longer: {len(of.stale) or 'none'}",
         *(f"  since {clock(stale.at)}  {stale.path} {stale.alarm}" for stale in of.stale),
     ]
@@ -100,7 +100,7 @@ def document(of: Performance) -> dict[str, Any]:
         "floods": [{"from": plain(f.started_at), "to": plain(f.ended_at), "alarms": f.alarms} for f in of.floods],
         "top_share": of.top_share,
         "top": [source._asdict() for source in of.top],
-        "chattering": [{"path": s.path, "alarm": s.alarm, "in_a_minute": s.count} for s in of.chattering],
+        "chattering": [{"path": s.path, "alarm": s.alarm, "in_a_minute": s.times} for s in of.chattering],
         "stale": [{"path": s.path, "alarm": s.alarm, "since": plain(s.at)} for s in of.stale],
         "by_priority": of.by_priority,
     }

@@ -30,7 +30,7 @@ def test_a_flood_begins_above_ten_in_ten_minutes_and_ends_below_five() -> None:
 def test_an_alarm_chatters_from_three_in_a_minute_on() -> None:
     quiet = told(0, 30, 61, 91, alarm="quiet")
     loud = told(0, 30, 60, alarm="loud")
-    assert [(of.alarm, of.count) for of in performance([*quiet, *loud], 0, HOUR).chattering] == [("loud", 3)]
+    assert [(of.alarm, of.times) for of in performance([*quiet, *loud], 0, HOUR).chattering] == [("loud", 3)]
 
 
 @pytest.mark.parametrize(("hours", "found"), [(23.9, 0), (24, 1), (None, 1)], ids=["a-day-less", "a-day", "still"])

@@ -263,6 +263,10 @@ def test_late_data_end_in_the_same_alerts(seed: int) -> None:
     assert content(after) == content(before)
 
 
+def second(at: int | None) -> int | None:
+    return None if at is None else (at - T0) // S
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_fold_says_what_second_by_second_says(seed: int) -> None:
     chance = random.Random(seed)
@@ -276,9 +280,9 @@ def test_the_fold_says_what_second_by_second_says(seed: int) -> None:
     run = told(model, log(*parts, end=200 * S, every=10 * S))
     expected = occurrences(values, setting, (), shelves, 200)
     got = [
-        Seen(*(None if at is None else (at - T0) // S for at in (of.started_at, of.returned_at, of.ended_at, of.annunciated_at)))
+        Seen((of.started_at - T0) // S, second(of.returned_at), second(of.ended_at), second(of.annunciated_at))
         for of in alerts(run, "limit")
-    ]  # fmt: skip
+    ]
     assert got == expected
 
 
@@ -297,12 +301,8 @@ def test_a_flood_of_10_000_alarms_in_a_minute_loses_none() -> None:
         path, now = tick(at + S)
         out += fold.step(Input(path, TOPIC, 0, offset, now))
         offset += 1
-    out += fold.step(Input(*_(tick(T0 + 2 * MINUTE), offset)))
+    out += fold.step(Input(CELL, TOPIC, 0, offset, tick(T0 + 2 * MINUTE)[1]))
     newest = {of.natural_id: of for of in out if isinstance(of, Alert) and of.kind == "limit"}
     assert len(newest) == 100 * 2 * 50
     assert {of.state for of in newest.values()} == {"cleared"}
     assert {of.status for of in newest.values()} == {"final"}
-
-
-def _(part: Told, offset: int) -> tuple[Any, ...]:
-    return part[0], TOPIC, 0, offset, part[1]
