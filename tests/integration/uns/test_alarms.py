@@ -1,6 +1,10 @@
 """Alarms through Kafka: a flood loses none, and `uns alarms` lists, counts, acknowledges, shelves and takes out of service."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ import pytest
 
 from schemas.records import Alert, Sample, Samples
 from tests.harness.line_logs import CELL, MINUTE, T0, S, Told, tick
+from tests.harness.mosquitto import mosquitto
 from tests.harness.waiting import until
 from tests.harness.worked_area import WorkedArea, end_worker
 from topology.namespace.classes import MessageClass
@@ -17,13 +22,18 @@ from uns.kafka.log import read
 KEPT = {"retention.ms": "-1"}
 
 
-def plant(tags: int) -> str:
-    """One machine with an alarm a tag; `{enterprise}` is filled in."""
-    rules = {f"a{n}": {"kind": "limit", "tag": f"T{n}", "hi": 1, "latch": n == 0} for n in range(tags)}
+def flooded(tags: int) -> dict[str, Any]:
+    """An alarm a tag; the first is latched."""
+    return {f"a{n}": {"kind": "limit", "tag": f"T{n}", "hi": 1, "latch": n == 0} for n in range(tags)}
+
+
+def plant(rules: dict[str, Any], connectors: dict[str, Any] | None = None) -> str:
+    """One machine with these rules; `{enterprise}` is filled in."""
     lines = {"line-1": {"cells": {"filler": "filler"}}}
     model = {
         "namespace": {"enterprise": "ENTERPRISE", "sites": {"dallas": {"areas": {"packaging": {"lines": lines}}}}},
         "types": {"filler": {"tags": {}, "ideal_cycle_s": 6, "silent_after_s": None, "alarms": rules}},
+        "connectors": connectors or {},
     }
     return json.dumps(model).replace("{", "{{").replace("}", "}}").replace("ENTERPRISE", "{enterprise}")
 
@@ -45,8 +55,9 @@ def flood(tags: int, pulses: int) -> list[Told]:
 
 def newest(area: WorkedArea) -> dict[str, Alert]:
     """The newest revision of each alert."""
-    alerts = read(area.settings, topic(area.area, MessageClass.ALERT), area.codec)
-    return {of.record.natural_id: of.record for of in alerts if isinstance(of.record, Alert)}
+    log = read(area.settings, topic(area.area, MessageClass.ALERT), 0)
+    alerts = [area.codec.decode(record.value) for record in log if record.value]
+    return {of.natural_id: of for of in alerts if isinstance(of, Alert)}
 
 
 def answer(area: WorkedArea, *arguments: str) -> Any:
@@ -59,7 +70,7 @@ def answer(area: WorkedArea, *arguments: str) -> Any:
     ("tags", "pulses"), [(20, 10), pytest.param(200, 50, marks=pytest.mark.long)], ids=["200", "10000"]
 )
 def test_a_flood_and_what_people_say(kafka: str, registry: str, tmp_path: Path, tags: int, pulses: int) -> None:
-    area = WorkedArea.made(kafka, registry, tmp_path, plant(tags), T0 + 3 * MINUTE, KEPT)
+    area = WorkedArea.made(kafka, registry, tmp_path, plant(flooded(tags)), T0 + 3 * MINUTE, KEPT)
     wanted = f"{area.enterprise}/#"
     machine = CELL.replace("acme", area.enterprise, 1)
     worker = area.worker()
@@ -85,3 +96,40 @@ def test_a_flood_and_what_people_say(kafka: str, registry: str, tmp_path: Path, 
         assert (newest(area)[natural].acknowledged_by, newest(area)[natural].comment) == ("anna", "fan replaced")
     finally:
         end_worker(worker)
+
+
+def test_values_of_a_foreign_publisher_become_an_alarm(kafka: str, registry: str, tmp_path: Path) -> None:
+    """mosquitto_pub and its broker are not ours."""
+    client = shutil.which("mosquitto_pub")
+    if client is None:
+        pytest.skip("mosquitto_pub is not installed (Debian: mosquitto-clients)")
+    with mosquitto(tmp_path / "broker", ["allow_anonymous true"]) as broker:
+        told = {
+            "topic": "oven/{tag}",
+            "tag": "{tag}",
+            "path": "ENTERPRISE/dallas/packaging/line-1/filler",
+            "payload": "value",
+        }
+        config = {"kind": "mqtt", "broker": broker.url(), "client_id": "uns-oven", "subscriptions": [told]}
+        rule = {"kind": "limit", "tag": "Temp", "hi": 85, "deadband": 5, "unit": "°C"}
+        model = plant({"hot": rule}, {"oven": config})
+        area = WorkedArea.made(kafka, registry, tmp_path, model, T0, KEPT)
+        worker = area.worker()
+        connector = subprocess.Popen(
+            [sys.executable, "-m", "uns", "run", "connector", "oven"], env=os.environ | area.environ
+        )
+
+        def publish(value: float) -> bool:
+            command = [client, "-p", str(broker.ports[0]), "-t", "oven/Temp", "-m", str(value)]
+            return subprocess.run(command, check=False).returncode == 0
+
+        try:
+            until(lambda: publish(85.25) and newest(area), 240, area.said)
+            [raised] = newest(area).values()
+            assert raised.message.endswith("Temp is high: 85.25 °C, the limit is 85 °C")
+            until(lambda: publish(79.5) and next(iter(newest(area).values())).ended_at, 120, area.said)
+            [returned] = newest(area).values()
+            assert (returned.alarm_state, returned.value) == ("returned_unacknowledged", 85.25)
+        finally:
+            end_worker(worker)
+            end_worker(connector)

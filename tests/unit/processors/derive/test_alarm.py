@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from processors.base import Input
+from processors.inputs.admission import Admission
 from processors.line import LineFold
 from schemas.records import Acknowledge, Alert, OutOfService, Sample, Samples
 from tests.harness.alarm_logs import alarmed, alerts, shelve, told
@@ -306,3 +307,15 @@ def test_a_flood_of_10_000_alarms_in_a_minute_loses_none() -> None:
     assert len(newest) == 100 * 2 * 50
     assert {of.state for of in newest.values()} == {"cleared"}
     assert {of.status for of in newest.values()} == {"final"}
+
+
+@pytest.mark.parametrize(
+    ("alarm", "words"),
+    [("hto", "did you mean 'hot'?"), ("hot.hi", None), ("g", None), ("quality.Volume", None), ("*", None)],
+)
+def test_a_fact_about_no_alarm_is_not_published(alarm: str, words: str | None) -> None:
+    model = alarmed({"hot": {**HIGH, "group": "g"}})
+    for path in (CELL, CELL.rpartition("/")[0]):
+        refused = Admission(model).whole_refusal(path, shelve(T0, T0 + HOUR, alarm)[1])  # type: ignore[arg-type]
+        assert (refused is None) == (words is None)
+        assert words is None or words in str(refused)
