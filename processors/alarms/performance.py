@@ -80,7 +80,7 @@ def performance(told: Iterable[Annunciation], start: int, end: int, operators: f
     """Of what was told in [start, end); what began before counts as stale only. Raises ValueError for an empty stretch."""
     if end <= start or operators <= 0:
         raise ValueError("a stretch of time and somebody who is told are needed")
-    known = sorted(told)
+    known = sorted(told, key=lambda of: (of.at, of.path, of.alarm))
     within = [of for of in known if start <= of.at < end]
     tens = Counter((of.at - start) // TEN_MINUTES for of in within)
     floods = _floods(tens, start, end, operators)

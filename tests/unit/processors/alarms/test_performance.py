@@ -61,6 +61,10 @@ def test_the_ten_that_come_most_and_priorities() -> None:
     assert of.by_priority["medium"] == pytest.approx(210 / 211)
 
 
+def test_two_at_one_time_of_which_one_stands() -> None:
+    assert performance([*told(5), *told(5, lasts_s=None)], 0, HOUR).alarms == 2
+
+
 def test_nothing_is_quiet_and_an_empty_stretch_is_none() -> None:
     of = performance([], 0, HOUR)
     assert (of.alarms, of.verdict, of.top, of.by_priority) == (0, "acceptable", (), {})
