@@ -41,10 +41,12 @@ class CellFold:
         self.derivations: tuple[Derivation, ...] = tuple(derivation(cell) for derivation in OF_CELL)
 
     def take(self, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
-        """Gives a fact to the derivation that reads it, or says what is wrong with it."""
+        """Gives a fact to the derivations that read it, or says what is wrong with it: the first of them does."""
         for derivation in self.derivations:
             if derivation.reads is type(fact):
-                return derivation.take(self.cell, fact, offset, oldest, newest)
+                refused = derivation.take(self.cell, fact, offset, oldest, newest)
+                if refused is not None:
+                    return refused
         return None
 
     def refresh(self, moment: Moment, line: Sequence[LineDerivation]) -> list[Derived] | None:
@@ -56,6 +58,7 @@ class CellFold:
         cell.listen(now)
         if not self._due(moment):
             return self._show_late(moment)
+        cell.now, cell.wake = now, INF
         begin = max(cell.born, moment.floor) if cell.born is not None else INF
         steady = (
             begin < cell.settled  # which is −INF at the first refresh
@@ -153,6 +156,7 @@ class CellFold:
             or cell.touched
             or cell.awaited
             or cell.rescheduled
+            or moment.now > cell.wake
             or moment.now // bucket_us != cell.settled // bucket_us
             or moment.watermark // bucket_us != cell.watermark // bucket_us
         )

@@ -40,7 +40,7 @@ from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
 from processors.derive.order import OF_CELL, OF_LINE
 from processors.inputs.admission import Admission
-from processors.inputs.facts import EARLIEST, LATEST, addressed, fault, unknown_alert
+from processors.inputs.facts import EARLIEST, LATEST, Fact, addressed, fault, unknown_alert
 from processors.inputs.line_facts import LineFacts
 from processors.line_state import LineState
 from processors.output.adoption import adopt
@@ -56,15 +56,10 @@ from schemas.records import (
     Acknowledge,
     Current,
     Derived,
-    Gap,
     Inputs,
     Inspection,
-    Lot,
-    Order,
     Quality,
-    Reason,
     Samples,
-    Shift,
     Tick,
     WorkOrder,
 )
@@ -151,7 +146,7 @@ class LineFold:
             return list(fold.cell.take(record, item.offset, self._oldest, self._newest_of(item)) or ())
         if type(record) is Tick:
             return self._tick(record.at, item)
-        if isinstance(record, Order | Shift | Lot | Reason | Gap):
+        if isinstance(record, Fact):
             return self._fact(item.path, with_short_comment(record), item.offset)
         if isinstance(record, Inspection | Acknowledge):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
@@ -223,7 +218,7 @@ class LineFold:
 
     # --- facts
 
-    def _fact(self, path: str, fact: Order | Shift | Lot | Reason | Gap, offset: int) -> list[Output]:
+    def _fact(self, path: str, fact: Fact, offset: int) -> list[Output]:
         """Takes in a fact that the whole line or a cell is judged by."""
         if refused := self._admission.refusal(path, fact) or fault(path, fact, self._oldest):
             return [refused]

@@ -135,7 +135,7 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Alert(Derived, frozen=True, gc=False, kw_only=True):
-    """What somebody should see to: raised, acknowledged, cleared."""
+    """What somebody should see to: raised, acknowledged, cleared; `alarm_state` has the states of ISA-18.2."""
 
     message_class = "alert"
 
@@ -150,6 +150,16 @@ class Alert(Derived, frozen=True, gc=False, kw_only=True):
     limit: float | None = None
     order: str | None = None
     product: str | None = None
+    alarm: str | None = None
+    alarm_state: str | None = None
+    returned_at: int | None = None
+    annunciated_at: int | None = None
+    acknowledged_at: int | None = None
+    comment: str | None = None
+    hidden_by: str | None = None
+    hidden_until: int | None = None
+    group: str | None = None
+    first_out: bool | None = None
 
 
 CurrentTag = Sample

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.raw import Acknowledge, Gap, RawRecord, Reason, Shift, WorkOrder
+from schemas.raw import Acknowledge, Gap, OutOfService, RawRecord, Reason, Shelve, Shift, WorkOrder
 
 NAME_MAX = 128
 """Characters of a name: an order, a product, a person, a tag, a source."""
@@ -46,7 +46,7 @@ def with_short_comment(record: RawT) -> RawT:
     if isinstance(record, Gap) and record.text is not None and len(record.text) > COMMENT_MAX:
         return msgspec.structs.replace(record, text=cut(record.text, COMMENT_MAX))
     if (
-        isinstance(record, Reason | Acknowledge | WorkOrder)
+        isinstance(record, Reason | Acknowledge | WorkOrder | Shelve | OutOfService)
         and record.comment is not None
         and len(record.comment) > COMMENT_MAX
     ):

@@ -133,10 +133,33 @@ class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
 
 
 class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
-    """A person has seen an alert: `alert` is its natural id."""
+    """A person has seen an alert: `alert` is its natural id. Action `reset` ends a latched one whose condition is gone."""
 
     alert: str
     at: int
+    by: str
+    comment: str | None = None
+    action: str = "acknowledge"
+
+
+class Shelve(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A person puts an alarm of a line or cell aside until `ended_at`; a later record with the same id replaces it."""
+
+    id: str
+    alarm: str
+    started_at: int
+    ended_at: int
+    by: str
+    comment: str | None = None
+
+
+class OutOfService(RawRecord, frozen=True, gc=False, kw_only=True):
+    """An alarm of a line or cell is out of service; a later record with the same id replaces it, and ends it."""
+
+    id: str
+    alarm: str
+    started_at: int
+    ended_at: int | None = None
     by: str
     comment: str | None = None
 
@@ -163,7 +186,18 @@ class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     worker: str
 
 
-Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder
+Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder | Shelve | OutOfService
 Raw = Samples | Fact | Tick
-RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Tick)
-FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder)
+FACT_TYPES: tuple[type[Fact], ...] = (
+    Order,
+    Lot,
+    Shift,
+    Reason,
+    Gap,
+    Inspection,
+    Acknowledge,
+    WorkOrder,
+    Shelve,
+    OutOfService,
+)
+RAW_TYPES: tuple[type[Raw], ...] = (Samples, *FACT_TYPES, Tick)

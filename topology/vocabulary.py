@@ -47,8 +47,12 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         "quality",
         "implausible_count",
         "out_of_specification",
+        *("limit", "deviation", "rate", "state", "count", "missing", "kpi"),
     ),
-    "state": (*sorted(STATES), "raised", "acknowledged", "cleared"),
+    "state": (
+        *sorted(STATES),
+        *("raised", "acknowledged", "cleared", "shelved", "suppressed", "out_of_service"),
+    ),
     "mode": tuple(MODES),
     "category": (*CATEGORIES, *INFERRED),
 }

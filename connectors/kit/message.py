@@ -11,7 +11,20 @@ from connectors.kit.payloads import BadPayload, Told, check_text, document, told
 from connectors.kit.plain import plain
 from connectors.kit.shape import Shape
 from connectors.kit.times import BadTime, micros
-from schemas.records import Acknowledge, Fact, Gap, Inspection, Lot, Order, Reason, Sample, Shift, WorkOrder
+from schemas.records import (
+    Acknowledge,
+    Fact,
+    Gap,
+    Inspection,
+    Lot,
+    Order,
+    OutOfService,
+    Reason,
+    Sample,
+    Shelve,
+    Shift,
+    WorkOrder,
+)
 from topology.namespace.path import Path
 
 PAYLOAD_MAX_BYTES = 1_000_000
@@ -24,6 +37,8 @@ FACTS: dict[str, type[Fact]] = {
     "inspection": Inspection,
     "acknowledge": Acknowledge,
     "work_order": WorkOrder,
+    "shelve": Shelve,
+    "out_of_service": OutOfService,
 }
 TIMES = frozenset({"at", "started_at", "ended_at"})
 MESSAGE_MAX = 500

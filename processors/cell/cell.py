@@ -5,10 +5,11 @@ next tick, over the stretch of time that changed (`touched`). What only one deri
 """
 
 from bisect import insort
-from collections.abc import Iterator
+from functools import partial
 
 from processors.base import Rejection
 from processors.cell.slots import slots_of
+from processors.cell.stopped import stopped_parts
 from processors.cell.tags import Slot, refuse
 from processors.inputs.facts import NO_REASON, ToldFacts
 from processors.inputs.journal import Journal
@@ -20,14 +21,14 @@ from processors.inputs.series import Series
 from processors.inputs.waking import listen
 from processors.output.ledger import Ledger
 from processors.timeline import noise
-from processors.timeline.elements import PLAIN, Context, Elements
+from processors.timeline.elements import Elements
 from processors.timeline.sums import DAY, ORDERS, SHIFTS, Running, Sums
 from processors.timeline.timeline import Interval, Names, Timeline
 from processors.timeline.unseen import counted_after
 from processors.timeline.windows import Windows
 from processors.units import HOUR, INF
 from schemas.lengths import NAME_MAX
-from schemas.records import Downtime, Gap, Reason, Samples, is_live, is_measured
+from schemas.records import Gap, Reason, Samples, is_live, is_measured
 from topology.model.plant import EquipmentType
 
 NOTHING, VALUES, RECORDS = 0, 1, 2
@@ -41,6 +42,7 @@ class Cell:
 
     __slots__ = (
         "_others",
+        "alarms",
         "awaited",
         "born",
         "counters",
@@ -54,6 +56,7 @@ class Cell:
         "line",
         "measurements",
         "names",
+        "now",
         "packed_hours",
         "path",
         "reasons",
@@ -70,6 +73,7 @@ class Cell:
         "touched",
         "type",
         "unshown",
+        "wake",
         "watermark",
         "windows",
     )
@@ -100,15 +104,16 @@ class Cell:
         slots = slots_of(equipment, self.timeline, self._cycle_us)
         self.tags, self.series, self.counters = slots.tags, slots.series, slots.counters
         """The tags that the type names, and those others that a snapshot shows."""
+        self.alarms = slots.alarms
+        """What its alarm rules make, by name."""
         self.spread, self.measurements, self.reasons = slots.spread, slots.measurements, slots.reasons
         """Of characteristics, those too that are only inspected by hand."""
         self._others: list[str] = []
         """The tags that the type does not name, sorted."""
         self.sources = Sources()
         # inputs read as time
-        self.windows = Windows(
-            self.intervals, self.counters, elements, self._stopped, self._starting_up, self.timeline, end
-        )
+        stopped = partial(stopped_parts, ledger, equipment, elements)
+        self.windows = Windows(self.intervals, self.counters, elements, stopped, self._starting_up, self.timeline, end)
         self.sums = Sums(self.windows, self.timeline, ledger)
         # memory
         self.journal = Journal()
@@ -121,7 +126,9 @@ class Cell:
         self.gone: set[str] = set()
         """State keys (what follows `path|`) dropped since the last save."""
         self.recall_gaps()
-        # marks
+        self._mark_nothing()
+
+    def _mark_nothing(self) -> None:
         self.settled = -INF
         """The tick up to which derived records are up to date."""
         self.watermark = -INF
@@ -132,6 +139,8 @@ class Cell:
         """Since the last tick: whether orders or shifts changed, a sample had an effect, a fact for one derivation came in."""
         self.shown, self.unshown = -INF, NOTHING
         """The tick of the last snapshot, and what has changed since: NOTHING, VALUES of tags alone, or RECORDS too."""
+        self.now, self.wake = -INF, INF
+        """The tick that is being derived, and after which time there is something to derive though nothing came in."""
 
     # --- samples
 
@@ -268,6 +277,10 @@ class Cell:
         """Has the next tick look at the cell, for a fact that one derivation alone has taken in."""
         self.awaited = True
 
+    def wake_at(self, at: int) -> None:
+        """Has the first tick after a time (µs) look at the cell."""
+        self.wake = min(self.wake, at)
+
     def put(self, tag: str, series: Series, at: int, value: int, offset: int, rank: int) -> None:
         """Adds a sample to a series of this cell and to the journal."""
         following = series.add(at, value, offset, rank)
@@ -318,29 +331,6 @@ class Cell:
     def until(self, end: int) -> int:
         """Up to when (exclusive) what is told of [start, end) reaches: as a history ends, its last moment is part of it."""
         return end + (end == self.windows.end)
-
-    def _stopped(self, start: int, end: int) -> Iterator[tuple[int, int, Context]]:
-        """[start, end) of time in a stop by what its published parts say."""
-        begun = self.ledger.start_before("downtime", start + 1)
-        begins = [] if begun is None or begun == start else [begun]
-        for started_at in [*begins, *self.ledger.starts("downtime", start, end)]:
-            known = self.ledger.get("downtime", started_at)
-            until = end if not isinstance(known, Downtime) or known.ended_at is None else min(known.ended_at, end)
-            if isinstance(known, Downtime) and until > start:
-                since = max(known.started_at, start)
-                if since > start:
-                    yield start, since, PLAIN
-                yield since, until, self._context(known)
-                start = until
-        if start < end:
-            yield start, end, PLAIN
-
-    def _context(self, known: Downtime) -> Context:
-        """What time in a part of a stop is to be judged by."""
-        code = known.reason_code
-        reason = self.type.reasons.get(code) if code is not None else None
-        micro = known.kind == "micro_stop" and self.elements.micro(code is not None)
-        return Context(reason.category if reason is not None else None, micro)
 
     def _starting_up(self, at: int, order: str | None) -> bool:
         """Whether what is scrapped then is start-up loss."""

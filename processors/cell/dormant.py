@@ -22,6 +22,8 @@ class Dormant(NamedTuple):
     silent_from: int | None
     heard: int | None
     """The last sign of life."""
+    wake: int = INF
+    """After this time there is something to derive, though nothing came in."""
 
     @classmethod
     def of(cls, parts: Mapping[str, bytes]) -> "Dormant":
@@ -31,13 +33,14 @@ class Dormant(NamedTuple):
         unsettled = bool(saved.touched or saved.awaited or saved.rescheduled or saved.fresh or saved.unshown)
         apart = any(saved.heard is not None and end > saved.heard for _, end in saved.gaps)
         silent_from = None if apart else saved.silent_from  # another may begin at the gap's edge
-        return cls(parts, unsettled, saved.settled, saved.watermark, silent_from, saved.heard)
+        return cls(parts, unsettled, saved.settled, saved.watermark, silent_from, saved.heard, saved.wake)
 
     def due(self, now: int, watermark: int, bucket_us: int, silent_after_s: float | None) -> bool:
         """Whether a tick may have something to derive."""
         patience = INF if silent_after_s is None else silent_after_s * 1_000_000
         return (
             self.unsettled
+            or now > self.wake
             or now // bucket_us != self.settled // bucket_us
             or watermark // bucket_us != self.watermark // bucket_us
             or (self.silent_from is not None and self.silent_from != self.heard)

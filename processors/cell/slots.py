@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from processors.cell.tags import Measured, Metered, Named, Reasoned, Slot, Stated, Whole
+from processors.cell.watched import watch
 from processors.inputs.counters import Counter, of_energy, of_pieces
 from processors.inputs.measurements import Measurements
 from processors.inputs.series import Series
 from processors.timeline.elements import UNKNOWN
 from processors.timeline.timeline import Timeline
+from topology.model.alarms import Alarm, alarms_of
 from topology.model.plant import EquipmentType
 from topology.model.tags import Tag
 
@@ -24,13 +26,16 @@ class Slots(NamedTuple):
     measurements: dict[str, Measurements]
     """By characteristic."""
     reasons: Series
+    alarms: dict[str, Alarm]
+    """What the alarm rules of the type make, by name."""
 
 
 def slots_of(equipment: EquipmentType, timeline: Timeline, cycle_us: Callable[[int], int]) -> Slots:
     """New ones. `cycle_us`: the ideal time for one piece, at an instant."""
-    slots = Slots({}, {}, [], {}, {}, Series())
+    slots = Slots({}, {}, [], {}, {}, Series(), alarms_of(equipment.alarms))
     for tag, spec in equipment.tags.items():
         slots.tags[tag] = _slot(slots, tag, spec, timeline, cycle_us)
+    watch(slots.alarms, slots.tags, slots.series)
     return slots
 
 

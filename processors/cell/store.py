@@ -96,6 +96,7 @@ class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
     fresh: bool = False
     shown: int = -INF
     unshown: int = 0
+    wake: int = INF
     life: list[tuple[int, int]] = []
     """Chains of signs of life: begin, end."""
     evicted: int | None = None
@@ -222,6 +223,7 @@ def _saved(cell: Cell) -> SavedCell:
         fresh=cell.fresh,
         shown=cell.shown,
         unshown=cell.unshown,
+        wake=cell.wake,
         life=list(zip(life.starts, life.ends, strict=True)),
         evicted=life.evicted,
         stated=cell.timeline.stated,
@@ -291,6 +293,7 @@ def _load_saved(cell: Cell, saved: SavedCell) -> None:
     cell.touched, cell.awaited = saved.touched, saved.awaited
     cell.rescheduled, cell.fresh = saved.rescheduled, saved.fresh
     cell.shown, cell.unshown = saved.shown, saved.unshown
+    cell.wake = saved.wake
     life.starts, life.ends = [start for start, _ in saved.life], [end for _, end in saved.life]
     life.silent_from, life.evicted = saved.silent_from, saved.evicted
     cell.timeline.stated = saved.stated

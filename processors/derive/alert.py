@@ -1,4 +1,4 @@
-"""Alerts: raised, acknowledged by a person, cleared by what caused them.
+"""Alerts: raised, acknowledged by a person, cleared by what caused them; `processors.derive.alarm` has those of rules.
 
 breakdown (high): as long as a stop of category breakdown. silent (medium): from the last sign of life, raised once the
 silence is longer than the type's silent_after_s, to the next sign. quality (medium): from a point that completes a
@@ -8,21 +8,18 @@ within (processors.derive.specification). implausible_count (medium): from the f
 nothing can have made, and that therefore counts nothing, to the hour's end.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
-from processors.base import Rejection
+from processors.alarms.life import edges, life
 from processors.cell.cell import Cell
-from processors.derive.derivation import Derivation, OwnFact, Saved
+from processors.derive.derivation import Derivation
+from processors.derive.hiding import hidden, told
 from processors.inputs.counters import refused
-from processors.inputs.facts import unknown_alert
-from processors.output.identity import parse
+from processors.output.withdrawal import emptied
 from processors.timeline.timeline import NO_OFFSET
 from processors.timeline.view import View
 from processors.units import HOUR, INF
-from schemas.records import Acknowledge, Alert, Derived
+from schemas.records import Alert, Derived
 
 BREAKDOWN, SILENT, QUALITY = "alert.breakdown", "alert.silent", "alert.quality"
 IMPLAUSIBLE = "alert.implausible_count"
@@ -42,6 +39,28 @@ class Point(NamedTuple):
 NO_POINT = Point(None, None, None, None)
 
 
+class Seen(NamedTuple):
+    """Who acknowledged an alert, when, and with which words."""
+
+    by: str | None = None
+    at: int | None = None
+    comment: str | None = None
+
+
+NOBODY = Seen()
+
+
+class Course(NamedTuple):
+    """What only an alarm of a rule has."""
+
+    returned_at: int | None = None
+    group: str | None = None
+    first_out: bool | None = None
+
+
+SIMPLE = Course()
+
+
 def publish(
     cell: Cell,
     kind: str,
@@ -54,13 +73,25 @@ def publish(
     subject: str,
     message: str,
     cause: str,
-    by: str | None = None,
+    seen: Seen = NOBODY,
     point: Point = NO_POINT,
+    course: Course = SIMPLE,
 ) -> list[Derived]:
-    """The alert's record if it says anything new. `by` acknowledges it; an acknowledgement stays."""
+    """The alert's record if it says anything new. `seen` acknowledges it; an acknowledgement stays."""
     known = cell.ledger.get(kind, started_at)
-    if by is None and isinstance(known, Alert):
-        by = known.acknowledged_by
+    if seen.by is None and isinstance(known, Alert):
+        seen = Seen(known.acknowledged_by, known.acknowledged_at, known.comment)
+    _, _, name = kind.partition(".")
+    alarm = cell.alarms.get(name.partition(".")[2])
+    alarm = alarm if alarm is not None and alarm.kind == kind else None
+    name = name if alarm is None else alarm.name
+    returned_at = course.returned_at if alarm is not None else ended_at
+    facts = told(cell)
+    spans = hidden(cell, name, alarm, course.group, started_at, cell.now, facts) if facts or alarm else []
+    now = max(cell.now, started_at)
+    said = life(started_at, returned_at, ended_at, seen.by is not None, spans, now, *_remembered(cell, known))
+    if ended_at is None and (edge := min(edges(spans, now), default=None)) is not None:
+        cell.wake_at(edge - 1)
     return cell.ledger.put(
         Alert,
         kind,
@@ -70,16 +101,36 @@ def publish(
         inputs,
         kind=kind.split(".")[1],
         severity=severity,
-        state="cleared" if ended_at is not None else "acknowledged" if by is not None else "raised",
+        state=said.state,
         subject=subject,
         message=message,
-        acknowledged_by=by,
+        acknowledged_by=seen.by,
+        acknowledged_at=seen.at,
+        comment=seen.comment,
         cause=cause,
         value=point.value,
         limit=point.limit,
         order=point.order,
         product=point.product,
+        alarm=name,
+        alarm_state=said.alarm_state,
+        returned_at=returned_at,
+        annunciated_at=said.annunciated_at,
+        hidden_by=said.hidden_by,
+        hidden_until=said.hidden_until,
+        group=course.group,
+        first_out=course.first_out,
     )
+
+
+def _remembered(cell: Cell, known: Derived | None) -> tuple[int | None, int]:
+    """When the operator was told of a published alert, if before the floor; and from when on that is to be found out."""
+    if not isinstance(known, Alert) or known.started_at >= cell.floor:
+        return None, 0
+    if known.alarm is None:  # by a release that hid nothing
+        return known.started_at, cell.floor
+    told_at = known.annunciated_at
+    return (told_at if told_at is not None and told_at < cell.floor else None), cell.floor
 
 
 def standing(cell: Cell, kind: str) -> Alert | None:
@@ -91,7 +142,7 @@ def standing(cell: Cell, kind: str) -> Alert | None:
 
 def withdraw(cell: Cell, kind: str, started_at: int) -> list[Derived]:
     """Takes an alert back that should never have been."""
-    return cell.ledger.withdraw(kind, started_at, state="cleared")
+    return cell.ledger.withdraw(kind, started_at, **emptied(cell.ledger.get(kind, started_at)))
 
 
 def end(cell: Cell, kind: str, started_at: int, ended_at: int | None, closed: bool) -> list[Derived]:
@@ -103,7 +154,7 @@ def end(cell: Cell, kind: str, started_at: int, ended_at: int | None, closed: bo
 
 
 def again(
-    cell: Cell, kind: str, known: Alert, ended_at: int | None, closed: bool, by: str | None = None
+    cell: Cell, kind: str, known: Alert, ended_at: int | None, closed: bool, seen: Seen = NOBODY
 ) -> list[Derived]:
     """A published alert with another end, or acknowledged."""
     return publish(
@@ -117,8 +168,9 @@ def again(
         subject=known.subject,
         message=known.message,
         cause=known.cause,
-        by=by,
+        seen=seen,
         point=Point(known.value, known.limit, known.order, known.product),
+        course=Course(known.returned_at, known.group, known.first_out),
     )
 
 
@@ -231,55 +283,3 @@ class ImplausibleCounts(Derivation):
             message=f"{cell.path} counted what it cannot have made; it is left out. {words}",
             cause=f"{cell.path}: {words}",
         )
-
-
-class SavedAcknowledgements(msgspec.Struct, omit_defaults=True, gc=False):
-    acknowledged: list[tuple[str, int, str]] = []
-
-
-class Acknowledgements(Derivation):
-    """A person's word that an alert has been seen: the alert's next revision."""
-
-    __slots__ = ("_changed", "acknowledged")
-
-    name = "acknowledgement"
-    kinds = ("alert",)
-    records = (Alert,)
-    closes = True
-    reads = Acknowledge
-
-    def __init__(self, cell: Cell) -> None:
-        self.acknowledged: list[tuple[str, int, str]] = []
-        """Alerts acknowledged since the last tick: (kind, started_at, by whom)."""
-        self._changed = False
-
-    def take(self, cell: Cell, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
-        assert isinstance(fact, Acknowledge)
-        kind, started_at = parse(fact.alert)
-        known = cell.ledger.get(kind, started_at) if kind.startswith("alert.") else None
-        if known is None or (known.ended_at is not None and known.ended_at < oldest):
-            return unknown_alert(fact)
-        self.acknowledged.append((kind, started_at, fact.by))
-        self._changed = True
-        cell.expect_tick()
-        return None
-
-    def follow(self, cell: Cell, view: View) -> list[Derived]:
-        """The new revisions of alerts acknowledged since the last refresh."""
-        out: list[Derived] = []
-        for kind, started_at, by in self.acknowledged:
-            known = cell.ledger.get(kind, started_at)
-            if isinstance(known, Alert):
-                out += again(cell, kind, known, known.ended_at, known.status != "provisional", by)
-        if self.acknowledged:
-            self.acknowledged.clear()
-            self._changed = True
-        return out
-
-    def dump(self) -> Iterator[tuple[str, msgspec.Struct | None]]:
-        if self._changed:
-            self._changed = False
-            yield "", SavedAcknowledgements(self.acknowledged) if self.acknowledged else None
-
-    def load(self, saved: Saved, redefined: bool) -> None:
-        self.acknowledged = msgspec.msgpack.decode(saved[""].state, type=SavedAcknowledgements).acknowledged

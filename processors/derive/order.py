@@ -1,6 +1,7 @@
 """Every derived class, in the order in which they are derived: each may read what those before it have published."""
 
-from processors.derive.alert import Acknowledgements, ImplausibleCounts, SilenceAlerts
+from processors.derive.alarm import AlarmRecords
+from processors.derive.alert import ImplausibleCounts, SilenceAlerts
 from processors.derive.bottleneck.bottleneck import BottleneckRecords
 from processors.derive.changeover import ChangeoverRecords
 from processors.derive.current import Snapshots
@@ -8,6 +9,7 @@ from processors.derive.cycle import CycleRecords
 from processors.derive.derivation import Derivation, LineDerivation
 from processors.derive.downtime import DowntimeRecords
 from processors.derive.kpi import KpiRecords
+from processors.derive.lifecycle import Acknowledgements
 from processors.derive.oee import OeeRecords
 from processors.derive.production import ProductionRecords
 from processors.derive.quality import QualityRecords
@@ -27,6 +29,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     QualityRecords,
     SpecificationAlerts,
     Acknowledgements,
+    AlarmRecords,
     Snapshots,
 )
 

@@ -13,11 +13,14 @@ from processors.base import Rejection
 from processors.inputs.facts import NO_REASON, addressed, fault
 from processors.units import INF
 from schemas.lengths import NAME_MAX, cut, overlong
-from schemas.records import Acknowledge, Fact, Inspection, Reason, Samples
+from schemas.records import Acknowledge, Fact, Inspection, OutOfService, Reason, Samples, Shelve
+from topology.model.alarms import alarms_of
 from topology.model.plant import EquipmentType, Plant, StopReason
 from topology.namespace.path import Level
 from topology.nearest import hint, listed, misspelt, nearest
 
+BUILT_IN = ("breakdown", "silent", "quality", "out_of_specification", "implausible_count")
+"""Kinds of alerts without a rule."""
 OF_MACHINES = (Samples, Inspection, Acknowledge)
 """Records that are told of a machine, never of a line."""
 
@@ -53,6 +56,8 @@ class Admission:
                 return _alert_of(path, fact)
             case Inspection():
                 return self._unfit(path, fact)
+            case Shelve() | OutOfService():
+                return fault(path, fact, -INF) or self._unknown_alarm(path, fact)
             case _:
                 return fault(path, fact, -INF)
 
@@ -85,6 +90,17 @@ class Admission:
         if path in self._types:
             return self._types[path].reasons
         return {code: reason for equipment in self._lines[path].values() for code, reason in equipment.reasons.items()}
+
+    def _unknown_alarm(self, path: str, fact: Shelve | OutOfService) -> Rejection | None:
+        """Of what a fact about an alarm would change nothing: no alarm, rule, group or kind of there has the name."""
+        known = set(BUILT_IN)
+        for equipment in [self._types[path]] if path in self._types else self._lines[path].values():
+            known |= {*alarms_of(equipment.alarms), *equipment.alarms}
+            known |= {rule.group for rule in equipment.alarms.values() if rule.group is not None}
+        if fact.alarm == "*" or fact.alarm in known or fact.alarm.partition(".")[0] in BUILT_IN:
+            return None
+        words = f"{type(fact).__name__} {fact.id} is about {fact.alarm!r}; {hint(fact.alarm, sorted(known))}"
+        return Rejection("unknown_alarm", f"{path}: {words}; '*' is all of them")
 
     def _unfit(self, path: str, fact: Inspection) -> Rejection | None:
         if not math.isfinite(fact.value):

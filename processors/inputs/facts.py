@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeVar
 from processors.base import Rejection
 from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Shift, WorkOrder
+from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, OutOfService, Reason, Shelve, Shift, WorkOrder
 
-Fact = Order | Shift | Lot | Reason | Gap
+Fact = Order | Shift | Lot | Reason | Gap | Shelve | OutOfService
 
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
@@ -20,6 +20,8 @@ NO_REASON = 0
 """The code that takes a reason away."""
 IDEAL_CYCLE_MAX_S = 31 * 86_400
 LABOUR_MAX_S = 366 * 86_400
+SHELVE_MAX_S = 7 * 86_400
+"""A shelf lasts no longer: what is to be quiet for longer is out of service, and somebody's to look after."""
 
 
 class Told(NamedTuple):
@@ -29,8 +31,8 @@ class Told(NamedTuple):
     offset: int
 
 
-KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, Lot, Reason, Gap)}
-KindT = TypeVar("KindT", Order, Shift, Lot, Reason, Gap)
+KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (Order, Shift, Lot, Reason, Gap, Shelve, OutOfService)}
+KindT = TypeVar("KindT", Order, Shift, Lot, Reason, Gap, Shelve, OutOfService)
 
 
 def span(fact: Fact | WorkOrder) -> tuple[int, int]:
@@ -55,6 +57,9 @@ def fault(path: str, fact: Fact | WorkOrder, oldest: int) -> Rejection | None:
         return Rejection("bad_interval", f"{path}: a break of Shift {fact.id} ends before it begins")
     if span(fact)[1] <= oldest:
         return Rejection("late", f"{path}: {type(fact).__name__} {fact.id} is older than the correction horizon")
+    if isinstance(fact, Shelve) and fact.ended_at - fact.started_at > SHELVE_MAX_S * 1_000_000:
+        words = f"shelves {fact.alarm} for more than {SHELVE_MAX_S // 86_400} days; take it out of service instead"
+        return Rejection("out_of_range", f"{path}: Shelve {fact.id} {words}")
     if isinstance(fact, WorkOrder) and fact.labour_s is not None and not 0 <= fact.labour_s <= LABOUR_MAX_S:
         return Rejection("out_of_range", f"{path}: WorkOrder {fact.id} has labour_s {fact.labour_s}")
     if isinstance(fact, Order) and fact.ideal_cycle_s is not None and not 0 < fact.ideal_cycle_s <= IDEAL_CYCLE_MAX_S:

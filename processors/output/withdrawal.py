@@ -30,7 +30,7 @@ def emptied(record: Derived | None) -> dict[str, Any]:
         case Bottleneck():
             return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
         case Alert():
-            return {"state": "cleared"}
+            return {"state": "cleared", "alarm_state": "normal", "annunciated_at": None}
         case Quality():
             return {"phase": "withdrawn", "rules": (), "beyond": None}
         case _:

@@ -23,15 +23,18 @@ from schemas.records import (
     Inspection,
     Lot,
     Order,
+    OutOfService,
     Raw,
     Reason,
     Sample,
     Samples,
+    Shelve,
     Shift,
     Tick,
     Value,
     WorkOrder,
 )
+from tests.harness.alarm_rules import ONE_OF_EACH, any_out_of_service, any_shelve
 from tests.harness.line_logs import AREA, BAD, HOUR, MINUTE, OWN, T0, TOPIC, S
 from topology.model.plant import Plant
 from topology.namespace.packml import CODE_MAPS
@@ -42,6 +45,7 @@ REASONS = {101: {"name": "jam", "category": "micro"}, 201: {"name": "drive", "ca
 REASONS[301] = {"name": "oiling", "category": "maintenance"}
 TYPES: dict[str, dict[str, Any]] = {
     "filler": {
+        "alarms": ONE_OF_EACH,
         "tags": {
             "State": {"role": "state", "map": "packml"},
             "Mode": {"role": "mode", "map": MODES},
@@ -324,7 +328,9 @@ def acknowledge(teller: Teller, move: Move, chance: random.Random) -> tuple[str,
     """Of an alert that there has been, or of nothing."""
     path = teller.cell(move)
     alert = chance.choice(teller.alerts[-6:]).natural_id if teller.alerts and chance.random() < 0.9 else f"{path}#no"
-    return path, Acknowledge(alert=alert, at=teller.now, by=chance.choice(["ann", "ben"]))
+    return path, Acknowledge(
+        alert=alert, at=teller.now, by=chance.choice(["ann", "ben"]), action=chance.choice(["acknowledge", "reset"])
+    )
 
 
 def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
@@ -336,6 +342,16 @@ def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, 
         ended_at=_ends(end, chance),
         labour_s=chance.choice([None, 60.0, -1.0]),
     )
+
+
+def shelve(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    start, end = teller.span(chance)
+    return teller.anywhere(move, chance), any_shelve(chance, start, end)
+
+
+def out_of_service(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    start, end = teller.span(chance)
+    return teller.anywhere(move, chance), any_out_of_service(chance, start, _ends(end, chance))
 
 
 def tick(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
@@ -354,6 +370,8 @@ TELLERS: dict[str, Tell] = {
     "Inspection": inspection,
     "Acknowledge": acknowledge,
     "WorkOrder": work_order,
+    "Shelve": shelve,
+    "OutOfService": out_of_service,
     "Tick": tick,
 }
 
@@ -370,7 +388,9 @@ def history(model: Plant, made: Sequence[Move], punctual: bool = False) -> list[
             continue  # an alert that is over can be acknowledged for as long as the horizon is
         teller.now += min(move.step_us, 40 * MINUTE) if punctual else move.step_us
         path, record = TELLERS[move.kind](teller, move, random.Random(move.dice))
-        if punctual and isinstance(record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder):
+        if punctual and isinstance(
+            record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder | Shelve | OutOfService
+        ):
             record = msgspec.structs.replace(record, id=f"{record.id}-{len(log)}")  # nothing old is told otherwise
         item = Input(path, TOPIC, 0, len(log), record, teller.now)
         log.append(item)

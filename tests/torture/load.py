@@ -11,7 +11,7 @@ from typing import Self
 from confluent_kafka import KafkaError, Producer
 
 from schemas.codec import Codec
-from schemas.records import Inspection, Order, Raw, Reason, Sample, Samples, Shift, Value
+from schemas.records import Inspection, Order, OutOfService, Raw, Reason, Sample, Samples, Shelve, Shift, Value
 from topology.namespace.path import Path
 from topology.namespace.topics import partition
 from uns.runtime.clock import Clock
@@ -86,7 +86,7 @@ class Machines:
         chance, number = self.chance, next(self._facts)
         line = chance.choice(self._lines)
         start = now - chance.randrange(10 * MINUTE)
-        match chance.randrange(4):
+        match chance.randrange(6):
             case 0:
                 end = start + chance.randrange(5, 60) * MINUTE
                 return self.put(
@@ -98,6 +98,14 @@ class Machines:
             case 2:
                 reason = Reason(id=f"r{number}", code=chance.choice((101, 201)), started_at=start, by="op")
                 return self.put(chance.choice(self.cells), reason)
+            case 3:
+                end = start + chance.randrange(2, 30) * MINUTE
+                alarm = chance.choice(("volume", "latched.hi", "*", "filling"))
+                return self.put(line, Shelve(id=f"v{number}", alarm=alarm, started_at=start, ended_at=end, by="op"))
+            case 4:
+                alarm, end = chance.choice(("stuck", "silent", "breakdown")), start + chance.randrange(40) * MINUTE
+                fact = OutOfService(id=f"u{number}", alarm=alarm, started_at=start, ended_at=end, by="op")
+                return self.put(chance.choice(self.cells), fact)
             case _:
                 value = chance.choice((500.0, 501.5, float("nan")))
                 inspection = Inspection(id=f"i{number}", characteristic="Weight", at=start, value=value)

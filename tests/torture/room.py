@@ -48,6 +48,14 @@ types:
     ideal_cycle_s: 6.0
     silent_after_s: {silent_after_s}
     micro_stop_s: 120
+    alarms:
+      volume: {{kind: limit, tag: FillVolume, hi: 503, lo: 497, deadband: 1, on_delay_s: 2, group: filling}}
+      latched: {{kind: limit, tag: FillVolume, hi: 502, latch: true, suppress_states: [stopped]}}
+      fast: {{kind: rate, tag: FillVolume, per_min: 5, over_s: 30, group: filling}}
+      jams: {{kind: count, states: [held, suspended], times: 3, window_s: 600}}
+      stuck: {{kind: state, states: [held, stopped, aborted], longer_s: 45}}
+      lost: {{kind: missing, tag: FillVolume, after_s: 90}}
+      poor: {{kind: kpi, kpi: availability, below: 0.5}}
     reasons:
       101: {{name: bottle jam, category: micro}}
       201: {{name: drive fault, category: breakdown}}

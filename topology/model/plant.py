@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
+from topology.model.alarms import ALARMS_MAX, AlarmName, AlarmRule, AlarmRules
 from topology.model.pilot import PilotPlan
 from topology.model.shifts import Calendar
 from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, Role, Tag
@@ -95,6 +96,10 @@ class EquipmentType(FrozenModel):
         default_factory=dict, max_length=REASONS_MAX, description="reason code → name and category"
     )
 
+    alarms: AlarmRules = Field(
+        default_factory=dict, max_length=ALARMS_MAX, description="alarm rules of its machines: name → rule"
+    )
+
     @field_validator("reasons")
     @classmethod
     def _tree(cls, reasons: dict[int, StopReason]) -> dict[int, StopReason]:
@@ -134,6 +139,10 @@ class WorkUnit(FrozenModel):
     """A work unit: one machine."""
 
     type: str = Field(description="its equipment type", examples=["filler"])
+    alarms: dict[AlarmName, AlarmRule | None] = Field(
+        default_factory=dict,
+        description="its own alarm rules: a new one, one in place of its type's, or null: it has not that one",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -245,6 +254,14 @@ class KpiSelection(FrozenModel):
     )
 
 
+def _with_alarms(equipment: EquipmentType, own: Mapping[str, AlarmRule | None]) -> EquipmentType:
+    """The type as one machine has it: the very type, where it has no alarm rules of its own."""
+    if not own:
+        return equipment
+    rules = {name: rule for name, rule in {**equipment.alarms, **own}.items() if rule is not None}
+    return equipment.model_copy(update={"alarms": rules})
+
+
 class Plant(FrozenModel):
     """The whole model. Several files of a folder may share it out; only a place may not be defined twice."""
 
@@ -286,7 +303,7 @@ class Plant(FrozenModel):
             for line, line_model in area_model.lines.items():
                 for cell, model in line_model.cells.items():
                     path = Path.parse(f"{self.namespace.enterprise}/{site}/{area}/{line}/{cell}")
-                    cells[path] = self.types[model.type]
+                    cells[path] = _with_alarms(self.types[model.type], model.alarms)
         return MappingProxyType(cells)
 
     def _areas(self) -> list[tuple[str, str, Area]]:
@@ -301,8 +318,11 @@ class Plant(FrozenModel):
     @cached_property
     def type_names(self) -> Mapping[Path, str]:
         """Every work unit and the name of its type."""
-        names = {id(model): name for name, model in self.types.items()}
-        return {path: names[id(model)] for path, model in self._cells.items()}
+        return {
+            path: self.namespace.sites[site].areas[area].lines[line].cells[cell].type
+            for path in self._cells
+            for _, site, area, line, cell in (path.segments,)
+        }
 
     @cached_property
     def units(self) -> Mapping[tuple[str, str], str]:

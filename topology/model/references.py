@@ -7,6 +7,7 @@ from typing import Any
 from topology.document import Problem, Where
 from topology.kpi.check import Fault
 from topology.kpi.definition import Definition
+from topology.model.alarm_check import alarm_faults
 from topology.model.explain import explain
 from topology.model.kpis import definitions, invalid, plant_faults, selected
 from topology.model.pilot_check import pilot_faults
@@ -37,6 +38,7 @@ def model_problems(plant: Plant, sources: Sources) -> list[Problem]:
         *_misspelt_words(plant),
         *_misspelt_tags(plant),
         *_rules_of_tags(plant),
+        *alarm_faults(plant),
     ]
     return _problems(faults, sources)
 

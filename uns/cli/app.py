@@ -76,6 +76,7 @@ app = group(
         "top": "top",
         "ack": "facts",
         "pub": "facts",
+        "alarms": "alarms",
         "shifts": "shifts",
         "fold": "fold",
         "replay": "replay",

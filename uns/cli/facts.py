@@ -48,7 +48,7 @@ def ack(
     path = path_of(natural.partition("#")[0])
     fact = Acknowledge(alert=natural, at=_now(), by=by, comment=comment)
     if not force:
-        _check(plant, path, fact)
+        check(plant, path, fact)
     settings = connection()
     with failures_told(NotPublished):
         publish(settings, codec(settings), path, fact, PUBLISHER)
@@ -79,7 +79,7 @@ def pub(
     plant: PlantOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge or WorkOrder. What the processors would refuse is not
+    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Shelve or OutOfService. What the processors would refuse is not
     published: an unknown place or reason code, an end before the begin, a text that is too long.
     """
     import json
@@ -105,14 +105,14 @@ def pub(
     if not isinstance(record, FACT_TYPES):
         raise UserError(f"{type(record).__name__} is not a fact; there are {', '.join(t.__name__ for t in FACT_TYPES)}")
     if not force:
-        _check(plant, place, record)
+        check(plant, place, record)
     settings = connection()
     with failures_told(NotPublished):
         offset = publish(settings, codec(settings), place, record, PUBLISHER)
     typer.echo(f"published {type(record).__name__} for {place} at offset {offset}")
 
 
-def _check(named: "Path | None", place: "Place", fact: "Fact") -> None:
+def check(named: "Path | None", place: "Place", fact: "Fact") -> None:
     """Raises `UserError` where the plant model does not take the fact, and where there is none to ask."""
     from processors.inputs.admission import Admission
     from uns.model.plant import load_plant

@@ -103,7 +103,7 @@ class Namespace:
         return History(read, begin_us, end_us, every_revision)
 
     def publish(self, path: str | Path, fact: Fact, source: str = "uns-client", *, force: bool = False) -> int:
-        """Puts a fact (an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge or WorkOrder) on its line or cell, and waits until Kafka
+        """Puts a fact (an Order, Shift, Reason, Acknowledge, Shelve, …: any of `FACT_TYPES`) on its line or cell, and waits until Kafka
         has it. `source`: who says it. Returns its offset. Raises `NotPublished`, `BadPath`, and `TypeError` for a record that
         only the processors may write.
 

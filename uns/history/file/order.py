@@ -9,7 +9,20 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Lot, Order, Raw, Reason, Samples, Shift, WorkOrder, is_live
+from schemas.records import (
+    Acknowledge,
+    Gap,
+    Lot,
+    Order,
+    OutOfService,
+    Raw,
+    Reason,
+    Samples,
+    Shelve,
+    Shift,
+    WorkOrder,
+    is_live,
+)
 from uns.history.file.read import FileRecord
 
 TICK = 3_600_000_000
@@ -99,7 +112,7 @@ def span(record: Raw) -> tuple[int, int]:
         times = [sample.at for sample in record.samples]
         return min(times, default=INF), max(times, default=0)
     match record:
-        case Order() | Lot() | Shift() | Reason() | Gap():
+        case Order() | Lot() | Shift() | Reason() | Gap() | Shelve() | OutOfService():
             return record.started_at, record.started_at if record.ended_at is None else record.ended_at
         case WorkOrder():  # it decides nothing, so it lengthens no log either
             return record.started_at, record.started_at
@@ -109,7 +122,11 @@ def span(record: Raw) -> tuple[int, int]:
 
 def seen(record: Raw) -> int:
     """The last moment at which a record says what was: what is told of an interval may be a plan."""
-    return 0 if isinstance(record, Order | Lot | Shift | Reason | Gap | WorkOrder) else span(record)[1]
+    return (
+        0
+        if isinstance(record, Order | Lot | Shift | Reason | Gap | WorkOrder | Shelve | OutOfService)
+        else span(record)[1]
+    )
 
 
 def end(told: list[FileRecord], now: int) -> int:
@@ -121,7 +138,7 @@ def end(told: list[FileRecord], now: int) -> int:
 def _key(item: FileRecord) -> tuple[str, str, str] | None:
     """What a later line with the same key replaces."""
     record = item.record
-    if isinstance(record, Order | Lot | Shift | Reason | Gap):
+    if isinstance(record, Order | Lot | Shift | Reason | Gap | Shelve | OutOfService):
         return item.path, type(record).__name__, record.id
     return None
 

@@ -130,7 +130,7 @@ class Board:
         return [self.cells[path] for path in self.paths() if path.rpartition("/")[0] == line]
 
     def open_alerts(self, place: str = "") -> list[Alert]:
-        """Alerts not cleared at a place or inside it, the most severe and newest first."""
+        """Alerts not cleared at a place or inside it, the most severe and newest first; what is hidden is not for operators."""
         rank = {"critical": 0, "high": 1, "medium": 2, "low": 3}
         standing = [
             alert
@@ -138,7 +138,7 @@ class Board:
             if self._presence.shows(path)
             if not place or path == place or path.startswith(place + "/")
             for alert in cell.alerts
-            if alert.state != "cleared"
+            if alert.state in ("raised", "acknowledged")
         ]
         return sorted(standing, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
 

@@ -3,8 +3,9 @@
 import msgspec
 
 from processors.cell.cell import Cell
-from processors.derive.alert import Acknowledgements, SilenceAlerts
+from processors.derive.alert import SilenceAlerts
 from processors.derive.derivation import load_sections, sections
+from processors.derive.lifecycle import Acknowledgements, Taken
 from schemas.records import Acknowledge, Alert
 from tests.harness.cells import hear, look, make_cell
 from tests.harness.line_logs import EXECUTE, MINUTE, T0, S
@@ -65,7 +66,7 @@ def test_one_that_no_tick_has_derived_is_saved() -> None:
     assert list(saved) == ["of|acknowledgement"]
     restarted = Acknowledgements(cell)
     load_sections([restarted], {key: data for key, data in saved.items() if data is not None}, redefined=False)
-    assert restarted.acknowledged == [("alert.silent", T0, "ann")]
+    assert restarted.acknowledged == [Taken("alert.silent", T0, "ann", T0 + 2 * MINUTE)]
     restarted.follow(cell, look(cell, T0 + 3 * MINUTE))
     assert dict(sections([restarted])) == {"of|acknowledgement": None}
     assert dict(sections([restarted])) == {}
