@@ -15,8 +15,8 @@ from processors.condition.trend import HIGHEST, Line
 
 SHARES = (0.0, 0.003, 0.02, 0.1, 0.3, 0.6, 0.9, 1.0)
 """Shares of process noise in the bank."""
-PRIOR = (0.60, 0.02, 0.02, 0.04, 0.05, 0.05, 0.05, 0.17)
-"""Their weights before anything is seen. Ours, from simulation (tests/unit/processors/condition/test_life_coverage.py)."""
+PRIOR = (0.72, 0.002, 0.003, 0.02, 0.03, 0.03, 0.04, 0.155)
+"""Their weights before anything is seen. Ours, from simulation (tests/harness/wearing.py)."""
 ADDITIVE = 0.3
 """Weight, before anything is seen, of an exponential whose noise does not grow with it."""
 FEWEST = 8
@@ -163,7 +163,7 @@ class RemainingLife:
             self._sign * slope,
             self._sign * slope - width,
             self._sign * slope + width,
-            sum(weight for weight, _, exponential in weighed if exponential),
+            sum((weight for weight, _, exponential in weighed if exponential), 0.0),
         )
 
     def chance_within(self, ahead: float) -> float:

@@ -82,7 +82,7 @@ class Onset:
         rest = [value - mean - slope * (k - middle) for k, value in enumerate(of.values)]
         squares = math.fsum(r * r for r in rest)
         sigma = math.sqrt(squares / max(1, n - 2))
-        alike = sum(a * b for a, b in pairwise(rest)) / squares if squares > 0 else 0.0
+        alike = math.fsum(a * b for a, b in pairwise(rest)) / squares if squares > 0 else 0.0
         alike = min(max(0.0, alike + 1 / n), CORRELATED_MAX)  # 1/n: what it is too small by (Kendall)
         least = max(1e-3 * abs(mean), 1e-12)  # what never changed while it was learnt still has a resolution
         of.mean, of.sigma, of.values = mean, max(sigma * math.sqrt((1 + alike) / (1 - alike)), least), []

@@ -18,7 +18,7 @@ from processors.inputs.counters import increments
 from processors.inputs.pieces import MADE
 from processors.output.columns import content_of
 from processors.output.identity import parse
-from processors.timeline.timeline import NO_OFFSET
+from processors.timeline.timeline import NO_OFFSET, hull
 from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Condition, Cycle, Derived, WorkOrder
@@ -44,7 +44,7 @@ class SavedCause(msgspec.Struct, omit_defaults=True, gc=False):
 class Cause:
     """A rule of the equipment type on one machine: its watch, and what was said of it."""
 
-    __slots__ = ("changed", "first", "last", "repair", "rule", "said", "watch")
+    __slots__ = ("changed", "first", "last", "mended", "repair", "rule", "said", "watch")
 
     def __init__(self, rule: WearRule | UseRule) -> None:
         self.rule = rule
@@ -54,21 +54,22 @@ class Cause:
         """Raw offsets of the evidence."""
         self.repair: int | None = None
         """When (µs) it was repaired, until the watermark has passed that."""
+        self.mended: int | None = None
+        """When (µs) it was repaired, within this refresh."""
         self.changed = False
 
-    def heard(self, offset: int) -> None:
-        """Evidence came with a raw offset."""
-        if self.first == NO_OFFSET or not self.watch.suspects:
-            self.first = offset
-        self.last = max(self.last, offset)
-        self.first = min(self.first, offset)
+    def heard(self, first: int, last: int) -> None:
+        """Evidence came with raw offsets first to last; what was heard while all was well is none."""
+        if not self.watch.suspects:
+            self.first = self.last = NO_OFFSET
+        self.first, self.last = hull(self.first, self.last, first, last)
         self.changed = True
 
     def mend(self, before: int) -> None:
         """Begins anew where a repair lies before a time (µs)."""
         if self.repair is not None and self.repair < before:
             self.watch.repaired(self.repair)
-            self.repair, self.changed = None, True
+            self.mended, self.repair, self.changed = self.repair, None, True
             self.first = self.last = NO_OFFSET
 
     def dump(self) -> SavedCause:
@@ -130,8 +131,7 @@ class ConditionRecords(Derivation):
         if rule.tag is None:
             for at, value, first, last in hours.values(str(rule.of)):
                 cause.mend(at)
-                cause.heard(last)
-                cause.heard(first)
+                cause.heard(first, last)
                 watch.put(at, value)
             return
         for at, _, value, offset, _ in due.get(rule.tag, ()):
@@ -141,7 +141,7 @@ class ConditionRecords(Derivation):
                 watch.too_late()
                 continue
             cause.mend(at)
-            cause.heard(offset)
+            cause.heard(offset, offset)
             watch.take(at, value)
         watch.advance(view.watermark)
 
@@ -152,8 +152,7 @@ class ConditionRecords(Derivation):
         cause.mend(end)
         used, first, last = used_in(cell, watch, begin, end, view.now)
         if used:
-            cause.heard(last)
-            cause.heard(first)
+            cause.heard(first, last)
             watch.add(end, used)
 
     def dump(self) -> Iterator[tuple[str, msgspec.Struct | None]]:
@@ -276,7 +275,9 @@ def _say(cell: Cell, view: View, name: str, cause: Cause) -> list[Derived]:
         if standing is None or watch.learning:
             return []
         cause.said, cause.changed = None, True
-        return _end(cell, kind, standing, max(watch.at, standing.started_at + 1))
+        over_at = watch.at if cause.mended is None else cause.mended
+        cause.mended = None
+        return _end(cell, kind, standing, max(over_at, standing.started_at + 1))
     if standing is not None and not found.is_news(cause.said):
         return []
     cause.said, cause.changed = msgspec.structs.replace(found), True
