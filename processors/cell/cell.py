@@ -48,6 +48,7 @@ class Cell:
         "counters",
         "elements",
         "facts",
+        "features",
         "floor",
         "fresh",
         "gone",
@@ -106,8 +107,9 @@ class Cell:
         """The tags that the type names, and those others that a snapshot shows."""
         self.alarms = slots.alarms
         """What its alarm rules make, by name."""
-        self.spread, self.measurements, self.reasons = slots.spread, slots.measurements, slots.reasons
+        self.spread, self.measurements = slots.spread, slots.measurements
         """Of characteristics, those too that are only inspected by hand."""
+        self.reasons, self.features = slots.reasons, slots.features
         self._others: list[str] = []
         """The tags that the type does not name, sorted."""
         self.sources = Sources()

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.alarms import ALARMS_MAX, AlarmName, AlarmRule, AlarmRules
+from topology.model.condition import CONDITIONS_MAX, ConditionRule
 from topology.model.pilot import PilotPlan
 from topology.model.shifts import Calendar
-from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, Role, Tag
+from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, FeatureTag, Role, Tag
 from topology.model.wiring import Access, ConnectorEntry, Retention, SinkEntry
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level, Path
@@ -99,6 +100,11 @@ class EquipmentType(FrozenModel):
     alarms: AlarmRules = Field(
         default_factory=dict, max_length=ALARMS_MAX, description="alarm rules of its machines: name → rule"
     )
+    conditions: dict[Segment, ConditionRule] = Field(
+        default_factory=dict,
+        max_length=CONDITIONS_MAX,
+        description="cause → rule by which its condition is judged",
+    )
 
     @field_validator("reasons")
     @classmethod
@@ -118,6 +124,17 @@ class EquipmentType(FrozenModel):
                 raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
             complete[code] = reason.model_copy(update={"category": inherited})
         return complete
+
+    @model_validator(mode="after")
+    def _conditions_of_tags(self) -> "EquipmentType":
+        measured = {name for name, tag in self.tags.items() if tag.role in ("feature", "characteristic")}
+        for name, rule in self.conditions.items():
+            for tag in rule.tags:
+                if tag not in measured:
+                    raise ValueError(
+                        f"condition {name}: no tag {tag!r} of role feature or characteristic; {hint(tag, measured)}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":
@@ -331,7 +348,7 @@ class Plant(FrozenModel):
             (str(path), name): tag.unit
             for path, model in self._cells.items()
             for name, tag in model.tags.items()
-            if isinstance(tag, CharacteristicTag | EnergyTag) and tag.unit is not None
+            if isinstance(tag, CharacteristicTag | EnergyTag | FeatureTag) and tag.unit is not None
         }
 
     @cached_property

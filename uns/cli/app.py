@@ -83,6 +83,7 @@ app = group(
         "audit": "audit",
         "kpi": "kpi",
         "pilot": "pilot",
+        "condition": "condition",
         "connector": "connector",
         "opcua": "opcua",
         "sink": "sink",

@@ -16,7 +16,7 @@ def test_each_has_a_name_of_its_own_that_can_be_part_of_a_key() -> None:
 
 def test_a_fact_is_read_by_one_derivation() -> None:
     reads = [derivation.reads for derivation in OF_CELL if derivation.reads is not None]
-    assert len(set(reads)) == len(reads) == 2
+    assert len(set(reads)) == len(reads) == 3
 
 
 def test_what_is_closed_by_the_watermark_alone() -> None:
