@@ -31,7 +31,7 @@ after each derivation has noted what it must know of it. `cell.store` says how a
 
 from bisect import insort
 from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
+from itertools import groupby, islice
 
 from processors.base import Input, Rejection
 from processors.cell import store
@@ -62,7 +62,7 @@ from schemas.records import (
     Tick,
 )
 from topology.model.kpis import selected
-from topology.model.plant import EquipmentType, Plant
+from topology.model.plant import Plant
 from topology.namespace.path import Level
 
 FACTS_MAX = 20_000
@@ -101,12 +101,9 @@ class LineFold:
         self._admission = Admission(plant)
         self.dropped: dict[str, int] = {}
         self._lines: dict[str, LineState] = {}
-        of_line: dict[str, dict[str, EquipmentType]] = {}
-        for cell, kind in self._types.items():
-            of_line.setdefault(cell.rpartition("/")[0], {})[cell] = kind
-        for path in dict.fromkeys(cell.at(Level.LINE) for cell in plant.cells()):
+        for path, cells in groupby(plant.cells().items(), lambda cell: cell[0].at(Level.LINE)):  # line by line, there
             line = LineFacts(path, plant)
-            self._lines[line.path] = LineState(line, of_line[line.path], self._ledger(line.path))
+            self._lines[line.path] = LineState(line, {str(at): kind for at, kind in cells}, self._ledger(line.path))
         self._names = Names()
         self._cells: dict[str, CellFold] = {}
         self._order: list[str] = []

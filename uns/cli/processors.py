@@ -12,23 +12,25 @@ if TYPE_CHECKING:
     from uns.runtime.settings import Settings
 
 WORKERS_MAX = 64
+SlotOption = Annotated[
+    int | None, typer.Option(min=0, help="number of this worker; each running worker needs its own. None: 0")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=WORKERS_MAX,
+        help="how many workers, a process and a slot each: at most one a partition works. None: one with --slot, else "
+        "one a core, as far as there are partitions",
+    ),
+]
 
 
 @run.command()
 def processors(
     plant: PlantOption = None,
-    slot: Annotated[
-        int | None, typer.Option(min=0, help="number of this worker; each running worker needs its own. None: 0")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=WORKERS_MAX,
-            help="how many workers, a process and a slot each: at most one a partition works. None: one with --slot, else "
-            "one a core, as far as there are partitions",
-        ),
-    ] = None,
+    slot: SlotOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Fold raw into state, production, downtime, OEE and quality, exactly once. SIGTERM stops it cleanly."""
     from processors.line import LineFold

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 import structlog
@@ -12,6 +13,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    Message,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -243,17 +245,18 @@ class Restorer:
         for where in open_:
             self._watermarks(consumer, where, check)  # librdkafka takes a second to learn of a topic by itself
         consumer.assign([TopicPartition(where.topic, where.partition, 0) for where in open_])
+        contents = {tuple(where): kept[tp] for where, tp in source.items()}
         while open_:
             for message in consumer.consume(10_000, READ_S):
-                where = TP(message.topic(), message.partition())
                 error = message.error()
-                if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF and message.offset() >= ends[source[where]]:
-                        open_.discard(where)
-                    elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
-                        raise Fatal(Exit.RESTORE, f"{where.topic}[{where.partition}]: {error.str()}")
-                else:
-                    kept[source[where]].put(message.key(), message.value(), message.timestamp()[1])
+                if error is None:
+                    contents[message.topic(), message.partition()].put(message)
+                    continue
+                where = TP(message.topic(), message.partition())
+                if error.code() == KafkaError._PARTITION_EOF and message.offset() >= ends[source[where]]:
+                    open_.discard(where)
+                elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():
+                    raise Fatal(Exit.RESTORE, f"{where.topic}[{where.partition}]: {error.str()}")
             check("the changelog", pause=False)
         consumer.unassign()
         return kept
@@ -303,16 +306,23 @@ class ChangelogContent:
 
     def __init__(self, fence_key: bytes) -> None:
         self.values: dict[bytes, bytes] = {}
-        self.fence: Fence | None = None
-        self._fence_key, self._fenced_ms = fence_key, 0
+        self._fence_key = fence_key
+        self._fenced: Message | None = None
 
-    def put(self, key: bytes, value: bytes | None, timestamp_ms: int) -> None:
-        if key == self._fence_key and value is not None:
-            self.fence, self._fenced_ms = msgspec.msgpack.decode(value, type=Fence), timestamp_ms
-        elif value is None:
+    def put(self, message: Message) -> None:
+        """Takes the next record of the log. There may be many for each key, and each counts for the time of a restore."""
+        key, value = message.key(), message.value()
+        if value is None:
             self.values.pop(key, None)
+        elif key == self._fence_key:
+            self._fenced = message
         else:
             self.values[key] = value
+
+    @cached_property
+    def fence(self) -> Fence | None:
+        """The last one, once all is read."""
+        return None if self._fenced is None else msgspec.msgpack.decode(self._fenced.value(), type=Fence)
 
     def has(self, transaction: Hanging) -> bool:
         """Whether a transaction that hangs in an output is committed here.
@@ -321,9 +331,10 @@ class ChangelogContent:
         first. So the fence is of the same worker and not older than the hanging records, or the transaction is not in.
         """
         return (
-            self.fence is not None
+            self._fenced is not None
+            and self.fence is not None
             and self.fence.worker == transaction.transactional_id
-            and self._fenced_ms >= transaction.producer.last_timestamp_ms
+            and int(self._fenced.timestamp()[1]) >= transaction.producer.last_timestamp_ms
         )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 import pytest
+from confluent_kafka import Message
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,8 +62,9 @@ def test_one_look_that_says_less_is_no_proof(other: Observation) -> None:
 def test_the_fence_says_whether_the_state_has_a_transaction(worker: str, fenced_ms: int, has: bool) -> None:
     kept = ChangelogContent(b"raw/fence")
     assert not kept.has(Hanging(STATE, f"{GROUP}-1", OPEN))
-    kept.put(b"raw/fence", msgspec.msgpack.encode(Fence(30, 0, worker=worker)), fenced_ms)
-    kept.put(b"raw/state/x", b"newer than the fence", 9_000)
+    fence = msgspec.msgpack.encode(Fence(30, 0, worker=worker))
+    kept.put(Message(key=b"raw/fence", value=fence, timestamp=(1, fenced_ms)))
+    kept.put(Message(key=b"raw/state/x", value=b"newer than the fence", timestamp=(1, 9_000)))
     assert kept.has(Hanging(STATE, f"{GROUP}-1", OPEN)) is has
 
 
