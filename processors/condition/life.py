@@ -25,6 +25,8 @@ SIGNIFICANT = 0.05
 """P(no rise) above which there is no trend to speak of."""
 FURTHEST = 100.0
 """A limit is not foretold for later than so many times the length of the evidence."""
+LIGHT = 1e-4
+"""Trends that weigh less than so much of the heaviest say nothing."""
 STEPS = 48
 """Halvings by which a quantile is found: to a part in 10¹⁴ of the range."""
 Shape = Literal["auto", "linear", "exponential"]
@@ -181,8 +183,9 @@ class RemainingLife:
         logs = [math.log(_prior(line)) + line.log_weight for line, _ in lines]
         most = max(logs)
         weights = [math.exp(log - most) for log in logs]
-        total = sum(weights)
-        return [(weight / total, *line) for weight, line in zip(weights, lines, strict=True) if weight > 1e-4 * total]
+        kept = [(weight, *line) for weight, line in zip(weights, lines, strict=True) if weight > LIGHT]
+        total = sum(weight for weight, _, _ in kept)
+        return [(weight / total, line, exponential) for weight, line, exponential in kept]
 
     def _passed(self, weighed: list[tuple[float, Line, bool]], ahead: float) -> float:
         number, plain = self._saved.number, self._sign * self.limit

@@ -115,8 +115,10 @@ class Wear:
         return at // round(self._rule.every_s * 1_000_000)
 
     def put(self, at: int, value: float) -> None:
-        """One value of the quantity itself, at the middle of its period."""
+        """One value of the quantity itself, at the middle of its period; one that is not later than the last is passed over."""
         of = self._s
+        if at <= of.newest_at:
+            return
         self.changed = True
         if of.learnt_from is None:
             of.learnt_from = at

@@ -146,7 +146,8 @@ class ConditionRecords(Derivation):
         watch.advance(view.watermark)
 
     def _use(self, cell: Cell, view: View, cause: Cause, watch: Use) -> None:
-        begin, end = max(view.begin, view.previous_watermark), min(view.watermark, view.now)
+        # not what it has counted already: under another KPI definition all is derived anew
+        begin, end = max(view.begin, view.previous_watermark, watch.at), min(view.watermark, view.now)
         if begin >= end or view.begin == INF:
             return
         cause.mend(end)

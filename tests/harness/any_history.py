@@ -44,17 +44,8 @@ MODES = {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}
 REASONS = {101: {"name": "jam", "category": "micro"}, 201: {"name": "drive", "category": "breakdown"}}
 REASONS[301] = {"name": "oiling", "category": "maintenance"}
 CONDITIONS: dict[str, dict[str, Any]] = {
-    "bearing": {
-        "kind": "wear",
-        "tag": "Vibration",
-        "limit": 7.1,
-        "zones": "iso20816-3/2-flexible",
-        "change": 0.25,
-        "baseline": 2,
-        "every_s": 300,
-        "running": False,
-        "within_h": 9e3,
-    },
+    "bearing": {"kind": "wear", "tag": "Vibration", "limit": 7.1, "zones": "iso20816-3/2-flexible", "change": 0.25}
+    | {"baseline": 2, "every_s": 300, "running": False, "within_h": 9e3},
     "seal": {"kind": "wear", "tag": "Volume", "limit": 480.0, "rises": False, "baseline": 0, "every_s": 60},
     "gear": {"kind": "wear", "of": "cycle", "change": 0.05, "baseline": 2},
     "motor": {"kind": "wear", "of": "energy", "change": 0.05, "baseline": 2},

@@ -38,7 +38,7 @@ class WearRule(FrozenModel):
     )
     feature: Feature = Field("mean", description="what is made of the samples of a period")
     every_s: float = Field(
-        600.0, gt=0, description="length of a period, in seconds: long enough to even out what changes with each piece"
+        600.0, ge=1, description="length of a period, in seconds: long enough to even out what changes with each piece"
     )
     running: bool = Field(True, description="whether only samples count that came while the machine ran")
     rises: bool = Field(True, description="whether wear makes the value greater")
