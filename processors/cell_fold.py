@@ -37,7 +37,7 @@ class CellFold:
     def take(self, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
         """Gives a fact to the derivation that reads it, or says what is wrong with it."""
         for derivation in self.derivations:
-            if derivation.reads is type(fact):
+            if type(fact) in derivation.reads:
                 return derivation.take(self.cell, fact, offset, oldest, newest)
         return None
 

@@ -38,6 +38,7 @@ from processors.cell import store
 from processors.cell.cell import Cell
 from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
+from processors.derive.derivation import OwnFact
 from processors.derive.order import OF_CELL, OF_LINE
 from processors.inputs.admission import Admission
 from processors.inputs.facts import EARLIEST, LATEST, addressed, fault, unknown_alert
@@ -58,7 +59,6 @@ from schemas.records import (
     Derived,
     Gap,
     Inputs,
-    Inspection,
     Lot,
     Order,
     Quality,
@@ -152,7 +152,7 @@ class LineFold:
             return self._tick(record.at, item)
         if isinstance(record, Order | Shift | Lot | Reason | Gap):
             return self._fact(item.path, with_short_comment(record), item.offset)
-        if isinstance(record, Inspection | Acknowledge):
+        if isinstance(record, OwnFact):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
         if isinstance(record, WorkOrder):  # it decides no number, so it cannot come too late either
             return [*filter(None, [self._admission.whole_refusal(item.path, with_short_comment(record))])]
@@ -243,7 +243,7 @@ class LineFold:
         self._keys.update([store.line_changes(home.line)])
         return []
 
-    def _own_fact(self, path: str, fact: Inspection | Acknowledge, offset: int, newest: int) -> list[Output]:
+    def _own_fact(self, path: str, fact: OwnFact, offset: int, newest: int) -> list[Output]:
         """Gives a fact to the one derivation of a cell that reads it."""
         cell = addressed(path, fact)
         if isinstance(cell, Rejection):
@@ -251,9 +251,9 @@ class LineFold:
         if refused := self._admission.refusal(cell, fact):
             return [refused]
         # What was published about a cell can only be told of one that has been heard of.
-        fold = self._cell(cell) if isinstance(fact, Inspection) or cell in self._dormant else self._cells.get(cell)
+        fold = self._cell(cell) if not isinstance(fact, Acknowledge) or cell in self._dormant else self._cells.get(cell)
         if fold is None:
-            return [unknown_alert(fact) if isinstance(fact, Acknowledge) else self._admission.nowhere(cell, Inspection)]
+            return [unknown_alert(fact) if isinstance(fact, Acknowledge) else self._admission.nowhere(cell, type(fact))]
         if refused := fold.take(fact, offset, self._oldest, newest):
             return [refused]
         self._changed[cell] = fold

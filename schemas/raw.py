@@ -122,14 +122,38 @@ class Gap(RawRecord, frozen=True, gc=False, kw_only=True):
     text: str | None = None
 
 
+class Defect(msgspec.Struct, frozen=True, gc=False):
+    """Defects of one type at one place."""
+
+    type: str
+    place: str | None = None
+    count: int = 1
+
+
 class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
-    """A measured characteristic of a piece or a sample of pieces."""
+    """A measured or counted characteristic of a piece or a sample of pieces."""
 
     id: str
     characteristic: str
     at: int
     value: float
     by: str | None = None
+    size: float | None = None
+    passed: bool | None = None
+    defects: tuple[Defect, ...] = ()
+
+
+class Limits(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A decision about control limits: frozen from `at` on (`mean`, `sigma`), or learnt anew (neither)."""
+
+    id: str
+    characteristic: str | None = None
+    at: int
+    mean: float | None = None
+    sigma: float | None = None
+    why: str
+    by: str
+    comment: str | None = None
 
 
 class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
@@ -163,7 +187,19 @@ class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     worker: str
 
 
-Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder
+Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder | Limits
 Raw = Samples | Fact | Tick
-RAW_TYPES: tuple[type[Raw], ...] = (Samples, Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Tick)
-FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder)
+RAW_TYPES: tuple[type[Raw], ...] = (
+    Samples,
+    Order,
+    Lot,
+    Shift,
+    Reason,
+    Gap,
+    Inspection,
+    Acknowledge,
+    WorkOrder,
+    Limits,
+    Tick,
+)
+FACT_TYPES: tuple[type[Fact], ...] = (Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Limits)

@@ -10,7 +10,7 @@ from connectors.base import FactReading, Malformed, Reading, Said
 from connectors.kit.payloads import BadPayload, Told, check_text, document, told
 from connectors.kit.shape import Shape
 from connectors.kit.times import BadTime, micros
-from schemas.records import Acknowledge, Fact, Gap, Inspection, Lot, Order, Reason, Sample, Shift, WorkOrder
+from schemas.records import Acknowledge, Fact, Gap, Inspection, Limits, Lot, Order, Reason, Sample, Shift, WorkOrder
 from topology.namespace.path import Path
 
 PAYLOAD_MAX_BYTES = 1_000_000
@@ -23,6 +23,7 @@ FACTS: dict[str, type[Fact]] = {
     "inspection": Inspection,
     "acknowledge": Acknowledge,
     "work_order": WorkOrder,
+    "limits": Limits,
 }
 TIMES = frozenset({"at", "started_at", "ended_at"})
 MESSAGE_MAX = 500

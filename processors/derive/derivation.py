@@ -14,10 +14,10 @@ from processors.cell.cell import Cell
 from processors.inputs.schedule import Schedule
 from processors.output.ledger import Ledger
 from processors.timeline.view import Moment, View
-from schemas.records import Acknowledge, Derived, Inspection
+from schemas.records import Acknowledge, Derived, Inspection, Limits
 from topology.model.plant import EquipmentType
 
-OwnFact = Inspection | Acknowledge
+OwnFact = Inspection | Acknowledge | Limits
 """A fact that one derivation alone reads."""
 
 
@@ -67,7 +67,7 @@ class Derivation(Stateful, Protocol):
 
     __slots__ = ()
 
-    reads: ClassVar[type[OwnFact] | None] = None
+    reads: ClassVar[tuple[type[OwnFact], ...]] = ()
     """The facts that `take` is given."""
     closes: ClassVar[bool] = False
     """Whether its records are closed once the watermark has passed their end, without being derived again."""

@@ -13,12 +13,12 @@ from processors.base import Rejection
 from processors.inputs.facts import NO_REASON, addressed, fault
 from processors.units import INF
 from schemas.lengths import NAME_MAX, cut, overlong
-from schemas.records import Acknowledge, Fact, Inspection, Reason, Samples
+from schemas.records import Acknowledge, Fact, Inspection, Limits, Reason, Samples
 from topology.model.plant import EquipmentType, Plant, StopReason
 from topology.namespace.path import Level
 from topology.nearest import hint, listed, misspelt, nearest
 
-OF_MACHINES = (Samples, Inspection, Acknowledge)
+OF_MACHINES = (Samples, Inspection, Acknowledge, Limits)
 """Records that are told of a machine, never of a line."""
 
 
@@ -53,6 +53,8 @@ class Admission:
                 return _alert_of(path, fact)
             case Inspection():
                 return self._unfit(path, fact)
+            case Limits():
+                return impossible(path, fact) or self._unknown_chart(path, fact)
             case _:
                 return fault(path, fact, -INF)
 
@@ -89,12 +91,30 @@ class Admission:
     def _unfit(self, path: str, fact: Inspection) -> Rejection | None:
         if not math.isfinite(fact.value):
             return Rejection("not_finite", f"{path}: Inspection {fact.id} is {fact.value}; a finite number is expected")
+        return self._unknown_chart(path, fact)
+
+    def _unknown_chart(self, path: str, fact: Inspection | Limits) -> Rejection | None:
+        """A near miss of a characteristic."""
         known = [name for name, tag in self._types[path].tags.items() if tag.role == "characteristic"]
-        meant = misspelt(fact.characteristic, known)
+        meant = None if fact.characteristic is None else misspelt(fact.characteristic, known)
         if meant is None:
             return None
         words = f"characteristic {fact.characteristic!r} is not known; did you mean {meant!r}?"
-        return Rejection("unknown_tag", f"{path}: Inspection {fact.id}: {words}")
+        return Rejection("unknown_tag", f"{path}: {type(fact).__name__} {fact.id}: {words}")
+
+
+def impossible(path: str, fact: Limits) -> Rejection | None:
+    """What is wrong with a decision about control limits in itself."""
+    what = f"{path}: Limits {fact.id}"
+    if not all(math.isfinite(number) for number in (fact.mean, fact.sigma) if number is not None):
+        return Rejection("not_finite", f"{what} have a mean or sigma that is not finite", fact.characteristic)
+    if fact.mean is None and fact.sigma is not None:
+        return Rejection("out_of_range", f"{what} have a sigma and no mean; give both, or none to learn anew")
+    if fact.sigma is not None and fact.sigma < 0:
+        return Rejection("out_of_range", f"{what} have a sigma of {fact.sigma:g}", fact.characteristic)
+    if fact.mean is not None and fact.characteristic is None:
+        return Rejection("out_of_range", f"{what} have a mean; say of which characteristic")
+    return None
 
 
 def _alert_of(path: str, fact: Acknowledge) -> Rejection | None:

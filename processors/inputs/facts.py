@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from processors.base import Rejection
 from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Shift, WorkOrder
+from schemas.records import Acknowledge, Gap, Inspection, Limits, Lot, Order, Reason, Shift, WorkOrder
 
 Fact = Order | Shift | Lot | Reason | Gap
 
@@ -64,9 +64,9 @@ def fault(path: str, fact: Fact | WorkOrder, oldest: int) -> Rejection | None:
     return None
 
 
-def addressed(path: str, fact: Inspection | Acknowledge) -> str | Rejection:
+def addressed(path: str, fact: Inspection | Acknowledge | Limits) -> str | Rejection:
     """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert."""
-    if isinstance(fact, Inspection):
+    if not isinstance(fact, Acknowledge):
         return path
     try:
         parse(fact.alert)

@@ -79,8 +79,8 @@ def pub(
     plant: PlantOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge or WorkOrder. What the processors would refuse is not
-    published: an unknown place or reason code, an end before the begin, a text that is too long.
+    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder or Limits. What the processors
+    would refuse is not published: an unknown place or reason code, an end before the begin, a text that is too long.
     """
     import json
 
