@@ -16,7 +16,9 @@ from topology.namespace.path import Path
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 """A column of a template."""
-Kind = Literal["wide", "long", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge", "work_order"]
+Kind = Literal[
+    "wide", "long", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge", "work_order", "limits"
+]
 
 
 class RowShape(Levels, Qualities, Zoned):

@@ -11,7 +11,18 @@ from connectors.kit.times import TimeFormat, Unit
 from connectors.kit.zone import Zoned
 
 Payload = Literal[
-    "samples", "object", "value", "order", "lot", "shift", "reason", "gap", "inspection", "acknowledge", "work_order"
+    "samples",
+    "object",
+    "value",
+    "order",
+    "lot",
+    "shift",
+    "reason",
+    "gap",
+    "inspection",
+    "acknowledge",
+    "work_order",
+    "limits",
 ]
 _OF_OBJECTS = ("fields", "at", "select", "name", "value", "quality")
 
