@@ -43,7 +43,7 @@ class CellFold:
     def take(self, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
         """Gives a fact to the derivations that read it, or says what is wrong with it: the first of them does."""
         for derivation in self.derivations:
-            if derivation.reads is type(fact):
+            if type(fact) in derivation.reads:
                 refused = derivation.take(self.cell, fact, offset, oldest, newest)
                 if refused is not None:
                     return refused

@@ -57,6 +57,7 @@ from schemas.records import (
     Derived,
     Inputs,
     Inspection,
+    Limits,
     Quality,
     Samples,
     Tick,
@@ -241,7 +242,11 @@ class LineFold:
         if refused := self._admission.own_refusal(path, cell, fact):
             return [refused]
         # What was published about a cell can only be told of one that has been heard of.
-        fold = self._cell(cell) if isinstance(fact, Inspection) or cell in self._dormant else self._cells.get(cell)
+        fold = (
+            self._cell(cell)
+            if isinstance(fact, Inspection | Limits) or cell in self._dormant
+            else self._cells.get(cell)
+        )
         if fold is None:
             return [*self._admission.unheard(cell, fact)]
         if refused := fold.take(fact, offset, self._oldest, newest):

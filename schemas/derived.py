@@ -110,7 +110,7 @@ class Oee(Derived, frozen=True, gc=False, kw_only=True):
 
 
 class Quality(Derived, frozen=True, gc=False, kw_only=True):
-    """One point of an individuals chart, with its limits and the rules it breaks."""
+    """One point of a control chart, with the limits that judged it and the rules it completes."""
 
     message_class = "quality"
 
@@ -127,6 +127,21 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
     rules: tuple[int, ...]
     beyond: str | None = None
     limits_warning: str | None = None
+    chart: str = "individuals"
+    plotted: float | None = None
+    plotted_low: float | None = None
+    size: float | None = None
+    spread: float | None = None
+    spread_mean: float | None = None
+    spread_lcl: float | None = None
+    sigma: float | None = None
+    alert_lcl: float | None = None
+    alert_ucl: float | None = None
+    alarming: tuple[int, ...] = ()
+    limits_by: str | None = None
+    limits_since: int | None = None
+    limits_points: int | None = None
+    outliers: tuple[int, ...] = ()
 
     @property
     def withdrawn(self) -> bool:

@@ -8,7 +8,18 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.raw import Acknowledge, Gap, OutOfService, RawRecord, Reason, Shelve, Shift, WorkOrder
+from schemas.raw import (
+    Acknowledge,
+    Gap,
+    Inspection,
+    Limits,
+    OutOfService,
+    RawRecord,
+    Reason,
+    Shelve,
+    Shift,
+    WorkOrder,
+)
 
 NAME_MAX = 128
 """Characters of a name: an order, a product, a person, a tag, a source."""
@@ -18,6 +29,8 @@ ALERT_MAX = 1_024
 """Characters of the id of an alert, or of another record that a fact is about: a path, a kind with up to two names in it, a time and a definition."""
 BREAKS_MAX = 100
 """Breaks of one shift."""
+DEFECTS_MAX = 100
+"""Kinds of defects of one inspection."""
 BYTES_A_CHARACTER = 4
 """At most, in UTF-8."""
 CUT_MARK = "…"
@@ -38,6 +51,11 @@ def overlong(record: RawRecord) -> str | None:
             return f"{field} has {len(text)} characters; {most} are the most"
     if isinstance(record, Shift) and len(record.breaks) > BREAKS_MAX:
         return f"{len(record.breaks)} breaks; {BREAKS_MAX} are the most"
+    if isinstance(record, Inspection):
+        if len(record.defects) > DEFECTS_MAX:
+            return f"{len(record.defects)} kinds of defects; {DEFECTS_MAX} are the most"
+        if any(len(text) > NAME_MAX for defect in record.defects for text in (defect.type, defect.place or "")):
+            return f"the type and the place of a defect have at most {NAME_MAX} characters"
     return None
 
 
@@ -46,7 +64,7 @@ def with_short_comment(record: RawT) -> RawT:
     if isinstance(record, Gap) and record.text is not None and len(record.text) > COMMENT_MAX:
         return msgspec.structs.replace(record, text=cut(record.text, COMMENT_MAX))
     if (
-        isinstance(record, Reason | Acknowledge | WorkOrder | Shelve | OutOfService)
+        isinstance(record, Reason | Acknowledge | WorkOrder | Shelve | OutOfService | Limits)
         and record.comment is not None
         and len(record.comment) > COMMENT_MAX
     ):

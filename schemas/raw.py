@@ -122,14 +122,38 @@ class Gap(RawRecord, frozen=True, gc=False, kw_only=True):
     text: str | None = None
 
 
+class Defect(msgspec.Struct, frozen=True, gc=False):
+    """Defects of one type at one place."""
+
+    type: str
+    place: str | None = None
+    count: int = 1
+
+
 class Inspection(RawRecord, frozen=True, gc=False, kw_only=True):
-    """A measured characteristic of a piece or a sample of pieces."""
+    """A measured or counted characteristic of a piece or a sample of pieces."""
 
     id: str
     characteristic: str
     at: int
     value: float
     by: str | None = None
+    size: float | None = None
+    passed: bool | None = None
+    defects: tuple[Defect, ...] = ()
+
+
+class Limits(RawRecord, frozen=True, gc=False, kw_only=True):
+    """A decision about control limits: frozen from `at` on (`mean`, `sigma`), or learnt anew (neither)."""
+
+    id: str
+    characteristic: str | None = None
+    at: int
+    mean: float | None = None
+    sigma: float | None = None
+    why: str
+    by: str
+    comment: str | None = None
 
 
 class Acknowledge(RawRecord, frozen=True, gc=False, kw_only=True):
@@ -186,7 +210,7 @@ class Tick(RawRecord, frozen=True, gc=False, kw_only=True):
     worker: str
 
 
-Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder | Shelve | OutOfService
+Fact = Order | Lot | Shift | Reason | Gap | Inspection | Acknowledge | WorkOrder | Shelve | OutOfService | Limits
 Raw = Samples | Fact | Tick
 FACT_TYPES: tuple[type[Fact], ...] = (
     Order,
@@ -199,5 +223,6 @@ FACT_TYPES: tuple[type[Fact], ...] = (
     WorkOrder,
     Shelve,
     OutOfService,
+    Limits,
 )
 RAW_TYPES: tuple[type[Raw], ...] = (Samples, *FACT_TYPES, Tick)

@@ -21,6 +21,7 @@ KINDS: dict[str, Shape] = {
     "reasons": Shape(payload="reason"),
     "inspections": Shape(payload="inspection"),
     "work-orders": Shape(payload="work_order"),
+    "limits": Shape(payload="limits"),
 }
 """What /v1/KIND/… takes."""
 SAID_MAX = 100_000

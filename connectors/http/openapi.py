@@ -9,7 +9,7 @@ import msgspec
 from connectors.http.problem import MEDIA_TYPE
 from connectors.http.routes import Operation
 from connectors.kit.message import TIMES
-from schemas.records import Inspection, Lot, Order, Reason, Shift, WorkOrder
+from schemas.records import Inspection, Limits, Lot, Order, Reason, Shift, WorkOrder
 
 _REF = "#/components/schemas/{name}"
 _TIME = {
@@ -89,7 +89,9 @@ def _object(required: Iterable[str] = (), **properties: Any) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    _, facts = msgspec.json.schema_components((Order, Lot, Shift, Reason, Inspection, WorkOrder), ref_template=_REF)
+    _, facts = msgspec.json.schema_components(
+        (Order, Lot, Shift, Reason, Inspection, WorkOrder, Limits), ref_template=_REF
+    )
     for fact in facts.values():
         for name in TIMES & fact["properties"].keys():
             nullable = "default" in fact["properties"][name]

@@ -16,6 +16,7 @@ RECORDS: Mapping[str, str] = {
     "reasons": "Reason",
     "inspections": "Inspection",
     "work-orders": "WorkOrder",
+    "limits": "Limits",
 }
 """The schema of what /v1/KIND/… takes."""
 REFUSED: Mapping[int, str] = {

@@ -16,6 +16,7 @@ from schemas.records import (
     Fact,
     Gap,
     Inspection,
+    Limits,
     Lot,
     Order,
     OutOfService,
@@ -39,6 +40,7 @@ FACTS: dict[str, type[Fact]] = {
     "work_order": WorkOrder,
     "shelve": Shelve,
     "out_of_service": OutOfService,
+    "limits": Limits,
 }
 TIMES = frozenset({"at", "started_at", "ended_at"})
 MESSAGE_MAX = 500

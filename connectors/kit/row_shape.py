@@ -29,6 +29,7 @@ Kind = Literal[
     "work_order",
     "shelve",
     "out_of_service",
+    "limits",
 ]
 
 

@@ -187,11 +187,15 @@ def _time_text(cell: Any) -> str:
     return cell.isoformat() if isinstance(cell, date | datetime) else str(cell).strip()
 
 
+NOT_OF_ROWS = frozenset({"breaks", "defects", "passed"})
+"""Fields of facts that no cell holds."""
+
+
 def _fields(shape: RowShape) -> dict[str, tuple[str, str]]:
     """Field of the fact → its column and how its cell is read."""
     found = {}
     for field in msgspec.structs.fields(FACTS[shape.row]):
-        if field.name in shape.constants or field.name == "breaks":  # a row cannot hold them
+        if field.name in shape.constants or field.name in NOT_OF_ROWS:
             continue
         source = shape.fields.get(field.name, None if shape.fields else field.name)
         if source is not None:

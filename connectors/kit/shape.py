@@ -24,6 +24,7 @@ Payload = Literal[
     "work_order",
     "shelve",
     "out_of_service",
+    "limits",
 ]
 _OF_OBJECTS = ("fields", "at", "select", "name", "value", "quality")
 

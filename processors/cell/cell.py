@@ -262,10 +262,10 @@ class Cell:
             values = self.measurements[characteristic] = Measurements()
         return values
 
-    def inspect(self, characteristic: str, at: int, inspection: str, value: float, offset: int) -> bool:
-        """Adds a value measured by hand; False where there are too many characteristics already."""
+    def inspect(self, characteristic: str, at: int, name: str, value: float, offset: int, size: float = 0.0) -> bool:
+        """Adds a value measured by hand (`name`: its id); False where there are too many characteristics already."""
         values = self.measured(characteristic)
-        if values is not None and values.add(at, inspection, value, offset):
+        if values is not None and values.add(at, name, value, offset, 0, size):
             self.fresh = True
         return values is not None
 

@@ -56,7 +56,7 @@ class AlarmRecords(Derivation):
     kinds = ("alert",)
     records = (Alert,)
     closes = True
-    reads = Acknowledge
+    reads = (Acknowledge,)
 
     def __init__(self, cell: Cell) -> None:
         self.resets: dict[str, list[int]] = {}

@@ -88,7 +88,7 @@ class ConditionRecords(Derivation):
     name = KIND
     kinds = (KIND,)
     records = (Condition,)
-    reads = WorkOrder
+    reads = (WorkOrder,)
 
     def __init__(self, cell: Cell) -> None:
         self.causes = causes_of(cell.type)

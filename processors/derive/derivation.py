@@ -14,10 +14,10 @@ from processors.cell.cell import Cell
 from processors.inputs.schedule import Schedule
 from processors.output.ledger import Ledger
 from processors.timeline.view import Moment, View
-from schemas.records import Acknowledge, Derived, Inspection, WorkOrder
+from schemas.records import Acknowledge, Derived, Inspection, Limits, WorkOrder
 from topology.model.plant import EquipmentType
 
-OwnFact = Inspection | Acknowledge | WorkOrder
+OwnFact = Inspection | Acknowledge | WorkOrder | Limits
 """A fact that one derivation alone reads."""
 
 
@@ -67,7 +67,7 @@ class Derivation(Stateful, Protocol):
 
     __slots__ = ()
 
-    reads: ClassVar[type[OwnFact] | None] = None
+    reads: ClassVar[tuple[type[OwnFact], ...]] = ()
     """The facts that `take` is given."""
     rests: ClassVar[bool] = False
     """Whether `derive` has nothing to say at a quiet tick (`View.quiet`), and so is not asked."""

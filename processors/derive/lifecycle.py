@@ -41,7 +41,7 @@ class Acknowledgements(Derivation):
     kinds = ("alert",)
     records = (Alert,)
     closes = True
-    reads = Acknowledge
+    reads = (Acknowledge,)
 
     def __init__(self, cell: Cell) -> None:
         self.acknowledged: list[Taken] = []

@@ -16,7 +16,7 @@ from processors.cell.cell import Cell
 from processors.derive import alert, quality
 from processors.derive.derivation import Derivation, Saved
 from processors.output.identity import parse
-from processors.spc.chart import measure
+from processors.spc.ordinal import measure
 from processors.spc.specification import NONE, Specification
 from processors.timeline.timeline import NO_OFFSET
 from processors.timeline.view import View

@@ -13,7 +13,17 @@ from processors.base import Rejection
 from processors.inputs.facts import NO_REASON, Own, addressed, fault, unknown_alert
 from processors.units import INF
 from schemas.lengths import NAME_MAX, cut, overlong
-from schemas.records import Acknowledge, Fact, Inspection, OutOfService, Reason, Samples, Shelve, WorkOrder
+from schemas.records import (
+    Acknowledge,
+    Fact,
+    Inspection,
+    Limits,
+    OutOfService,
+    Reason,
+    Samples,
+    Shelve,
+    WorkOrder,
+)
 from topology.model.alarms import alarms_of
 from topology.model.plant import EquipmentType, Plant, StopReason
 from topology.namespace.path import Level
@@ -21,7 +31,7 @@ from topology.nearest import hint, listed, misspelt, nearest
 
 BUILT_IN = ("breakdown", "silent", "quality", "out_of_specification", "implausible_count")
 """Kinds of alerts without a rule."""
-OF_MACHINES = (Samples, Inspection, Acknowledge)
+OF_MACHINES = (Samples, Inspection, Acknowledge, Limits)
 """Records that are told of a machine, never of a line."""
 
 
@@ -58,6 +68,8 @@ class Admission:
                 return self._unfit(path, fact)
             case Shelve() | OutOfService():
                 return fault(path, fact, -INF) or self._unknown_alarm(path, fact)
+            case Limits():
+                return impossible(path, fact) or self._unknown_chart(path, fact)
             case _:
                 return fault(path, fact, -INF)
 
@@ -82,8 +94,8 @@ class Admission:
     def unheard(self, path: str, fact: Own) -> list[Rejection]:
         """The answers to a fact for a machine of which nothing has been heard: a work order may be of any."""
         match fact:
-            case Inspection():
-                return [self.nowhere(path, Inspection)]
+            case Inspection() | Limits():
+                return [self.nowhere(path, type(fact))]
             case Acknowledge():
                 return [unknown_alert(fact)]
             case WorkOrder():
@@ -119,12 +131,30 @@ class Admission:
     def _unfit(self, path: str, fact: Inspection) -> Rejection | None:
         if not math.isfinite(fact.value):
             return Rejection("not_finite", f"{path}: Inspection {fact.id} is {fact.value}; a finite number is expected")
+        return self._unknown_chart(path, fact)
+
+    def _unknown_chart(self, path: str, fact: Inspection | Limits) -> Rejection | None:
+        """A near miss of a characteristic."""
         known = [name for name, tag in self._types[path].tags.items() if tag.role == "characteristic"]
-        meant = misspelt(fact.characteristic, known)
+        meant = None if fact.characteristic is None else misspelt(fact.characteristic, known)
         if meant is None:
             return None
         words = f"characteristic {fact.characteristic!r} is not known; did you mean {meant!r}?"
-        return Rejection("unknown_tag", f"{path}: Inspection {fact.id}: {words}")
+        return Rejection("unknown_tag", f"{path}: {type(fact).__name__} {fact.id}: {words}")
+
+
+def impossible(path: str, fact: Limits) -> Rejection | None:
+    """What is wrong with a decision about control limits in itself."""
+    what = f"{path}: Limits {fact.id}"
+    if not all(math.isfinite(number) for number in (fact.mean, fact.sigma) if number is not None):
+        return Rejection("not_finite", f"{what} have a mean or sigma that is not finite", fact.characteristic)
+    if fact.mean is None and fact.sigma is not None:
+        return Rejection("out_of_range", f"{what} have a sigma and no mean; give both, or none to learn anew")
+    if fact.sigma is not None and fact.sigma < 0:
+        return Rejection("out_of_range", f"{what} have a sigma of {fact.sigma:g}", fact.characteristic)
+    if fact.mean is not None and fact.characteristic is None:
+        return Rejection("out_of_range", f"{what} have a mean; say of which characteristic")
+    return None
 
 
 def _alert_of(path: str, fact: Acknowledge) -> Rejection | None:

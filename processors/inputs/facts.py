@@ -9,11 +9,23 @@ from typing import NamedTuple, TypeVar
 from processors.base import Rejection
 from processors.output.identity import of_natural, parse
 from processors.units import INF
-from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, OutOfService, Reason, Shelve, Shift, WorkOrder
+from schemas.records import (
+    Acknowledge,
+    Gap,
+    Inspection,
+    Limits,
+    Lot,
+    Order,
+    OutOfService,
+    Reason,
+    Shelve,
+    Shift,
+    WorkOrder,
+)
 
 Fact = Order | Shift | Lot | Reason | Gap | Shelve | OutOfService
 
-Own = Inspection | Acknowledge | WorkOrder
+Own = Inspection | Acknowledge | WorkOrder | Limits
 """What is told of one machine, and one derivation alone reads. A work order that is about no condition decides nothing."""
 
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
@@ -79,7 +91,7 @@ CONDITION = "#condition."
 def addressed(path: str, fact: Own) -> str | Rejection:
     """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert, and for a work order
     that of the condition that it is about; "" for one that is about none."""
-    if isinstance(fact, Inspection):
+    if isinstance(fact, Inspection | Limits):
         return path
     if isinstance(fact, WorkOrder):
         return of_natural(fact.about) if fact.about is not None and CONDITION in fact.about else ""

@@ -14,6 +14,8 @@ class SavedValue(msgspec.Struct, omit_defaults=True, gc=False, rename={"value": 
     inspection: str = ""
     """Id of the inspection; empty for a sample."""
     rank: int = 0
+    size: float = 0.0
+    """Items or area that a count tells of; 0: nothing was said."""
 
 
 class Measurements:
@@ -23,27 +25,27 @@ class Measurements:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[int, str], list[tuple[float, int, int]]] = {}
-        """(at, inspection id or '') → value, offset and rank of each source's last."""
+        self._waiting: dict[tuple[int, str], list[tuple[float, int, int, float]]] = {}
+        """(at, inspection id or '') → value, offset, rank and size of each source's last."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, at: int, inspection: str, value: float, offset: int, rank: int = 0) -> bool:
+    def add(self, at: int, inspection: str, value: float, offset: int, rank: int = 0, size: float = 0.0) -> bool:
         """Keeps a value until the watermark passes it; False where it does not count beside what is there already."""
         told = self._waiting.setdefault((at, inspection), [])
         if inspection:
             if told and offset <= told[0][1]:
                 return False
-            told[:] = [(value, offset, rank)]
+            told[:] = [(value, offset, rank, size)]
             return True
-        for n, (known, _, known_rank) in enumerate(told):
+        for n, (known, _, known_rank, _) in enumerate(told):
             if source_of(known_rank) == source_of(rank):
                 if (rank, value) <= (known_rank, known):
                     return False
-                told[n] = (value, offset, rank)
+                told[n] = (value, offset, rank, size)
                 return True
-        told.append((value, offset, rank))
+        told.append((value, offset, rank, size))
         return True
 
     def replace(self, inspection: str, offset: int) -> bool:
@@ -54,18 +56,18 @@ class Measurements:
                 del self._waiting[key]
         return all(known <= offset for _, known in waiting)
 
-    def due(self, watermark: int) -> list[tuple[int, str, float, int, int]]:
-        """Takes out the values up to the watermark, in order: (at, inspection, value, offset, rank)."""
+    def due(self, watermark: int) -> list[tuple[int, str, float, int, int, float]]:
+        """Takes out the values up to the watermark, in order: (at, inspection, value, offset, rank, size)."""
         keys = sorted([key for key in self._waiting if key[0] <= watermark])
         return [(*key, *max(self._waiting.pop(key))) for key in keys]
 
     def dump(self) -> list[SavedValue]:
         return [
-            SavedValue(at, value, offset, name, rank)
+            SavedValue(at, value, offset, name, rank, size)
             for (at, name), told in self._waiting.items()
-            for value, offset, rank in told
+            for value, offset, rank, size in told
         ]
 
     def load(self, saved: list[SavedValue]) -> None:
         for of in saved:
-            self.add(of.at, of.inspection, of.value, of.offset, of.rank)
+            self.add(of.at, of.inspection, of.value, of.offset, of.rank, of.size)

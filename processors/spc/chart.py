@@ -1,171 +1,182 @@
-"""Quality records: one for each point of an individuals and moving-range chart of a characteristic.
+"""One characteristic on one machine: which values are taken together, what its chart knows, and what its alert says."""
 
-The newest `baseline` points give the limits, which then stay: mean ± 3·MR̄/d2, moving range up to D4·MR̄; later points
-are checked by the Nelson rules among themselves (σ = MR̄/d2). What is out of specification is no pattern of a process that
-is well: limits are learnt once at most a tenth of those points are, and without them and the ranges that they end. A new
-product starts the chart anew. Points are taken in order of source time when the watermark passes them. A point that comes
-later than that is published with the limits as they are, phase `late` and no rules, and moves nothing.
-"""
-
-import struct
-from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import fmean
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from processors.spc import nelson
+from processors.spc.control import LEARNT_PER_REFUSED, ChartState, Judged, Standard, Subgroup
+from processors.spc.plans import EVERYDAY, chart_of, given
 from processors.spc.specification import NONE, Specification
-
-D2 = 1.1283791670955126
-"""d2(2) = 2/√π: mean range of two points in σ."""
-D4 = 3.2665319192886013
-"""D4(2) = 1 + 3·d3(2)/d2(2)."""
-LEARNT_PER_REFUSED = 10
-"""Of so many points that limits are learnt from, one may be out of specification; rounded down."""
+from processors.spc.variables import D2, FREEDOM_PER_RANGE
+from topology.model.charts import COUNTED, SUBGROUP_MAX, ChartPlan
 
 
-@dataclass(slots=True)
-class Limits:
-    """Control limits learnt from a baseline."""
+class Value(NamedTuple):
+    """A value as it came; what of it is published is told by these."""
 
-    mean: float
-    mean_range: float
-    sigma: float = field(init=False)
-    lcl: float = field(init=False)
-    ucl: float = field(init=False)
-    range_ucl: float = field(init=False)
-
-    def __post_init__(self) -> None:  # once: each point asks for all of them
-        self.sigma = self.mean_range / D2
-        self.lcl = self.mean - 3 * self.sigma
-        self.ucl = self.mean + 3 * self.sigma
-        self.range_ucl = D4 * self.mean_range
+    at: int
+    inspection: str
+    """Its id; empty for a sample."""
+    value: float
+    offset: int
+    rank: int
+    size: float = 0.0
+    """Items or area that it tells of; 0: what the plan says."""
 
 
-def ordinal(value: float) -> int:
-    """A double as an int64 of the same order."""
-    (bits,) = struct.unpack("<q", struct.pack("<d", value + 0.0))  # -0.0 is 0.0
-    return int(bits) if bits >= 0 else int(bits) ^ 0x7FFF_FFFF_FFFF_FFFF
-
-
-def measure(number: int) -> float:
-    """The double of which `ordinal` gave the number."""
-    bits = number if number >= 0 else number ^ 0x7FFF_FFFF_FFFF_FFFF
-    (value,) = struct.unpack("<d", struct.pack("<q", bits))
-    return float(value)
-
-
-def learn(points: list[float], specification: Specification = NONE) -> Limits:
-    """Limits from points in order, of which two neighbours or more are within the specification; the rest is left out."""
-    within = [value for value in points if specification.broken(value) is None]
-    ranges = [
-        abs(b - a) for a, b in pairwise(points) if specification.broken(a) is None and specification.broken(b) is None
-    ]
-    return Limits(fmean(within), fmean(ranges))
-
-
-@dataclass(slots=True)
-class ChartedPoint:
-    """What the chart says of one value."""
-
-    moving_range: float | None
-    phase: str
-    rules: tuple[int, ...]
-    """Nelson rules it completes; 0: its moving range is above the limit."""
-
-
-@dataclass(slots=True)
 class Chart:
-    """The chart of one characteristic on one machine."""
+    """A control chart with its subgroups and its alert. Values come in order of time."""
 
-    baseline: int
-    specification: Specification = NONE
-    learning: list[float] = field(default_factory=list)
-    """The newest points while limits are learnt; then those that they were learnt from."""
-    limits: Limits | None = None
-    recent: list[float] = field(default_factory=list)
-    """The last points of the control phase, for the rules."""
-    previous: float | None = None
-    product: str | None = None
-    alert_from: int | None = None
-    """Begin of the open alert."""
-    alert_rules: tuple[int, ...] = ()
-    """Rules that the point completed with which it began."""
-    alert_point: str = ""
-    """Kind of the record of that point."""
-    quiet: int = 0
-    """Points of the control phase in a row without a rule."""
+    __slots__ = (
+        "alert_from", "alert_message", "alert_point", "alert_rules", "control", "group", "label", "last", "lot", "plan",
+        "product", "quiet", "specification", "state",
+    )  # fmt: skip
+
+    def __init__(self, baseline: int, specification: Specification = NONE, plan: ChartPlan = EVERYDAY) -> None:
+        self.plan = plan
+        self.specification = specification
+        self.control = chart_of(plan, baseline, specification)
+        self.state = ChartState()
+        self.product: str | None = None
+        self.lot = ""
+        """Lots in use, where these start the chart anew."""
+        self.group: list[tuple[float, float]] = []
+        """Values, standardised, and sizes of the open subgroup."""
+        self.label: int | str = ""
+        """What its values have in common."""
+        self.last: Value | None = None
+        """Its newest value."""
+        self.alert_from: int | None = None
+        """Begin of the open alert."""
+        self.alert_rules: tuple[int, ...] = ()
+        """All rules that were completed since it began."""
+        self.alert_point = ""
+        """Kind of the record of the point with which it began."""
+        self.alert_message = ""
+        self.quiet = 0
+        """Points of the control phase in a row without a signal."""
+        self.restart()
+
+    @property
+    def baseline(self) -> int:
+        return self.control.baseline
+
+    @property
+    def counted(self) -> bool:
+        """Whether its values are counts."""
+        return self.plan.kind in COUNTED
 
     def restart(self) -> None:
-        """Learns new limits from here on. What the alert says is not undone by it: the new points have shown nothing yet."""
-        self.learning, self.limits, self.recent, self.previous = [], None, [], None
+        """Begins anew. What the alert says is not undone by it: the new points have shown nothing yet."""
+        self.control.restart(self.state)
+        standard = given(self.plan)
+        if standard is not None:
+            self.control.give(self.state, standard)
         self.quiet = 0
+        self.drop()
+
+    def freeze(self, standard: Standard) -> None:
+        """Has a decision for its limits from here on."""
+        self.control.give(self.state, standard)
+        self.quiet = 0
+        self.drop()
+
+    def drop(self) -> None:
+        """Forgets the open subgroup."""
+        self.group, self.last, self.label = [], None, ""
+
+    def comparable(self, value: float) -> float | None:
+        """The value as it is plotted: of a short run by what its product aims at; None: that is not known."""
+        if self.plan.standardise == "none":
+            return value
+        of = None if self.product is None else self.plan.products.get(self.product)
+        if of is None:
+            return None
+        return (value - of.target) / (of.sigma if self.plan.standardise == "z" and of.sigma else 1.0)
+
+    def add(self, value: Value) -> bool:
+        """Adds a value to the open subgroup; whether that is complete with it."""
+        shown = self.comparable(value.value)
+        assert shown is not None
+        self.group.append((shown, value.size or self.plan.size))
+        self.last = value
+        by_count = self.plan.subgroup.by == "count"
+        return len(self.group) >= (self.plan.subgroup.size if by_count else SUBGROUP_MAX)
+
+    def close(self) -> tuple[Value, Judged]:
+        """The open subgroup, judged, and its newest value."""
+        group, last = self.group, self.last
+        assert last is not None
+        size = sum([size for _, size in group]) if self.counted else 1.0
+        judged = self.control.update(self.state, Subgroup(tuple([value for value, _ in group]), size, last.at))
+        self.drop()
+        return last, judged
+
+    def take(self, value: float, at: int = 0) -> Judged:
+        """The next value, of a chart without subgroups."""
+        self.add(Value(at, "", value, 0, 0))
+        return self.close()[1]
+
+    def reach(self) -> tuple[float, float] | None:
+        """mean ± 3σ of one value of the process; None while limits are learnt, and for what has no such scatter."""
+        standard = self.state.standard
+        if standard is None or self.counted or self.plan.standardise != "none":
+            return None
+        return standard.mean - 3 * standard.sigma, standard.mean + 3 * standard.sigma
 
     @property
     def warning(self) -> str | None:
         """What is wrong with the control limits, in words; None: nothing."""
-        if self.limits is not None:
-            words = self.specification.exceeded(self.limits.lcl, self.limits.ucl)
+        if (reach := self.reach()) is not None:
+            words = self.specification.exceeded(*reach)
             return None if words is None else f"not capable: {words}"
-        beyond = self._beyond()
-        if beyond <= self.baseline // LEARNT_PER_REFUSED:
+        if self.state.standard is not None or self.plan.standardise != "none":
             return None
-        return f"limits refused: {beyond} of {len(self.learning)} points out of specification"
-
-    def _beyond(self) -> int:
-        """Points out of specification among those that limits would be learnt from."""
-        broken = self.specification.broken
-        if not self.learning or (broken(max(self.learning)) is None and broken(min(self.learning)) is None):
-            return 0
-        return sum(self.specification.broken(value) is not None for value in self.learning)
-
-    def take(self, value: float) -> ChartedPoint:
-        """The next point in order of time."""
-        moving_range = None if self.previous is None else abs(value - self.previous)
-        self.previous = value
-        if self.limits is None:
-            self.learning = [*self.learning[-self.baseline + 1 :], value]
-            if len(self.learning) == self.baseline and self._beyond() <= self.baseline // LEARNT_PER_REFUSED:
-                self.limits = learn(self.learning, self.specification)
-            return ChartedPoint(moving_range, "baseline", ())
-        self.recent = [*self.recent[-nelson.LONGEST + 1 :], value]
-        completed = nelson.rules(self.recent, self.limits.mean, self.limits.sigma)
-        if moving_range is not None and moving_range > self.limits.range_ucl:
-            completed = (0, *completed)
-        return ChartedPoint(moving_range, "control", completed)
+        refused = self.control.refused(self.state)
+        if refused <= self.baseline // LEARNT_PER_REFUSED:
+            return None
+        return f"limits refused: {refused} of {len(self.state.learning)} points out of specification"
 
     def dump(self) -> "SavedChart":
         """Everything but the configuration."""
-        limits = self.limits
         return SavedChart(
-            learning=self.learning,
-            mean=None if limits is None else limits.mean,
-            mean_range=None if limits is None else limits.mean_range,
-            recent=self.recent,
-            previous=self.previous,
             product=self.product,
             alert_from=self.alert_from,
             alert_rules=self.alert_rules,
             alert_point=self.alert_point,
             quiet=self.quiet,
+            state=self.state,
+            kind=self.plan.kind,
+            lot=self.lot,
+            group=self.group,
+            label=self.label,
+            last=self.last,
+            alert_message=self.alert_message,
         )
 
     def load(self, saved: "SavedChart") -> None:
-        """Puts back what `dump` gave."""
-        self.learning, self.recent, self.previous = saved.learning, saved.recent, saved.previous
-        if saved.mean is None or saved.mean_range is None:
-            self.limits = None
-        else:
-            self.limits = Limits(saved.mean, saved.mean_range)
+        """Puts back what `dump` gave. What was saved of a chart of another kind is not what this one knows."""
         self.product, self.quiet = saved.product, saved.quiet
         self.alert_from, self.alert_rules, self.alert_point = saved.alert_from, saved.alert_rules, saved.alert_point
+        self.alert_message = saved.alert_message
+        if saved.state is None:
+            if self.plan.kind == "individuals":
+                self.state = saved.before()
+        elif saved.kind == self.plan.kind:
+            self.state = saved.state
+            self.lot, self.group, self.label, self.last = saved.lot, saved.group, saved.label, saved.last
+        standard = given(self.plan)
+        known = self.state.standard
+        if standard is not None and (known is None or known.name == standard.name) and known != standard:
+            self.control.give(self.state, standard)  # the plant model says something else since
 
 
 class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
-    """A chart without its configuration, as it is saved; names and meanings are those of `Chart` and `Limits`."""
+    """A chart without its configuration, as it is saved; names and meanings are those of `Chart`."""
 
     learning: list[float] = []
+    """This, `mean`, `mean_range`, `recent` and `previous` were written by releases that knew individuals charts alone."""
     mean: float | None = None
     mean_range: float | None = None
     recent: list[float] = []
@@ -175,3 +186,32 @@ class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
     alert_rules: tuple[int, ...] = ()
     alert_point: str = ""
     quiet: int = 0
+    state: ChartState | None = None
+    kind: str = "individuals"
+    lot: str = ""
+    group: list[tuple[float, float]] = []
+    label: int | str = ""
+    last: Value | None = None
+    alert_message: str = ""
+
+    def before(self) -> ChartState:
+        """What an older release knew: its limits stay as they are."""
+        if self.mean is None or self.mean_range is None:
+            return ChartState(learning=self.learning, learnt_at=[0] * len(self.learning), previous=self.previous)
+        standard = _learnt(self.mean, self.mean_range, len(self.learning))
+        zs = [(value - self.mean) / standard.sigma if standard.sigma else 0.0 for value in self.recent]
+        return ChartState(learning=self.learning, standard=standard, previous=self.previous, zs=zs, times=[0] * len(zs))
+
+
+def _learnt(mean: float, mean_range: float, points: int) -> Standard:
+    return Standard(mean, mean_range / D2, points, FREEDOM_PER_RANGE * max(1, points - 1), mean_range)
+
+
+def label_of_time(at: int, every_s: int) -> int:
+    """Which stretch of the clock a time (µs) is in."""
+    return at // (every_s * 1_000_000)
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as one label."""
+    return "+".join(sorted(names))

@@ -21,6 +21,7 @@ from schemas.records import (
     Break,
     Gap,
     Inspection,
+    Limits,
     Lot,
     Order,
     OutOfService,
@@ -91,7 +92,11 @@ TYPES: dict[str, dict[str, Any]] = {
             "Good": {"role": "good_count", "falls": "reset"},
             "Scrap": {"role": "scrap_count", "falls": "glitch", "max_rate": 90.5},
             "Energy": {"role": "energy", "falls": "glitch", "max_rate": 45.0},
-            "Weight": {"role": "characteristic", "baseline": 3},
+            "Weight": {
+                "role": "characteristic",
+                "baseline": 3,
+                "chart": {"kind": "mean_sd", "subgroup": {"by": "time", "every_s": 60}, "rules": ["nelson-1"]},
+            },
         },
         "ideal_cycle_s": 1.5,
         "silent_after_s": 60,
@@ -336,6 +341,20 @@ def inspection(teller: Teller, move: Move, chance: random.Random) -> tuple[str, 
     )
 
 
+def limits(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
+    """Frozen, learnt anew, or nothing that can be."""
+    mean, sigma = chance.choice([(500.0, 2.0), (None, None), (None, 1.0)])
+    return teller.cell(move), Limits(
+        id=f"c{chance.randrange(3)}",
+        characteristic=chance.choice(["Volume", "Weight", "Colour", None]),
+        at=teller.when(chance),
+        mean=mean,
+        sigma=sigma,
+        why="tool",
+        by="ann",
+    )
+
+
 def acknowledge(teller: Teller, move: Move, chance: random.Random) -> tuple[str, Raw]:
     """Of an alert that there has been, or of nothing."""
     path = teller.cell(move)
@@ -383,6 +402,7 @@ TELLERS: dict[str, Tell] = {
     "Reason": reason,
     "Gap": gap,
     "Inspection": inspection,
+    "Limits": limits,
     "Acknowledge": acknowledge,
     "WorkOrder": work_order,
     "Shelve": shelve,
@@ -404,7 +424,7 @@ def history(model: Plant, made: Sequence[Move], punctual: bool = False) -> list[
         teller.now += min(move.step_us, 40 * MINUTE) if punctual else move.step_us
         path, record = TELLERS[move.kind](teller, move, random.Random(move.dice))
         if punctual and isinstance(
-            record, Order | Lot | Shift | Reason | Gap | Inspection | WorkOrder | Shelve | OutOfService
+            record, Order | Lot | Shift | Reason | Gap | Inspection | Limits | WorkOrder | Shelve | OutOfService
         ):
             record = msgspec.structs.replace(record, id=f"{record.id}-{len(log)}")  # nothing old is told otherwise
         item = Input(path, TOPIC, 0, len(log), record, teller.now)

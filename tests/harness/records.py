@@ -20,6 +20,7 @@ from schemas.records import (
     Kpi,
     KpiPieces,
     KpiStops,
+    Limits,
     Lot,
     Oee,
     Order,
@@ -75,6 +76,7 @@ EXAMPLES: tuple[Record, ...] = (
     Reason(id="R1", code=301, started_at=T, ended_at=None, by="anna", comment="late truck"),
     Gap(id="G1", started_at=T, ended_at=None, cause="link_lost", by="plc", text=None),
     Inspection(id="I1", characteristic="Offset", at=T, value=0.5, by="bo"),
+    Limits(id="L1", characteristic="Offset", at=T, mean=0.5, sigma=0.1, why="tool", by="bo"),
     Acknowledge(alert=f"{PATH}#alert", at=T, by="anna", comment=None),
     WorkOrder(
         id="WO-17",

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from topology.frozen import FrozenModel, Name
+from topology.model.charts import ChartPlan
 from topology.namespace.packml import CODE_MAPS
 from topology.nearest import hint
 from topology.vocabulary import checked_mode, checked_state
@@ -242,9 +243,10 @@ class CharacteristicTag(_Tag):
     baseline: int = Field(
         25,
         ge=2,
-        description="points from which control limits are learnt, at most a tenth of them out of specification; 20 to 25 is what "
-        "textbooks ask for",
+        description="points (or subgroups) from which control limits are learnt, at most a tenth of them out of specification; "
+        "20 to 25 is what textbooks ask for",
     )
+    chart: ChartPlan = Field(default_factory=ChartPlan, description="its control chart, and which signals count")
 
     @model_validator(mode="after")
     def _ordered(self) -> "CharacteristicTag":

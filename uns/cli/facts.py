@@ -79,7 +79,7 @@ def pub(
     plant: PlantOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Shelve or OutOfService. What the processors would refuse is not
+    """Publish one fact: an Order, Lot, Shift, Reason, Gap, Inspection, Acknowledge, WorkOrder, Shelve, OutOfService or Limits. What the processors would refuse is not
     published: an unknown place or reason code, an end before the begin, a text that is too long.
     """
     import json

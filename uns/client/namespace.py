@@ -103,9 +103,9 @@ class Namespace:
         return History(read, begin_us, end_us, every_revision)
 
     def publish(self, path: str | Path, fact: Fact, source: str = "uns-client", *, force: bool = False) -> int:
-        """Puts a fact (an Order, Shift, Reason, Acknowledge, Shelve, …: any of `FACT_TYPES`) on its line or cell, and waits until Kafka
-        has it. `source`: who says it. Returns its offset. Raises `NotPublished`, `BadPath`, and `TypeError` for a record that
-        only the processors may write.
+        """Puts a fact (an Order, Shift, Reason, Acknowledge, Shelve, Limits, …: any of `FACT_TYPES`) on its line or cell, and
+        waits until Kafka has it. `source`: who says it. Returns its offset. Raises `NotPublished`, `BadPath`, and `TypeError`
+        for a record that only the processors may write.
 
         What the plant model does not take (an unknown place, a reason code that the type does not know, a text that is too
         long) is not published, if not by `force`. Where the folder of the model (`plant`) is not on this machine, nothing

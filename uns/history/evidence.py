@@ -15,6 +15,7 @@ from schemas.records import (
     Fact,
     Inspection,
     Kpi,
+    Limits,
     Oee,
     Order,
     Production,
@@ -133,6 +134,8 @@ class AuditWindow:
                 return fact.alert == natural
             case Inspection():
                 return self.start <= fact.at < max(self.end, self.start + 1)
+            case Limits():
+                return fact.at < max(self.end, self.start + 1)
             case Reason():
                 until = fact.started_at + 1 if fact.ended_at is None else fact.ended_at
                 return fact.started_at < self.around[1] and until > self.around[0]
@@ -249,7 +252,7 @@ def plan(facts: Iterable[ToldFact], shifts_told: bool, orders_told: bool) -> Sch
 
 
 def _begin(fact: Fact) -> int:
-    return fact.at if isinstance(fact, Inspection | Acknowledge) else fact.started_at
+    return fact.at if isinstance(fact, Inspection | Acknowledge | Limits) else fact.started_at
 
 
 @dataclass(slots=True)

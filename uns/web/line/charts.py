@@ -206,15 +206,16 @@ def pareto(board: Board, cells: Sequence[CellBoard], limit: int = 10) -> Options
 
 
 def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], float] | None = None) -> Options:
-    """Individuals with centre line, control limits (dashed), specification limits and target (dotted).
+    """What is plotted, with centre line, control limits (dashed), specification limits and target (dotted). Of values that
+    are taken together the last stands for all.
 
     A flagged point names its rules and the specification limit that it is beyond; what is wrong with the control limits
     stands above. `targets`: (path, characteristic) → value to aim at.
     """
-    points = [point for point in points if not point.withdrawn]
+    points = [point for point in points if not point.withdrawn and point.phase != "member"]
     marks = [] if not points else _levels(points[-1], targets or {})
     warning = (points[-1].limits_warning or "") if points else ""
-    levels = [*(point.value for point in points), *(mark["yAxis"] for mark in marks)]
+    levels = [*(_plotted(point) for point in points), *(mark["yAxis"] for mark in marks)]
     margin = (max(levels) - min(levels)) * 0.06 if levels else 1
     return {
         "animation": False,
@@ -240,13 +241,23 @@ def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], f
     }
 
 
+RULES = {0: "MR", 11: "WE1", 12: "WE2", 13: "WE3", 14: "WE4", 20: "EWMA", 21: "CUSUM"}
+"""How a rule is called beside its point, where that is not its number."""
+OF_VALUES = frozenset({"individuals", "mean_range", "mean_sd", "ewma"})
+"""Charts that plot in the unit of the values."""
+
+
+def _plotted(point: Quality) -> float:
+    return point.value if point.plotted is None else point.plotted
+
+
 def _point(point: Quality) -> Options:
-    words = ["MR" if rule == 0 else str(rule) for rule in point.rules]
+    words = [RULES.get(rule, str(rule)) for rule in point.rules]
     if point.beyond is not None:
         words.append(point.beyond.upper())
     flagged = bool(words)
     return {
-        "value": [point.started_at / 1000, point.value],
+        "value": [point.started_at / 1000, _plotted(point)],
         "symbol": "diamond" if flagged else "circle",
         "symbolSize": 11 if flagged else 4,
         "itemStyle": {"color": FLAGGED if flagged else ("#9aa5b1" if point.phase == "baseline" else INK)},
@@ -260,17 +271,20 @@ def _point(point: Quality) -> Options:
     }
 
 
+def _of_values(newest: Quality, target: float | None) -> tuple[tuple[float | None, str, str], ...]:
+    return (newest.usl, "USL", "dotted"), (newest.lsl, "LSL", "dotted"), (target, "target", "dotted")
+
+
 def _levels(newest: Quality, targets: Mapping[tuple[str, str], float]) -> list[Options]:
     """The lines across the chart as the newest point knows them."""
     target = targets.get((newest.path, newest.characteristic))
-    levels = (
+    levels: tuple[tuple[float | None, str, str], ...] = (
         (newest.mean, "x̄", "solid"),
         (newest.ucl, "UCL", "dashed"),
         (newest.lcl, "LCL", "dashed"),
-        (newest.usl, "USL", "dotted"),
-        (newest.lsl, "LSL", "dotted"),
-        (target, "target", "dotted"),
     )
+    if newest.chart in OF_VALUES:
+        levels += _of_values(newest, target)
     marks: list[Options] = []
     for value, name, style in levels:
         if value is not None:

@@ -33,6 +33,7 @@ MINIMAL: dict[str, dict[str, Any]] = {
                "breaks": [{"started_at": AT, "ended_at": AT}]},
     "reasons": {"id": "r", "code": 7, "started_at": AT, "by": "me"},
     "work-orders": {"id": "w", "status": "done", "started_at": AT},
+    "limits": {"id": "v2", "at": AT, "why": "tool", "by": "ann"},
     "inspections": {"id": "i", "characteristic": "weight", "at": AT, "value": 1.5},
 }  # fmt: skip
 

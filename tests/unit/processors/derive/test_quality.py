@@ -130,10 +130,11 @@ def test_its_state_is_saved_by_characteristic_and_what_is_not_known_is_passed_ov
     assert data is not None
     assert dict(sections([derivation])) == {}
     saved = msgspec.msgpack.decode(data)
-    assert saved == {"version": 1, "state": {"learning": [500.0], "previous": 500.0}}
+    assert saved == {"version": 1, "state": {"state": {"learning": [500.0], "learnt_at": [T0], "previous": 500.0}}}
     saved["state"]["of a later release"] = 1
-    del saved["state"]["previous"]
+    del saved["state"]["state"]["previous"]
     restarted = QualityRecords(cell)
     load_sections([restarted], {key: msgspec.msgpack.encode(saved), "of|gone": data}, redefined=False)
     chart = restarted.chart("FillVolume")
-    assert (chart.learning, chart.previous, chart.limits, chart.baseline) == ([500.0], None, None, 10)
+    state = chart.state
+    assert (state.learning, state.previous, state.standard, chart.baseline) == ([500.0], None, None, 10)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.spc.chart import Chart, learn, measure, ordinal
+from processors.spc.chart import Chart
+from processors.spc.ordinal import measure, ordinal
 from processors.spc.specification import Specification
+from topology.model.charts import ChartPlan
 
 SPEC = Specification(490, 510)
 
@@ -63,17 +65,17 @@ def naive(points: list[float | None]) -> tuple[float, float]:
 
 @given(st.lists(st.floats(400, 600), min_size=10, max_size=80))
 def test_limits_are_learnt_from_the_first_window_that_is_good_enough(values: list[float]) -> None:
-    chart = Chart(10, SPEC)
+    chart = Chart(10, SPEC, ChartPlan(settled=2))
     for value in values:
         chart.take(value)
     windows = [[x if 490 <= x <= 510 else None for x in values[n : n + 10]] for n in range(len(values) - 9)]
     good = next((window for window in windows if window.count(None) <= 1), None)
     if good is None:
-        assert chart.limits is None
+        assert chart.state.standard is None
         assert chart.warning == f"limits refused: {windows[-1].count(None)} of 10 points out of specification"
     else:
-        assert chart.limits is not None
-        assert (chart.limits.mean, chart.limits.mean_range) == pytest.approx(naive(good))
+        assert chart.state.standard is not None
+        assert (chart.state.standard.mean, chart.state.standard.spread) == pytest.approx(naive(good))
 
 
 def test_a_refusal_is_said_as_soon_as_it_is_sure_and_ends_once_the_process_is_well() -> None:
@@ -82,21 +84,21 @@ def test_a_refusal_is_said_as_soon_as_it_is_sure_and_ends_once_the_process_is_we
     for value in [511.0, 512.0, 500.0, 513.0, *[499.0, 501.0] * 20]:
         assert chart.take(value).rules == ()
         said.append(chart.warning)
-        if chart.limits is not None:
+        if chart.state.standard is not None:
             break
     assert said[:4] == [None, None, None, "limits refused: 3 of 4 points out of specification"]
     assert said[24] == "limits refused: 3 of 25 points out of specification"
     assert (len(said), said[-1]) == (26, None)  # the first of the three is no longer among the newest 25
-    assert chart.limits is not None
-    assert chart.limits.ucl < 510
-    assert chart.limits == learn([500.0, *[499.0, 501.0] * 11], SPEC) or chart.limits.mean_range == 2.0
+    assert chart.reach() is not None
+    assert chart.state.standard is not None
+    assert chart.state.standard.spread == 2.0
 
 
 def test_limits_of_a_process_that_is_not_capable_are_learnt_and_said() -> None:
     chart = Chart(4, Specification(-1.5, 1.5))
     for value in (1.4, -1.4, 1.4, -1.4):
         chart.take(value)
-    assert chart.limits is not None
+    assert chart.state.standard is not None
     assert chart.warning == "not capable: UCL 7.444 above USL 1.5, LCL -7.444 below LSL -1.5"
 
 
@@ -104,8 +106,8 @@ def test_a_short_baseline_learns_from_no_point_beyond() -> None:
     chart = Chart(2, SPEC)
     for value in (500.0, 511.0, 500.0, 511.0):
         chart.take(value)
-        assert chart.limits is None
+        assert chart.state.standard is None
     chart.take(500.0)
     chart.take(501.0)
-    assert chart.limits is not None
-    assert chart.limits.mean_range == 1.0
+    assert chart.state.standard is not None
+    assert chart.state.standard.spread == 1.0

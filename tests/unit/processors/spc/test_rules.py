@@ -1,29 +1,36 @@
-"""The Nelson rules and the limits of an individuals chart, against published examples."""
+"""The rules over runs and the limits of an individuals chart, against published examples."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.spc.chart import Chart, Limits, learn
-from processors.spc.nelson import rules
+from processors.spc.chart import Chart
+from processors.spc.control import Limits, Plotted, Standard
+from processors.spc.rules import rules
+from processors.spc.variables import Individuals
 
 # NIST/SEMATECH e-Handbook 6.3.2.2: individuals, flow rate of a chemical process (liters)
 NIST = [49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1]
 
 
+def learn(points: list[float]) -> Limits:
+    chart = Individuals()
+    return chart.limits(chart.learn([Plotted(x, None, 1.0) for x in points]), 1.0)
+
+
 def test_limits_of_the_nist_individuals_chart() -> None:
     limits = learn(NIST)
-    assert limits.mean == pytest.approx(50.81)
-    assert limits.mean_range == pytest.approx(1.8778, abs=5e-5)
+    assert limits.centre == pytest.approx(50.81)
+    assert limits.spread_centre == pytest.approx(1.8778, abs=5e-5)
     # the handbook divides by 1.128; the exact d2 moves the limits by less than 0.002
     assert limits.ucl == pytest.approx(55.8041, abs=2e-3)
     assert limits.lcl == pytest.approx(45.8159, abs=2e-3)
 
 
 def test_exact_constants() -> None:
-    limits = Limits(mean=0, mean_range=1)
+    limits = Individuals().limits(Standard(0.0, 1 / 1.1283791670955126, spread=1.0), 1.0)
     assert limits.ucl == pytest.approx(2.6587, abs=5e-5)
-    assert limits.range_ucl == pytest.approx(3.26653, abs=5e-6)
+    assert limits.spread_ucl == pytest.approx(3.26653, abs=5e-6)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,7 @@ def test_a_chart_learns_then_controls() -> None:
     assert {chart.take(x).phase for x in NIST} == {"baseline"}
     point = chart.take(60.0)
     assert point.phase == "control"
-    assert point.moving_range == pytest.approx(7.9)
+    assert point.plotted.spread == pytest.approx(7.9)
     assert point.rules == (0, 1)
     chart.restart()
     assert chart.take(60.0).phase == "baseline"
