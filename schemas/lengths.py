@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas.raw import Acknowledge, Gap, RawRecord, Reason, Shift, WorkOrder
+from schemas.raw import Acknowledge, Gap, Lot, Order, RawRecord, Reason, Shift, WorkOrder
 
 NAME_MAX = 128
 """Characters of a name: an order, a product, a person, a tag, a source."""
@@ -18,6 +18,8 @@ ALERT_MAX = 1_024
 """Characters of the id of an alert, or of another record that a fact is about: a path, a kind with up to two names in it, a time and a definition."""
 BREAKS_MAX = 100
 """Breaks of one shift."""
+ATTRIBUTES_MAX = 32
+"""Attributes of one fact."""
 BYTES_A_CHARACTER = 4
 """At most, in UTF-8."""
 CUT_MARK = "…"
@@ -38,6 +40,15 @@ def overlong(record: RawRecord) -> str | None:
             return f"{field} has {len(text)} characters; {most} are the most"
     if isinstance(record, Shift) and len(record.breaks) > BREAKS_MAX:
         return f"{len(record.breaks)} breaks; {BREAKS_MAX} are the most"
+    return _overlong_attributes(record.attributes) if isinstance(record, Order | Lot | Shift) else None
+
+
+def _overlong_attributes(attributes: dict[str, str]) -> str | None:
+    if len(attributes) > ATTRIBUTES_MAX:
+        return f"{len(attributes)} attributes; {ATTRIBUTES_MAX} are the most"
+    for name, value in attributes.items():
+        if (longest := max(len(name), len(value))) > NAME_MAX:
+            return f"an attribute has {longest} characters; {NAME_MAX} are the most"
     return None
 
 

@@ -12,7 +12,7 @@ from connectors.base import FactReading, Malformed, Reading, Said
 from connectors.kit.cells import EMPTY
 from connectors.kit.message import FACTS, MESSAGE_MAX, TIMES
 from connectors.kit.payloads import BadPayload, check_text
-from connectors.kit.row_shape import PLACE, RowShape, columns_of
+from connectors.kit.row_shape import ATTRIBUTE, PLACE, RowShape, columns_of
 from connectors.kit.times import shown
 from schemas.records import GOOD, Sample
 from topology.namespace.path import BadPath, Path
@@ -159,7 +159,11 @@ class RowReader:
                 cell = getattr(self._cells, kind)(source, self._source(source, row))
             if cell is EMPTY:
                 continue
-            read[name] = int(cell) if kind == "number" and isinstance(cell, float) and cell.is_integer() else cell
+            told = int(cell) if kind == "number" and isinstance(cell, float) and cell.is_integer() else cell
+            if name.startswith(ATTRIBUTE):
+                read.setdefault("attributes", {})[name.removeprefix(ATTRIBUTE)] = told
+            else:
+                read[name] = told
         fact = FACTS[self._shape.row]
         try:
             return msgspec.convert({**self._shape.constants, **read}, fact)
@@ -191,10 +195,10 @@ def _fields(shape: RowShape) -> dict[str, tuple[str, str]]:
     """Field of the fact → its column and how its cell is read."""
     found = {}
     for field in msgspec.structs.fields(FACTS[shape.row]):
-        if field.name in shape.constants or field.name == "breaks":  # a row cannot hold them
+        if field.name in shape.constants or field.name in ("breaks", "attributes"):  # one cell cannot hold them
             continue
         source = shape.fields.get(field.name, None if shape.fields else field.name)
         if source is not None:
             kind = "time" if field.name in TIMES else "text" if "str" in str(field.type) else "number"
             found[field.name] = (source, kind)
-    return found
+    return found | {name: (source, "text") for name, source in shape.fields.items() if name.startswith(ATTRIBUTE)}

@@ -9,6 +9,7 @@ from processors.derive.derivation import Derivation, LineDerivation
 from processors.derive.downtime import DowntimeRecords
 from processors.derive.kpi import KpiRecords
 from processors.derive.oee import OeeRecords
+from processors.derive.prediction import PredictionRecords
 from processors.derive.production import ProductionRecords
 from processors.derive.quality import QualityRecords
 from processors.derive.specification import SpecificationAlerts
@@ -26,6 +27,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     ImplausibleCounts,
     QualityRecords,
     SpecificationAlerts,
+    PredictionRecords,
     Acknowledgements,
     Snapshots,
 )

@@ -21,6 +21,8 @@ class MessageClass(StrEnum):
     KPI = "kpi"
     BOTTLENECK = "bottleneck"
     PILOT = "pilot"
+    DRIVER = "driver"
+    PREDICTION = "prediction"
     QUARANTINE = "quarantine"
     CHANGELOG = "changelog"
     RETRY = "retry"

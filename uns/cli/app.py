@@ -82,6 +82,8 @@ app = group(
         "audit": "audit",
         "kpi": "kpi",
         "pilot": "pilot",
+        "drivers": "drivers",
+        "quality": "quality",
         "connector": "connector",
         "opcua": "opcua",
         "sink": "sink",
