@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
+from schemas.parts import Contribution, DriverFactor
 from schemas.raw import Sample
 
 
@@ -397,6 +398,42 @@ class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
     cells: tuple[BottleneckCell, ...]
 
 
+class Driver(Derived, frozen=True, gc=False, kw_only=True):
+    """What a loss hung together with, as of one day: factors by their evidence."""
+
+    message_class = "driver"
+
+    of: str
+    filter: str
+    history_from: int
+    history_to: int
+    exposure: float
+    exposure_unit: str
+    loss: float
+    loss_unit: str
+    observations: int
+    factors: tuple[DriverFactor, ...]
+
+
+class Prediction(Derived, frozen=True, gc=False, kw_only=True):
+    """How likely a piece of an interval is scrap, by its process values and a model."""
+
+    message_class = "prediction"
+
+    model: str
+    model_hash: str
+    trained_from: int
+    trained_to: int
+    probability: float
+    base_rate: float
+    pieces: int
+    expected_scrap: float
+    order: str | None
+    product: str | None
+    contributions: tuple[Contribution, ...]
+    unusual: tuple[str, ...]
+
+
 DERIVED_TYPES: tuple[type[Derived], ...] = (
     State,
     Production,
@@ -411,6 +448,8 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Cycle,
     Bottleneck,
     Pilot,
+    Driver,
+    Prediction,
 )
 BY_CLASS: dict[str, type[Derived]] = {kind.message_class: kind for kind in DERIVED_TYPES}
 """Message class → its one record type."""

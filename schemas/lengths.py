@@ -13,6 +13,8 @@ from schemas.raw import (
     Gap,
     Inspection,
     Limits,
+    Lot,
+    Order,
     OutOfService,
     RawRecord,
     Reason,
@@ -31,6 +33,8 @@ BREAKS_MAX = 100
 """Breaks of one shift."""
 DEFECTS_MAX = 100
 """Kinds of defects of one inspection."""
+ATTRIBUTES_MAX = 32
+"""Attributes of one fact."""
 BYTES_A_CHARACTER = 4
 """At most, in UTF-8."""
 CUT_MARK = "…"
@@ -56,6 +60,15 @@ def overlong(record: RawRecord) -> str | None:
             return f"{len(record.defects)} kinds of defects; {DEFECTS_MAX} are the most"
         if any(len(text) > NAME_MAX for defect in record.defects for text in (defect.type, defect.place or "")):
             return f"the type and the place of a defect have at most {NAME_MAX} characters"
+    return _overlong_attributes(record.attributes) if isinstance(record, Order | Lot | Shift) else None
+
+
+def _overlong_attributes(attributes: dict[str, str]) -> str | None:
+    if len(attributes) > ATTRIBUTES_MAX:
+        return f"{len(attributes)} attributes; {ATTRIBUTES_MAX} are the most"
+    for name, value in attributes.items():
+        if (longest := max(len(name), len(value))) > NAME_MAX:
+            return f"an attribute has {longest} characters; {NAME_MAX} are the most"
     return None
 
 

@@ -70,6 +70,7 @@ class Order(RawRecord, frozen=True, gc=False, kw_only=True):
     ended_at: int | None = None
     planned_quantity: int | None = None
     ideal_cycle_s: float | None = None
+    attributes: dict[str, str] = {}
 
 
 class Lot(RawRecord, frozen=True, gc=False, kw_only=True):
@@ -80,6 +81,7 @@ class Lot(RawRecord, frozen=True, gc=False, kw_only=True):
     supplier: str | None = None
     started_at: int
     ended_at: int | None = None
+    attributes: dict[str, str] = {}
 
 
 class Break(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +99,7 @@ class Shift(RawRecord, frozen=True, gc=False, kw_only=True):
     started_at: int
     ended_at: int
     breaks: tuple[Break, ...] = ()
+    attributes: dict[str, str] = {}
 
 
 class Reason(RawRecord, frozen=True, gc=False, kw_only=True):

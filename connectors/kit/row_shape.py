@@ -15,6 +15,8 @@ from connectors.kit.zone import Zoned
 from topology.namespace.path import Path
 
 PLACE = re.compile(r"\{([^{}]+)\}")
+ATTRIBUTE = "attributes."
+"""What the name of a fact's attribute begins with among its fields."""
 """A column of a template."""
 Kind = Literal[
     "wide",
@@ -45,7 +47,7 @@ class RowShape(Levels, Qualities, Zoned):
     )
     fields: dict[str, str] = Field(
         default_factory=dict,
-        description="tag → column, of a fact field → column. Empty: every other column is a tag; columns are named as fields",
+        description="tag → column, of a fact field → column (`attributes.NAME` for an attribute). Empty: every other column is a tag; columns are named as fields",
         examples=[{"Power": "Leistung [kW]"}, {"id": "{AUFNR}-{VORNR}", "product": "MATNR"}],
     )
     constants: dict[str, str | int | float] = Field(
@@ -104,7 +106,10 @@ class RowShape(Levels, Qualities, Zoned):
         known = {field.name: field.required for field in msgspec.structs.fields(FACTS[self.row])}
         if self.at is not None or self.tag is not None or self.value is not None or self.quality is not None:
             raise ValueError("`at`, `tag`, `value` and `quality` are of tags; of a fact, times are `fields` as others")
-        if strange := {*self.fields, *self.constants} - set(known):
+        named = {
+            "attributes" if name.startswith(ATTRIBUTE) and len(name) > len(ATTRIBUTE) else name for name in self.fields
+        }
+        if strange := {*named, *self.constants} - set(known):
             raise ValueError(f"a {self.row} has no field {', '.join(sorted(strange))}; it has {', '.join(known)}")
         given = {*self.fields, *self.constants}
         if self.fields and (missing := [name for name, required in known.items() if required and name not in given]):

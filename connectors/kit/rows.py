@@ -12,7 +12,7 @@ from connectors.base import FactReading, Malformed, Reading, Said
 from connectors.kit.cells import EMPTY
 from connectors.kit.message import FACTS, MESSAGE_MAX, TIMES
 from connectors.kit.payloads import BadPayload, check_text
-from connectors.kit.row_shape import PLACE, RowShape, columns_of
+from connectors.kit.row_shape import ATTRIBUTE, PLACE, RowShape, columns_of
 from connectors.kit.times import shown
 from schemas.records import GOOD, Sample
 from topology.namespace.path import BadPath, Path
@@ -159,7 +159,11 @@ class RowReader:
                 cell = getattr(self._cells, kind)(source, self._source(source, row))
             if cell is EMPTY:
                 continue
-            read[name] = int(cell) if kind == "number" and isinstance(cell, float) and cell.is_integer() else cell
+            told = int(cell) if kind == "number" and isinstance(cell, float) and cell.is_integer() else cell
+            if name.startswith(ATTRIBUTE):
+                read.setdefault("attributes", {})[name.removeprefix(ATTRIBUTE)] = told
+            else:
+                read[name] = told
         fact = FACTS[self._shape.row]
         try:
             return msgspec.convert({**self._shape.constants, **read}, fact)
@@ -187,7 +191,7 @@ def _time_text(cell: Any) -> str:
     return cell.isoformat() if isinstance(cell, date | datetime) else str(cell).strip()
 
 
-NOT_OF_ROWS = frozenset({"breaks", "defects", "passed"})
+NOT_OF_ROWS = frozenset({"attributes", "breaks", "defects", "passed"})
 """Fields of facts that no cell holds."""
 
 
@@ -201,4 +205,4 @@ def _fields(shape: RowShape) -> dict[str, tuple[str, str]]:
         if source is not None:
             kind = "time" if field.name in TIMES else "text" if "str" in str(field.type) else "number"
             found[field.name] = (source, kind)
-    return found
+    return found | {name: (source, "text") for name, source in shape.fields.items() if name.startswith(ATTRIBUTE)}

@@ -40,7 +40,7 @@ def newest(records: Iterable[DerivedT]) -> list[DerivedT]:
         known = found.get(record.natural_id)
         if known is None or record.revision > known.revision:
             found[record.natural_id] = record
-    kept = (record for record in found.values() if record.ended_at is None or record.ended_at > record.started_at)
+    kept = (record for record in found.values() if not record.withdrawn)
     return sorted(kept, key=lambda record: (record.started_at, record.id))
 
 

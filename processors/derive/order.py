@@ -12,6 +12,7 @@ from processors.derive.downtime import DowntimeRecords
 from processors.derive.kpi import KpiRecords
 from processors.derive.lifecycle import Acknowledgements
 from processors.derive.oee import OeeRecords
+from processors.derive.prediction import PredictionRecords
 from processors.derive.production import ProductionRecords
 from processors.derive.quality import QualityRecords
 from processors.derive.specification import SpecificationAlerts
@@ -30,6 +31,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     QualityRecords,
     SpecificationAlerts,
     ConditionRecords,
+    PredictionRecords,
     Acknowledgements,
     AlarmRecords,
     Snapshots,

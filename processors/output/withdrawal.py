@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from schemas.records import Alert, Bottleneck, Changeover, Condition, Cycle, Derived, Kpi, Oee, Production, Quality
+from schemas.records import (
+    Alert,
+    Bottleneck,
+    Changeover,
+    Condition,
+    Cycle,
+    Derived,
+    Kpi,
+    Oee,
+    Prediction,
+    Production,
+    Quality,
+)
 
 NOTHING_OBSERVED: dict[str, Any] = {"observed_us": 0, "elapsed_us": 0, "coverage": None, "why_null": None}
 
@@ -29,6 +41,8 @@ def emptied(record: Derived | None) -> dict[str, Any]:
             )
         case Bottleneck():
             return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
+        case Prediction():
+            return {"pieces": 0, "expected_scrap": 0.0}
         case Alert():
             return {"state": "cleared", "alarm_state": "normal", "annunciated_at": None}
         case Condition():

@@ -37,6 +37,7 @@ from schemas.records import (
 )
 from tests.harness.alarm_rules import ONE_OF_EACH, any_out_of_service, any_shelve
 from tests.harness.line_logs import AREA, BAD, HOUR, MINUTE, OWN, T0, TOPIC, S
+from tests.harness.quality_models import quality_model
 from topology.model.plant import Plant
 from topology.namespace.packml import CODE_MAPS
 
@@ -74,6 +75,7 @@ TYPES: dict[str, dict[str, Any]] = {
         "micro_stop_s": 300,
         "changeover_target_s": 600,
         "reasons": REASONS,
+        "quality_model": "volume@1",
     },
     "press": {  # never silent, counts what it adds
         "tags": {
@@ -123,6 +125,7 @@ def plant(number: int) -> Plant:
             "kpi_definitions": {"acme@1": OWN},
             "namespace": {"enterprise": "acme", "sites": {"dallas": {"areas": {"packaging": {"lines": lines}}}}},
             "types": TYPES,
+            "quality_models": {"volume@1": quality_model("Volume")},
             "shifts": calendar if chance.random() < 0.5 else {},
             "time": {
                 "lateness_s": chance.choice([0, 10, 600]),

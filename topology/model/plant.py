@@ -5,13 +5,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.alarms import ALARMS_MAX, AlarmName, AlarmRule, AlarmRules
 from topology.model.condition import CONDITIONS_MAX, ConditionRule
 from topology.model.pilot import PilotPlan
+from topology.model.quality_model import QualityModel
 from topology.model.shifts import Calendar
 from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, FeatureTag, Role, Tag
 from topology.model.wiring import Access, ConnectorEntry, Retention, SinkEntry
@@ -96,6 +97,17 @@ class EquipmentType(FrozenModel):
     reasons: dict[int, StopReason] = Field(
         default_factory=dict, max_length=REASONS_MAX, description="reason code → name and category"
     )
+    quality_model: Name | None = Field(
+        None,
+        description="one of `quality_models`, name@version, that predicts the scrap of these machines; none: nothing does",
+        examples=["scrap@1"],
+    )
+    _predicts: QualityModel | None = PrivateAttr(None)
+
+    @property
+    def predicts(self) -> QualityModel | None:
+        """What `quality_model` names."""
+        return self._predicts
 
     alarms: AlarmRules = Field(
         default_factory=dict, max_length=ALARMS_MAX, description="alarm rules of its machines: name → rule"
@@ -290,6 +302,9 @@ class Plant(FrozenModel):
     kpi_definitions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="the enterprise's own definitions: name@version → definition"
     )
+    quality_models: dict[str, QualityModel] = Field(
+        default_factory=dict, description="models that `uns quality train` wrote: name@version → model"
+    )
     pilot: dict[Segment, PilotPlan] = Field(
         default_factory=dict, description="trials: a baseline, targets, what came of them"
     )
@@ -307,6 +322,18 @@ class Plant(FrozenModel):
                         f"type {name}, tag {tag}: amounts are spread over {spec.spread_s:g} s, and numbers corrected for "
                         f"{self.time.horizon_h:g} h; state a shorter spread_max_s"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _models_of_types(self) -> "Plant":
+        for name, equipment in self.types.items():
+            if equipment.quality_model is None:
+                continue
+            model = self.quality_models.get(equipment.quality_model)
+            if model is None:
+                known = hint(equipment.quality_model, self.quality_models)
+                raise ValueError(f"type {name}: no quality model {equipment.quality_model!r}; {known}")
+            equipment._predicts = model
         return self
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Any
 from topology.document import Document, Problem, Where
 from topology.model.plant import Plant
 
-SHARED = ("namespace", "types", "shifts", "connectors", "sinks", "kpi_definitions", "pilot")
+SHARED = ("namespace", "types", "shifts", "connectors", "sinks", "kpi_definitions", "quality_models", "pilot")
 """Top-level keys that several files may add to; to `namespace` down to the cells, so that a site can have its own file."""
 _CELLS = len(("namespace", "sites", "site", "areas", "area", "lines", "line", "cells"))
 

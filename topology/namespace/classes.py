@@ -22,6 +22,8 @@ class MessageClass(StrEnum):
     KPI = "kpi"
     BOTTLENECK = "bottleneck"
     PILOT = "pilot"
+    DRIVER = "driver"
+    PREDICTION = "prediction"
     QUARANTINE = "quarantine"
     CHANGELOG = "changelog"
     RETRY = "retry"

@@ -84,6 +84,8 @@ app = group(
         "kpi": "kpi",
         "pilot": "pilot",
         "condition": "condition",
+        "drivers": "drivers",
+        "quality": "quality",
         "connector": "connector",
         "opcua": "opcua",
         "sink": "sink",

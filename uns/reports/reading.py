@@ -6,7 +6,7 @@ from typing import TypeVar
 from processors.analysis.selection import newest
 from processors.output.identity import parse
 from schemas.codec import Codec, Undecodable
-from schemas.records import Derived, Kpi, Lot, Order, Pilot, Production
+from schemas.records import FACT_TYPES, Derived, Fact, Kpi, Lot, Order, Pilot, Production
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import REST, Filter
 from topology.namespace.path import Level, Path
@@ -70,6 +70,35 @@ def orders(settings: Settings, codec: Codec, wanted: Filter, start: int, end: in
     ]
 
 
+def within(
+    settings: Settings,
+    codec: Codec,
+    wanted: Filter,
+    message_class: MessageClass,
+    kind: type[DerivedT],
+    start: int,
+    end: int,
+) -> list[DerivedT]:
+    """The newest revision of each record of a class that lies in [start, end), points too; none where nobody writes any."""
+    try:
+        records = _newest(settings, codec, wanted, message_class, kind, start)
+    except NothingMatches:
+        return []
+    return [record for record in records if _within(record, start, end)]
+
+
+def told(
+    settings: Settings, codec: Codec, wanted: Filter, names: Collection[str], start: int, end: int
+) -> list[tuple[str, Fact]]:
+    """(path told at, fact) in log order, of the machines and of their lines. Raises as `kpis` does."""
+    return [
+        (str(message.path), message.record)
+        for name in names
+        for message in _facts(settings, codec, wanted, name, start)
+        if isinstance(message.record, FACT_TYPES) and getattr(message.record, "started_at", 0) < end
+    ]
+
+
 def _newest(
     settings: Settings,
     codec: Codec,
@@ -92,7 +121,8 @@ def _newest(
                     kept[natural] = int(revision), message.value
             except ValueError:  # somebody else's header: the record itself says who it is
                 loose += _decoded(codec, kind, [message.value])
-    return newest([*_decoded(codec, kind, (value for _, value in kept.values())), *loose])
+    found = [*_decoded(codec, kind, (value for _, value in kept.values())), *loose]
+    return newest(found)
 
 
 def _decoded(codec: Codec, kind: type[DerivedT], values: Iterable[bytes]) -> Iterator[DerivedT]:

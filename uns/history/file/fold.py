@@ -14,7 +14,7 @@ import msgspec
 from processors.base import Input, Rejection
 from processors.inputs.admission import Admission
 from processors.line import LineFold
-from schemas.records import Derived, Production, Raw, Samples, Tick
+from schemas.records import Derived, Prediction, Production, Raw, Samples, Tick
 from topology.model.plant import Plant, Time
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
@@ -198,7 +198,7 @@ class LineLog:
         bucket = self._plant.time.production_s * 1_000_000
         tick = Tick(at=(last // bucket + 1) * bucket, worker=SOURCE)
         for output in self._fold.step(Input(self._area, self._topic, self._partition, NO_LINE, tick)):
-            if isinstance(output, Production) and output.started_at <= last:
+            if isinstance(output, Production | Prediction) and output.started_at <= last:
                 over = output.started_at < last < (output.ended_at or last)
                 self._keep(msgspec.structs.replace(output, ended_at=last) if over else output)
 
