@@ -12,7 +12,7 @@ from typing import Any
 import fastavro
 from fastavro.types import Schema
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.records import TYPES
 
 NAMESPACE = "uns"

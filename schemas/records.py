@@ -2,18 +2,13 @@
 
 from schemas.derived import (
     DERIVED_TYPES,
-    Alert,
     Bottleneck,
     BottleneckCell,
     Changeover,
-    Condition,
     Current,
     CurrentTag,
     Cycle,
-    Derived,
     Downtime,
-    Driver,
-    Inputs,
     Kpi,
     KpiPieces,
     KpiStops,
@@ -21,11 +16,11 @@ from schemas.derived import (
     Pilot,
     PilotEstimate,
     PilotTarget,
-    Prediction,
     Production,
-    Quality,
     State,
 )
+from schemas.envelope import Derived, Inputs
+from schemas.judged import Alert, Condition, Driver, Prediction, Quality
 from schemas.parts import Contribution, DriverFactor, DriverLevel
 from schemas.raw import (
     FACT_TYPES,

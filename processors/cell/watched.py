@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from processors.base import Rejection
 from processors.cell.tags import MEASURE_MAX, Slot
 from processors.inputs.series import Series
-from processors.spc.chart import ordinal
+from processors.spc.ordinal import ordinal
 from topology.model.alarms import Alarm, MissingRule
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from processors.derive import alert
 from processors.derive.alarm_words import cause, words
 from processors.derive.derivation import Derivation, OwnFact, Saved
 from processors.output.identity import parse
-from processors.spc.chart import measure
+from processors.spc.ordinal import measure
 from processors.timeline.timeline import NO_OFFSET
 from processors.timeline.view import View
 from processors.units import HOUR, INF

@@ -134,7 +134,7 @@ class ConditionRecords(Derivation):
                 cause.heard(first, last)
                 watch.put(at, value)
             return
-        for at, _, value, offset, _ in due.get(rule.tag, ()):
+        for at, _, value, offset, _, _ in due.get(rule.tag, ()):
             if rule.running and not running(cell, at):
                 continue
             if at <= view.previous_watermark:
@@ -168,7 +168,7 @@ class ConditionRecords(Derivation):
                 self.causes[name].load(_decode(section.state))
 
 
-Due = dict[str, list[tuple[int, str, float, int, int]]]
+Due = dict[str, list[tuple[int, str, float, int, int, float]]]
 """By tag: values that the watermark has passed, as `Measurements.due` gives them."""
 
 

@@ -14,7 +14,7 @@ from processors.derive import production, quality
 from processors.derive.derivation import Derivation, Saved
 from processors.output.withdrawal import emptied
 from processors.prediction.score import guess
-from processors.spc.chart import measure
+from processors.spc.ordinal import measure
 from processors.timeline.view import View
 from processors.units import HOUR
 from schemas.records import Contribution, Derived, Prediction, Production, Quality

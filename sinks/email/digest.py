@@ -11,7 +11,7 @@ from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.text import calendar, to_plain
 from sinks.email.config import EmailConfig, Report
 from sinks.kit.cloudevents import Unfit

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.text import calendar, to_plain
 from sinks.base import Delivery
 from topology.namespace.path import BadPath, Path

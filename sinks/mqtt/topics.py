@@ -8,7 +8,8 @@ percent-encoded, as it is in ids.
 from functools import lru_cache
 from urllib.parse import quote
 
-from schemas.derived import DERIVED_TYPES, Derived
+from schemas.derived import DERIVED_TYPES
+from schemas.envelope import Derived
 from topology.namespace.path import BadPath, Path
 
 TOPIC_BYTES_MAX = 65_535

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from schemas.derived import BY_CLASS, Derived
+from schemas.derived import BY_CLASS
+from schemas.envelope import Derived
 from sinks.base import SinkConfig
 from sinks.kit.answer import ANSWER_NAMES
 from sinks.kit.template import MAPS, SUMS, BadTemplate, Template, check, check_url, fields, is_table

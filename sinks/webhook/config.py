@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.derived import BY_CLASS, Derived
+from schemas.derived import BY_CLASS
+from schemas.envelope import Derived
 from sinks.base import SinkConfig
 from sinks.kit.template import BadTemplate, check
 from sinks.webhook.signature import key

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.text import calendar, to_plain
 from sinks.base import Delivery
 from sinks.kit.cloudevents import CONTENT_TYPE, Unfit, attributes, checked, data, encoded

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.records import Alert, Downtime, Oee
 from sinks.base import Delivery
 from sinks.kit.answer import dig

@@ -8,7 +8,8 @@ from processors.inputs.admission import Admission
 from schemas.codec import Codec
 from schemas.records import Fact
 from topology.model.loader import PlantError, load
-from topology.model.plant import Plant, Time
+from topology.model.plant import Plant
+from topology.model.timing import Time
 from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path

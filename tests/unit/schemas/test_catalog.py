@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from schemas.catalog import source
-from schemas.derived import DERIVED_TYPES, Derived
+from schemas.derived import DERIVED_TYPES
+from schemas.envelope import Derived
 from schemas.history import versions
 from schemas.records import RAW_TYPES, TYPES
 

@@ -15,7 +15,8 @@ from processors.base import Input, Rejection
 from processors.inputs.admission import Admission
 from processors.line import LineFold
 from schemas.records import Derived, Prediction, Production, Raw, Samples, Tick
-from topology.model.plant import Plant, Time
+from topology.model.plant import Plant
+from topology.model.timing import Time
 from topology.namespace.classes import DERIVED, MessageClass
 from topology.namespace.path import BadPath, Level, Path
 from topology.namespace.topics import partition, topic

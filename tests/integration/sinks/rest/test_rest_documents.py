@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.derived import Derived
+from schemas.envelope import Derived
 from schemas.records import Alert, Oee
 from sinks.base import Delivery, LeftBehind, Rejected, Unwritten
 from sinks.kit.language import uuid

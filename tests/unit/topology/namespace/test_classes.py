@@ -2,7 +2,8 @@
 
 import pytest
 
-from schemas.derived import DERIVED_TYPES, Derived, type_of
+from schemas.derived import DERIVED_TYPES, type_of
+from schemas.envelope import Derived
 from tests.harness.records import EXAMPLES
 from topology.namespace.classes import DERIVED, RESERVED, MessageClass, class_of
 
