@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_values_of_a_foreign_publisher_become_an_alarm(kafka: str, registry: str
         }
         rule = {"kind": "limit", "tag": "Temp", "hi": 85, "deadband": 5, "unit": "°C"}
         model = plant({"hot": rule}, {"oven": config})
-        area = WorkedArea.made(kafka, registry, tmp_path, model, T0, KEPT)
+        area = WorkedArea.made(kafka, registry, tmp_path, model, round(time.time() * S), KEPT)
         worker = area.worker()
         connector = subprocess.Popen(
             [sys.executable, "-m", "uns", "run", "connector", "oven"], env=os.environ | area.environ
