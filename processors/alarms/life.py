@@ -57,7 +57,8 @@ def life(
     else nobody was told before."""
     annunciated_at = told_at
     if annunciated_at is None:
-        annunciated_at = annunciated(max(started_at, floor), ended_at, hidden, now)
+        until = now if ended_at is None else ended_at  # one may end by a sample that is ahead of the tick
+        annunciated_at = annunciated(max(started_at, floor), ended_at, hidden, until)
     if ended_at is not None:
         seen = acknowledged or annunciated_at is None  # what nobody was told of nobody has to acknowledge
         return Life("cleared", NORMAL if seen else RETURNED, annunciated_at, None, None)

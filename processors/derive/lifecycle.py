@@ -35,7 +35,7 @@ class SavedAcknowledgements(msgspec.Struct, omit_defaults=True, gc=False):
 class Acknowledgements(Derivation):
     """A person's word that an alert has been seen: the alert's next revision."""
 
-    __slots__ = ("_changed", "_derived", "acknowledged")
+    __slots__ = ("_changed", "acknowledged")
 
     name = "acknowledgement"
     kinds = ("alert",)
@@ -47,8 +47,6 @@ class Acknowledgements(Derivation):
         self.acknowledged: list[Taken] = []
         """Alerts acknowledged since the last tick."""
         self._changed = False
-        self._derived: int | None = None
-        """The tick of the last look; None since a restart."""
 
     def take(self, cell: Cell, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
         assert isinstance(fact, Acknowledge)
@@ -79,7 +77,7 @@ class Acknowledgements(Derivation):
 
     def _show(self, cell: Cell, view: View) -> list[Derived]:
         """Revisions of standing alerts that are hidden now, or shown again; where something came late, of past ones too."""
-        before, self._derived = self._derived, view.now
+        before = view.previous_watermark + (view.now - view.watermark)  # the tick of the refresh before
         hides = bool(told(cell)) or any(map(suppressible, cell.alarms.values()))
         out: list[Derived] = []
         for kind, started_at in sorted(cell.ledger.lasting):
@@ -87,7 +85,7 @@ class Acknowledgements(Derivation):
             # one hidden is shown again though the fact that hid it may be gone
             if isinstance(known, Alert) and (hides or known.hidden_by is not None):
                 out += alert.again(cell, kind, known, None, known.status != "provisional")
-        late = bool(view.spans) and (before is None or view.spans[0][0] < before)
+        late = bool(view.spans) and view.spans[0][0] < before
         if not hides or not late:
             return out
         for kind in [kind for kind in cell.ledger.kinds() if kind.startswith("alert.")]:

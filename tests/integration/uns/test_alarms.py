@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,13 @@ def test_values_of_a_foreign_publisher_become_an_alarm(kafka: str, registry: str
             "path": "ENTERPRISE/dallas/packaging/line-1/filler",
             "payload": "value",
         }
-        config = {"kind": "mqtt", "broker": broker.url(), "client_id": "uns-oven", "subscriptions": [told]}
+        config = {
+            "protocol": "mqtt",
+            "config": {"broker": broker.url(), "client_id": "uns-oven", "subscriptions": [told]},
+        }
         rule = {"kind": "limit", "tag": "Temp", "hi": 85, "deadband": 5, "unit": "°C"}
         model = plant({"hot": rule}, {"oven": config})
-        area = WorkedArea.made(kafka, registry, tmp_path, model, T0, KEPT)
+        area = WorkedArea.made(kafka, registry, tmp_path, model, round(time.time() * S), KEPT)
         worker = area.worker()
         connector = subprocess.Popen(
             [sys.executable, "-m", "uns", "run", "connector", "oven"], env=os.environ | area.environ

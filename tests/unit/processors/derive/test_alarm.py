@@ -319,3 +319,21 @@ def test_a_fact_about_no_alarm_is_not_published(alarm: str, words: str | None) -
         refused = Admission(model).whole_refusal(path, shelve(T0, T0 + HOUR, alarm)[1])  # type: ignore[arg-type]
         assert (refused is None) == (words is None)
         assert words is None or words in str(refused)
+
+
+def test_a_silence_that_ends_ahead_of_the_tick_is_told_once() -> None:
+    """Found by torture: the shelf was over before the sample that ends the silence, and after the tick that told of it."""
+    parts: list[Told] = [
+        samples(T0, State=EXECUTE),
+        shelve(T0, T0 + 200 * S, "silent"),
+        tick(T0 + 100 * S),
+        samples(T0 + 300 * S, Heartbeat=1),
+        tick(T0 + 150 * S),
+    ]
+    later = [tick(T0 + at * S) for at in (210, 250, 290)]
+    once = told(alarmed({}), [*parts, *later])
+    again = told(alarmed({}), parts)
+    again.restart()
+    again.feed(later)
+    assert again.outputs == once.outputs
+    assert alerts(once, "silent")[0].annunciated_at == T0 + 200 * S
