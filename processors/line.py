@@ -40,7 +40,7 @@ from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
 from processors.derive.order import OF_CELL, OF_LINE
 from processors.inputs.admission import Admission
-from processors.inputs.facts import EARLIEST, LATEST, addressed, fault, unknown_alert
+from processors.inputs.facts import EARLIEST, LATEST, Own, addressed, fault
 from processors.inputs.line_facts import LineFacts
 from processors.line_state import LineState
 from processors.output.adoption import adopt
@@ -53,7 +53,6 @@ from processors.timeline.view import Moment
 from processors.units import HOUR, INF
 from schemas.lengths import with_short_comment
 from schemas.records import (
-    Acknowledge,
     Current,
     Derived,
     Gap,
@@ -66,7 +65,6 @@ from schemas.records import (
     Samples,
     Shift,
     Tick,
-    WorkOrder,
 )
 from topology.model.kpis import selected
 from topology.model.plant import Plant
@@ -152,10 +150,8 @@ class LineFold:
             return self._tick(record.at, item)
         if isinstance(record, Order | Shift | Lot | Reason | Gap):
             return self._fact(item.path, with_short_comment(record), item.offset)
-        if isinstance(record, Inspection | Acknowledge):
+        if isinstance(record, Own):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
-        if isinstance(record, WorkOrder):  # it decides no number, so it cannot come too late either
-            return [*filter(None, [self._admission.whole_refusal(item.path, with_short_comment(record))])]
         return [Rejection("wrong_type", f"{item.path}: {type(record).__name__} is no raw record")]
 
     # --- time
@@ -243,17 +239,17 @@ class LineFold:
         self._keys.update([store.line_changes(home.line)])
         return []
 
-    def _own_fact(self, path: str, fact: Inspection | Acknowledge, offset: int, newest: int) -> list[Output]:
+    def _own_fact(self, path: str, fact: Own, offset: int, newest: int) -> list[Output]:
         """Gives a fact to the one derivation of a cell that reads it."""
         cell = addressed(path, fact)
         if isinstance(cell, Rejection):
             return [cell]
-        if refused := self._admission.refusal(cell, fact):
+        if refused := self._admission.own_refusal(path, cell, fact):
             return [refused]
         # What was published about a cell can only be told of one that has been heard of.
         fold = self._cell(cell) if isinstance(fact, Inspection) or cell in self._dormant else self._cells.get(cell)
         if fold is None:
-            return [unknown_alert(fact) if isinstance(fact, Acknowledge) else self._admission.nowhere(cell, Inspection)]
+            return [*self._admission.unheard(cell, fact)]
         if refused := fold.take(fact, offset, self._oldest, newest):
             return [refused]
         self._changed[cell] = fold

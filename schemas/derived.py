@@ -152,6 +152,45 @@ class Alert(Derived, frozen=True, gc=False, kw_only=True):
     product: str | None = None
 
 
+class Condition(Derived, frozen=True, gc=False, kw_only=True):
+    """What is wrong with a machine before it stops, by cause; times in microseconds, but for the remaining life."""
+
+    message_class = "condition"
+
+    kind: str
+    name: str
+    subject: str
+    severity: str
+    state: str
+    message: str
+    value: float | None = None
+    baseline: float | None = None
+    limit: float | None = None
+    zone: str | None = None
+    slope_per_h: float | None = None
+    slope_low_per_h: float | None = None
+    slope_high_per_h: float | None = None
+    no_trend: float | None = None
+    remaining_s: float | None = None
+    remaining_low_s: float | None = None
+    remaining_high_s: float | None = None
+    confidence: float | None = None
+    fails_at: int | None = None
+    fails_from: int | None = None
+    fails_to: int | None = None
+    act_by: int | None = None
+    points: int | None = None
+    evidence_from: int | None = None
+    evidence_to: int | None = None
+    score: float | None = None
+    model: str | None = None
+    trained_from: int | None = None
+    trained_to: int | None = None
+    details: dict[str, float] = {}
+    order: str | None = None
+    product: str | None = None
+
+
 CurrentTag = Sample
 """The newest value of a tag, as its source said it."""
 
@@ -340,6 +379,7 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Oee,
     Quality,
     Alert,
+    Condition,
     Current,
     Kpi,
     Changeover,

@@ -45,6 +45,7 @@ class Cell:
         "counters",
         "elements",
         "facts",
+        "features",
         "floor",
         "fresh",
         "gone",
@@ -97,8 +98,8 @@ class Cell:
         slots = slots_of(equipment, self.timeline, self._cycle_us)
         self.tags, self.series, self.counters = slots.tags, slots.series, slots.counters
         """The tags that the type names, and those others that a snapshot shows."""
-        self.spread, self.measurements, self.reasons = slots.spread, slots.measurements, slots.reasons
-        """Of characteristics, those too that are only inspected by hand."""
+        self.reasons, self.features = slots.reasons, slots.features
+        self.spread, self.measurements = slots.spread, slots.measurements
         self._others: list[str] = []
         """The tags that the type does not name, sorted."""
         self.sources = Sources()

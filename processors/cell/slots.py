@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from processors.cell.tags import Measured, Metered, Named, Reasoned, Slot, Stated, Whole
+from processors.cell.tags import Measured, Metered, Named, Reasoned, Slot, Stated, Watched, Whole
 from processors.inputs.counters import Counter, of_energy, of_pieces
 from processors.inputs.measurements import Measurements
 from processors.inputs.series import Series
@@ -22,14 +22,19 @@ class Slots(NamedTuple):
     spread: dict[str, Counter]
     """By tag, those whose amounts are spread."""
     measurements: dict[str, Measurements]
-    """By characteristic."""
+    """By characteristic, those too that are only inspected by hand."""
     reasons: Series
+    features: dict[str, Measurements]
+    """By tag: values that rules of condition read."""
 
 
 def slots_of(equipment: EquipmentType, timeline: Timeline, cycle_us: Callable[[int], int]) -> Slots:
     """New ones. `cycle_us`: the ideal time for one piece, at an instant."""
-    slots = Slots({}, {}, [], {}, {}, Series())
+    slots = Slots({}, {}, [], {}, {}, Series(), {})
+    watched = {tag for rule in equipment.conditions.values() for tag in rule.tags}
     for tag, spec in equipment.tags.items():
+        if tag in watched:
+            slots.features[tag] = Measurements()
         slots.tags[tag] = _slot(slots, tag, spec, timeline, cycle_us)
     return slots
 
@@ -53,7 +58,9 @@ def _slot(slots: Slots, tag: str, spec: Tag, timeline: Timeline, cycle_us: Calla
         case "characteristic":
             slots.series[tag] = Series()
             values = slots.measurements[tag] = Measurements()
-            return Measured(tag, values)
+            return Watched(tag, values, slots.features[tag]) if tag in slots.features else Measured(tag, values)
+        case "feature" if tag in slots.features:
+            return Measured(tag, slots.features[tag])
         case _:
             return Slot(tag)
 

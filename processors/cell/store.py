@@ -121,6 +121,9 @@ class SavedCell(msgspec.Struct, omit_defaults=True, gc=False):
     measured: dict[str, list[SavedValue]] = {}
     """By characteristic: values that the watermark has not passed."""
 
+    features: dict[str, list[SavedValue]] = {}
+    """By tag that rules of condition read: values that the watermark has not passed."""
+
     @property
     def heard(self) -> int | None:
         """The last sign of life."""
@@ -237,6 +240,7 @@ def _saved(cell: Cell) -> SavedCell:
         carried={label: cell.windows.dump(groups) for label, groups in cell.sums.carried.items()},
         sums=cell.windows.newest,
         readings={tag: series.dump() for tag, series in cell.series.items() if isinstance(series, Readings)},
+        features={tag: values.dump() for tag, values in cell.features.items() if len(values)},
         measured={
             name: values.dump()
             for name, values in cell.measurements.items()
@@ -306,6 +310,9 @@ def _load_saved(cell: Cell, saved: SavedCell) -> None:
         counted = cell.series.get(tag)
         if isinstance(counted, Readings):
             counted.load(readings)
+    for tag, values in saved.features.items():
+        if tag in cell.features:
+            cell.features[tag].load(values)
     for characteristic, values in saved.measured.items():
         if (known := cell.measured(characteristic)) is not None:
             known.load(values)

@@ -241,6 +241,23 @@ class Measured(Slot):
         return None
 
 
+class Watched(Measured):
+    """A characteristic that a rule of condition reads, too: its values wait twice, for the chart and for the rule."""
+
+    __slots__ = ("also",)
+
+    def __init__(self, tag: str, values: Measurements, also: Measurements) -> None:
+        super().__init__(tag, values)
+        self.also = also
+
+    def take(self, unit: Taker, sample: Sample, offset: int, rank: int) -> Rejection | None:
+        refused = super().take(unit, sample, offset, rank)
+        value = _number(sample)
+        if refused is None and value is not None and (not sample.quality & 0xC0000000 or unit.trusts(sample.quality)):
+            self.also.add(sample.at, "", float(value), offset, rank)
+        return refused
+
+
 def refuse(unit: Taker, reason: str, sample: Sample, advice: str) -> Rejection:
     """Why a sample is not taken. Of a long tag or value the words have the beginning: they travel in a header."""
     value = sample.value

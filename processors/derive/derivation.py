@@ -14,10 +14,10 @@ from processors.cell.cell import Cell
 from processors.inputs.schedule import Schedule
 from processors.output.ledger import Ledger
 from processors.timeline.view import Moment, View
-from schemas.records import Acknowledge, Derived, Inspection
+from schemas.records import Acknowledge, Derived, Inspection, WorkOrder
 from topology.model.plant import EquipmentType
 
-OwnFact = Inspection | Acknowledge
+OwnFact = Inspection | Acknowledge | WorkOrder
 """A fact that one derivation alone reads."""
 
 

@@ -3,6 +3,7 @@
 from processors.derive.alert import Acknowledgements, ImplausibleCounts, SilenceAlerts
 from processors.derive.bottleneck.bottleneck import BottleneckRecords
 from processors.derive.changeover import ChangeoverRecords
+from processors.derive.condition import ConditionRecords
 from processors.derive.current import Snapshots
 from processors.derive.cycle import CycleRecords
 from processors.derive.derivation import Derivation, LineDerivation
@@ -26,6 +27,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     ImplausibleCounts,
     QualityRecords,
     SpecificationAlerts,
+    ConditionRecords,
     Acknowledgements,
     Snapshots,
 )

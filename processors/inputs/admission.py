@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from processors.base import Rejection
-from processors.inputs.facts import NO_REASON, addressed, fault
+from processors.inputs.facts import NO_REASON, Own, addressed, fault, unknown_alert
 from processors.units import INF
 from schemas.lengths import NAME_MAX, cut, overlong
-from schemas.records import Acknowledge, Fact, Inspection, Reason, Samples
+from schemas.records import Acknowledge, Fact, Inspection, Reason, Samples, WorkOrder
 from topology.model.plant import EquipmentType, Plant, StopReason
 from topology.namespace.path import Level
 from topology.nearest import hint, listed, misspelt, nearest
@@ -69,6 +69,20 @@ class Admission:
             return Rejection("unknown_path", f"{what} for {path}: that is a line; its machines are {machines}")
         shown = cut(path, NAME_MAX)
         return Rejection("unknown_path", f"{what} for {shown}: the plant model has no such machine or line")
+
+    def own_refusal(self, path: str, cell: str, fact: Own) -> Rejection | None:
+        """The same of a fact that was told of `path` and is for a cell."""
+        return self.whole_refusal(path, fact) if isinstance(fact, WorkOrder) else self.refusal(cell, fact)
+
+    def unheard(self, path: str, fact: Own) -> list[Rejection]:
+        """The answers to a fact for a machine of which nothing has been heard: a work order may be of any."""
+        match fact:
+            case Inspection():
+                return [self.nowhere(path, Inspection)]
+            case Acknowledge():
+                return [unknown_alert(fact)]
+            case WorkOrder():
+                return []
 
     def _unknown_code(self, path: str, reason: Reason) -> Rejection | None:
         """What is wrong with a reason's code; one told of a line must be known to one of its machines."""

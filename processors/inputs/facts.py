@@ -13,6 +13,9 @@ from schemas.records import Acknowledge, Gap, Inspection, Lot, Order, Reason, Sh
 
 Fact = Order | Shift | Lot | Reason | Gap
 
+Own = Inspection | Acknowledge | WorkOrder
+"""What is told of one machine, and one derivation alone reads. A work order that is about no condition decides nothing."""
+
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
 
@@ -64,10 +67,17 @@ def fault(path: str, fact: Fact | WorkOrder, oldest: int) -> Rejection | None:
     return None
 
 
-def addressed(path: str, fact: Inspection | Acknowledge) -> str | Rejection:
-    """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert."""
+CONDITION = "#condition."
+"""In the id of a condition."""
+
+
+def addressed(path: str, fact: Own) -> str | Rejection:
+    """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert, and for a work order
+    that of the condition that it is about; "" for one that is about none."""
     if isinstance(fact, Inspection):
         return path
+    if isinstance(fact, WorkOrder):
+        return of_natural(fact.about) if fact.about is not None and CONDITION in fact.about else ""
     try:
         parse(fact.alert)
     except ValueError:

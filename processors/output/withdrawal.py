@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.records import Alert, Bottleneck, Changeover, Cycle, Derived, Kpi, Oee, Production, Quality
+from schemas.records import Alert, Bottleneck, Changeover, Condition, Cycle, Derived, Kpi, Oee, Production, Quality
 
 NOTHING_OBSERVED: dict[str, Any] = {"observed_us": 0, "elapsed_us": 0, "coverage": None, "why_null": None}
 
@@ -29,7 +29,7 @@ def emptied(record: Derived | None) -> dict[str, Any]:
             )
         case Bottleneck():
             return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
-        case Alert():
+        case Alert() | Condition():
             return {"state": "cleared"}
         case Quality():
             return {"phase": "withdrawn", "rules": (), "beyond": None}

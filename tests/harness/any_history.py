@@ -40,6 +40,16 @@ UNCERTAIN = 0x40000000
 MODES = {1: "production", 2: "maintenance", 3: "manual", 4: "setup"}
 REASONS = {101: {"name": "jam", "category": "micro"}, 201: {"name": "drive", "category": "breakdown"}}
 REASONS[301] = {"name": "oiling", "category": "maintenance"}
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "bearing": {"kind": "wear", "tag": "Vibration", "limit": 7.1, "zones": "iso20816-3/2-flexible", "change": 0.25}
+    | {"baseline": 2, "every_s": 300, "running": False, "within_h": 9e3},
+    "seal": {"kind": "wear", "tag": "Volume", "limit": 480.0, "rises": False, "baseline": 0, "every_s": 60},
+    "gear": {"kind": "wear", "of": "cycle", "change": 0.05, "baseline": 2},
+    "motor": {"kind": "wear", "of": "energy", "change": 0.05, "baseline": 2},
+    "oil": {"kind": "use", "counts": "hours", "every": 2},
+    "belt": {"kind": "use", "counts": "cycles", "every": 50, "warn_at": 0.5},
+    "clutch": {"kind": "use", "counts": "starts", "every": 3},
+}
 TYPES: dict[str, dict[str, Any]] = {
     "filler": {
         "tags": {
@@ -51,7 +61,9 @@ TYPES: dict[str, dict[str, Any]] = {
             "StopReason": {"role": "reason"},
             "Heartbeat": {"role": "heartbeat"},
             "Volume": {"role": "characteristic", "lsl": 490, "usl": 510, "baseline": 2},
+            "Vibration": {"role": "feature", "unit": "mm/s"},
         },
+        "conditions": CONDITIONS,
         "ideal_cycle_s": 6.0,
         "silent_after_s": 900,
         "micro_stop_s": 300,
@@ -334,6 +346,9 @@ def work_order(teller: Teller, move: Move, chance: random.Random) -> tuple[str, 
         started_at=start,
         ended_at=_ends(end, chance),
         labour_s=chance.choice([None, 60.0, -1.0]),
+        about=chance.choice(
+            [None, f"{teller.cell(move)}#condition.{chance.choice(list(CONDITIONS))}@20261123T060000.000000Z~x"]
+        ),
     )
 
 

@@ -9,9 +9,10 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
+from topology.model.condition import CONDITIONS_MAX, ConditionRule
 from topology.model.pilot import PilotPlan
 from topology.model.shifts import Calendar
-from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, Role, Tag
+from topology.model.tags import CharacteristicTag, CountTag, EnergyTag, FeatureTag, Role, Tag
 from topology.model.wiring import Access, ConnectorEntry, Retention, SinkEntry
 from topology.namespace.filters import Filter
 from topology.namespace.path import Level, Path
@@ -95,6 +96,12 @@ class EquipmentType(FrozenModel):
         default_factory=dict, max_length=REASONS_MAX, description="reason code → name and category"
     )
 
+    conditions: dict[Segment, ConditionRule] = Field(
+        default_factory=dict,
+        max_length=CONDITIONS_MAX,
+        description="cause → rule by which its condition is judged",
+    )
+
     @field_validator("reasons")
     @classmethod
     def _tree(cls, reasons: dict[int, StopReason]) -> dict[int, StopReason]:
@@ -113,6 +120,17 @@ class EquipmentType(FrozenModel):
                 raise ValueError(f"reason {code} ({reason.name}) has no category, and no parent that has one")
             complete[code] = reason.model_copy(update={"category": inherited})
         return complete
+
+    @model_validator(mode="after")
+    def _conditions_of_tags(self) -> "EquipmentType":
+        measured = {name for name, tag in self.tags.items() if tag.role in ("feature", "characteristic")}
+        for name, rule in self.conditions.items():
+            for tag in rule.tags:
+                if tag not in measured:
+                    raise ValueError(
+                        f"condition {name}: no tag {tag!r} of role feature or characteristic; {hint(tag, measured)}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _one_tag_a_role(self) -> "EquipmentType":
@@ -306,7 +324,7 @@ class Plant(FrozenModel):
             (str(path), name): tag.unit
             for path, model in self._cells.items()
             for name, tag in model.tags.items()
-            if isinstance(tag, CharacteristicTag | EnergyTag) and tag.unit is not None
+            if isinstance(tag, CharacteristicTag | EnergyTag | FeatureTag) and tag.unit is not None
         }
 
     @cached_property

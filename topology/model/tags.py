@@ -257,10 +257,31 @@ class CharacteristicTag(_Tag):
         return self
 
 
+class FeatureTag(_Tag):
+    """A measured value that shows a machine's condition; it has no control chart."""
+
+    single: ClassVar[bool] = False
+
+    role: Literal["feature"] = Field(
+        description="a measured value that rules of `conditions` read: vibration, temperature, a feature of a spectrum",
+        examples=["feature"],
+    )
+    unit: str | None = Field(None, description="unit of measure, shown beside the values", examples=["mm/s"])
+
+
 Tag = Annotated[
-    StateTag | ModeTag | CountTag | EnergyTag | ReasonTag | HeartbeatTag | CharacteristicTag,
+    StateTag | ModeTag | CountTag | EnergyTag | ReasonTag | HeartbeatTag | CharacteristicTag | FeatureTag,
     Field(discriminator="role"),
 ]
 Role = Literal[
-    "state", "mode", "good_count", "scrap_count", "rework_count", "energy", "reason", "heartbeat", "characteristic"
+    "state",
+    "mode",
+    "good_count",
+    "scrap_count",
+    "rework_count",
+    "energy",
+    "reason",
+    "heartbeat",
+    "characteristic",
+    "feature",
 ]

@@ -17,6 +17,7 @@ class MessageClass(StrEnum):
     OEE = "oee"
     QUALITY = "quality"
     ALERT = "alert"
+    CONDITION = "condition"
     CURRENT = "current"
     KPI = "kpi"
     BOTTLENECK = "bottleneck"
@@ -47,7 +48,7 @@ class MessageClass(StrEnum):
 _CARRIED = frozenset(kind.message_class for kind in DERIVED_TYPES)
 DERIVED = tuple(name for name in MessageClass if name in _CARRIED)
 """The classes of derived records: those that a record type is made for, in a fixed order."""
-RESERVED = frozenset({*map(str, MessageClass), "condition", "case", "schedule"})
+RESERVED = frozenset({*map(str, MessageClass), "case", "schedule"})
 """Words that no path segment may be: the classes, and those that are still to come. The latter have no topics."""
 
 

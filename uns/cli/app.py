@@ -82,6 +82,7 @@ app = group(
         "audit": "audit",
         "kpi": "kpi",
         "pilot": "pilot",
+        "condition": "condition",
         "connector": "connector",
         "opcua": "opcua",
         "sink": "sink",

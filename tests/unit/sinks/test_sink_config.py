@@ -61,7 +61,7 @@ def test_a_class_means_the_record_that_it_is_named_for() -> None:
         (mapping(**{"class": "raw"}), "class 'raw' has no records"),
         (mapping(**{"class": "kpi", "record": "Pilot"}), "record Pilot has a class of its own: write class: pilot"),
         (mapping(**{"class": "pilot", "record": "Pilott"}), "record 'Pilott' is no derived record; there are State"),
-        (mapping(**{"class": "condition"}), "class 'condition' has no records"),
+        (mapping(**{"class": "schedule"}), "class 'schedule' has no records"),
         (mapping(when={"windov": "hour"}), "Oee has no field windov; did you mean 'window'?"),
         (mapping(when={"status": ["final", "correctd"]}), "status is never 'correctd'; did you mean 'corrected'?"),
         (mapping(**{"class": "downtime", "when": {"category": "Breakdown"}}), "did you mean 'breakdown'?"),
