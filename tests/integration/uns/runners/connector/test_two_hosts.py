@@ -234,11 +234,19 @@ def test_through_kills_of_hosts_and_of_kafka_nothing_is_lost(
                 if running[holder]._child.poll() is not None:
                     running[holder] = pair.hosts[holder].process()
             one_reads(running)
+        except BaseException:
+            for process in running:
+                process.kill()
+            raise
         finally:
             ends.set()
             talker.join()
-        pair.arrives()
-        assert [process.terminate() for process in running] == [0, 0]
+        try:
+            pair.arrives()
+            assert [process.terminate() for process in running] == [0, 0]
+        finally:
+            for process in running:
+                process.kill()
         assert [host.ledger().lost for host in pair.hosts] == [0, 0]
         assert "Traceback" not in "".join(process.log() for process in running)
 
