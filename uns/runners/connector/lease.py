@@ -28,6 +28,8 @@ IDENTITY = "identity"
 POLL_S = 0.25
 GOODBYE_S = 1.5
 """Longest wait for Kafka to take the last word."""
+UNKNOWN_MS = 1_000
+"""So long a topic may be unknown before it is said to be none: it was just made, perhaps."""
 AGAIN_S = 30.0
 """How often a topic is looked for that is not there, or that may not be read."""
 _NOT_OURS = frozenset(
@@ -116,6 +118,7 @@ class Lease:
                 "enable.idempotence": False,  # said twice is said once; and a beat must not wait for an older one
                 "message.timeout.ms": round(self._beat_s * 2000),  # one that is late says nothing of now
                 "queue.buffering.max.kbytes": 1024,
+                "topic.metadata.propagation.max.ms": UNKNOWN_MS,
                 "reconnect.backoff.max.ms": 2_000,
                 "log_level": 2,
             },
@@ -123,7 +126,12 @@ class Lease:
         consumer = clients.consumer(
             self._settings,
             f"uns-lease-{self._me.run}",  # never joined
-            {"reconnect.backoff.max.ms": 2_000, "queued.max.messages.kbytes": 1024, "log_level": 2},
+            {
+                "queued.max.messages.kbytes": 1024,
+                "topic.metadata.propagation.max.ms": UNKNOWN_MS,
+                "reconnect.backoff.max.ms": 2_000,
+                "log_level": 2,
+            },
         )
         try:
             consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from schemas.records import Samples
 from tests.harness import MqttBroker, eventually
@@ -19,10 +20,28 @@ from tests.harness.connector_process import DEADLINE_S, Machine, Process, World,
 from tests.harness.half_open import half_open
 from tests.torture.broker import Broker
 from topology.namespace.classes import MessageClass
+from topology.namespace.path import Path as Place
+from topology.namespace.topics import topic
 from uns.runtime.ports import HOST, free_port
 from uns.testing.patience import patient
 
 LEASE_S = 2.0
+
+
+class Front(NamedTuple):
+    """A broker that can be killed, with a second port; what it tells clients who come by that to go to is `told`."""
+
+    broker: Broker
+    port: int
+    told: int
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    back, told, port = free_port(), free_port(), free_port()
+    advertised = {"advertised.listeners": f"CLIENT://{HOST}:{port},OUTSIDE://{HOST}:{told}"}
+    with Broker(tmp_path_factory.mktemp("kafka"), advertised, f"{HOST}:{back}", port) as broker:
+        yield Front(broker, back, told)
 
 
 @dataclass
@@ -39,13 +58,13 @@ class Pair:
 
     @classmethod
     @contextmanager
-    def made(cls, folder: Path, registry: str, mqtt_broker: MqttBroker, enterprise: str) -> Iterator[Self]:
+    def made(
+        cls, folder: Path, front: "Front", registry: str, mqtt_broker: MqttBroker, enterprise: str
+    ) -> Iterator[Self]:
         if not mqtt_broker.persistent:
             pytest.skip("this broker keeps nothing for a session that is away; install mosquitto")
-        back, front, port = free_port(), free_port(), free_port()
-        advertised = {"advertised.listeners": f"CLIENT://{HOST}:{port},OUTSIDE://{HOST}:{front}"}
-        broker = Broker(folder / "kafka", advertised, f"{HOST}:{back}", port)
-        with broker, machine(mqtt_broker, enterprise) as plc:
+        broker = front.broker
+        with machine(mqtt_broker, enterprise) as plc:
             world = World.make(folder, broker.address, registry, enterprise, mqtt(mqtt_broker, enterprise))
             hosts = [
                 replace(
@@ -56,7 +75,7 @@ class Pair:
                 )
                 for name in ("here", "there")
             ]
-            yield cls(broker, world, hosts, plc, back, front)
+            yield cls(broker, world, hosts, plc, front.port, front.told)
 
     def said(self) -> list[int]:
         """The values in `raw`, as often as they are there."""
@@ -91,9 +110,9 @@ def reads(process: Process) -> bool:
 
 
 def test_one_reads_and_the_other_takes_over(
-    registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+    front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
-    with Pair.made(tmp_path, registry, mqtt_broker, enterprise) as pair:
+    with Pair.made(tmp_path, front, registry, mqtt_broker, enterprise) as pair:
         here, there = pair.hosts
         with here.process() as first:
             first.ready()
@@ -122,13 +141,30 @@ def test_one_reads_and_the_other_takes_over(
         assert "Traceback" not in first.log() + second.log() + again.log()
 
 
-@pytest.mark.parametrize("cut", ["link", "sleep"])
+def test_without_the_topic_it_reads_and_says_that_it_sees_nobody(
+    kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
+) -> None:
+    """As after an upgrade, before `uns apply`."""
+    world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
+    name = topic(Place.parse(enterprise), MessageClass.LEASE)
+    admin = AdminClient({"bootstrap.servers": kafka})  # kept: with it the answer would go
+    admin.delete_topics([name])[name].result()
+    with machine(mqtt_broker, enterprise) as plc, world.process() as process:
+        process.ready()
+        plc.say(5)
+        eventually(lambda: world.ledger().published == 5, DEADLINE_S, process.log())
+        eventually(lambda: "other hosts are not seen" in process.log(), DEADLINE_S, process.log())
+        assert name in process.log()
+        assert process.terminate() == 0
+
+
+@pytest.mark.parametrize("cut", ["link", pytest.param("sleep", marks=pytest.mark.long)])
 def test_after_a_split_the_loser_stops_and_publishes_what_it_read(
-    registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, cut: str
+    front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, cut: str
 ) -> None:
     """The first one's link to Kafka is half open, or its host sleeps. It goes on reading; so does the other, which took over."""
     with (
-        Pair.made(tmp_path, registry, mqtt_broker, enterprise) as pair,
+        Pair.made(tmp_path, front, registry, mqtt_broker, enterprise) as pair,
         half_open(pair.proxied_port, pair.front_port) as proxy,
     ):
         here, there = pair.hosts
@@ -166,10 +202,10 @@ def test_after_a_split_the_loser_stops_and_publishes_what_it_read(
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_through_kills_of_hosts_and_of_kafka_nothing_is_lost(
-    registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, rounds: int
+    front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, rounds: int
 ) -> None:
     chance = random.Random(rounds)
-    with Pair.made(tmp_path, registry, mqtt_broker, enterprise) as pair:
+    with Pair.made(tmp_path, front, registry, mqtt_broker, enterprise) as pair:
         running = [host.process() for host in pair.hosts]
         ends = threading.Event()
 
@@ -198,11 +234,19 @@ def test_through_kills_of_hosts_and_of_kafka_nothing_is_lost(
                 if running[holder]._child.poll() is not None:
                     running[holder] = pair.hosts[holder].process()
             one_reads(running)
+        except BaseException:
+            for process in running:
+                process.kill()
+            raise
         finally:
             ends.set()
             talker.join()
-        pair.arrives()
-        assert [process.terminate() for process in running] == [0, 0]
+        try:
+            pair.arrives()
+            assert [process.terminate() for process in running] == [0, 0]
+        finally:
+            for process in running:
+                process.kill()
         assert [host.ledger().lost for host in pair.hosts] == [0, 0]
         assert "Traceback" not in "".join(process.log() for process in running)
 
