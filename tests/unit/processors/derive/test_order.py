@@ -6,6 +6,7 @@ from processors.cell_fold import CLOSED_BY_WATERMARK
 from processors.derive.order import OF_CELL, OF_LINE
 from tests.harness.line_logs import Run
 from tests.harness.line_scenarios import scenario
+from tests.harness.quality_models import predicting
 
 
 def test_each_has_a_name_of_its_own_that_can_be_part_of_a_key() -> None:
@@ -33,7 +34,7 @@ def test_all_that_a_fold_gives_was_declared_and_all_that_was_declared_is_given()
     given = {
         (record.natural_id.partition("#")[2].partition(".")[0].partition("@")[0], type(record))
         for seed in range(3)
-        for record in Run().feed(scenario(random.Random(seed)).punctual()).records
+        for record in Run(predicting()).feed(scenario(random.Random(seed)).punctual()).records
     }
     assert given <= declared
     assert {record for _, record in given} == {record for _, record in declared}
