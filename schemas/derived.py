@@ -268,9 +268,9 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Changeover,
     Cycle,
     Bottleneck,
-    Pilot,
     Driver,
     Prediction,
+    Pilot,
 )
 BY_CLASS: dict[str, type[Derived]] = {kind.message_class: kind for kind in DERIVED_TYPES}
 """Message class → its one record type."""

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from tests.harness.line_logs import plant
+from topology.model.plant import Plant
 from topology.model.quality_model import QualityModel, content_hash
 
 
@@ -31,3 +33,11 @@ def _typed(plain: dict[str, Any]) -> dict[str, Any]:
         kind: Any = fields[name].annotation
         made[name] = TypeAdapter(kind).validate_python(value)
     return {"trees": (), "held_out": {}, **made}
+
+
+def predicting(*characteristics: str) -> Plant:
+    """The plant of `line_logs` with a model for its type; of FillVolume where nothing is said."""
+    told = plant().model_dump(mode="json")
+    told["types"]["filler"]["quality_model"] = "scrap@1"
+    told["quality_models"] = {"scrap@1": quality_model(*(characteristics or ("FillVolume",)))}
+    return Plant.model_validate(told)

@@ -10,16 +10,9 @@ from pydantic import ValidationError
 from processors.prediction.score import calibrated, guess
 from schemas.records import Order, Prediction
 from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, Run, Told, final_content, plant, play, samples
-from tests.harness.quality_models import quality_model
+from tests.harness.quality_models import predicting, quality_model
 from topology.model.plant import Plant
 from topology.model.quality_model import QualityModel
-
-
-def predicting(*characteristics: str) -> Plant:
-    told = plant().model_dump(mode="json")
-    told["types"]["filler"]["quality_model"] = "scrap@1"
-    told["quality_models"] = {"scrap@1": quality_model(*(characteristics or ("FillVolume",)))}
-    return Plant.model_validate(told)
 
 
 def counted(minute: float, good: int, scrap: int, at: int = T0) -> Told:
