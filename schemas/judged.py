@@ -1,5 +1,7 @@
 """What is judged of machines and of what they made: charts, alerts, condition, drivers of a loss, predictions."""
 
+import msgspec
+
 from schemas.envelope import Derived
 from schemas.parts import Contribution, DriverFactor
 

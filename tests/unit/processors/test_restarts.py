@@ -14,9 +14,10 @@ from processors.derive.order import OF_CELL, OF_LINE
 from processors.line import LineFold
 from processors.output.identity import parse
 from schemas.records import RAW_TYPES, Derived
-from tests.harness.any_history import PLANTS, TELLERS, TYPES, Move, any_moves, history, moves, plant
+from tests.harness.any_history import PLANTS, TELLERS, TYPES, any_moves, history, moves, plant
 from tests.harness.line_logs import HOUR, T0, TOPIC, final_content
 from tests.harness.restarts import alone, difference
+from tests.harness.teller import Move
 from topology.model.plant import Plant
 from topology.model.tags import Role
 
