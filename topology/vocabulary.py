@@ -48,6 +48,7 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         "implausible_count",
         "out_of_specification",
         *("limit", "deviation", "rate", "state", "count", "missing", "kpi"),
+        *("wear", "creep", "maintenance", "anomaly", "model"),
     ),
     "state": (
         *sorted(STATES),

@@ -17,11 +17,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 class Feature(FrozenModel):
     """One process value."""
 
-    characteristic: Name = Field(description="the characteristic whose mean in a production record's time is read")
-    mean: Finite = Field(description="its usual value, taken where nothing was measured")
-    scale: Finite = Field(gt=0, description="its standard deviation")
-    low: Finite = Field(description="the least value that the model was trained on")
-    high: Finite = Field(description="the greatest")
+    characteristic: Name = Field(
+        description="the characteristic whose mean in a production record's time is read", examples=["FillVolume"]
+    )
+    mean: Finite = Field(description="its usual value, taken where nothing was measured", examples=[500.0])
+    scale: Finite = Field(gt=0, description="its standard deviation", examples=[5.0])
+    low: Finite = Field(description="the least value that the model was trained on", examples=[480.0])
+    high: Finite = Field(description="the greatest", examples=[520.0])
     weight: Finite = Field(0.0, description="log-odds a standard deviation; of a model of trees 0")
 
 
@@ -29,12 +31,18 @@ class Tree(FrozenModel):
     """One tree: nodes by number, the root is 0. A value goes left where it is at most the threshold."""
 
     feature: tuple[int, ...] = Field(
-        max_length=NODES_MAX, description="number of the feature a node asks for; -1: a leaf"
+        max_length=NODES_MAX, description="number of the feature a node asks for; -1: a leaf", examples=[[0, -1, -1]]
     )
-    threshold: tuple[Finite, ...] = Field(max_length=NODES_MAX, description="where it parts, on the standardised scale")
-    left: tuple[int, ...] = Field(max_length=NODES_MAX, description="the node for at most the threshold")
-    right: tuple[int, ...] = Field(max_length=NODES_MAX, description="the node for more")
-    value: tuple[Finite, ...] = Field(max_length=NODES_MAX, description="log-odds that a node adds, as far as it knows")
+    threshold: tuple[Finite, ...] = Field(
+        max_length=NODES_MAX, description="where it parts, on the standardised scale", examples=[[0.4, 0, 0]]
+    )
+    left: tuple[int, ...] = Field(
+        max_length=NODES_MAX, description="the node for at most the threshold", examples=[[1, 0, 0]]
+    )
+    right: tuple[int, ...] = Field(max_length=NODES_MAX, description="the node for more", examples=[[2, 0, 0]])
+    value: tuple[Finite, ...] = Field(
+        max_length=NODES_MAX, description="log-odds that a node adds, as far as it knows", examples=[[0.0, -0.2, 0.9]]
+    )
 
     @model_validator(mode="after")
     def _is_a_tree(self) -> "Tree":
@@ -72,10 +80,10 @@ class QualityModel(FrozenModel):
     """Probability of scrap by process values, what it was trained on, and how it did in later time."""
 
     features: tuple[Feature, ...] = Field(min_length=1, max_length=FEATURES_MAX, description="process values")
-    intercept: Finite = Field(description="log-odds of usual values")
+    intercept: Finite = Field(description="log-odds of usual values", examples=[-3.0])
     trees: tuple[Tree, ...] = Field((), max_length=TREES_MAX, description="gradient boosting; none: a logistic model")
     calibration: Calibration = Field(description="from log-odds to probability")
-    base_rate: float = Field(gt=0, lt=1, description="share of scrap in the history it was trained on")
+    base_rate: float = Field(gt=0, lt=1, description="share of scrap in the history it was trained on", examples=[0.05])
     trained_from: str = Field(
         description="begin of that history, ISO time with offset", examples=["2026-10-01T00:00:00+00:00"]
     )
@@ -84,7 +92,7 @@ class QualityModel(FrozenModel):
         default_factory=dict,
         description="how it did in the time after: log-loss and Brier score against the base rate, calibration error",
     )
-    hash: str = Field(description="SHA-256 of all the rest, the first 16 hex digits")
+    hash: str = Field(description="SHA-256 of all the rest, the first 16 hex digits", examples=["9f86d081884c7d65"])
 
     @field_validator("trained_from", "trained_to")
     @classmethod

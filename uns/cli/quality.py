@@ -15,6 +15,14 @@ quality = group("Models that predict scrap.", {"train": "quality", "show": "qual
 app.add_typer(quality, name="quality")
 
 
+def checked_name(name: str) -> tuple[str, int]:
+    """The model's name and version. Raises `UserError`."""
+    label, _, version = name.partition("@")
+    if not label or not version.isdecimal() or not label.replace("-", "").isalnum():
+        raise UserError(f"{name!r} is no name of a model; letters and digits, @ and a version number, e.g. scrap@1")
+    return label, int(version)
+
+
 @quality.command()
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="what the model is called, e.g. scrap@1")],
@@ -51,12 +59,10 @@ def train(
     from uns.reports.quality.training import train as trained_on
 
     folder = which_plant(plant)
-    label, _, version = name.partition("@")
-    if not label or not version.isdecimal() or not label.replace("-", "").isalnum():
-        raise UserError(f"{name!r} is no name of a model; letters and digits, @ and a version number, e.g. scrap@1")
+    label, version = checked_name(name)
     target = (folder if folder.is_dir() else folder.parent) / f"quality-model-{label}-{version}.yaml"
     if target.exists():
-        raise UserError(f"{target} is there already; a model is never changed, train {label}@{int(version) + 1}")
+        raise UserError(f"{target} is there already; a model is never changed, train {label}@{version + 1}")
     with failures_told(Incomparable, NothingMatches, LookupError, Absent, NotWorthIt):
         material, _, _, _ = material_of(file, filter_of(wanted), Of.SCRAP, begin, until, plant)
         rows = rows_of(material.of(Production), material.of(Quality), tuple(characteristic or ()))

@@ -19,6 +19,7 @@ from topology.namespace.filters import Filter
 from topology.namespace.path import Path as Place
 from uns.cli.app import app
 from uns.cli.facts import natural_id_of
+from uns.cli.quality import checked_name
 from uns.cli.times import day, span_s
 from uns.errors import UserError
 
@@ -143,6 +144,9 @@ READERS: dict[str, Callable[[str], object]] = {
     "subject": _subject,
     "record": TYPES.__getitem__,
     "options": _option,
+    "name": checked_name,
+    "nest": lambda text: text.split(","),
+    "unit": str,
 }
 """Parameter → what reads its examples; raises for what is none."""
 ON_ONE_DAY = {("shifts", "begin")}
