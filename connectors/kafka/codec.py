@@ -4,13 +4,13 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import fastavro
+from msgspec.structs import replace
 
 from connectors.base import Reading, Said
 from connectors.kafka.config import Records

@@ -136,7 +136,6 @@ def test_the_replay_says_what_a_running_worker_published(history: History) -> No
     assert narrow["classes"] == {"oee": summary["classes"]["oee"] | {"same": len({r.natural_id for r in hours})}}
 
 
-@pytest.mark.long
 def test_late_records_are_folded_in_and_published_as_corrections_once(history: History) -> None:
     before = history.old()
     code, summary, differences = history.replay(*LATE)
