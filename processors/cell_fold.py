@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from processors.base import Rejection
 from processors.cell import store
 from processors.cell.cell import NOTHING, RECORDS, VALUES, Cell
-from processors.derive.derivation import Derivation, LineDerivation, OwnFact, load_sections, sections
+from processors.derive.derivation import Derivation, LineDerivation, load_sections, sections
 from processors.derive.order import OF_CELL
+from processors.inputs.facts import OwnFact
 from processors.spans import merged
 from processors.timeline.view import Moment, View
 from processors.units import HOUR, INF

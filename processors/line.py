@@ -40,7 +40,7 @@ from processors.cell.dormant import LOADED_PER_TICK, Dormant
 from processors.cell_fold import CellFold
 from processors.derive.order import OF_CELL, OF_LINE
 from processors.inputs.admission import Admission
-from processors.inputs.facts import EARLIEST, LATEST, Fact, Own, addressed, fault
+from processors.inputs.facts import EARLIEST, LATEST, Fact, OwnFact, addressed, fault
 from processors.inputs.line_facts import LineFacts
 from processors.line_state import LineState
 from processors.output.adoption import adopt
@@ -144,7 +144,7 @@ class LineFold:
             return self._tick(record.at, item)
         if isinstance(record, Fact):
             return self._fact(item.path, with_short_comment(record), item.offset)
-        if isinstance(record, Own):
+        if isinstance(record, OwnFact):
             return self._own_fact(item.path, with_short_comment(record), item.offset, self._newest_of(item))
         return [Rejection("wrong_type", f"{item.path}: {type(record).__name__} is no raw record")]
 
@@ -234,7 +234,7 @@ class LineFold:
         self._keys.update([store.line_changes(home.line)])
         return []
 
-    def _own_fact(self, path: str, fact: Own, offset: int, newest: int) -> list[Output]:
+    def _own_fact(self, path: str, fact: OwnFact, offset: int, newest: int) -> list[Output]:
         """Gives a fact to the one derivation of a cell that reads it."""
         cell = addressed(path, fact)
         if isinstance(cell, Rejection):

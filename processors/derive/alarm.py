@@ -17,7 +17,8 @@ from processors.cell.cell import Cell
 from processors.cell.watched import series_of
 from processors.derive import alert
 from processors.derive.alarm_words import cause, words
-from processors.derive.derivation import Derivation, OwnFact, Saved
+from processors.derive.derivation import Derivation, Saved
+from processors.inputs.facts import OwnFact
 from processors.output.identity import parse
 from processors.spc.ordinal import measure
 from processors.timeline.timeline import NO_OFFSET

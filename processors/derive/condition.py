@@ -13,8 +13,9 @@ from processors.cell.cell import Cell
 from processors.condition.finding import Finding
 from processors.condition.use import Use
 from processors.condition.wear import Wear
-from processors.derive.derivation import Derivation, OwnFact, Saved
+from processors.derive.derivation import Derivation, Saved
 from processors.inputs.counters import increments
+from processors.inputs.facts import OwnFact
 from processors.inputs.pieces import MADE
 from processors.output.columns import content_of
 from processors.output.identity import parse

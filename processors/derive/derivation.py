@@ -11,14 +11,12 @@ import msgspec
 
 from processors.base import Rejection
 from processors.cell.cell import Cell
+from processors.inputs.facts import OwnFact
 from processors.inputs.schedule import Schedule
 from processors.output.ledger import Ledger
 from processors.timeline.view import Moment, View
-from schemas.records import Acknowledge, Derived, Inspection, Limits, WorkOrder
+from schemas.records import Derived
 from topology.model.plant import EquipmentType
-
-OwnFact = Inspection | Acknowledge | WorkOrder | Limits
-"""A fact that one derivation alone reads."""
 
 
 class Section(msgspec.Struct, gc=False):

@@ -7,9 +7,9 @@ import msgspec
 from processors.base import Rejection
 from processors.cell.cell import Cell
 from processors.derive import alert
-from processors.derive.derivation import Derivation, OwnFact, Saved
+from processors.derive.derivation import Derivation, Saved
 from processors.derive.hiding import suppressible, told
-from processors.inputs.facts import unknown_alert
+from processors.inputs.facts import OwnFact, unknown_alert
 from processors.output.identity import parse
 from processors.timeline.view import View
 from schemas.records import Acknowledge, Alert, Derived

@@ -15,8 +15,9 @@ from processors.cell.cell import CHARACTERISTICS_MAX, Cell
 from processors.cell.tags import MEASURE_MAX
 from processors.derive import quality_alert
 from processors.derive.decided import Decisions, SavedDecisions, standard_of
-from processors.derive.derivation import Derivation, OwnFact, Saved
+from processors.derive.derivation import Derivation, Saved
 from processors.derive.quality_content import COUNT_MAX, content_of, impossible
+from processors.inputs.facts import OwnFact
 from processors.inputs.series import Series
 from processors.spc.chart import Chart, SavedChart, Value, joined, label_of_time
 from processors.spc.control import Judged

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from processors.base import Rejection
-from processors.inputs.facts import NO_REASON, Own, addressed, fault, unknown_alert
+from processors.inputs.facts import NO_REASON, OwnFact, addressed, fault, unknown_alert
 from processors.units import INF
 from schemas.lengths import NAME_MAX, cut, overlong
 from schemas.records import (
@@ -87,11 +87,11 @@ class Admission:
         shown = cut(path, NAME_MAX)
         return Rejection("unknown_path", f"{what} for {shown}: the plant model has no such machine or line")
 
-    def own_refusal(self, path: str, cell: str, fact: Own) -> Rejection | None:
+    def own_refusal(self, path: str, cell: str, fact: OwnFact) -> Rejection | None:
         """The same of a fact that was told of `path` and is for a cell."""
         return self.whole_refusal(path, fact) if isinstance(fact, WorkOrder) else self.refusal(cell, fact)
 
-    def unheard(self, path: str, fact: Own) -> list[Rejection]:
+    def unheard(self, path: str, fact: OwnFact) -> list[Rejection]:
         """The answers to a fact for a machine of which nothing has been heard: a work order may be of any."""
         match fact:
             case Inspection() | Limits():

@@ -25,8 +25,8 @@ from schemas.records import (
 
 Fact = Order | Shift | Lot | Reason | Gap | Shelve | OutOfService
 
-Own = Inspection | Acknowledge | WorkOrder | Limits
-"""What is told of one machine, and one derivation alone reads. A work order that is about no condition decides nothing."""
+OwnFact = Inspection | Acknowledge | WorkOrder | Limits
+"""What is told of one machine, and derivations read that name it. A work order that is about no condition decides nothing."""
 
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000
 """2000-01-01 and 2100-01-01: a time outside is a fault, whatever the clock says."""
@@ -88,7 +88,7 @@ CONDITION = "#condition."
 """In the id of a condition."""
 
 
-def addressed(path: str, fact: Own) -> str | Rejection:
+def addressed(path: str, fact: OwnFact) -> str | Rejection:
     """The path of the cell that a fact is for: its key's, but for an acknowledgement that of the alert, and for a work order
     that of the condition that it is about; "" for one that is about none."""
     if isinstance(fact, Inspection | Limits):
