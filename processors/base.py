@@ -30,6 +30,8 @@ REASONS = (
     "too_long",
     "too_many_facts",
     "too_many_tags",
+    "unknown_action",
+    "unknown_alarm",
     "unknown_alert",
     "unknown_code",
     "unknown_path",

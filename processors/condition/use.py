@@ -68,17 +68,23 @@ class Use:
     def counts(self) -> str:
         return self._rule.counts
 
-    def add(self, at: int, used: float) -> None:
-        """So much more use (hours, cycles or starts) up to `at`."""
+    def counted(self, at: int) -> None:
+        """Notes that all use up to `at` (µs) is counted."""
+        if at > self._s.at:
+            self._s.at, self.changed = at, True
+
+    def add(self, begin: int, at: int, used: float) -> None:
+        """So much more use (hours, cycles or starts), evenly over [begin, at] (µs). When a tick asks for it does not matter."""
         of, rule = self._s, self._rule
         if of.since is None:
-            of.since = at
-        of.used, of.at = of.used + used, at
+            of.since = begin
+        before, of.used = of.used, of.used + used
         self.changed = True
-        if of.used < rule.warn_at * rule.every:
+        warn = rule.warn_at * rule.every
+        if of.used < warn:
             return
         if of.started_at is None:
-            of.started_at = at
+            of.started_at = begin + round((at - begin) * max(0.0, warn - before) / used)
         pace = of.used / max(at - of.since, 1)
         left = max(0.0, rule.every - of.used)
         found = Finding(

@@ -5,6 +5,7 @@ of hours that it has passed. A value that comes later is left out and counted (`
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -152,10 +153,10 @@ class ConditionRecords(Derivation):
         if begin >= end or view.begin == INF:
             return
         cause.mend(end)
-        used, first, last = used_in(cell, watch, begin, end, view.now)
-        if used:
-            cause.heard(first, last)
-            watch.add(end, used)
+        for use in used_in(cell, watch, begin, end, view.now):
+            cause.heard(use.first_offset, use.last_offset)
+            watch.add(use.begin, use.at, use.used)
+        watch.counted(end)
 
     def dump(self) -> Iterator[tuple[str, msgspec.Struct | None]]:
         for name, cause in self.causes.items():
@@ -189,26 +190,33 @@ def running(cell: Cell, at: int) -> bool:
     )
 
 
-def used_in(cell: Cell, watch: Use, begin: int, end: int, now: int) -> tuple[float, int, int]:
-    """How much use there was in [begin, end), and the first and last raw offset that says so."""
+class Used(NamedTuple):
+    """Use in a stretch of time (µs), which may be an instant, and the raw offsets that say so."""
+
+    begin: int
+    at: int
+    used: float
+    first_offset: int
+    last_offset: int
+
+
+def used_in(cell: Cell, watch: Use, begin: int, end: int, now: int) -> list[Used]:
+    """What was used in [begin, end), in the order of time."""
     if watch.counts == "cycles":
-        made = [
-            each
-            for counter in cell.counters
-            if counter.what in MADE
-            for each in increments(counter, begin, end)
-            if each.pieces > 0
-        ]
-        offsets = [each.offset for each in made]
-        return float(sum(each.pieces for each in made)), min(offsets, default=0), max(offsets, default=0)
-    used, offsets = 0.0, []
+        made = (each for counter in cell.counters if counter.what in MADE for each in increments(counter, begin, end))
+        return sorted(
+            Used(each.at, each.at, float(each.pieces), each.offset, each.offset) for each in made if each.pieces > 0
+        )
+    found = []
     for interval in cell.intervals(begin, end, now):
         runs = cell.elements.runs(interval.state, interval.mode)
-        if runs:
-            used += (interval.end - interval.start) / HOUR if watch.counts == "hours" else not watch.ran
-            offsets += [interval.first_offset, interval.last_offset]
+        if runs and watch.counts == "hours":
+            hours = (interval.end - interval.start) / HOUR
+            found.append(Used(interval.start, interval.end, hours, interval.first_offset, interval.last_offset))
+        elif runs and not watch.ran:
+            found.append(Used(interval.start, interval.start, 1.0, interval.first_offset, interval.last_offset))
         watch.ran = runs
-    return used, min(offsets, default=0), max(offsets, default=0)
+    return found
 
 
 class _Hours:

@@ -43,7 +43,7 @@ def test_an_id_is_read_as_it_is_written(kind: str, started_at: int, revision: in
         (f"{CELL}#oee.hour@20261118T110000.000000Z", "they look like"),
         (f"{CELL}#oee.hour@yesterday~iso22400@1", "'yesterday' is no time of an id"),
         (f"{CELL}#oe.hour@20261118T110000.000000Z~iso22400@1", "did you mean 'oee'?"),
-        (f"{CELL}#condition@20261118T110000.000000Z~iso22400@1", "no class of derived records that can be audited"),
+        (f"{CELL}#schedule@20261118T110000.000000Z~iso22400@1", "no class of derived records that can be audited"),
         (f"{CELL}#current@20261118T110000.000000Z~iso22400@1", "no class of derived records that can be audited"),
         (f"{CELL}#oee.hour@20261118T110000.000000Z~iso22400", "name@version is expected"),
         ("Acme/x#oee.hour@20261118T110000.000000Z~iso22400@1", "acme"),

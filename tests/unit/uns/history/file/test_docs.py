@@ -60,7 +60,7 @@ def test_every_role_and_option_is_named() -> None:
     assert set(get_args(Role)) <= named
     assert set(EquipmentType.model_fields) - {"tags"} <= named
     members = get_args(get_args(Tag)[0])
-    assert len(members) == 7
+    assert len(members) == 8
     assert {field for member in members for field in member.model_fields} - {"role", "target"} <= named
 
 
