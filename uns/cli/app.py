@@ -28,10 +28,17 @@ def group(help_text: str, modules: Mapping[str, str], **settings: Any) -> typer.
     """
 
     class Commands(Mapping[str, Command]):
+        def __init__(self) -> None:
+            self._known: dict[str, Command] = {}
+
         def __getitem__(self, name: str) -> Command:
-            importlib.import_module(f"uns.cli.{modules[name]}")
-            registered: Command = get_group(made).registered[name]  # type: ignore[attr-defined]
-            return registered
+            if name not in self._known:
+                importlib.import_module(f"uns.cli.{modules[name]}")
+                self._known |= get_group(made).registered  # type: ignore[attr-defined]
+            return self._known[name]
+
+        def __contains__(self, name: object) -> bool:
+            return name in modules
 
         def __iter__(self) -> Iterator[str]:
             return iter(modules)

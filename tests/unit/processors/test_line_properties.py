@@ -248,6 +248,7 @@ def test_true_pieces_through_roll_over_and_reset(steps: list[tuple[int, bool]], 
     assert sum(r.good if rolls else r.scrap for r in records) == truth
 
 
+@pytest.mark.long
 @some
 @given(seeds)
 def test_shift_and_order_windows_are_sums_of_the_time_they_cover(chance: random.Random) -> None:

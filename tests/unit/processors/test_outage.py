@@ -65,6 +65,7 @@ def through(told: list[Told], away: tuple[int, int], until: int, every: int = 30
 PLANT = plant(horizon_h=4)
 
 
+@pytest.mark.long
 @settings(max_examples=8)
 @given(st.integers(0, 2**32).map(random.Random), st.floats(0.0, 5.5), st.floats(0.02, 3.9))
 def test_ticks_that_nobody_wrote_are_not_missed(chance: random.Random, since_h: float, hours: float) -> None:

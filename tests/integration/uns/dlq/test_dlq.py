@@ -205,7 +205,8 @@ def _until_more(desk: Desk, before: int, process: "subprocess.Popen[bytes]") -> 
     eventually(lambda: process.poll() is not None or len(consume_all(desk.kafka, raw)) > before, DEADLINE_S)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("rounds", [20])
 def test_however_often_it_is_asked_killed_and_asked_by_two_at_once_each_is_given_once(
     desk: Desk, tmp_path: Path, rounds: int
 ) -> None:

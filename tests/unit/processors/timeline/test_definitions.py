@@ -89,6 +89,7 @@ def facts(record: Kpi) -> Facts:
     )
 
 
+@pytest.mark.long
 @few
 @example(random.Random(167266), "semi-e79@1")
 @given(seeds, labels)
@@ -120,6 +121,7 @@ def test_hours_are_those_of_a_naive_recomputation(chance: random.Random, label: 
             assert record.element_us == expected
 
 
+@pytest.mark.long
 @few
 @given(seeds, labels, labels)
 def test_another_definition_gives_the_numbers_of_a_fresh_fold(chance: random.Random, old: str, new: str) -> None:

@@ -33,8 +33,9 @@ def texts() -> Iterator[tuple[str, str]]:
     """(where, text) of every string of the code, f-strings with … for what they fill in, and every page."""
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
+            name = file.relative_to(ROOT)
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                where = f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+                where = f"{name}:{getattr(node, 'lineno', 0)}"
                 if isinstance(node, ast.JoinedStr):
                     parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
                     yield where, "".join(map(str, parts))

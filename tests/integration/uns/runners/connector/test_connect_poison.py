@@ -73,6 +73,7 @@ ORDERS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.long
 def test_mqtt(kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path) -> None:
     world = World.make(tmp_path, kafka, registry, enterprise, mqtt(mqtt_broker, enterprise))
     with machine(mqtt_broker, enterprise) as plc:

@@ -57,7 +57,9 @@ def made(protocol: str, folder: Path) -> FilesSource | RestSource | SqlSource:
     return FilesSource(folder) if protocol == "files" else SqlSource(folder)
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(12, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [12])
 @pytest.mark.parametrize("protocol", ["files", "rest", "sql"])
 def test_each_row_is_read_once_over_kill_9(
     protocol: str, kills: int, kafka: str, registry: str, enterprise: str, tmp_path: Path

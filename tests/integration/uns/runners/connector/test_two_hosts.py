@@ -158,7 +158,8 @@ def test_without_the_topic_it_reads_and_says_that_it_sees_nobody(
         assert process.terminate() == 0
 
 
-@pytest.mark.parametrize("cut", ["link", pytest.param("sleep", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("cut", ["link", "sleep"])
 def test_after_a_split_the_loser_stops_and_publishes_what_it_read(
     front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, cut: str
 ) -> None:
@@ -200,7 +201,8 @@ def test_after_a_split_the_loser_stops_and_publishes_what_it_read(
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("rounds", [20])
 def test_through_kills_of_hosts_and_of_kafka_nothing_is_lost(
     front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path, rounds: int
 ) -> None:

@@ -122,6 +122,7 @@ def test_the_pieces_of_time_are_what_the_record_says(seed: int, label: str) -> N
         assert element_us(pieces) == {name: us for name, us in record.element_us.items() if us}
 
 
+@pytest.mark.long
 @some
 @given(st.sampled_from(SEEDS), st.sampled_from(LABELS))
 def test_formulas_worked_out_are_what_the_record_says(seed: int, label: str) -> None:

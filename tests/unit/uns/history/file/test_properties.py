@@ -80,6 +80,7 @@ def test_the_numbers_are_those_of_a_line_that_lived_it(seed: int) -> None:
     assert {name: said.get(name) for name in lived} == lived
 
 
+@pytest.mark.long
 @few
 @given(
     seed=seeds,
