@@ -89,7 +89,7 @@ class FilesSinkConfig(SinkConfig):
         description="tables for templates: {{ maps.reasons[reason] }}, {{ maps.reasons.get(reason, 'other') }}",
         examples=[{"reasons": {"jam": "R17", "drive": "R20"}}],
     )
-    files: tuple[FileSet, ...] = Field(min_length=1, max_length=64, description="which records go where")
+    files: tuple[FileSet, ...] = Field(min_length=1, max_length=128, description="which records go where")
 
     @field_validator("folder")
     @classmethod

@@ -121,7 +121,7 @@ class SqlSinkConfig(Database, SinkConfig):
         description="tables for templates: {{ maps.reasons[reason] }}, {{ maps.reasons.get(reason, 'other') }}",
         examples=[{"reasons": {"jam": "R17", "drive": "R20"}}],
     )
-    tables: tuple[TableMapping, ...] = Field(min_length=1, max_length=64, description="which records go where")
+    tables: tuple[TableMapping, ...] = Field(min_length=1, max_length=128, description="which records go where")
 
     @field_validator("zone")
     @classmethod

@@ -52,6 +52,8 @@ class HalfOpen:
                 each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # else the port stays taken while the thread waits for a client
         self._listener.close()
         self.mend()
 

@@ -1,6 +1,7 @@
 """Sinks as processes on real Kafka: killed again and again, the target holds exactly what the log holds."""
 
 import random
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ def test_a_historian_killed_in_midst_has_every_row_once(history: History) -> Non
     stored = history.ask("SELECT topic, partition, next_offset FROM {}.sink_offset")
     assert {(name, number): offset for name, number, offset in stored} == ends
     assert history.child is not None
-    assert history.child.stop(10) == 0, history.child.tail()
+    # Where the last kill had left nothing to write, it may not have come as far as to take the signal itself.
+    assert history.child.stop(10) in (0, -signal.SIGTERM), history.child.tail()
 
 
 def test_a_historian_whose_connection_is_cut_goes_on(history: History) -> None:
