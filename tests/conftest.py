@@ -5,8 +5,10 @@ import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.harness import containers
@@ -30,6 +32,24 @@ settings.load_profile("uns")
 # would press in vain.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_configure = structlog.configure
+
+
+def _uncached(*arguments: Any, **options: Any) -> None:
+    _configure(*arguments, **{**options, "cache_logger_on_first_use": False})
+
+
+# A command that runs in the process of the tests sets up its logs. Loggers that were used then would keep to them for ever.
+structlog.configure = _uncached
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    """What a test has made of the logs ends with it."""
+    yield
+    structlog.reset_defaults()
 
 
 LONG = ("tests/integration/connectors/", "tests/integration/sinks/")
