@@ -99,6 +99,7 @@ def test_a_flood_and_what_people_say(kafka: str, registry: str, tmp_path: Path, 
         end_worker(worker)
 
 
+@pytest.mark.long
 def test_values_of_a_foreign_publisher_become_an_alarm(kafka: str, registry: str, tmp_path: Path) -> None:
     """mosquitto_pub and its broker are not ours."""
     client = shutil.which("mosquitto_pub")

@@ -214,6 +214,7 @@ def test_state_of_another_release_is_rebuilt_and_consumers_see_nothing_of_it(pla
     assert [last[key] for key in gone] == [None, None]
 
 
+@pytest.mark.long
 def test_a_rebuild_killed_half_way_begins_anew(plant: Plant, tmp_path: Path) -> None:
     plant.load(2_000, paths=300)
     with Process(plant, tmp_path) as worker:

@@ -187,6 +187,7 @@ def hearing(host: str, port: int) -> Iterator["queue.Queue[tuple[str, bytes]]"]:
         client.loop_stop()
 
 
+@pytest.mark.long
 def test_what_is_said_while_the_link_is_cut_arrives_when_it_is_mended(tmp_path: Path, mqtt_broker: MqttBroker) -> None:
     parts = urlsplit(mqtt_broker.url)
     broker = (parts.hostname or "", parts.port or 1883)

@@ -19,6 +19,7 @@ from uns.runtime.ports import free_port
 from uns.testing.connectors import T0
 
 
+@pytest.mark.long
 def test_mqtt_loses_nothing_and_counts_everything_through_kill_9(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

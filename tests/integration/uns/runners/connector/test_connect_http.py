@@ -68,6 +68,7 @@ class Poster(threading.Thread):
             self.kept.add(value)
 
 
+@pytest.mark.long
 def test_what_was_answered_under_load_is_kept_once_though_it_is_ended_half_way(
     kafka: str, registry: str, enterprise: str, tmp_path: Path
 ) -> None:

@@ -110,6 +110,7 @@ def observed_us(world: World) -> tuple[int, int]:
     return sum(hour.observed_us or 0 for hour in hours), end - first
 
 
+@pytest.mark.long
 def test_mqtt_says_nothing_where_the_broker_has_kept_the_session_and_a_gap_where_it_has_not(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
