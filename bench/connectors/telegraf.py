@@ -6,8 +6,6 @@ record with its fields; ours makes checked, sequenced Avro records of it, and ke
 """
 
 import json
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,11 +14,8 @@ from pathlib import Path
 
 from bench.cluster import Cluster, Failed, Visible, cpu_s
 from bench.connectors.job import DEADLINE_S, POLL_S, Drained, fill, wait
+from bench.telegraf import program
 
-MODULE, VERSION = "github.com/influxdata/telegraf/cmd/telegraf", "v1.36.4"
-TAGS = "custom,inputs.mqtt_consumer,outputs.kafka,parsers.json,serializers.json"
-BUILD_S = 1_800.0
-ROOT = Path(__file__).parents[2]
 CONFIG = """\
 [agent]
   interval = "1s"
@@ -53,19 +48,7 @@ class Telegraf:
     """The program, built once below `build/`. Raises `Failed` where there is no Go, or it cannot be built."""
 
     def __init__(self) -> None:
-        folder = ROOT / "build" / f"telegraf-{VERSION}"
-        self._program = folder / "telegraf"
-        if self._program.exists():
-            return
-        if (go := shutil.which("go")) is None:
-            raise Failed("Telegraf cannot be built: there is no Go")
-        environ = os.environ | {"GOBIN": str(folder), "GOFLAGS": "-p=2"}
-        try:
-            done = subprocess.run([go, "install", "-tags", TAGS, f"{MODULE}@{VERSION}"], env=environ, capture_output=True, text=True, timeout=BUILD_S)  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise Failed(f"Telegraf cannot be built within {BUILD_S:.0f} s") from None
-        if done.returncode:
-            raise Failed(f"Telegraf cannot be built: {done.stderr.strip()[-300:]}")
+        self._program = program()
 
     def drain(self, cluster: Cluster, name: str, broker: str, messages: int, pack: int) -> Drained:
         """As our connector: a session that was there before, a queue that waits for it."""

@@ -6,9 +6,6 @@ disk, no revision, and its rows may come twice; the same generator and the same 
 """
 
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,17 +18,12 @@ from bench.cluster import Failed
 from bench.engines import child
 from bench.plant import machines, usage
 from bench.plant.plant import python
+from bench.telegraf import VERSION, program
 from uns.kafka import clients
 from uns.kafka.offsets import watermarks
 from uns.local.services import Services
 from uns.runtime.settings import Settings, from_environment
 
-MODULE, VERSION = "github.com/influxdata/telegraf/cmd/telegraf", "v1.36.4"
-TAGS = (
-    "custom,inputs.mqtt_consumer,inputs.kafka_consumer,outputs.kafka,outputs.postgresql,parsers.json,serializers.json"
-)
-BUILD_S = 1_800.0
-ROOT = Path(__file__).parents[2]
 TOPIC, TABLE = "bench-telegraf", "bench_telegraf"
 LEAD_S, DRAIN_S = 8.0, 60.0
 _AGENT = """\
@@ -79,23 +71,6 @@ _STORE = """\
 [[outputs.postgresql]]
   connection = {postgres}
 """
-
-
-def program() -> Path:
-    """Built once below `build/`. Raises `Failed` where there is no Go, or it cannot be built."""
-    folder = ROOT / "build" / f"telegraf-plant-{VERSION}"
-    if (found := folder / "telegraf").exists():
-        return found
-    if (go := shutil.which("go")) is None:
-        raise Failed("Telegraf cannot be built: there is no Go")
-    environ = os.environ | {"GOBIN": str(folder), "GOFLAGS": "-p=2"}
-    try:
-        done = subprocess.run([go, "install", "-tags", TAGS, f"{MODULE}@{VERSION}"], env=environ, capture_output=True, text=True, timeout=BUILD_S)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise Failed(f"Telegraf cannot be built within {BUILD_S:.0f} s") from None
-    if done.returncode:
-        raise Failed(f"Telegraf cannot be built: {done.stderr.strip()[-300:]}")
-    return found
 
 
 def beside(count: int, seconds: int, say: Callable[[str], None]) -> dict[str, object]:
