@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy import ColumnElement, Connection, Engine, Integer, MetaData, Table, and_, delete, insert, or_, select
+from sqlalchemy import Connection, Engine, Integer, MetaData, Table, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from schemas.text import micros_of
@@ -26,7 +26,7 @@ from sinks.sql import database, tables
 from sinks.sql.changes import Change, Maker, key_of
 from sinks.sql.config import SqlSinkConfig
 from sinks.sql.fitting import Unfit, written
-from sinks.sql.statements import Key, Target
+from sinks.sql.statements import Key, Target, one_of
 from sinks.sql.troubles import judged, told
 
 AT_ONCE = 200
@@ -188,12 +188,7 @@ class _Reader:
 
     def _there(self, connection: Connection, target: Target, keys: Sequence[Key]) -> dict[Any, list[Row]]:
         """Key → the rows of it."""
-        columns = [target.table.c[name] for name in target.key]
-        asked: ColumnElement[bool]
-        if len(columns) == 1:
-            asked = columns[0].in_([key[0] for key in keys])
-        else:
-            asked = or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
+        asked = one_of(target, keys)
         found: dict[Any, list[Row]] = {}
         for values in connection.execute(select(*(target.table.c[name] for name in target.columns)).where(asked)):
             row = dict(zip(target.columns, values, strict=True))

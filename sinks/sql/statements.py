@@ -106,14 +106,17 @@ def remove(target: Target) -> Delete:
 def there(target: Target, keys: Sequence[Key]) -> Select[Any]:
     """Keys, and revisions, of those rows that are there; locked until the transaction ends."""
     columns = [target.table.c[name] for name in target.key]
-    asked: ColumnElement[bool]
-    if len(columns) == 1:
-        asked = columns[0].in_([key[0] for key in keys])
-    else:
-        asked = or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
     shown = [*columns, target.table.c[target.revision]] if target.revision else columns
-    chosen = select(*shown).where(asked).with_for_update()
+    chosen = select(*shown).where(one_of(target, keys)).with_for_update()
     return chosen.with_hint(target.table, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
+
+
+def one_of(target: Target, keys: Sequence[Key]) -> ColumnElement[bool]:
+    """Whether a row has one of the keys."""
+    columns = [target.table.c[name] for name in target.key]
+    if len(columns) == 1:
+        return columns[0].in_([key[0] for key in keys])
+    return or_(*(and_(*(column == part for column, part in zip(columns, key, strict=True))) for key in keys))
 
 
 def found(target: Target, keys: Key) -> dict[str, Any]:
