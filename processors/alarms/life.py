@@ -8,18 +8,7 @@ RANK = {OUT_OF_SERVICE: 0, SUPPRESSED: 1, SHELVED: 2}
 """Which is told where more than one hides an alarm."""
 NORMAL, UNACKNOWLEDGED, ACKNOWLEDGED = "normal", "unacknowledged", "acknowledged"
 RETURNED, LATCHED_UNACK, LATCHED_ACK = "returned_unacknowledged", "latched_unacknowledged", "latched_acknowledged"
-ALARM_STATES = (
-    NORMAL,
-    UNACKNOWLEDGED,
-    ACKNOWLEDGED,
-    RETURNED,
-    LATCHED_UNACK,
-    LATCHED_ACK,
-    SHELVED,
-    SUPPRESSED,
-    OUT_OF_SERVICE,
-)
-"""ISA-18.2 calls them A, B, C, D, E, F, G, H and I, in another order."""
+"""With the three above: what ISA-18.2 calls A to I, in another order."""
 
 
 class Hidden(NamedTuple):

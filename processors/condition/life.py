@@ -168,14 +168,6 @@ class RemainingLife:
             sum((weight for weight, _, exponential in weighed if exponential), 0.0),
         )
 
-    def chance_within(self, ahead: float) -> float:
-        """P(the limit is reached within `ahead` from the last value on)."""
-        weighed = self._weighed()
-        already = self._passed(weighed, 0.0)
-        if already >= 1:
-            return 1.0
-        return max(0.0, (self._passed(weighed, ahead / self._saved.unit) - already) / (1 - already))
-
     def _weighed(self) -> list[tuple[float, Line, bool]]:
         """(weight, line, whether it is an exponential), of those that weigh anything."""
         of = self._saved
