@@ -140,6 +140,12 @@ class SunSpec(ConnectorConfig):
     models: tuple[int, ...] = Field(
         (), description="which of its models are read. Empty: all that are known", examples=[[103, 203]]
     )
+    tags: tuple[str, ...] = Field(
+        (),
+        max_length=10_000,
+        description="which tags of them are read. Empty: all",
+        examples=[["inverter.W", "inverter.WH"]],
+    )
 
 
 class Device(ConnectorConfig):

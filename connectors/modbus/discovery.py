@@ -30,6 +30,8 @@ class Discovery:
         self.broken_at: int | None = None
         """Where the chain of models could not be followed any further."""
         self.models: tuple[sunspec.Model, ...] = ()
+        self.planned: list[Planned] = []
+        """How it is read; empty before `take` has returned it."""
         self._factors: dict[int, int] = {}
         self._far: list[int] = []
         self._begin()
@@ -68,14 +70,15 @@ class Discovery:
         device = self._device
         by_period: dict[float, list[Point]] = {}
         for point, slow in sunspec.points(device.location, self.models, device.registers_max, self._factors):
-            if point.tag not in device.tags:
+            if point.tag not in device.tags and (not self._wanted.tags or point.tag in self._wanted.tags):
                 period_s = max(device.period_s, SLOW_S) if slow else device.period_s
                 by_period.setdefault(period_s, []).append(point)
         if not by_period:
-            found = ", ".join(str(model.number) for model in self.unknown) or "none that was asked for"
+            found = ", ".join(str(model.number) for model in (*self.models, *self.unknown)) or "none that was asked for"
             self._begin()
-            raise sunspec.NotSunSpec(f"no SunSpec model that can be read: it has {found}")
-        return [
+            raise sunspec.NotSunSpec(f"no SunSpec model or tag that can be read: it has {found}")
+        self.planned = [
             Planned(blocks(device.unit, points, device.gap, device.registers_max), period_s)
             for period_s, points in by_period.items()
         ]
+        return self.planned

@@ -54,12 +54,12 @@ class Parts:
         return [f"connector-{name}" for name in plant.connectors]
 
     def add_rest(self, plant: Plant, page: int) -> None:
-        """Processors, roll-ups, sinks and the page."""
+        """The page, which somebody waits for, processors, roll-ups and sinks."""
+        self.add("page", "-m", "uns", "run", "page", "--port", str(page))
         self.add("processors", "-m", "uns", "run", "processors", "--workers", "1")
         self.add("rollups", "-m", "uns", "run", "rollups")
         for name in plant.sinks:
             self.add(f"sink-{name}", "-m", "uns", "run", "sink", name)
-        self.add("page", "-m", "uns", "run", "page", "--port", str(page))
 
 
 def apply_model(settings: Settings, plant: Plant, say: Say) -> None:
