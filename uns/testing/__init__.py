@@ -8,11 +8,14 @@ Install `uns-backbone[testing]`. Only tests import this: it needs pytest and hyp
 
 import pytest
 
-pytest.register_assert_rewrite("uns.testing.connectors", "uns.testing.sinks", "uns.testing.text")
+pytest.register_assert_rewrite(
+    "uns.testing.connectors", "uns.testing.resilience", "uns.testing.sinks", "uns.testing.text"
+)
 
-from uns.testing.connectors import Codec, ConnectorContract, Source, connector_contract  # noqa: E402
+from uns.testing.connectors import Codec, ConnectorContract, connector_contract  # noqa: E402
 from uns.testing.patience import patient, slowness  # noqa: E402
 from uns.testing.sinks import SinkContract, Target, delivery, downtime, removal, sink_contract  # noqa: E402
+from uns.testing.source import Source  # noqa: E402
 
 __all__ = [
     "Codec",

@@ -6,9 +6,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,46 +29,13 @@ from connectors.base import (
     SourceUnavailable,
 )
 from schemas.records import GOOD, Sample
-from topology.namespace.path import Path
 from uns.model.components import connector_spec
 from uns.runtime.ports import free_port
 from uns.testing.component import SECRET, ComponentContract
 from uns.testing.patience import patient
+from uns.testing.resilience import ResilienceContract
+from uns.testing.source import DEADLINE_S, T0, OpenSource, Source
 from uns.testing.text import LABEL, check_sendable
-
-T0 = 2_000_000_000_000_000
-"""µs: later than any value that a server gives its variables by itself at start."""
-DEADLINE_S = 15.0
-
-
-class Source(Protocol):
-    """A real source that the suite reads: it must be able to say integers of the tag `State`.
-
-    One whose values have no times of their own, because it is asked for the present one again and again, also says
-    `polled = True`: then what it says next waits until the value before has been read, values are compared without their
-    times, and what comes again is left out. One that is itself the client of our server says `listens = True`.
-    """
-
-    config: dict[str, Any]
-    """A configuration of the connector that reads it."""
-    path: Path
-    """Where its values belong."""
-    asks_again: bool
-    """Whether what was not acknowledged comes again after a reopen."""
-    also: tuple[tuple[str, Any], ...]
-    """Further tags that it can say, each with a value."""
-
-    async def say(self, tag: str, at: int, value: object) -> None:
-        """Makes it say a value at a time in µs."""
-        ...
-
-    async def babble(self) -> None:
-        """Makes it say something that is no reading."""
-        ...
-
-    async def vanish(self) -> None:
-        """Drops the link, or the whole source."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,19 +47,14 @@ class Codec:
     decode: Callable[[Any], Iterable[Said]]
 
 
-OpenSource = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]
-"""Starts the source of one test; takes what fixtures it needs from the request."""
-
 Away = Callable[[int], dict[str, Any]]
 """Options by which a source is away, whose errors name this number: a port where nobody listens, a folder that is not."""
 
 
-class ConnectorContract(ComponentContract):
+class ConnectorContract(ResilienceContract, ComponentContract):
     """The suite; `connector_contract` makes one for a protocol."""
 
-    protocol: ClassVar[str]
     codec: ClassVar[Codec]
-    source: ClassVar[Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Source]]]
     away: ClassVar[Away | None]
 
     @property
@@ -237,16 +199,24 @@ class ConnectorContract(ComponentContract):
 
 
 def connector_contract(
-    protocol: str, source: OpenSource, codec: Codec, away: Away | None = None
+    protocol: str, source: OpenSource, codec: Codec, away: Away | None = None, cut_by_relay: bool = True
 ) -> type[ConnectorContract]:
     """The suite for a registered protocol: assign it to a name that begins with `Test` in a test module.
 
-    Without `away`, each address of the sample configuration becomes one where nobody listens.
+    Without `away`, each address of the sample configuration becomes one where nobody listens. `cut_by_relay`: what lies
+    between it and its source can be cut by a relay at the address of its configuration; false where the source tells it
+    other addresses, or it is itself the server.
     """
     return type(
         f"Test{protocol.title()}Contract",
         (ConnectorContract,),
-        {"protocol": protocol, "source": staticmethod(source), "codec": codec, "away": away and staticmethod(away)},
+        {
+            "protocol": protocol,
+            "source": staticmethod(source),
+            "codec": codec,
+            "away": away and staticmethod(away),
+            "cut_by_relay": cut_by_relay,
+        },
     )
 
 

@@ -20,8 +20,8 @@ from topology.namespace.classes import MessageClass
 from uns.model.components import sink_spec
 from uns.runtime.ports import free_port
 from uns.testing.component import SECRET, ComponentContract
-from uns.testing.connectors import DEADLINE_S
 from uns.testing.patience import patient
+from uns.testing.source import DEADLINE_S
 from uns.testing.text import LABEL, TEXTS, check_sendable
 
 PATH = "acme/dallas/packaging/line-1/filler"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,12 +33,12 @@ class Toy:
 
     async def vanish(self) -> None:
         await self.joined.wait()
-        for client in self.clients:
+        for client in list(self.clients):
             client.close()
 
     async def _send(self, line: bytes) -> None:
         await self.joined.wait()
-        for client in self.clients:
+        for client in list(self.clients):
             client.write(line)
             await client.drain()
 
@@ -47,9 +47,14 @@ class Toy:
 async def toy(request: pytest.FixtureRequest) -> AsyncIterator[Source]:
     source = Toy({})
 
-    async def join(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source.clients.append(writer)
         source.joined.set()
+        with suppress(OSError):
+            await reader.read()  # it says nothing, and hangs up
+        source.clients.remove(writer)
+        if not source.clients:
+            source.joined.clear()
 
     server = await asyncio.start_server(join, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
