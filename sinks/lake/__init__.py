@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.lake.config import LakeConfig
+from sinks.lake.readback import verification
 from sinks.lake.sink import Lake
 from sinks.lake.trial import trial
 
@@ -10,4 +11,5 @@ spec = SinkSpec(
     build=Lake,
     summary="Delta Lake tables in a folder or an object store: samples, facts and derived records, with their offsets in the same commits",
     trial=trial,
+    verification=verification,
 )

@@ -39,6 +39,7 @@ class Verified:
         self, deliveries: Sequence[Delivery], begin: int = 0, end: int = EVER
     ) -> tuple[int, list[Difference], int]:
         """(how many are wanted, what differs, how many are there that nobody wants)."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         comparison = Comparison(self._folder)
 
         async def go() -> None:
@@ -51,7 +52,6 @@ class Verified:
                 comparison.find(one)
 
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
             asyncio.run(go())
             return comparison.count(), list(comparison.differences(10)), comparison.beyond()
         finally:
