@@ -67,8 +67,7 @@ async def _points(
 ) -> AsyncIterator[tuple[dict[str, str], dict[str, Any]]]:
     """(tags, fields and time by name) of each."""
     query = (
-        f'SELECT * FROM "{config.measurement_prefix}{measurement}"'
-        f" WHERE time >= {begin}u AND time < {end}u GROUP BY *"
+        f'SELECT * FROM "{config.measurement_prefix}{measurement}" WHERE time >= {begin}u AND time < {end}u GROUP BY *'
     )
     asked = {**config.reading, "q": query, "epoch": "u", "chunked": "true", "chunk_size": str(CHUNK)}
     where = f"sink {target.name}: {target.where('GET', '/query')}: {config.place}"

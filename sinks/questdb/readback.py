@@ -85,7 +85,7 @@ async def _rows(
         rows = await ask(
             target,
             f'SELECT * FROM "{config.table_prefix}{table.name}" WHERE "{table.time}" >= \'{_moment(since)}\''
-            f" AND \"{table.time}\" < '{_moment(end)}' ORDER BY \"{table.time}\" LIMIT {most}",
+            f' AND "{table.time}" < \'{_moment(end)}\' ORDER BY "{table.time}" LIMIT {most}',
         )
         for row in rows:
             row[table.time] = _micros(row[table.time])
