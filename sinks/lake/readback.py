@@ -10,6 +10,7 @@ from schemas.text import micros_of
 from sinks.base import Delivery, Found, Retryable, Verification, Wanted
 from sinks.kit.digest import digest
 from sinks.lake.config import LakeConfig
+from sinks.lake.format import check, reading
 from topology.endpoint import BadSecret
 
 if TYPE_CHECKING:
@@ -43,20 +44,14 @@ async def found(
     expected: Callable[[], Iterator[Wanted]],
 ) -> AsyncIterator[Found]:
     """Of one version of each table, as it is when it is opened. Raises `Retryable`."""
+    check(name, config)
     try:
-        from sinks.lake.reading import batches, tables_there
-        from sinks.lake.rows import tables
-
-        there = await asyncio.to_thread(tables_there, name, config)
-    except ImportError as error:
-        raise Retryable(f"lake {name} needs {error.name}: pip install 'uns-backbone[lake]'") from error
+        reader = reading(name, config)
     except (OSError, BadSecret) as error:
         raise Retryable(f"lake {name}: a secret cannot be used: {error}") from None
-    for table in tables().values():
-        if table.name not in there:
-            continue
-        reader = batches(name, config, there[table.name], table, begin, end, ROWS)
-        while (batch := await asyncio.to_thread(next, reader, None)) is not None:
+    for table in (await asyncio.to_thread(reader.there)).values():
+        batches = reader.batches(table, begin, end, ROWS)
+        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             for row in batch.to_pylist():
                 yield Found(_key(table, row), _digest(table, row))
 
