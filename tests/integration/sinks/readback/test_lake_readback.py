@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from deltalake import DeltaTable, write_deltalake
+from pyiceberg.catalog import load_catalog
 
 from schemas.records import FACT_TYPES
 from sinks.base import Delivery
@@ -53,3 +54,17 @@ def test_of_a_span_the_days_around_are_not_asked(tmp_path: Path) -> None:
     begin, end = found[1500].record.started_at, found[1600].record.started_at  # type: ignore[union-attr]
     assert verified.differences(found, begin, end) == (100, [], 0)
     assert verified.differences(found[:1550], begin, end) == (50, [], 50)
+
+
+def test_iceberg_with_records_of_every_kind(tmp_path: Path) -> None:
+    url = tmp_path / "lake"
+    config = {"url": str(url), "format": "iceberg", "catalog": f"sqlite:///{url}/catalog.db", "commit_s": 0}
+    found, verified = some_of_all(), Verified("lake", config, tmp_path / "state")
+    verified.write(found)
+    count, differences, beyond = verified.differences(found)
+    assert count > 500
+    assert (differences, beyond) == ([], 0)
+    table = load_catalog("uns", type="sql", uri=config["catalog"]).load_table("uns.downtime")
+    table.delete("kafka_offset = 3")
+    table.append(table.scan(row_filter="kafka_offset = 7").to_arrow())
+    assert [each.kind for each in verified.differences(found)[1]] == ["missing", "twice"]
