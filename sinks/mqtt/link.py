@@ -107,15 +107,15 @@ class Link:
         config, five = self._config, self._config.version == "5"
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=config.client_id if self.tells else f"{config.client_id}-verify",
+            client_id=self._client_id(),
             clean_session=None if five else True,
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
             transport=transport(config.broker),
             reconnect_on_failure=False,
         )
         client.connect_timeout = config.connect_timeout_s
-        if self.tells:
-            client.will_set(self._status, OFFLINE, QOS, retain=True)
+        if (will := self._will()) is not None:
+            client.will_set(will.topic, will.payload, QOS, retain=will.retain)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_acknowledged, client.on_subscribe = self._on_acknowledged, self._on_subscribe
         client.on_unsubscribe, client.on_message = self._on_unsubscribe, self._on_message
@@ -127,6 +127,13 @@ class Link:
         except (OSError, BadSecret) as error:  # an SSLError is an OSError, too
             raise self._retryable(f"credentials or certificates cannot be read: {error}") from error
         return client
+
+    def _client_id(self) -> str:
+        return self._config.client_id
+
+    def _will(self) -> Message | None:
+        """What the broker says when the link ends without a word of ours."""
+        return Message(self._status, OFFLINE, True) if self.tells else None
 
     def _connect(self, client: Client) -> None:
         parts = Address.of(self._config.broker)
@@ -373,6 +380,9 @@ class ReadingLink(Link):
     own status, which stands there since it first ran."""
 
     tells = False
+
+    def _client_id(self) -> str:
+        return f"{self._config.client_id}-verify"
 
 
 def _shortcomings(properties: Any) -> Iterator[str]:

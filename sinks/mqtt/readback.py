@@ -36,6 +36,8 @@ _encode, _decode = msgspec.msgpack.encode, msgspec.msgpack.Decoder(_Hint).decode
 def wanted(config: MirrorConfig, delivery: Delivery) -> Iterable[Wanted]:
     """What is to be retained on the record's topic, if no newer one follows. One that was taken back says of its topic only
     that it is not known what stands there: an earlier one, or nothing."""
+    if config.sparkplug is not None:
+        return
     try:
         one = prepared(config, delivery)
     except Unfit:
@@ -56,6 +58,8 @@ async def found(
     expected: Callable[[], Iterator[Wanted]],
 ) -> AsyncIterator[Found]:
     """Topics are asked for as any reader asks. Raises `Retryable`."""
+    if config.sparkplug is not None:
+        return
     removed = _removed(name, folder)
     link = ReadingLink(name, config)
     await link.open()
@@ -95,6 +99,9 @@ def _removed(name: str, folder: FilePath) -> dict[str, int]:
 
 
 def left_out(config: MirrorConfig) -> Iterable[str]:
+    if config.sparkplug is not None:
+        yield "a Sparkplug edge node retains nothing: what hosts have heard, they know alone"
+        return
     yield "a broker has the newest of each topic alone: what was told before is not compared, nor a topic whose newest was taken back"  # fmt: skip
     if config.tags:
         yield "the topics of single tags are not compared"
