@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Reading, Said
@@ -60,6 +60,7 @@ def same(known: dict[str, Any], record: Current) -> bool:
     return {name: known.get(name) for name in told(record)} == told(record)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(TAGS, st.integers(0, 5)), min_size=1, max_size=8))
 def test_a_host_knows_each_value_of_the_newest_snapshot(steps: list[tuple[dict[str, Value], int]]) -> None:
     session, reader = Session("acme", "uns", 7), Reader()
