@@ -64,7 +64,7 @@ def test_iceberg_with_records_of_every_kind(tmp_path: Path) -> None:
     count, differences, beyond = verified.differences(found)
     assert count > 500
     assert (differences, beyond) == ([], 0)
-    table = load_catalog("uns", type="sql", uri=config["catalog"]).load_table("uns.downtime")
+    table = load_catalog("uns", type="sql", uri=f"sqlite:///{url}/catalog.db").load_table("uns.downtime")
     table.delete("kafka_offset = 3")
     table.append(table.scan(row_filter="kafka_offset = 7").to_arrow())
     assert [each.kind for each in verified.differences(found)[1]] == ["missing", "twice"]
