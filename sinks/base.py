@@ -202,6 +202,12 @@ class Found(NamedTuple):
     digest: int
     words: str = ""
     """What is different, where that is known."""
+    unsure: bool = False
+    """Nothing can be said of this key: what is there is newer than the span, or is meant to be gone by now."""
+
+
+def _nothing(_config: Any) -> Iterable[str]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,8 @@ class Verification(Generic[ConfigT]):
     """(sink name, configuration, folder for local state, begin, end, what is wanted) → all that the target holds with an
     event time in [begin, end), µs UTC, in any order; of a target that cannot be listed, what it says when it is asked for
     each. Writes nothing, takes no lock that the running sink needs. Raises `Retryable`."""
+    left_out: Callable[[ConfigT], Iterable[str]] = _nothing
+    """What of such a target is not compared, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +255,8 @@ class SinkSpec(Generic[ConfigT]):
     """Whether it is told of paths that leave the plant, by a `Removed`; then also where it does not subscribe `current`."""
     trial: Trial[ConfigT] | None = None
     verification: Verification[ConfigT] | None = None
+    unreadable: str = ""
+    """Why there is no `verification`, as a sentence."""
     knows: Callable[[Any, Plant], None] | None = None
     """Tells a sink that was built of the plant model, where its target says more of places and tags than records do."""
     profiles: Callable[[], Iterable[SinkProfile]] = tuple

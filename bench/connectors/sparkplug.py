@@ -5,7 +5,7 @@ import time
 from bench.figures import Bench, Figure, median
 from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.host import Host
-from connectors.sparkplug.schema import Payload
+from topology.sparkplug.schema import Payload
 
 METRICS = 20
 DOUBLE = 10

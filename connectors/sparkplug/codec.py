@@ -7,9 +7,10 @@ from google.protobuf.message import DecodeError
 
 from connectors.kit.payloads import BadPayload
 from connectors.kit.times import plausible, shown
-from connectors.sparkplug.schema import Payload
 from connectors.sparkplug.values import text
 from schemas.records import GOOD
+from topology.sparkplug.schema import Payload
+from topology.sparkplug.topics import BD_SEQ, REBIRTH
 
 PAYLOAD_MAX_BYTES = 10_000_000
 """Of a payload, unpacked too: a birth of a hundred thousand metrics has less."""
@@ -17,8 +18,6 @@ COMPRESSED = "SPBV1.0_COMPRESSED"
 """The `uuid` of a payload whose body is another one, packed."""
 ZLIB_OR_GZIP = 47
 """zlib's word for: the frame says which of the two it is."""
-REBIRTH = "Node Control/Rebirth"
-BD_SEQ = "bdSeq"
 _BOOLEAN = 11
 
 BAD, NO_COMMUNICATION, LAST_USABLE = 0x80000000, 0x80310000, 0x408F0000

@@ -16,7 +16,7 @@ from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.host import Host
 from connectors.sparkplug.inbox import Heard, Inbox
 from connectors.sparkplug.link import Link
-from connectors.sparkplug.topics import command_topic
+from topology.sparkplug.topics import command_topic
 
 log = structlog.get_logger()
 

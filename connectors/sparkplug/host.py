@@ -11,8 +11,8 @@ from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.metrics import Message, Room
 from connectors.sparkplug.places import Places
 from connectors.sparkplug.session import RETAINED, SILENT, Limits, Session
-from connectors.sparkplug.topics import edge_topic
 from topology.namespace.path import Path
+from topology.sparkplug.topics import edge_topic
 
 NODES_MAX = 10_000
 """Edge nodes that are remembered."""

@@ -14,10 +14,10 @@ from connectors.base import SourceUnavailable
 from connectors.kit.mqtt_client import Client
 from connectors.sparkplug.config import Broker, SparkplugConfig
 from connectors.sparkplug.inbox import Heard, Inbox
-from connectors.sparkplug.topics import says_offline, state, state_topic
 from topology.broker import Address
 from topology.endpoint import BadSecret
 from topology.mqtt import end_in_words, identify, in_words, topic_text, transport
+from topology.sparkplug.topics import says_offline, state, state_topic
 
 QOS = 1
 """Of STATE and of subscriptions: what an edge node sends at QoS 1, its death, comes so."""

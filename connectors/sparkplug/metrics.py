@@ -7,11 +7,12 @@ from typing import Any
 from connectors.base import Malformed, Reading, Said, Span, TimeOf
 from connectors.kit.message import MESSAGE_MAX
 from connectors.kit.payloads import BadPayload
-from connectors.sparkplug.codec import BD_SEQ, NO_COMMUNICATION, name_of, quality_of, time_of
+from connectors.sparkplug.codec import NO_COMMUNICATION, name_of, quality_of, time_of
 from connectors.sparkplug.places import Place, Places
 from connectors.sparkplug.values import LEAVES_MAX, Leaf, is_plain, leaves, scalar
 from schemas.records import Sample, Value
 from topology.namespace.path import Path
+from topology.sparkplug.topics import BD_SEQ
 
 CONTROL = ("Node Control/", "Device Control/")
 """Metrics by which a host commands: they are no values of a machine. Nor is bdSeq."""

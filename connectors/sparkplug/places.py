@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from connectors.kit.payloads import BadPayload
 from connectors.sparkplug.config import WORD, Source
-from connectors.sparkplug.topics import filters
 from topology.namespace.path import BadPath, Path
+from topology.sparkplug.topics import filters
 
 NO_PATH = "no_path"
 

@@ -10,8 +10,8 @@ from connectors.base import Said, Span
 from connectors.sparkplug.codec import bd_seq_of
 from connectors.sparkplug.metrics import Message, Metrics, Room
 from connectors.sparkplug.places import Places
-from connectors.sparkplug.topics import Kind
 from topology.namespace.path import Path
+from topology.sparkplug.topics import Kind
 
 SEQ = 256
 """A sequence number is counted modulo this."""

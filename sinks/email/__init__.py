@@ -10,4 +10,5 @@ spec = SinkSpec(
     build=Email,
     summary="Digests by SMTP, and single messages at once where it matters",
     trial=trial,
+    unreadable="mails that were sent cannot be read back: the mail server's log has the Message-ID of each, which `uns sink try` shows",
 )

@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.files.config import FilesSinkConfig
+from sinks.files.readback import verification
 from sinks.files.sink import FilesSink
 from sinks.files.trial import trial
 
@@ -10,4 +11,5 @@ spec = SinkSpec(
     build=FilesSink,
     summary="CSV, JSON lines and Parquet in a folder, by day and size; each row once, and no file half",
     trial=trial,
+    verification=verification,
 )

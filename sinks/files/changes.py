@@ -8,7 +8,7 @@ from sinks.base import Delivery
 from sinks.files import lines, table
 from sinks.files.config import FileSet, FilesSinkConfig
 from sinks.files.lines import Unfit
-from sinks.files.names import name_of
+from sinks.files.names import name_of, named
 from sinks.kit.rows import Column, Kind, Row, plain, record_of, rows, shapes
 from sinks.kit.template import MAPS, OMITTED, UnfitValue, fill
 
@@ -54,6 +54,10 @@ class Layout:
     def beginning(self) -> bytes:
         """Raises `Unfit`."""
         return table.head(self.columns) if self.files.format == "parquet" else lines.beginning(self.files, self.names)
+
+    def named(self, name: str) -> bool:
+        """Whether a file is called so by this set; without number and ending."""
+        return named(self.files.name, self.files.record, name)
 
     def rows(self, delivery: Delivery) -> Iterator[Row]:
         """Those that are to be in the files, as typed rows. Raises `UnfitValue` and `OverflowError`.

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from sinks.base import SinkConfig
 from sinks.files.names import NAMES, checked_name
 from sinks.kit.choice import Choice, Maps, checked_tables, checked_zone
+from topology.endpoint import Login, address
 
 Encoding = Literal["utf-8", "utf-8-sig", "utf-16", "cp1252", "iso-8859-15"]
 
@@ -78,11 +79,52 @@ class FileSet(Choice):
         return ZoneInfo(self.zone)
 
 
+class Upload(Login, SinkConfig):
+    """A folder of another machine that complete files are copied to."""
+
+    to: str = Field(description="folder that is there, over SFTP (extra `sftp`)", examples=["sftp://10.0.0.7/import"])
+    key_file: FilePath | None = Field(
+        None, description="our private key, for SFTP without a password", examples=["/run/secrets/uns-sftp"]
+    )
+    known_hosts_file: FilePath = Field(
+        description="keys of SFTP servers, as ssh-keyscan writes them", examples=["/etc/uns/known_hosts"]
+    )
+    timeout_s: float = Field(30.0, gt=0, le=600, description="longest wait for an answer; then it is away")
+    waiting_max: int = Field(
+        10_000,
+        ge=1,
+        description="complete files that wait for a server which is away; with more the sink takes no rows",
+    )
+
+    @field_validator("to")
+    @classmethod
+    def _to(cls, text: str) -> str:
+        return address(text, ("sftp",), "sftp://10.0.0.7/import")
+
+    @model_validator(mode="after")
+    def _login(self) -> "Upload":
+        if self.username is None:
+            raise ValueError("upload needs a username")
+        return self
+
+
 class FilesSinkConfig(SinkConfig):
     """One folder, and which records go into which of its files."""
 
     folder: FilePath = Field(
         description="folder that is there, on this machine or mounted; it is not made", examples=["/srv/export"]
+    )
+    upload: Upload | None = Field(
+        None,
+        description="where complete files are copied to, each under its name and at once; they lie in `folder`, too",
+        examples=[
+            {
+                "to": "sftp://10.0.0.7/import",
+                "username": "uns",
+                "key_file": "/run/secrets/uns-sftp",
+                "known_hosts_file": "/etc/uns/known_hosts",
+            }
+        ],
     )
     maps: Maps = Field(
         default_factory=dict,

@@ -35,6 +35,11 @@ def beginning(files: FileSet, columns: Sequence[str]) -> bytes:
     return mark + (_encoded(files, _line(files, columns)) if files.header else b"")
 
 
+def inside(files: FileSet) -> str:
+    """The encoding of a line, behind what a file begins with."""
+    return _INSIDE.get(files.encoding, files.encoding) if files.format == "csv" else "utf-8"
+
+
 def line(files: FileSet, columns: Sequence[str], values: Sequence[Any]) -> bytes:
     """Raises `Unfit`."""
     if files.format == "jsonl":

@@ -53,6 +53,8 @@ class Manifest(msgspec.Struct):
     done: list[Done] = []
     number: int = 0
     """Of the newest file."""
+    waiting: list[str] = []
+    """Complete files that are to be copied to another machine, in their order."""
 
 
 class Damaged(Exception):

@@ -47,6 +47,12 @@ def name_of(template: str, record: str, row: Row, zone: ZoneInfo) -> str:
     return "/".join(segment[:SEGMENT_MAX] for segment in name.split("/"))
 
 
+def named(template: str, record: str, name: str) -> bool:
+    """Whether a name can be one that the template makes."""
+    parts = _FIELD.split(template.replace("{record}", record))
+    return re.fullmatch("".join(re.escape(part) if n % 2 == 0 else "[^/]*" for n, part in enumerate(parts)), name) is not None  # fmt: skip
+
+
 def _local(at: datetime, zone: ZoneInfo) -> datetime:
     try:
         return at.astimezone(zone)

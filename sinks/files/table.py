@@ -3,7 +3,7 @@ it is complete. pyarrow is imported where it is first needed: it is an extra.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from sinks.kit.rows import Column, Kind
 
 INT64 = range(-(2**63), 2**63)
 COMPRESSION = "zstd"
+READ_ROWS = 5_000
 GROUP_ROWS = 100_000
 """Rows of one row group."""
 
@@ -81,3 +82,20 @@ def to_parquet(part: Path, parquet: Path) -> None:
                 waiting = []
         if waiting:
             writer.write_table(pa.Table.from_batches(waiting))
+
+
+def rows_of(file: Path, length: int | None) -> Iterator[list[Any]]:
+    """The rows of a complete file; of a part, `length` is how much of it counts. Some of them in memory. Raises `OSError`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if length is None:
+        with pq.ParquetFile(file) as parquet:
+            for each in parquet.iter_batches(READ_ROWS):
+                yield from (list(row) for row in zip(*(column.to_pylist() for column in each.columns), strict=True))
+        return
+    with file.open("rb") as raw:
+        counts = pa.BufferReader(raw.read(length))  # a part is bounded by `bytes_max`
+        with pa.ipc.open_stream(counts) as reader:
+            for each in reader:
+                yield from (list(row) for row in zip(*(column.to_pylist() for column in each.columns), strict=True))

@@ -183,6 +183,11 @@ class Writer:
     def write(self, deliveries: Sequence[Delivery], positions: Positions) -> list[Rejected]:
         """All or nothing, but for what no file can hold. Raises `Retryable`."""
         self._opened()
+        upload = self._config.upload
+        if upload is not None and len(self._manifest.waiting) >= upload.waiting_max:
+            raise Retryable(
+                f"sink {self._name}: {len(self._manifest.waiting)} files wait for {upload.to}, which is away"
+            )
         rows: list[Added] = []
         rejected: list[Rejected] = []
         written: list[Delivery] = []
@@ -261,7 +266,8 @@ class Writer:
                 if not part.complete and now - part.begun_s >= part.every_s:
                     part.complete = True
             due = [part for part in self._manifest.parts if part.complete]
-            over = [done for done in self._manifest.done if now >= done.ends_s]
+            waiting = set(self._manifest.waiting)
+            over = [done for done in self._manifest.done if now >= done.ends_s and done.name not in waiting]
             if not due and not over:
                 return
             self._commit()
@@ -272,11 +278,25 @@ class Writer:
                 self._manifest.done.remove(done)
             self._commit()
 
+    def waiting(self) -> str | None:
+        """The complete file that is to be copied next."""
+        self._opened()
+        return next(iter(self._manifest.waiting), None)
+
+    def copied(self, name: str) -> None:
+        """It is where it was to be copied to; or gone, and cannot be. Raises `Retryable`."""
+        self._opened()
+        with self._troubles():
+            self._manifest.waiting.remove(name)
+            self._commit()
+
     def _complete(self, part: Part, now: float) -> None:
         if (opened := self._open.pop(part.name, None)) is not None:
             opened.close()
         parts.complete(self._config.folder, part)
         self._manifest.parts.remove(part)
+        if self._config.upload is not None:
+            self._manifest.waiting.append(part.name)
         if part.keep_s is not None:
             self._manifest.done.append(Done(part.name, now + part.keep_s))
         log.debug("file complete", sink=self._name, file=part.name, rows=part.rows)

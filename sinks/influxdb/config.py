@@ -71,6 +71,12 @@ class InfluxdbConfig(HttpConfig):
         }
 
     @property
+    def reading(self) -> dict[str, str]:
+        """Of /query: the database; of version 2 the bucket, which stands for one."""
+        policy = {"rp": self.retention_policy} if self.retention_policy else {}
+        return {"db": (self.bucket if self.version == 2 else self.database) or "", **policy}
+
+    @property
     def place(self) -> str:
         """Where it writes, in a person's words."""
         return f"bucket {self.bucket!r} of {self.org!r}" if self.version == 2 else f"database {self.database!r}"

@@ -3,7 +3,7 @@
 import gzip
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
@@ -132,6 +132,19 @@ class HttpTarget:
             raise NoAnswer(f"{where}: {type(error).__name__} {error}".strip()) from error
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Answer(answer.status_code, headers, content.decode("utf-8", errors="replace"))
+
+    async def lines(self, path: str, query: Mapping[str, Any]) -> AsyncIterator[str]:
+        """The lines of a long answer to a GET, as they come. Raises `Retryable`."""
+        where = f"sink {self.name}: {self.where('GET', path)}"
+        try:
+            async with self._client.stream("GET", self._url + path, params=query) as answer:
+                if answer.status_code != 200:
+                    told = Answer(answer.status_code, text=(await answer.aread())[:WORDS_MAX].decode(errors="replace"))
+                    raise Retryable(f"{where}: {told.words}; may this user read?")
+                async for line in answer.aiter_lines():
+                    yield line
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
+            raise Retryable(f"{where}: {type(error).__name__} {error}") from error
 
     def where(self, method: str, path: str) -> str:
         return f"{method} {self._url}{path}"

@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path as FilePath
+from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from sinks.base import SinkConfig
 from topology.endpoint import SecretText, address, secret
 
+CATALOG_PASSWORD = "catalog_password"
 STORES = ("s3", "s3a", "abfs", "abfss", "az", "adl", "gs")
 _EXAMPLE = "/data/lake, s3://bucket/prefix, abfss://container@account.dfs.core.windows.net/prefix or gs://bucket/prefix"
 _SECRET = re.compile(r"secret|token|password|passwd|credential|sas|access_?key|account_?key|private", re.IGNORECASE)
@@ -22,14 +25,27 @@ class LakeConfig(SinkConfig):
         description="folder that holds the tables: an absolute path, or s3://, abfss://, gs:// … ; made where missing, but not what is above a local one",
         examples=["/data/lake", "s3://plant-lake/uns"],
     )
+    format: Literal["delta", "iceberg"] = Field(
+        "delta", description="of the tables: Delta Lake (extra `lake`), or Iceberg by a catalogue (extra `iceberg`)"
+    )
+    catalog: str | None = Field(
+        None,
+        description="of Iceberg: sqlite:////FILE, postgresql+psycopg://user@host/db or another address of SQLAlchemy's, or http(s):// of a REST catalogue",
+        examples=["sqlite:////data/lake/catalog.db", "postgresql+psycopg://uns@db.example.com/iceberg"],
+    )
+    namespace: str = Field(
+        "uns",
+        pattern=r"^[A-Za-z][A-Za-z0-9_]{0,60}$",
+        description="of Iceberg: of the tables, and of the catalogue where that needs a name",
+    )
     options: dict[str, str] = Field(
         default_factory=dict,
-        description="what the object store needs to be reached, by the names of deltalake's storage options; nothing secret",
+        description="what the object store needs to be reached, by the names of deltalake's storage options, or pyiceberg's properties; nothing secret",
         examples=[{"aws_region": "eu-central-1", "aws_access_key_id": "AKIA…"}],
     )
     secrets: dict[str, SecretText] = Field(
         default_factory=dict,
-        description="likewise, secrets; prefer the files",
+        description="likewise, secrets; prefer the files. `catalog_password`: of the user in `catalog`",
         examples=[{"aws_secret_access_key": "${LAKE_SECRET}"}],
     )
     secret_files: dict[str, FilePath] = Field(
@@ -87,13 +103,42 @@ class LakeConfig(SinkConfig):
         names = [*self.options, *self.secrets, *self.secret_files]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{twice[0]} is given twice, in options, secrets or secret_files")
+        if self.format == "iceberg":
+            return self._checked_catalog(names)
+        if self.catalog is not None:
+            raise ValueError("catalog is for `format: iceberg`; Delta Lake needs none")
         if names and self.local:
             raise ValueError("options, secrets and secret_files are for object stores; a folder needs none")
+        return self
+
+    def _checked_catalog(self, names: list[str]) -> "LakeConfig":
+        if self.catalog is None:
+            raise ValueError("`format: iceberg` needs a catalog, e.g. sqlite:////data/lake/catalog.db")
+        parts = urlsplit(self.catalog)
+        if not parts.scheme or not (parts.netloc or parts.path):
+            raise ValueError("catalog is no address: sqlite:////FILE, postgresql+psycopg://user@host/db or https://host is expected")  # fmt: skip
+        if parts.password is not None:
+            raise ValueError(f"catalog holds a password: put it into a file, and the file into secret_files as {CATALOG_PASSWORD}")  # fmt: skip
+        if CATALOG_PASSWORD in names and parts.username is None:
+            raise ValueError(f"{CATALOG_PASSWORD} needs a user in catalog")
+        if self.z_order:
+            raise ValueError("z_order is for Delta Lake")
         return self
 
     @property
     def local(self) -> bool:
         return self.url.startswith("/")
+
+    @property
+    def location(self) -> str:
+        """Of the tables, as Iceberg names it."""
+        return f"file://{self.url}" if self.local else self.url
+
+    @property
+    def catalog_file(self) -> FilePath | None:
+        """Of a catalogue that is a file of SQLite."""
+        found = re.match(r"sqlite(?:\+\w+)?:///(/.+)", self.catalog or "")
+        return None if found is None else FilePath(found[1])
 
     def hidden(self) -> dict[str, str]:
         """The secrets. Raises `OSError` when a file cannot be read, `BadSecret` when it cannot be sent."""

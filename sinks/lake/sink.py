@@ -7,13 +7,13 @@ and each table knows by itself which of them it has.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path as FilePath
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from sinks.base import Delivery, Positions, Rejected, Retryable, Taken
 from sinks.lake.config import LakeConfig
+from sinks.lake.format import check
 from sinks.lake.gathered import Ends, Place
 from topology.endpoint import BadSecret
 
@@ -46,8 +46,7 @@ class Lake:
             raise
 
     def _open(self) -> None:
-        if missing := next((module for module in ("deltalake", "pyarrow") if find_spec(module) is None), None):
-            raise Retryable(f"lake {self._name} needs {missing}: pip install 'uns-backbone[lake]'")
+        check(self._name, self._config)
         from sinks.lake.tables import Memory, Tables
 
         self._memory = self._memory or Memory()

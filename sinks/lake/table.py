@@ -38,7 +38,7 @@ SORTED_BY = ("path", "tag", "at", "started_at")
 """Columns that a day is sorted by, where the table has them."""
 
 
-class LakeTable:
+class DeltaLakeTable:
     """One table. Raises `Retryable` with the store's words, `Taken`, `Unfit`."""
 
     def __init__(self, sink: str, store: Store, name: str, schema: pa.Schema) -> None:

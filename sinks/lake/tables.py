@@ -8,11 +8,9 @@ import structlog
 
 from sinks.base import Retryable, Taken
 from sinks.lake.config import LakeConfig
+from sinks.lake.format import LakeTable, opened
 from sinks.lake.gathered import Ends, Gathered, Place
-from sinks.lake.places import Places
-from sinks.lake.rows import home, tables
-from sinks.lake.store import Store
-from sinks.lake.table import LakeTable
+from sinks.lake.rows import home
 from sinks.lake.tidy import plan
 from topology.namespace.classes import MessageClass
 from topology.namespace.topics import parse_topic
@@ -54,9 +52,7 @@ class Tables:
     def __init__(self, name: str, config: LakeConfig, memory: Memory) -> None:
         """Raises `OSError` or `BadSecret` for a secret that cannot be used."""
         self._name, self._config, self._memory = name, config, memory
-        self._store = Store(config, config.hidden())
-        self._places = Places(name, self._store)
-        self._tables = {each.name: LakeTable(name, self._store, each.name, each.schema) for each in tables().values()}
+        self._places, self._tables = opened(name, config)
 
     def open(self) -> None:
         """Reads what is there; a commit that looked as if it had failed and did take place is taken note of. Raises

@@ -9,6 +9,20 @@ from sinks.mqtt.topics import BadTopic, check_prefix
 from topology.broker import BrokerUrl, Reach
 
 
+class Sparkplug(SinkConfig):
+    """Who the mirror is as an edge node of Sparkplug B."""
+
+    group: str = Field(description="Sparkplug group", examples=["acme"])
+    node: str = Field(description="edge node, one of its group for each sink", examples=["uns"])
+
+    @field_validator("group", "node")
+    @classmethod
+    def _level(cls, text: str) -> str:
+        if not text or {"/", "+", "#"} & set(text) or not text.isprintable():
+            raise ValueError(f"{text!r} is no name of Sparkplug: one level of a topic, without /, + and #")
+        return text
+
+
 class MirrorConfig(Reach, SinkConfig):
     """One broker."""
 
@@ -30,6 +44,11 @@ class MirrorConfig(Reach, SinkConfig):
         "",
         description="what stands before the paths; it ends with a /",
         examples=["plant/v1/"],
+    )
+    sparkplug: Sparkplug | None = Field(
+        None,
+        description="in place of JSON, be an edge node of Sparkplug B: each machine a device, with what `current` says as metrics",
+        examples=[{"group": "acme", "node": "uns"}],
     )
     tags: bool = Field(
         False, description="each tag of `current` also has a retained topic of its own: PATH/_tags/TAG, when it changes"
@@ -72,6 +91,10 @@ class MirrorConfig(Reach, SinkConfig):
     @model_validator(mode="after")
     def _goes_together(self) -> "MirrorConfig":
         self.check_reach(self.broker)
+        if self.sparkplug is not None and (self.prefix or self.tags or self.expiry_s is not None):
+            raise ValueError(
+                "prefix, tags and expiry_s are for JSON; sparkplug has topics of its own, and retains nothing"
+            )
         if self.expiry_s is not None and self.version != "5":
             raise ValueError("expiry_s needs `version: 5`: MQTT 3.1.1 has no message expiry")
         return self

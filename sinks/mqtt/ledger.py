@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 
 from sinks.mqtt.newest import Known, Newest
 
+FILE = "retained.sqlite"
 _SCHEMA = """
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
@@ -26,7 +27,7 @@ class Ledger:
     def __init__(self, folder: FilePath) -> None:
         """Raises `sqlite3.Error` and `OSError`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(folder / "retained.sqlite", isolation_level=None, timeout=10)
+        self._db = sqlite3.connect(folder / FILE, isolation_level=None, timeout=10)
         self._db.executescript(_SCHEMA)
 
     def load(self) -> Newest:

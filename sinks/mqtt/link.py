@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sinks.base import Retryable
 from sinks.mqtt.config import MirrorConfig
-from sinks.mqtt.message import Message, Packed, packed, size
+from sinks.mqtt.message import Message, packed, size
 from sinks.mqtt.topics import status
+from sinks.mqtt.wire import Client, packet
 from topology.broker import Address
 from topology.endpoint import BadSecret
 from topology.mqtt import end_in_words, identify, in_words, topic_text, transport
@@ -54,10 +54,13 @@ class Lost(Retryable):
 class Link:
     """One connection; a new one is a new link. All of it runs in the event loop, but connecting itself."""
 
+    tells = True
+    """It says of itself that it is there."""
+
     def __init__(self, name: str, config: MirrorConfig) -> None:
         self._name, self._config = name, config
         self._status = status(config.prefix, config.client_id)
-        self._client: paho.Client | None = None
+        self._client: Client | None = None
         self._fd = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -95,25 +98,26 @@ class Link:
         self._write()
         self._loop.call_later(BEAT_S, self._beat)
         await self._until(lambda: self._greeted, self._config.connect_timeout_s, "does not answer CONNECT")
-        await self.publish([Message(self._status, ONLINE, True)])
+        if self.tells:
+            await self.publish([Message(self._status, ONLINE, True)])
         for refusal in self._refusals.values():
             raise self._retryable(f"refuses {self._status}: {refusal.words}")
 
-    def _new_client(self) -> paho.Client:
+    def _new_client(self) -> Client:
         config, five = self._config, self._config.version == "5"
-        client = paho.Client(
+        client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=config.client_id,
+            client_id=self._client_id(),
             clean_session=None if five else True,
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
             transport=transport(config.broker),
             reconnect_on_failure=False,
         )
         client.connect_timeout = config.connect_timeout_s
-        client.max_inflight_messages_set(0)  # the window is ours
-        client.will_set(self._status, OFFLINE, QOS, retain=True)
+        if (will := self._will()) is not None:
+            client.will_set(will.topic, will.payload, QOS, retain=will.retain)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
-        client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
+        client.on_acknowledged, client.on_subscribe = self._on_acknowledged, self._on_subscribe
         client.on_unsubscribe, client.on_message = self._on_unsubscribe, self._on_message
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_register_write
@@ -124,7 +128,14 @@ class Link:
             raise self._retryable(f"credentials or certificates cannot be read: {error}") from error
         return client
 
-    def _connect(self, client: paho.Client) -> None:
+    def _client_id(self) -> str:
+        return self._config.client_id
+
+    def _will(self) -> Message | None:
+        """What the broker says when the link ends without a word of ours."""
+        return Message(self._status, OFFLINE, True) if self.tells else None
+
+    def _connect(self, client: Client) -> None:
         parts = Address.of(self._config.broker)
         if self._config.version == "5":
             client.connect(parts.host, parts.port, self._config.keep_alive_s, clean_start=True)
@@ -135,7 +146,7 @@ class Link:
         """Says that we go, where the link stands."""
         if self._client is None:
             return
-        if self._greeted and not self.lost.is_set():
+        if self.tells and self._greeted and not self.lost.is_set():
             with suppress(Retryable, TimeoutError):
                 async with asyncio.timeout(GOODBYE_S):
                     await self.publish([Message(self._status, OFFLINE, True)])
@@ -161,27 +172,29 @@ class Link:
         sent = 0
         while sent < len(messages) or self._waiting:
             client = self._standing(len(self._waiting) < sent)
-            for message in messages[sent : sent + min(BURST, most - len(self._waiting))]:
-                self._publish(client, sent, message)
-                sent += 1
+            some = messages[sent : sent + min(BURST, most - len(self._waiting))]
+            client.send(
+                [piece for place, message in enumerate(some, sent) if (piece := self._packet(client, place, message))]
+            )
+            sent += len(some)
             self._write()
-            client.loop_read()
+            self._readable()
             if sent < len(messages) and len(self._waiting) < most:
                 await asyncio.sleep(0)
             elif self._waiting:
                 await self._acknowledged(len(self._waiting), sent)
         return self._refusals
 
-    def _publish(self, client: paho.Client, place: int, message: Message) -> None:
-        properties: Properties | None = None
-        if self._config.version == "5":
-            properties = Packed(packed(message))
-        if self._packet_max and (length := size(message, properties.pack() if properties else b"")) > self._packet_max:  # type: ignore[no-untyped-call]
+    def _packet(self, client: Client, place: int, message: Message) -> bytes:
+        """What goes out; nothing of a message that the broker would not take."""
+        properties = packed(message) if self._config.version == "5" else b""
+        if self._packet_max and (length := size(message, properties)) > self._packet_max:
             words = f"Packet too large: {length} bytes, and the broker takes {self._packet_max}"
             self._refusals[place] = Refusal(0x95, words)
-            return
-        info = client.publish(message.topic, message.payload, QOS, message.retain, properties)
-        self._waiting[info.mid] = place
+            return b""
+        number = client.number()
+        self._waiting[number] = place
+        return packet(message, number, properties)
 
     async def _acknowledged(self, waiting: int, sent: int) -> None:
         """Waits until less is waiting than now, however little."""
@@ -192,7 +205,7 @@ class Link:
         except Retryable as error:
             raise self._lost_in_the_middle(str(error), len(self._waiting) < sent) from None
 
-    def _standing(self, done: bool) -> paho.Client:
+    def _standing(self, done: bool) -> Client:
         if self._client is None or self.lost.is_set():
             raise self._lost_in_the_middle(self.words, done)
         return self._client
@@ -282,7 +295,7 @@ class Link:
         client = self._client
         while client is not None and client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
             sock = client.socket()
-            if not isinstance(sock, ssl.SSLSocket) or not sock.pending():
+            if not client.buffered and not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                 break
 
     def _write(self) -> None:
@@ -334,9 +347,9 @@ class Link:
         self.lost.set()
         self._news.set()
 
-    def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, reason: Any, properties: Any) -> None:
-        place = self._waiting.pop(mid, None)
-        if place is not None and reason.is_failure:
+    def _on_acknowledged(self, number: int, reason: Any, properties: Any) -> None:
+        place = self._waiting.pop(number, None)
+        if place is not None and reason is not None:
             said = getattr(properties, "ReasonString", "")
             self._refusals[place] = Refusal(reason.value, f"{in_words(reason)}{f': {said}' if said else ''}")
         self._news.set()
@@ -360,6 +373,16 @@ class Link:
             self._heard[topic] = bytes(message.payload)
             self._barrier = self._barrier or topic == self._status
             self._news.set()
+
+
+class ReadingLink(Link):
+    """Asks beside the mirror, under a name of its own, and writes nothing. What marks the end of an answer is the mirror's
+    own status, which stands there since it first ran."""
+
+    tells = False
+
+    def _client_id(self) -> str:
+        return f"{self._config.client_id}-verify"
 
 
 def _shortcomings(properties: Any) -> Iterator[str]:

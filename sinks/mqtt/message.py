@@ -6,8 +6,6 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
-from paho.mqtt.properties import Properties
-
 from sinks.kit.cloudevents import CONTENT_TYPE
 
 TEXT_BYTES_MAX = 65_535
@@ -24,18 +22,6 @@ class Message(NamedTuple):
     expiry_s: int | None = None
 
 
-class Packed(Properties):
-    """Properties of a PUBLISH that are bytes already. paho's own are tables of texts, which cost more than all the rest of a
-    message; they are not made here."""
-
-    def __init__(self, packed: bytes) -> None:
-        object.__setattr__(self, "packed", packed)
-
-    def pack(self) -> bytes:
-        packed: bytes = object.__getattribute__(self, "packed")
-        return packed
-
-
 _TEXT, _EXPIRY, _CONTENT_TYPE, _USER = b"\x01\x01", b"\x02", b"\x03", b"\x26"
 
 
@@ -47,7 +33,7 @@ def packed(message: Message) -> bytes:
     for name, value in message.user.items():
         parts.append(_few(name, value) if name in _OF_FEW else _property(name, value))
     joined = b"".join(parts)
-    return _length(len(joined)) + joined
+    return length(len(joined)) + joined
 
 
 def size(message: Message, properties: bytes) -> int:
@@ -84,8 +70,10 @@ _OF_FEW = frozenset({"specversion", "source", "type", "revision", "status"})
 """Properties that say the same again and again."""
 
 
-def _length(number: int) -> bytes:
+def length(number: int) -> bytes:
     """A variable byte integer."""
+    if number < 128:
+        return number.to_bytes(1)
     made = bytearray()
     while True:
         number, digit = divmod(number, 128)

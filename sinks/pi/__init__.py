@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.pi.config import PiConfig
+from sinks.pi.readback import verification
 from sinks.pi.sink import PiSink
 from sinks.pi.trial import trial
 
@@ -10,4 +11,5 @@ spec = SinkSpec(
     build=PiSink,
     summary="AVEVA PI by its Web API (beta): samples and fields of derived records as values of PI points",
     trial=trial,
+    verification=verification,
 )

@@ -46,7 +46,7 @@ class Points:
             self._known.clear()
             self._missing.clear()
         try:
-            found = await self._look(name) or await self._make(name, value)
+            found = await self.look(name) or await self._make(name, value)
         except NoPoint as error:
             self._missing[name] = (now + MISSING_S, str(error))
             raise
@@ -56,7 +56,8 @@ class Points:
     def forget(self, name: str) -> None:
         self._known.pop(name, None)
 
-    async def _look(self, name: str) -> Point | None:
+    async def look(self, name: str) -> Point | None:
+        """None where there is none; makes nothing."""
         path = f"\\\\{self._config.data_server}\\{name}"
         answer = await self._ask("GET", "/points", {"path": path, "selectedFields": "WebId;PointType"})
         if answer.status == 404:
@@ -83,7 +84,7 @@ class Points:
             "Descriptor": "made by uns",
         }
         answer = await self._ask("POST", where, {}, json=wanted)
-        if answer.status in (201, 409) and (made := await self._look(name)) is not None:
+        if answer.status in (201, 409) and (made := await self.look(name)) is not None:
             return made  # whoever made it
         if answer.status not in (400, 422) or said(answer) is None:
             raise self._strange("POST", where, answer)
@@ -99,13 +100,18 @@ class Points:
         return self._server
 
     async def _ask(self, method: str, path: str, query: dict[str, str], **more: Any) -> Answer:
-        try:
-            answer = await self._target.ask(method, path, query, **more)
-        except NoAnswer as error:
-            raise Retryable(f"sink {self._target.name}: {error}") from error
-        self._target.refuse_all(method, path, answer)
-        return answer
+        return await asked(self._target, method, path, query, **more)
 
     def _strange(self, method: str, path: str, answer: Answer) -> Retryable:
         where = self._target.where(method, path)
         return Retryable(f"sink {self._target.name}: {where}: {answer.words}: check url and data_server")
+
+
+async def asked(target: HttpTarget, method: str, path: str, query: dict[str, str], **more: Any) -> Answer:
+    """An answer that is meant for us. Raises `Retryable`."""
+    try:
+        answer = await target.ask(method, path, query, **more)
+    except NoAnswer as error:
+        raise Retryable(f"sink {target.name}: {error}") from error
+    target.refuse_all(method, path, answer)
+    return answer

@@ -2,6 +2,7 @@
 
 from sinks.base import SinkSpec
 from sinks.questdb.config import QuestdbConfig
+from sinks.questdb.readback import verification
 from sinks.questdb.sink import QuestdbSink
 from sinks.questdb.trial import trial
 
@@ -10,4 +11,5 @@ spec = SinkSpec(
     build=QuestdbSink,
     summary="QuestDB: samples and derived records over HTTP, into tables with upsert keys, one row for each",
     trial=trial,
+    verification=verification,
 )

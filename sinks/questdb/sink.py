@@ -11,6 +11,7 @@ from sinks.kit.http import Answer, HttpTarget, NoAnswer
 from sinks.kit.suspects import Suspects
 from sinks.questdb.answer import NotForUs, judge
 from sinks.questdb.config import QuestdbConfig
+from sinks.questdb.sql import ask
 from sinks.questdb.tables import SAMPLES, Rows, Table
 
 MEDIA_TYPE = "text/plain; charset=utf-8"
@@ -78,18 +79,7 @@ class QuestdbSink:
     async def _sql(self, query: str) -> list[dict[str, Any]]:
         """Rows by column. Raises `Retryable`."""
         assert self._target is not None
-        where = f"sink {self._name}: {self._target.where('GET', '/exec')}"
-        try:
-            answer = await self._target.ask("GET", "/exec", {"query": query})
-        except NoAnswer as error:
-            raise Retryable(f"sink {self._name}: {error}") from error
-        self._target.refuse_all("GET", "/exec", answer)
-        body = answer.body
-        if answer.status != 200 or not isinstance(body, dict) or "error" in body:
-            said = body.get("error") if isinstance(body, dict) else None
-            raise Retryable(f"{where}: {query[:60]} …: {answer.status} {said or 'this is no QuestDB; check url'}")
-        names = [column["name"] for column in body.get("columns", ())]
-        return [dict(zip(names, row, strict=True)) for row in body.get("dataset", ())]
+        return await ask(self._target, query)
 
     async def _post(self, rows: Sequence[Row]) -> Outcome:
         assert self._target is not None

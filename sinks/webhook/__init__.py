@@ -10,4 +10,5 @@ spec = SinkSpec(
     build=Webhook,
     summary="CloudEvents by HTTP POST, signed as Standard Webhooks has it",
     trial=trial,
+    unreadable="a webhook tells events to a receiver that cannot be asked what it has: compare there, by the id of each event",
 )

@@ -14,9 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from connectors.base import Said
 from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.host import Host
-from connectors.sparkplug.schema import Payload
 from tests.contract.sources import ALSO, PATH
 from tests.harness import MqttBroker
+from topology.sparkplug.schema import Payload
 from uns.testing import Codec, connector_contract
 from uns.testing.connectors import T0
 from uns.testing.patience import patient

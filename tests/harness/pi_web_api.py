@@ -6,6 +6,7 @@ Ours, for want of a real one: what the reference leaves open (words, limits of a
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +29,8 @@ class PiPoint:
     """Of a digital point."""
     values: dict[str, Any] = field(default_factory=dict)
     """Time → value."""
+    doubled: list[str] = field(default_factory=list)
+    """Times at which the value is there once more: an archive can hold several of one time."""
     writable: bool = True
 
 
@@ -83,6 +86,19 @@ class PiWebApi:
             return Response(status_code=204)
         return JSONResponse({"Items": every if self.flat else stated}, 207)
 
+    async def values(self, request: Request) -> Response:
+        """Recorded values of a stream, both ends within."""
+        name = bytes.fromhex(request.path_params["web_id"].removeprefix("P-")).decode()
+        if name not in self.points:
+            return _errors(404, "The specified object was not found.")
+        point, asked = self.points[name], request.query_params
+        begin, end = _time(asked["startTime"]), _time(asked["endTime"])
+        times = sorted([*point.values, *(time for time in point.doubled if time in point.values)])
+        within = [time for time in times if begin <= _time(time) <= end][: int(asked["maxCount"])]
+        return JSONResponse(
+            {"Items": [{"Timestamp": f"{time[:-1]}0Z", "Value": point.values[time]} for time in within]}
+        )
+
     def _put(self, web_id: str, one: dict[str, Any], option: str) -> dict[str, Any]:
         point = next((its for name, its in self.points.items() if self._web_id(name) == web_id), None)
         if point is None:
@@ -109,6 +125,7 @@ class PiWebApi:
                 Route(f"{root}/dataservers", self.archive),
                 Route(f"{root}/dataservers/DS-{ARCHIVE}/points", self.create, methods=["POST"]),
                 Route(f"{root}/points", self.point),
+                Route(f"{root}/streams/{{web_id}}/recorded", self.values),
                 Route(f"{root}/streamsets/recorded", self.recorded, methods=["POST"]),
             ]
         )
@@ -117,6 +134,10 @@ class PiWebApi:
     def serving(self) -> Iterator["PiWebApi"]:
         with serving(self.app, self.port):
             yield self
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _unfit(point: PiPoint, value: Any) -> str | None:

@@ -161,6 +161,7 @@ def verify(
                 "beyond": report.beyond,
                 "pending": report.pending,
                 "quarantined": report.quarantined,
+                "left_out": report.left_out,
                 "counts": dict(report.counts),
                 "differences": [difference._asdict() for difference in report.differences],
             }

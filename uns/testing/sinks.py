@@ -281,7 +281,9 @@ class SinkContract(ComponentContract):
                 assert await sink.write(deliveries, {}) == []
                 wanted: dict[str, Wanted] = {}
                 for each in deliveries:
-                    wanted |= {one.key: one for one in verification.wanted(config, each)}
+                    for one in verification.wanted(config, each):
+                        if one.key not in wanted or one.revision >= wanted[one.key].revision:
+                            wanted[one.key] = one
                 assert wanted
                 spans: tuple[tuple[int, int, list[Wanted]], ...] = (
                     (0, T + 10**12, list(wanted.values())),

@@ -14,6 +14,7 @@ MISSING, TWICE, DIFFERENT = KINDS = ("missing", "twice", "different")
 _SCHEMA = """
 CREATE TABLE wanted (key TEXT PRIMARY KEY, revision INTEGER, digest INTEGER, open INTEGER, hint BLOB) WITHOUT ROWID;
 CREATE TABLE found (key TEXT PRIMARY KEY, digest INTEGER, count INTEGER, words TEXT) WITHOUT ROWID;
+CREATE TABLE unsure (key TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _QUERIES = {
     MISSING: "SELECT w.key, '' FROM wanted w LEFT JOIN found f USING (key) WHERE w.open = 0 AND f.key IS NULL",
@@ -44,6 +45,7 @@ class Comparison:
         self._db.execute("BEGIN")
         self._wanted: list[tuple[object, ...]] = []
         self._found: list[tuple[object, ...]] = []
+        self._unsure: list[tuple[object, ...]] = []
 
     def want(self, wanted: Wanted, unsure: bool) -> None:
         """`unsure`: the target may not have it yet, or is known to have refused it. Of two with one key the greater revision
@@ -53,6 +55,11 @@ class Comparison:
             self._put_wanted()
 
     def find(self, found: Found) -> None:
+        if found.unsure:
+            self._unsure.append((found.key,))
+            if len(self._unsure) >= AT_ONCE:
+                self._put_unsure()
+            return
         self._found.append((found.key, found.digest, 1, found.words))
         if len(self._found) >= AT_ONCE:
             self._put_found()
@@ -66,7 +73,7 @@ class Comparison:
 
     def count(self) -> int:
         """Keys that are surely wanted."""
-        self._put_wanted()
+        self._settle()
         return int(self._db.execute("SELECT count(*) FROM wanted WHERE open = 0").fetchone()[0])
 
     def held(self) -> int:
@@ -81,8 +88,7 @@ class Comparison:
 
     def counts(self) -> dict[str, int]:
         """Kind of difference → how many."""
-        self._put_wanted()
-        self._put_found()
+        self._settle()
         return {
             kind: int(self._db.execute(f"SELECT count(*) FROM ({query})").fetchone()[0])
             for kind, query in _QUERIES.items()
@@ -90,8 +96,7 @@ class Comparison:
 
     def differences(self, most: int) -> Iterator[Difference]:
         """At most so many of each kind, in order of keys."""
-        self._put_wanted()
-        self._put_found()
+        self._settle()
         for kind, query in _QUERIES.items():
             for key, words in self._db.execute(f"{query} ORDER BY 1 LIMIT ?", (most,)):
                 yield Difference(kind, key, words)
@@ -102,6 +107,16 @@ class Comparison:
             " digest = excluded.digest, open = excluded.open, hint = excluded.hint WHERE excluded.revision >= revision",
             self._wanted,
         )
+
+    def _put_unsure(self) -> None:
+        self._put("INSERT OR IGNORE INTO unsure VALUES (?)", self._unsure)
+
+    def _settle(self) -> None:
+        """All that was told counts. Not while somebody goes through `wanted`."""
+        self._put_wanted()
+        self._put_found()
+        self._put_unsure()
+        self._db.execute("UPDATE wanted SET open = 1 WHERE open = 0 AND key IN (SELECT key FROM unsure)")
 
     def _put_found(self) -> None:
         self._put(

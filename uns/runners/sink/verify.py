@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Report:
     counts: Mapping[str, int] = field(default_factory=Counter)
     """Kind of difference → how many."""
     differences: list[Difference] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    """What of the target was not compared, a sentence each."""
 
     @property
     def equal(self) -> bool:
@@ -64,7 +66,8 @@ def verify(settings: Settings, plant: Plant, name: str, begin: int, end: int, pr
     model = plant.sinks[name]
     spec = sink_spec(model.kind)
     if spec.verification is None:
-        raise UserError(f"sink {name}: kind {model.kind} cannot be read back, so there is nothing to compare with")
+        why = spec.unreadable or f"kind {model.kind} cannot be read back, so there is nothing to compare with"
+        raise UserError(f"sink {name}: {why}")
     with tempfile.TemporaryDirectory(prefix="uns-verify-") as folder:
         comparison = Comparison(Path(folder))
         try:
@@ -75,6 +78,7 @@ def verify(settings: Settings, plant: Plant, name: str, begin: int, end: int, pr
             report.wanted, report.found = comparison.count(), comparison.held()
             report.beyond, report.counts = comparison.beyond(), comparison.counts()
             report.differences = list(comparison.differences(most))
+            report.left_out = list(run.left_out())
             return report
         finally:
             comparison.close()
@@ -138,6 +142,10 @@ class _Run:
         except Retryable as error:
             raise UserError(str(error)) from error
 
+    def left_out(self) -> Iterable[str]:
+        assert self._spec.verification is not None
+        return self._spec.verification.left_out(self._config)
+
     def _written(self) -> dict[tuple[str, int], int]:
         """Next offset of each partition by the sink's group."""
         admin, name = clients.admin(self._settings), group(self._plant, self._name)
@@ -179,6 +187,7 @@ def lines(report: Report) -> Iterator[str]:
         yield f"{difference.kind:<10} {difference.key}{words}"
     told = ", ".join(f"{count} {kind}" for kind, count in report.counts.items() if count) or "no difference"
     yield f"{report.wanted} wanted, {report.found} found: {told}"
+    yield from report.left_out
     if report.pending:
         yield f"{report.pending} records are not written yet, and left out"
     if report.quarantined:

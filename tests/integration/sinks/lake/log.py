@@ -53,12 +53,13 @@ def write(url: str, records: int, seed: int, kill: tuple[str, int] | None, confi
     """Goes on where the lake says, in batches of random size, until all is written. `kill`: dies before or after so many
     commits, by itself."""
     if kill is not None:
-        _die(*kill)
+        _die(*kill, iceberg=config.get("format") == "iceberg")
     asyncio.run(_write(url, records, random.Random(seed), config))
 
 
-def _die(when: str, commits: int) -> None:
+def _die(when: str, commits: int, iceberg: bool) -> None:
     import deltalake
+    from pyiceberg.table import Table
 
     import sinks.lake.places
     import sinks.lake.table
@@ -74,6 +75,10 @@ def _die(when: str, commits: int) -> None:
         if count == commits and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
 
+    if iceberg:
+        bare: Any = Table._do_commit
+        Table._do_commit = dying  # type: ignore[method-assign]
+        return
     bare = deltalake.write_deltalake
     for module in (sinks.lake.table, sinks.lake.places):
         module.write_deltalake = dying  # type: ignore[attr-defined]

@@ -298,7 +298,7 @@ def test_tidying_that_fails_holds_up_nothing(url: str, monkeypatch: pytest.Monke
     def fails(*args: Any) -> None:
         raise Retryable("no")
 
-    monkeypatch.setattr("sinks.lake.table.LakeTable.vacuum", fails)
+    monkeypatch.setattr("sinks.lake.table.DeltaLakeTable.vacuum", fails)
 
     async def go() -> None:
         sink = lake(url)

@@ -18,6 +18,7 @@ from uns.testing import downtime
 
 PAGE = (Path(__file__).parents[4] / "docs" / "lake.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+ICEBERG = re.findall(r"```python iceberg\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 def records() -> list[Record]:
@@ -31,8 +32,8 @@ def records() -> list[Record]:
     return [*speeds, bad, *stops, gone, taken_back, kpi]
 
 
-async def write(url: str) -> None:
-    sink = spec.build("lake", spec.config.model_validate({"url": url, "commit_s": 0}), Path())
+async def write(config: dict[str, Any]) -> None:
+    sink = spec.build("lake", spec.config.model_validate({**config, "commit_s": 0}), Path())
     await sink.open()
     offsets: dict[str, int] = {}
     deliveries = []
@@ -47,7 +48,7 @@ async def write(url: str) -> None:
 
 def test_the_page_says_how_and_it_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = str(tmp_path / "lake")
-    asyncio.run(write(url))
+    asyncio.run(write({"url": url}))
     names: dict[str, Any] = {}
     for block in BLOCKS:
         exec(block.replace("/data/lake", url), names)
@@ -61,7 +62,17 @@ def test_the_page_says_how_and_it_works(tmp_path: Path, capsys: pytest.CaptureFi
     assert "0.8333" in printed
 
 
-def test_its_yaml_is_a_sink() -> None:
-    (block,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
-    sink = yaml.safe_load(block)["sinks"]["lake"]
-    assert spec.config.model_validate(sink["config"]).url == "/data/lake"
+def test_its_part_on_iceberg_works_too(tmp_path: Path) -> None:
+    url = str(tmp_path / "warehouse")
+    asyncio.run(write({"url": url, "format": "iceberg", "catalog": f"sqlite:///{url}/catalog.db"}))
+    names: dict[str, Any] = {}
+    [block] = ICEBERG
+    exec(block.replace("/data/warehouse", url), names)
+    assert names["pareto"].fetchall() == [("jam", 4), ("drive", 1)]
+
+
+def test_its_yaml_are_sinks() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+    [[lake], [warehouse]] = [yaml.safe_load(block)["sinks"].values() for block in blocks]
+    assert spec.config.model_validate(lake["config"]).url == "/data/lake"
+    assert spec.config.model_validate(warehouse["config"]).format == "iceberg"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-import sinks.lake.sink
+import sinks.lake.format
 import sinks.lake.table
 from sinks.base import Retryable, Sink, Taken
 from sinks.lake import spec
@@ -204,7 +204,7 @@ def test_a_commit_whose_answer_was_lost_is_found_done(tmp_path: Path, monkeypatc
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks.lake.sink, "find_spec", lambda name: None)
+    monkeypatch.setattr(sinks.lake.format, "find_spec", lambda name: None)
     with pytest.raises(Retryable, match=re.escape("pip install 'uns-backbone[lake]'")):
         asyncio.run(lake(str(tmp_path / "lake")).open())
 

@@ -7,8 +7,8 @@ from connectors.base import Malformed, Reading, Said
 from connectors.sparkplug.codec import NO_COMMUNICATION
 from connectors.sparkplug.config import SparkplugConfig
 from connectors.sparkplug.host import Host
-from connectors.sparkplug.schema import Payload
 from schemas.records import Sample
+from topology.sparkplug.schema import Payload
 
 T0 = 2_000_000_000_000_000
 """µs."""

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from connectors.kit.payloads import BadPayload
 from connectors.sparkplug.config import Source, SparkplugConfig
 from connectors.sparkplug.places import Place, Places
-from connectors.sparkplug.topics import edge_topic
 from tests.unit.connectors.sparkplug.edge import config
 from topology.namespace.path import Path
+from topology.sparkplug.topics import edge_topic
 
 
 def place(metric: str, device: str | None = "Filler 1", /, *, node: str = "Line 1", **options: Any) -> Any:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from connectors.base import Malformed, Said
 from connectors.sparkplug.codec import payload_of, rebirth_request
 from connectors.sparkplug.host import Host
-from connectors.sparkplug.topics import command_topic
 from tests.unit.connectors.sparkplug.edge import SECOND, T0, Edge, config, data, metric, reasons, samples, stale, values
+from topology.sparkplug.topics import command_topic
 
 Sent = tuple[str, str | None, bytes]
 

@@ -14,10 +14,10 @@ from connectors.base import Malformed, Reading
 from connectors.kit.payloads import BadPayload
 from connectors.sparkplug.codec import COMPRESSED, PAYLOAD_MAX_BYTES, payload_of
 from connectors.sparkplug.host import Host
-from connectors.sparkplug.schema import Payload
 from connectors.sparkplug.values import LEAVES_MAX, scalar
 from schemas.records import Sample
 from tests.unit.connectors.sparkplug.edge import FIELDS, T0, Edge, config, data, metric, reasons, samples, values
+from topology.sparkplug.schema import Payload
 
 SIGNED, UNSIGNED = {1: 8, 2: 16, 3: 32, 4: 64}, {5: 8, 6: 16, 7: 32}
 

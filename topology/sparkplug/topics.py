@@ -4,6 +4,9 @@ import json
 from typing import Literal, NamedTuple, cast
 
 NAMESPACE = "spBv1.0"
+REBIRTH = "Node Control/Rebirth"
+BD_SEQ = "bdSeq"
+"""Of metrics: what a host asks by, and the number by which a death finds its birth."""
 Kind = Literal["NBIRTH", "NDEATH", "NDATA", "DBIRTH", "DDEATH", "DDATA"]
 NODE_KINDS, DEVICE_KINDS = ("NBIRTH", "NDEATH", "NDATA"), ("DBIRTH", "DDEATH", "DDATA")
 
@@ -56,3 +59,8 @@ def says_offline(payload: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(said, dict) and said.get("online") is False
+
+
+def of_edge(group: str, kind: Kind, node: str, device: str | None = None) -> str:
+    """The topic of an edge node's message, its own or one of its devices."""
+    return f"{NAMESPACE}/{group}/{kind}/{node}" + (f"/{device}" if device is not None else "")

@@ -1,0 +1,1 @@
+"""The mirror as an edge node of Sparkplug B."""
