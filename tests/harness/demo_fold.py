@@ -1,0 +1,117 @@
+"""The demo plant through the folds without Kafka: every line's records of so many plant hours, and the truth of it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+import uns.demo
+from processors.line import LineFold
+from schemas.records import TYPES, Derived, Tick
+from tests.harness.line_logs import Run, Told, samples
+from topology.model.loader import load
+from topology.model.plant import Plant
+from uns.demo.evidence import Evidence
+from uns.demo.plant.events import HOUR, MINUTE, Event, Fact, Said, Truth
+from uns.demo.plant.line import Script
+from uns.demo.plant.simulation import LINES, Simulation
+from uns.demo.plant.truth import Truth as ReadTruth
+from uns.demo.plant.truth import TruthLog
+
+BEGIN = 1_795_413_000_000_000
+"""2026-11-23T05:50:00Z, as in the demo."""
+BATCH = 5_000
+
+
+class Folded(NamedTuple):
+    """One run: every record that was derived, in order, and what was true."""
+
+    records: list[Derived]
+    truth: ReadTruth
+    runs: dict[str, Run]
+
+    @property
+    def evidence(self) -> Evidence:
+        found = Evidence()
+        for record in self.records:
+            found.hear(record)
+        return found
+
+
+def model() -> Plant:
+    """The demo's plant model."""
+    return load(Path(uns.demo.__file__).parent / "plant_model", {})
+
+
+def everything(event: Event) -> bool:
+    return True
+
+
+def fold(
+    folder: Path,
+    hours: float,
+    seed: int = 5,
+    lines: Mapping[str, Script] = LINES,
+    wanted: Callable[[Event], bool] = everything,
+    tick_us: int = MINUTE,
+    plant: Plant | None = None,
+) -> Folded:
+    """Folds the events that are wanted, with a tick each `tick_us`; the truth log is written into `folder`."""
+    plant = plant or model()
+    end = BEGIN + round(hours * HOUR)
+    runs = {line: Run(plant) for line in lines}
+    for line, run in runs.items():
+        run.fold = LineFold(plant, f"uns.{line.rpartition('/')[0].replace('/', '.')}.raw", 0)
+    log = TruthLog(folder / "truth.jsonl", BEGIN)
+    waiting: dict[str, list[Told]] = defaultdict(list)
+    for event in Simulation(seed, BEGIN, lines).events(end):
+        if isinstance(event, Truth):
+            log.tell(event)
+        elif wanted(event):
+            told = _told(event)
+            waiting[_line_of(told[0], lines)].append(told)
+    log.end(end)
+    log.close()
+    for line, run in runs.items():
+        for batch in _batches(_ticked(waiting.pop(line, []), line.rpartition("/")[0], end, tick_us)):
+            run.feed(batch)
+    records = [record for run in runs.values() for record in run.records]
+    return Folded(records, ReadTruth.read(folder / "truth.jsonl"), runs)
+
+
+def _told(event: Event) -> Told:
+    if isinstance(event, Said):
+        return samples(event.at, {event.tag: event.value}, path=event.path)
+    assert isinstance(event, Fact)
+    return event.line, msgspec.convert(event.content, TYPES[event.kind.title()])
+
+
+def _line_of(path: str, lines: Mapping[str, Script]) -> str:
+    return path if path in lines else path.rpartition("/")[0]
+
+
+def _ticked(told: list[Told], area: str, end: int, every: int) -> Iterator[Told]:
+    """Ticks between what was told: each after what came before its time."""
+    due = BEGIN + every
+    for item in told:
+        record = item[1]
+        at = record.samples[0].at if hasattr(record, "samples") else BEGIN
+        while due <= at:
+            yield area, Tick(at=due, worker="test")
+            due += every
+        yield item
+    while due <= end + 5 * MINUTE:
+        yield area, Tick(at=due, worker="test")
+        due += every
+
+
+def _batches(told: Iterator[Told]) -> Iterator[list[Told]]:
+    batch: list[Told] = []
+    for item in told:
+        batch.append(item)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    yield batch
