@@ -8,8 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 import uns.demo
+from connectors.kit.message import FACTS
 from processors.line import LineFold
-from schemas.records import TYPES, Derived, Tick
+from schemas.records import Derived, Tick
 from tests.harness.line_logs import Run, Told, samples
 from topology.model.loader import load
 from topology.model.plant import Plant
@@ -85,7 +86,7 @@ def _told(event: Event) -> Told:
     if isinstance(event, Said):
         return samples(event.at, {event.tag: event.value}, path=event.path)
     assert isinstance(event, Fact)
-    return event.line, msgspec.convert(event.content, TYPES[event.kind.title()])
+    return event.line, msgspec.convert(event.content, FACTS[event.kind])
 
 
 def _line_of(path: str, lines: Mapping[str, Script]) -> str:

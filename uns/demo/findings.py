@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from processors.alarms.performance import performance
+from processors.alarms.performance import CHATTER, FLOOD_ABOVE, performance
 from schemas.records import Alert, Condition, Derived
 from topology.namespace.classes import MessageClass
 from uns.demo.evidence import Evidence
@@ -32,7 +32,8 @@ def findings(namespace: Evidence, truth: Truth) -> dict[str, Any]:
                 "missed": fault.due_at <= truth.end_us and (found_at is None or found_at > fault.due_at),
             }
         )
-    false = sorted(f"{of.path} {_name(of)}" for of in (*alerts, *conditions) if not _explained(of, truth))
+    told_of: list[Alert | Condition] = [*alerts, *conditions]
+    false = sorted(f"{of.path} {_name(of)}" for of in told_of if not _explained(of, truth))
     return {"faults": told, "false_alarms": false}
 
 
@@ -49,19 +50,30 @@ def _found_at(fault: Fault, namespace: Evidence, alerts: list[Alert], truth: Tru
                 default=None,
             )
         case "flood":
-            figures = performance(annunciations(alerts), truth.start_us, truth.end_us)
-            floods = [of for of in figures.floods if of.ended_at is None or of.ended_at > fault.started_at]
-            return min((max(of.started_at, fault.started_at) for of in floods), default=None)
+            return _flooded_at(fault, alerts, truth)
         case "chatter":
             figures = performance(annunciations(alerts), truth.start_us, truth.end_us)
             if not any(of.path == fault.path for of in figures.chattering):
                 return None
-            return min(of.started_at for of in alerts if of.path == fault.path and of.started_at >= fault.started_at)
+            return _nth_at(CHATTER, fault.started_at, [of for of in alerts if of.path == fault.path])
         case "lot":
             hours = [of for of in alerts if of.path == fault.path and of.kind == "kpi"]
             return min((of.started_at for of in hours if of.started_at >= fault.started_at), default=None)
         case _:
             return min((of.started_at for of in alerts if _about(of, fault)), default=None)
+
+
+def _flooded_at(fault: Fault, alerts: list[Alert], truth: Truth) -> int | None:
+    """When there were more alarms in ten minutes than one operator can take in."""
+    figures = performance(annunciations(alerts), truth.start_us, truth.end_us)
+    if not any(of.ended_at is None or of.ended_at > fault.started_at for of in figures.floods):
+        return None
+    return _nth_at(FLOOD_ABOVE + 1, fault.started_at, alerts)
+
+
+def _nth_at(n: int, since: int, alerts: list[Alert]) -> int | None:
+    times = sorted(of.started_at for of in alerts if of.started_at >= since)
+    return times[n - 1] if len(times) >= n else None
 
 
 def _about(record: Alert | Condition, fault: Fault) -> bool:

@@ -9,7 +9,9 @@ import uns.demo
 from processors.line import LineFold
 from schemas.records import TYPES, Alert, Quality
 from tests.harness.line_logs import Run, Told, ordered, samples, ticks
+from topology.model.charts import ChartPlan
 from topology.model.loader import load
+from topology.model.plant import Plant
 from uns.demo.compare import compare
 from uns.demo.evidence import Evidence
 from uns.demo.plant.events import MINUTE, Fact, Said, Truth
@@ -20,6 +22,17 @@ BEGIN = 1_795_413_000_000_000
 SPAN = 80 * MINUTE
 LINE = "acme/leipzig/packaging/line-1"
 LABELER = f"{LINE}/labeler"
+
+
+def learning() -> Plant:
+    """The demo's model, but that the limits of its charts are learnt, as they are without any option."""
+    model = load(Path(uns.demo.__file__).parent / "plant_model", {})
+    labeler = model.types["labeler"]
+    offset = labeler.tags["Offset"].model_copy(update={"chart": ChartPlan()})
+    learnt = labeler.model_copy(update={"tags": {**labeler.tags, "Offset": offset}})
+    changed = model.model_copy(update={"types": {**model.types, "labeler": learnt}})
+    changed.__dict__.pop("_cells", None)  # what the copy has taken along of the model before
+    return changed
 
 
 @cache
@@ -37,7 +50,7 @@ def run() -> tuple[Run, int]:
                 drift = event.at
             case _:
                 pass
-    model = load(Path(uns.demo.__file__).parent / "plant_model", {})
+    model = learning()
     folded = Run(model)
     folded.fold = LineFold(model, "uns.acme.leipzig.packaging.raw", 0)
     folded.feed(ordered([*told, *ticks(BEGIN, BEGIN + SPAN, MINUTE)]))
