@@ -12,7 +12,9 @@ import msgspec
 from processors.anomaly.verdict import Row, Verdict, checked, parts, resolution
 
 _WORD = (1 << 64) - 1
-SMALL = 0.1
+DAMPING = 0.1
+"""Added to both sides of a score, so that what no tree has seen at all is not infinitely unusual."""
+SMALL = 0.02
 """A node with at most this share of what was learnt is not looked into further."""
 
 Cut = tuple[int, float]
@@ -40,8 +42,7 @@ class Trees(msgspec.Struct, tag="trees", gc=False):
         place = [(value - low) / width for value, low, width in zip(values, self.low, self.width, strict=True)]
         usual = self._usual(place)
         tag = max(range(len(place)), key=lambda j: abs(place[j] - 0.5))
-        # so that what no tree has seen at all is not infinitely unusual
-        score = (self.limit + 1) / (usual + 1)
+        score = (self.limit + DAMPING) / (usual + DAMPING)
         return Verdict(score, tag, self.low[tag] + self.width[tag] / 2, {"mass": round(usual, 4)})
 
     def _usual(self, place: Sequence[float]) -> float:
