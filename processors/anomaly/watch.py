@@ -27,6 +27,8 @@ class SavedModel(msgspec.Struct, omit_defaults=True, gc=False):
     rows: list[Row] = []
     model: Robust | Group | Trees | Season | None = None
     number: int = 0
+    learnt: int = 0
+    """Periods that it rests on."""
     trained_from: int = 0
     trained_to: int = 0
     used_at: int = 0
@@ -200,7 +202,7 @@ class Anomaly:
             known.model = learn_trees(known.rows, rule.trees, rule.depth)
         self._s.number += 1
         known.number = self._s.number
-        known.trained_from, known.trained_to = known.rows[0][0], at
+        known.learnt, known.trained_from, known.trained_to = len(known.rows), known.rows[0][0], at
         known.rows = []
 
     def _judge(self, at: int, values: list[float], verdict: Verdict, known: SavedModel, product: str) -> None:
@@ -232,14 +234,14 @@ class Anomaly:
             message="",
             value=values[verdict.tag],
             baseline=verdict.expected,
-            points=of.beyond,
+            points=known.learnt,
             evidence_from=of.started_at,
             evidence_to=at,
             score=verdict.score,
             model=f"{self._name}{f'.{product}' if product else ''}@{known.number}",
             trained_from=known.trained_from,
             trained_to=known.trained_to,
-            details={**verdict.details, "late": float(of.late), "unjudged": float(of.unjudged)},
+            details={**verdict.details, "periods": float(of.beyond), "late": float(of.late), "unjudged": float(of.unjudged)},
         )
         found.message = of_anomaly(found, rule)
         return found
@@ -268,7 +270,7 @@ class Anomaly:
 
 
 def digest(rule: AnomalyRule) -> int:
-    """Of what a model depends on: not of words, and not of how often it may alarm in a row."""
+    """Of what a model depends on: not of words, nor of how many periods must be unusual."""
     return crc32(rule.model_dump_json(exclude={"hint", "confirm"}).encode())
 
 

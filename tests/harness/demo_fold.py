@@ -1,7 +1,8 @@
 """The demo plant through the folds without Kafka: every line's records of so many plant hours, and the truth of it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,8 +59,12 @@ def fold(
     wanted: Callable[[Event], bool] = everything,
     tick_us: int = MINUTE,
     plant: Plant | None = None,
+    kept: Collection[str] | None = None,
 ) -> Folded:
-    """Folds the events that are wanted, with a tick each `tick_us`; the truth log is written into `folder`."""
+    """Folds the events that are wanted, with a tick each `tick_us`; the truth log is written into `folder`.
+
+    `kept`: message classes whose records are kept; None: all. A month of everything is gigabytes.
+    """
     plant = plant or model()
     end = BEGIN + round(hours * HOUR)
     runs = {line: Run(plant) for line in lines}
@@ -76,8 +81,11 @@ def fold(
     log.end(end)
     log.close()
     for line, run in runs.items():
-        for batch in _batches(_ticked(waiting.pop(line, []), line.rpartition("/")[0], end, tick_us)):
+        told_all = _ticked(waiting.pop(line, []), line.rpartition("/")[0], end, tick_us)
+        while batch := list(islice(told_all, BATCH)):
             run.feed(batch)
+            if kept is not None:
+                run.outputs = [of for of in run.outputs if isinstance(of, Derived) and of.message_class in kept]
     records = [record for run in runs.values() for record in run.records]
     return Folded(records, ReadTruth.read(folder / "truth.jsonl"), runs)
 
@@ -106,13 +114,3 @@ def _ticked(told: list[Told], area: str, end: int, every: int) -> Iterator[Told]
     while due <= end + 5 * MINUTE:
         yield area, Tick(at=due, worker="test")
         due += every
-
-
-def _batches(told: Iterator[Told]) -> Iterator[list[Told]]:
-    batch: list[Told] = []
-    for item in told:
-        batch.append(item)
-        if len(batch) >= BATCH:
-            yield batch
-            batch = []
-    yield batch
