@@ -241,7 +241,12 @@ class Anomaly:
             model=f"{self._name}{f'.{product}' if product else ''}@{known.number}",
             trained_from=known.trained_from,
             trained_to=known.trained_to,
-            details={**verdict.details, "periods": float(of.beyond), "late": float(of.late), "unjudged": float(of.unjudged)},
+            details={
+                **verdict.details,
+                "periods": float(of.beyond),
+                "late": float(of.late),
+                "unjudged": float(of.unjudged),
+            },
         )
         found.message = of_anomaly(found, rule)
         return found

@@ -231,12 +231,13 @@ def test_memory_does_not_grow_with_what_is_judged(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(LEARN))
 def test_what_never_changed_while_it_was_learnt_is_no_reason_to_divide_by_zero(kind: str) -> None:
     same = rows([[5.0] * SIZE[kind] for _ in range(6 * WEEK_H if kind == "season" else 300)])
-    model = {
+    learn: dict[str, Callable[[], Model]] = {
         "tag": lambda: learn_robust(same, 0.002),
         "group": lambda: learn_group(same, 0.002, 0.9),
         "trees": lambda: learn_trees(same, 15, 6),
         "season": lambda: learn_season(same, 0.002),
-    }[kind]()
+    }
+    model = learn[kind]()
     usual, other = model.score(0, [5.0] * SIZE[kind]), model.score(0, [6.0] * SIZE[kind])
     assert usual is not None
     assert other is not None
