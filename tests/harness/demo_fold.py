@@ -15,6 +15,7 @@ from schemas.records import Derived, Tick
 from tests.harness.line_logs import Run, Told, samples
 from topology.model.loader import load
 from topology.model.plant import Plant
+from topology.model.tags import Tag
 from uns.demo.evidence import Evidence
 from uns.demo.plant.events import HOUR, MINUTE, Event, Fact, Said, Truth
 from uns.demo.plant.line import Script
@@ -45,6 +46,14 @@ class Folded(NamedTuple):
 def model() -> Plant:
     """The demo's plant model."""
     return load(Path(uns.demo.__file__).parent / "plant_model", {})
+
+
+def with_tags(plant: Plant, change: Callable[[dict[str, Tag]], dict[str, Tag]]) -> Plant:
+    """The model with other tags of its types."""
+    types = {name: of.model_copy(update={"tags": change(dict(of.tags))}) for name, of in plant.types.items()}
+    changed = plant.model_copy(update={"types": types})
+    changed.__dict__.pop("_cells", None)  # what the copy has taken along of the model before
+    return changed
 
 
 def everything(event: Event) -> bool:

@@ -1,17 +1,17 @@
 """The demo's own drift, through the fold: it ends with an alert, and never as what is normal."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-import uns.demo
 from processors.line import LineFold
 from schemas.records import TYPES, Alert, Quality
+from tests.harness.demo_fold import model as demo_model
+from tests.harness.demo_fold import with_tags
 from tests.harness.line_logs import Run, Told, ordered, samples, ticks
 from topology.model.charts import ChartPlan
-from topology.model.loader import load
 from topology.model.plant import Plant
+from topology.model.tags import Tag
 from uns.demo.compare import compare
 from uns.demo.evidence import Evidence
 from uns.demo.plant.events import MINUTE, Fact, Said, Truth
@@ -26,13 +26,12 @@ LABELER = f"{LINE}/labeler"
 
 def learning() -> Plant:
     """The demo's model, but that the limits of its charts are learnt, as they are without any option."""
-    model = load(Path(uns.demo.__file__).parent / "plant_model", {})
-    labeler = model.types["labeler"]
-    offset = labeler.tags["Offset"].model_copy(update={"chart": ChartPlan()})
-    learnt = labeler.model_copy(update={"tags": {**labeler.tags, "Offset": offset}})
-    changed = model.model_copy(update={"types": {**model.types, "labeler": learnt}})
-    changed.__dict__.pop("_cells", None)  # what the copy has taken along of the model before
-    return changed
+
+    def learnt(tags: dict[str, Tag]) -> dict[str, Tag]:
+        offset = tags.get("Offset")
+        return tags if offset is None else tags | {"Offset": offset.model_copy(update={"chart": ChartPlan()})}
+
+    return with_tags(demo_model(), learnt)
 
 
 @cache
