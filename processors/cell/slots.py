@@ -29,13 +29,14 @@ class Slots(NamedTuple):
     alarms: dict[str, Alarm]
     """What the alarm rules of the type make, by name."""
     features: dict[str, Measurements]
-    """By tag: values that rules of condition read."""
+    """By tag: values that rules of condition and anomaly read."""
 
 
 def slots_of(equipment: EquipmentType, timeline: Timeline, cycle_us: Callable[[int], int]) -> Slots:
     """New ones. `cycle_us`: the ideal time for one piece, at an instant."""
     slots = Slots({}, {}, [], {}, {}, Series(), alarms_of(equipment.alarms), {})
-    watched = {tag for rule in equipment.conditions.values() for tag in rule.tags}
+    rules = (*equipment.conditions.values(), *equipment.anomaly.values())
+    watched = {tag for rule in rules for tag in rule.tags}
     for tag, spec in equipment.tags.items():
         if tag in watched:
             slots.features[tag] = Measurements()

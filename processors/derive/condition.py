@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.anomaly.budget import Budget
+from processors.anomaly.watch import Anomaly
 from processors.base import Rejection
 from processors.cell.cell import Cell
 from processors.condition.finding import Finding
@@ -24,6 +26,7 @@ from processors.timeline.timeline import NO_OFFSET, hull
 from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Condition, Cycle, Derived, WorkOrder
+from topology.model.anomaly import AnomalyRule, GroupRule, SeasonRule, TagRule, TreesRule
 from topology.model.condition import UseRule, WearRule
 from topology.model.plant import EquipmentType
 from topology.vocabulary import PRODUCTION
@@ -31,6 +34,12 @@ from topology.vocabulary import PRODUCTION
 KIND = "condition"
 DONE = frozenset({"done", "completed", "complete", "closed", "finished"})
 """Words of a work order's status, small, after which the work is done."""
+
+
+MODEL = ".model"
+"""What the name of a record about a model adds to that of its rule."""
+AnomalyRules = TagRule | GroupRule | TreesRule | SeasonRule
+Rule = WearRule | UseRule | AnomalyRule
 
 
 class SavedCause(msgspec.Struct, omit_defaults=True, gc=False):
@@ -48,9 +57,8 @@ class Cause:
 
     __slots__ = ("changed", "first", "last", "mended", "repair", "rule", "said", "watch")
 
-    def __init__(self, rule: WearRule | UseRule) -> None:
-        self.rule = rule
-        self.watch: Wear | Use = Use(rule) if isinstance(rule, UseRule) else Wear(rule)
+    def __init__(self, rule: Rule, watch: Wear | Use | Anomaly | Budget) -> None:
+        self.rule, self.watch = rule, watch
         self.said: Finding | None = None
         self.first = self.last = NO_OFFSET
         """Raw offsets of the evidence."""
@@ -104,11 +112,13 @@ class ConditionRecords(Derivation):
             kind, _ = parse(fact.about)
         except ValueError:
             return None
-        cause = self.causes.get(kind.removeprefix(f"{KIND}."))
-        if cause is not None:
-            cause.repair = fact.started_at if fact.ended_at is None else fact.ended_at
-            cause.changed = True
-            cell.expect_tick()
+        name = kind.removeprefix(f"{KIND}.").removesuffix(MODEL)
+        for each in (name, f"{name}{MODEL}"):  # a model and its anomalies begin anew together
+            cause = self.causes.get(each)
+            if cause is not None:
+                cause.repair = fact.started_at if fact.ended_at is None else fact.ended_at
+                cause.changed = True
+                cell.expect_tick()
         return None
 
     def follow(self, cell: Cell, view: View) -> list[Derived]:
@@ -119,10 +129,15 @@ class ConditionRecords(Derivation):
         hours = _Hours(cell, view)
         out: list[Derived] = []
         for name, cause in self.causes.items():
-            if isinstance(cause.watch, Use):
-                self._use(cell, view, cause, cause.watch)
-            else:
-                self._wear(cell, view, cause, cause.watch, due, hours)
+            match cause.watch:
+                case Use() as watch:
+                    self._use(cell, view, cause, watch)
+                case Wear() as watch:
+                    self._wear(cell, view, cause, watch, due, hours)
+                case Anomaly() as watch:
+                    self._anomaly(cell, view, cause, watch, due, self.causes[f"{name}{MODEL}"])
+                case Budget() as watch:
+                    watch.advance(view.watermark)
             cause.mend(view.watermark + 1)
             out += _say(cell, view, name, cause)
         return out
@@ -146,6 +161,33 @@ class ConditionRecords(Derivation):
             cause.heard(offset, offset)
             watch.take(at, value)
         watch.advance(view.watermark)
+
+    def _anomaly(self, cell: Cell, view: View, cause: Cause, watch: Anomaly, due: "Due", model: Cause) -> None:
+        rule, budget = cause.rule, model.watch
+        assert isinstance(rule, AnomalyRules)
+        assert isinstance(budget, Budget)
+        watch.trusted = not budget.spent
+        told = [
+            (at, tag, value, offset)
+            for tag, name in enumerate(rule.tags)
+            for at, _, value, offset, *_ in due.get(name, ())
+        ]
+        for at, tag, value, offset in sorted(told):
+            if at <= view.previous_watermark:
+                watch.too_late()
+                continue
+            cause.mend(at)
+            if rule.running and not running(cell, at):
+                watch.rests(at)
+                continue
+            cause.heard(offset, offset)
+            order = cell.schedule.order_at(at) if rule.by_product else None
+            watch.take(at, tag, value, None if order is None else order.product)
+        watch.advance(view.watermark)
+        for begun in watch.begun:
+            model.heard(cause.first, cause.last)
+            budget.hear(begun.at, begun.found)
+        watch.begun.clear()
 
     def _use(self, cell: Cell, view: View, cause: Cause, watch: Use) -> None:
         # not what it has counted already: under another KPI definition all is derived anew
@@ -175,8 +217,15 @@ Due = dict[str, list[tuple[int, str, float, int, int, float]]]
 
 
 def causes_of(equipment: EquipmentType) -> dict[str, Cause]:
-    """New ones of all rules."""
-    return {name: Cause(rule) for name, rule in equipment.conditions.items()}
+    """New ones of all rules; one of anomaly has a second, of its model."""
+    causes = {
+        name: Cause(rule, Use(rule) if isinstance(rule, UseRule) else Wear(rule))
+        for name, rule in equipment.conditions.items()
+    }
+    for name, learnt in equipment.anomaly.items():
+        causes[name] = Cause(learnt, Anomaly(name, learnt))
+        causes[f"{name}{MODEL}"] = Cause(learnt, Budget(name, learnt))
+    return causes
 
 
 def running(cell: Cell, at: int) -> bool:
@@ -282,7 +331,7 @@ def _say(cell: Cell, view: View, name: str, cause: Cause) -> list[Derived]:
         standing = None
     found = watch.finding
     if watch.started_at is None or found is None:
-        if standing is None or watch.learning:
+        if standing is None or (watch.learning and cause.mended is None):
             return []
         cause.said, cause.changed = None, True
         over_at = watch.at if cause.mended is None else cause.mended

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.alarms import ALARMS_MAX, AlarmName, AlarmRule, AlarmRules
+from topology.model.anomaly import ANOMALIES_MAX, AnomalyRule
 from topology.model.condition import CONDITIONS_MAX, ConditionRule
 from topology.model.pilot import PilotPlan
 from topology.model.quality_model import QualityModel
@@ -118,6 +119,11 @@ class EquipmentType(FrozenModel):
         max_length=CONDITIONS_MAX,
         description="cause → rule by which its condition is judged",
     )
+    anomaly: dict[Segment, AnomalyRule] = Field(
+        default_factory=dict,
+        max_length=ANOMALIES_MAX,
+        description="name → rule by which something is unusual, though no limit says so",
+    )
 
     @field_validator("reasons")
     @classmethod
@@ -146,6 +152,14 @@ class EquipmentType(FrozenModel):
                 if tag not in measured:
                     raise ValueError(
                         f"condition {name}: no tag {tag!r} of role feature or characteristic; {hint(tag, measured)}"
+                    )
+        for name, learnt in self.anomaly.items():
+            if name in self.conditions:
+                raise ValueError(f"anomaly {name}: there is a condition of that name; their records need two")
+            for tag in learnt.tags:
+                if tag not in measured:
+                    raise ValueError(
+                        f"anomaly {name}: no tag {tag!r} of role feature or characteristic; {hint(tag, measured)}"
                     )
         return self
 

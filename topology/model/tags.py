@@ -265,7 +265,7 @@ class FeatureTag(_Tag):
     single: ClassVar[bool] = False
 
     role: Literal["feature"] = Field(
-        description="a measured value that rules of `conditions` read: vibration, temperature, a feature of a spectrum",
+        description="a measured value that rules of `conditions` and `anomaly` read: vibration, temperature, a feature of a spectrum",
         examples=["feature"],
     )
     unit: str | None = Field(None, description="unit of measure, shown beside the values", examples=["mm/s"])

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.records import Alert, Derived, Downtime, Oee, Production, Quality, State
 from topology.namespace.classes import MessageClass
 from uns.demo.evidence import Evidence
+from uns.demo.findings import findings
 from uns.demo.plant.truth import Truth
 
 SECOND_US = 1_000_000
@@ -28,6 +29,7 @@ def compare(namespace: Evidence, truth: Truth) -> dict[str, Any]:
         "drift_flagged": _drifts(namespace.of(MessageClass.QUALITY), truth),
         "drift_alerted": _alerted(namespace, truth),
         "silent_machine_unknown": _silences(namespace, truth),
+        **findings(namespace, truth),
     }
 
 

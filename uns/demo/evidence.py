@@ -32,13 +32,17 @@ class Evidence:
                 path = str(message.path)
                 self.samples.update((path, sample.tag, sample.at) for sample in record.samples)
             elif isinstance(record, Derived):
-                self.count[record.message_class] += 1
-                if record.id in self.derived:
-                    self.repeated += record.message_class != MessageClass.CURRENT
-                self.derived[record.id] = record
-                known = self.latest.get(record.natural_id)
-                if known is None or known.revision < record.revision:
-                    self.latest[record.natural_id] = record
+                self.hear(record)
+
+    def hear(self, record: Derived) -> None:
+        """A derived record that was committed."""
+        self.count[record.message_class] += 1
+        if record.id in self.derived:
+            self.repeated += record.message_class != MessageClass.CURRENT
+        self.derived[record.id] = record
+        known = self.latest.get(record.natural_id)
+        if known is None or known.revision < record.revision:
+            self.latest[record.natural_id] = record
 
     def of(self, *names: MessageClass) -> list[Derived]:
         """Newest revisions of the named classes, in order of path and begin."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from schemas.records import Downtime, Oee
+from schemas.records import Condition, Downtime, Oee
 from sinks.historian.config import HistorianConfig
 from topology.namespace.filters import Filter
 from uns.client.connection import codec
@@ -19,6 +19,7 @@ from uns.client.subscribe import Subscription
 from uns.demo import mes
 from uns.demo.compare import compare
 from uns.demo.evidence import CLASSES, Evidence, delivery, historian
+from uns.demo.findings import sentence
 from uns.demo.plant.truth import Truth
 from uns.demo.run import Demo
 from uns.runners.connector.ledger import Ledger, read_ledgers
@@ -106,7 +107,10 @@ def _expected_work_orders(namespace: Evidence) -> set[str]:
     return {
         record.natural_id
         for record in namespace.derived.values()
-        if isinstance(record, Downtime) and record.category == "breakdown" and record.new_category
+        if (isinstance(record, Downtime) and record.category == "breakdown" and record.new_category)
+        or (
+            isinstance(record, Condition) and (record.kind, record.severity, record.state) == ("wear", "high", "raised")
+        )
     }
 
 
@@ -130,6 +134,8 @@ def problems(summary: dict[str, Any]) -> list[str]:
         said.append(f"OEE differs by up to {truth['oee_error_max']:.4f}")
     if truth["breakdowns_found"] != truth["breakdowns_true"]:
         said.append(f"{truth['breakdowns_found']} of {truth['breakdowns_true']} breakdowns found")
+    if not gaps:
+        said += [sentence(told) for told in truth["faults"] if told["missed"]]
     said += [
         f"{name} is false" for name in ("drift_flagged", "drift_alerted", "silent_machine_unknown") if not truth[name]
     ]
@@ -202,6 +208,11 @@ def _result_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"breakdowns {truth['breakdowns_found']} of {truth['breakdowns_true']}; drift flagged: {truth['drift_flagged']}, alerted: {truth['drift_alerted']}; silent machine unknown: {truth['silent_machine_unknown']}",
         ),
     ]
+    rows += [("faults" if n == 0 else "", sentence(told)) for n, told in enumerate(truth["faults"])]
+    false = truth["false_alarms"]
+    rows.append(
+        ("false", f"{len(false)} alerts and conditions without a cause" + "".join(f"; {one}" for one in false[:3]))
+    )
     return rows + [("problem", text) for text in summary["problems"]]
 
 

@@ -1,15 +1,17 @@
 """The demo's own drift, through the fold: it ends with an alert, and never as what is normal."""
 
 from functools import cache
-from pathlib import Path
 
 import pytest
 
-import uns.demo
 from processors.line import LineFold
 from schemas.records import TYPES, Alert, Quality
+from tests.harness.demo_fold import model as demo_model
+from tests.harness.demo_fold import with_tags
 from tests.harness.line_logs import Run, Told, ordered, samples, ticks
-from topology.model.loader import load
+from topology.model.charts import ChartPlan
+from topology.model.plant import Plant
+from topology.model.tags import Tag
 from uns.demo.compare import compare
 from uns.demo.evidence import Evidence
 from uns.demo.plant.events import MINUTE, Fact, Said, Truth
@@ -20,6 +22,16 @@ BEGIN = 1_795_413_000_000_000
 SPAN = 80 * MINUTE
 LINE = "acme/leipzig/packaging/line-1"
 LABELER = f"{LINE}/labeler"
+
+
+def learning() -> Plant:
+    """The demo's model, but that the limits of its charts are learnt, as they are without any option."""
+
+    def learnt(tags: dict[str, Tag]) -> dict[str, Tag]:
+        offset = tags.get("Offset")
+        return tags if offset is None else tags | {"Offset": offset.model_copy(update={"chart": ChartPlan()})}
+
+    return with_tags(demo_model(), learnt)
 
 
 @cache
@@ -37,7 +49,7 @@ def run() -> tuple[Run, int]:
                 drift = event.at
             case _:
                 pass
-    model = load(Path(uns.demo.__file__).parent / "plant_model", {})
+    model = learning()
     folded = Run(model)
     folded.fold = LineFold(model, "uns.acme.leipzig.packaging.raw", 0)
     folded.feed(ordered([*told, *ticks(BEGIN, BEGIN + SPAN, MINUTE)]))

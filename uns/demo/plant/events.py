@@ -32,12 +32,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """The office publishes an order or a shift for a line."""
+    """The office publishes an order or a shift of a line, or which lot a machine uses."""
 
     at: int
     line: str
+    """Path of the line, or of the machine."""
     kind: str
-    """order | shift"""
+    """order | shift | lot"""
     content: dict[str, Any]
     """Fields of the record; times in µs."""
 

@@ -5,13 +5,14 @@ from functools import partial
 from random import Random
 
 from uns.demo.plant.events import HOUR, MINUTE, SECOND, Fact, Truth, day_of
+from uns.demo.plant.faults import Faults, Trouble
 from uns.demo.plant.machine import MODELS, Agenda, Machine
 from uns.demo.plant.packml import Goal, State
 
 PRODUCTS = (("cola-033", 6.0), ("cola-050", 6.2), ("water-100", 5.8))
 """Product and its ideal cycle in seconds."""
 ORDER_MIN, CHANGEOVER_MIN = (25, 34), (3, 4)
-JAM, FAULT, NO_MATERIAL, BREAK = 101, 201, 301, 901
+JAM, FAULT, SEIZED, NO_MATERIAL, BREAK = 101, 201, 202, 301, 901
 MICRO_STOP_EVERY_MIN, MICRO_STOP_S = 22.0, (20, 110)
 MATERIAL_EVERY_MIN, MATERIAL_S = 45.0, (130, 340)
 BUFFER_S = 35
@@ -35,6 +36,7 @@ class Script:
     resets_in_break: str | None = None
     """Cell whose counters are reset in the break."""
     first_order_min: float | None = None
+    faults: Faults = field(default_factory=Faults)
 
 
 @dataclass
@@ -59,7 +61,9 @@ class Line:
 
     def start(self, now: int) -> None:
         for number, model in enumerate(MODELS):
-            machine = Machine(f"{self.path}/{model.cell}", model, self.agenda, Random(self.chance.random()))
+            drawn = self.chance.random()
+            path = f"{self.path}/{model.cell}"
+            machine = Machine(path, model, self.agenda, Random(drawn), Random(f"{drawn}/side"))
             if self.script.drift and self.script.drift[0] == model.cell:
                 machine.drift_after = self.script.drift[1]
             self.machines.append(machine)
@@ -70,6 +74,8 @@ class Line:
         for number in range(len(self.machines)):
             self._plan_stop(now, number, MICRO_STOP_EVERY_MIN, Goal.HOLD, JAM, MICRO_STOP_S)
         self._plan_stop(now, 0, MATERIAL_EVERY_MIN, Goal.SUSPEND, NO_MATERIAL, MATERIAL_S)
+        side = Random(f"{self.machines[0].side.random()}/faults")
+        Trouble(self.path, self.agenda, side, self.script.faults, self.machines, self._seize).start(now)
         if self.script.breakdown:
             cell, at, minutes = self.script.breakdown
             self.agenda.at(now + int(at * MINUTE), lambda then: self._break_down(then, self._number(cell), minutes))
@@ -221,15 +227,18 @@ class Line:
             self._waiting[other].discard(number)
             self._aim(now, other)
 
-    def _break_down(self, now: int, number: int, minutes: float) -> None:
+    def _seize(self, now: int, machine: Machine, minutes: float) -> None:
+        self._break_down(now, self.machines.index(machine), minutes, SEIZED)
+
+    def _break_down(self, now: int, number: int, minutes: float, reason: int = FAULT) -> None:
         machine = self.machines[number]
         if machine.state is not State.EXECUTE or number in self._faults:
-            self.agenda.at(now + 10 * SECOND, lambda then: self._break_down(then, number, minutes))
+            self.agenda.at(now + 10 * SECOND, lambda then: self._break_down(then, number, minutes, reason))
             return
         self.agenda.tell(
             Truth(now, "breakdown", {"path": machine.path, "started_at": now, "ended_at": now + int(minutes * MINUTE)})
         )
-        self._stop(now, number, Goal.ABORT, FAULT, minutes * 60)
+        self._stop(now, number, Goal.ABORT, reason, minutes * 60)
 
     def _fall_silent(self, now: int, number: int, minutes: float) -> None:
         machine = self.machines[number]

@@ -10,8 +10,12 @@ from uns.demo.plant.packml import ENDS_IN, Goal, State, command, lasts_us
 
 PRODUCTION, SETUP = 1, 4
 MODE_NAMES = {PRODUCTION: "production", SETUP: "setup"}
-HEARTBEAT_S, MEASURE_S, ANALOG_S = 10, 20, 10
+HEARTBEAT_S, MEASURE_S, ANALOG_S, BEARING_S = 10, 20, 10, 60
 SCRAP_SHARE, SLOW_SHARE = 0.015, 0.01
+VIBRATION, VIBRATION_FAILED, VIBRATION_AT_REST = 2.0, 7.1, 0.1
+"""mm/s RMS of a new bearing, of one that fails, and of a machine at rest."""
+BEARING_C, BEARING_C_PER_MM_S, BEARING_C_AT_REST, BEARING_LAG = 45.0, 4.0, 30.0, 0.2
+"""Its temperature while it is new, what vibration beyond that adds, and how much of the way it goes in a minute."""
 
 
 class Agenda(Protocol):
@@ -32,13 +36,23 @@ class Model:
     analog: str
     analog_centre: float
     modulus: int | None = None
+    more: tuple[tuple[str, float], ...] = (("Air", 6.0),)
+    """Tags that seldom change, and their first values."""
+    bearing: bool = False
+    """Whether it says how its main bearing does."""
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of all tags that are measured."""
+        bearing = ("Vibration", "BearingTemperature") if self.bearing else ()
+        return (self.characteristic, self.analog, *(tag for tag, _ in self.more), *bearing)
 
 
 MODELS = (
-    Model("filler", "FillVolume", 500.0, 2.0, "Temperature", 21.0, modulus=65_536),
+    Model("filler", "FillVolume", 500.0, 2.0, "Temperature", 21.0, modulus=65_536, bearing=True),
     Model("capper", "Torque", 2.0, 0.12, "Speed", 600.0),
     Model("labeler", "Offset", 0.0, 0.3, "Speed", 600.0),
-    Model("packer", "Weight", 12.0, 0.04, "Temperature", 24.0),
+    Model("packer", "Weight", 12.0, 0.04, "Temperature", 24.0, more=(("Air", 6.0), ("OilLevel", 20.4))),
 )
 
 
@@ -50,6 +64,8 @@ class Machine:
     model: Model
     agenda: Agenda
     chance: Random
+    side: Random
+    """Chance of what came later, so that all else stays as it was."""
     drift_after: int | None = None
     """Number of the measurement from which on the mean drifts."""
     state: State = State.STOPPED
@@ -63,6 +79,12 @@ class Machine:
     """A changeover is due: the mode follows once the machine is stopped."""
     silent: bool = False
     last_said: int = 0
+    scrap_share: float = SCRAP_SHARE
+    wears: tuple[int, int] | None = None
+    """Since when (µs) its bearing wears, and how long (µs) until it fails."""
+    tool_wears: tuple[int, float] | None = None
+    """Since when (µs) its tool wears, and by how many standard deviations a µs."""
+    bearing_c: float = BEARING_C
     _steps: int = 0
     """Counts state changes: an action that was planned in an earlier state is void."""
     _measured: int = 0
@@ -77,6 +99,8 @@ class Machine:
         self.agenda.at(now + HEARTBEAT_S * SECOND, self._beat)
         self.agenda.at(now + self.chance.randrange(ANALOG_S * SECOND), self._analog)
         self.agenda.at(now + self.chance.randrange(MEASURE_S * SECOND), self._measure)
+        if self.model.bearing:
+            self.agenda.at(now + self.side.randrange(BEARING_S * SECOND), self._bearing)
 
     def publish_all(self, now: int) -> None:
         for tag, value in (
@@ -86,14 +110,15 @@ class Machine:
             ("Scrap", self.scrap),
             ("StopReason", self.reason),
             ("Heartbeat", self._beats),
+            *self.model.more,
         ):
-            self._say(now, tag, value)
+            self.say(now, tag, value)
 
     def aim(self, now: int, goal: Goal, reason: int = 0) -> None:
         """A new goal; `reason` is shown from now on when it is one for a stop."""
         if reason and reason != self.reason:
             self.reason = reason
-            self._say(now, "StopReason", reason)
+            self.say(now, "StopReason", reason)
         self.goal = goal
         self._steer(now)
 
@@ -103,8 +128,8 @@ class Machine:
 
     def reset_counters(self, now: int) -> None:
         self.good = self.scrap = 0
-        self._say(now, "Good", 0)
-        self._say(now, "Scrap", 0)
+        self.say(now, "Good", 0)
+        self.say(now, "Scrap", 0)
 
     def _steer(self, now: int) -> None:
         following = command(self.state, self.goal)
@@ -114,12 +139,12 @@ class Machine:
     def _enter(self, now: int, state: State) -> None:
         self.state = state
         self._steps += 1
-        self._say(now, "State", int(state))
+        self.say(now, "State", int(state))
         self._truth(now)
         step = self._steps
         if state in (State.RESETTING, State.EXECUTE) and self.reason:  # a reset acknowledges what stopped it
             self.reason = 0
-            self._say(now, "StopReason", 0)
+            self.say(now, "StopReason", 0)
         if state in ENDS_IN:
 
             def end(then: int) -> None:
@@ -144,7 +169,7 @@ class Machine:
         wanted = SETUP if self.setup and self.state is State.STOPPED else PRODUCTION
         if wanted != self.mode and self.state in (State.STOPPED, State.IDLE, State.ABORTED):
             self.mode = wanted
-            self._say(now, "Mode", wanted)
+            self.say(now, "Mode", wanted)
             self._truth(now)
 
     def _plan_piece(self, now: int) -> None:
@@ -160,13 +185,13 @@ class Machine:
         self.agenda.at(now + int(self.cycle_s * factor * SECOND), piece)
 
     def _count(self, now: int) -> None:
-        good = self.chance.random() >= SCRAP_SHARE
+        good = self.chance.random() >= self.scrap_share
         if good:
             self.good = self.good + 1 if self.model.modulus is None else (self.good + 1) % self.model.modulus
-            self._say(now, "Good", self.good)
+            self.say(now, "Good", self.good)
         else:
             self.scrap += 1
-            self._say(now, "Scrap", self.scrap)
+            self.say(now, "Scrap", self.scrap)
         self.agenda.tell(Truth(now, "count", {"path": self.path, "good": int(good), "scrap": int(not good)}))
 
     def _measure(self, now: int) -> None:
@@ -179,8 +204,11 @@ class Machine:
             if self._measured == self.drift_after + 1:
                 self.agenda.tell(Truth(now, "drift", {"path": self.path, "characteristic": self.model.characteristic}))
             drift = min(0.15 * (self._measured - self.drift_after), 5.0)
+        if self.tool_wears is not None:
+            since, per_us = self.tool_wears
+            drift -= (now - since) * per_us
         noise = max(-2.8, min(2.8, self.chance.gauss(0, 1)))
-        self._say(now, self.model.characteristic, round(self.model.centre + self.model.sigma * (noise + drift), 4))
+        self.say(now, self.model.characteristic, round(self.model.centre + self.model.sigma * (noise + drift), 4))
 
     def _beat(self, now: int) -> None:
         self.agenda.at(now + HEARTBEAT_S * SECOND, self._beat)
@@ -188,16 +216,29 @@ class Machine:
 
     def beat(self, now: int) -> None:
         self._beats += 1
-        self._say(now, "Heartbeat", self._beats)
+        self.say(now, "Heartbeat", self._beats)
 
     def _analog(self, now: int) -> None:
         self.agenda.at(now + ANALOG_S * SECOND, self._analog)
         running = 1.0 if self.model.analog == "Temperature" or self.state is State.EXECUTE else 0.0
-        self._say(
-            now, self.model.analog, round(self.model.analog_centre * running * self.chance.uniform(0.99, 1.01), 3)
-        )
+        self.say(now, self.model.analog, round(self.model.analog_centre * running * self.chance.uniform(0.99, 1.01), 3))
 
-    def _say(self, now: int, tag: str, value: Any) -> None:
+    def _bearing(self, now: int) -> None:
+        """How the main bearing does: it wears by a power of the time that it has."""
+        self.agenda.at(now + BEARING_S * SECOND, self._bearing)
+        level, rest = VIBRATION, BEARING_C_AT_REST
+        if self.wears is not None:
+            since, lasts = self.wears
+            level *= (VIBRATION_FAILED / VIBRATION) ** ((now - since) / lasts)
+        if self.state is State.EXECUTE:
+            rest = BEARING_C + BEARING_C_PER_MM_S * (level - VIBRATION)
+        else:
+            level = VIBRATION_AT_REST
+        self.bearing_c += BEARING_LAG * (rest - self.bearing_c)
+        self.say(now, "Vibration", round(level * self.side.lognormvariate(0.0, 0.05), 4))
+        self.say(now, "BearingTemperature", round(self.bearing_c + self.side.gauss(0.0, 0.3), 2))
+
+    def say(self, now: int, tag: str, value: Any) -> None:
         if not self.silent:
             self.last_said = now
             self.agenda.tell(Said(now, self.path, tag, value))

@@ -58,7 +58,7 @@ class MachineServer:
 
     @staticmethod
     def _tags(model: Model) -> Sequence[tuple[str, ua.VariantType]]:
-        return (*_TAGS.items(), (model.characteristic, ua.VariantType.Double), (model.analog, ua.VariantType.Double))
+        return (*_TAGS.items(), *((tag, ua.VariantType.Double) for tag in model.measured))
 
     async def say(self, said: Said) -> None:
         cell = said.path.rpartition("/")[2]

@@ -50,6 +50,23 @@ class TruthLog:
         self._file.close()
 
 
+@dataclass(frozen=True)
+class Fault:
+    """Something that went wrong and should be said; times µs."""
+
+    name: str
+    """bearing | tool | lot | flood | chatter"""
+    path: str
+    """Of the machine, or of the line."""
+    subject: str
+    started_at: int
+    ended_at: int | None
+    due_at: int
+    """By when it has to have been said."""
+    fails_at: int | None = None
+    """When it stops the machine, if nobody does something."""
+
+
 @dataclass
 class Truth:
     """One run, read back."""
@@ -63,6 +80,7 @@ class Truth:
     """(path, characteristic, begin)"""
     silences: list[tuple[str, int, int | None]] = field(default_factory=list)
     """(path, begin, end); none: still silent"""
+    faults: list[Fault] = field(default_factory=list)
     stops: dict[str, list[tuple[int, int, int]]] = field(default_factory=lambda: defaultdict(list))
     """Path → (begin, end of the cause, reason code) of its own stops, the breakdown among them; it runs a moment later."""
     _states: dict[str, list[tuple[int, str, str]]] = field(default_factory=lambda: defaultdict(list))
@@ -105,6 +123,10 @@ class Truth:
                 self.stops[told["path"]].append((at, told["ended_at"], told["reason"]))
             case "drift":
                 self.drifts.append((told["path"], told["characteristic"], at))
+            case "fault":
+                fault = Fault(told.pop("fault"), **told)
+                key = (fault.name, fault.path, fault.started_at)
+                self.faults = [of for of in self.faults if (of.name, of.path, of.started_at) != key] + [fault]
             case "silence":
                 known = [silence for silence in self.silences if silence[:2] != (told["path"], told["started_at"])]
                 self.silences = [*known, (told["path"], told["started_at"], told["ended_at"])]
