@@ -3,6 +3,7 @@
 from processors.derive.alarm import AlarmRecords
 from processors.derive.alert import ImplausibleCounts, SilenceAlerts
 from processors.derive.bottleneck.bottleneck import BottleneckRecords
+from processors.derive.capability import CapabilityRecords
 from processors.derive.changeover import ChangeoverRecords
 from processors.derive.condition import ConditionRecords
 from processors.derive.current import Snapshots
@@ -29,6 +30,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     SilenceAlerts,
     ImplausibleCounts,
     QualityRecords,
+    CapabilityRecords,
     SpecificationAlerts,
     ConditionRecords,
     PredictionRecords,
