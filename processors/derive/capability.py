@@ -5,7 +5,7 @@ late point or another plan changes it. Of a window that began before the horizon
 that their sums alone: then the quantiles and the test for normality are not known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -70,6 +70,8 @@ class Held(msgspec.Struct, omit_defaults=True, gc=False):
     """Word and name of the window → characteristic → values."""
     floor: int = -INF
     """Up to where they reach, µs."""
+    over: dict[str, int] = {}
+    """Lots that nobody has ended, and that one which is forgotten has followed: when (µs)."""
 
 
 HELD_MAX = 10_000
@@ -105,7 +107,7 @@ class CapabilityRecords(Derivation):
         points = [(r.characteristic, r.started_at) for r in view.said if type(r) is Quality]
         if view.quiet and not any(at <= view.previous_watermark for _, at in points) and not _lots(cell):
             return []  # the usual case
-        windows = list(_windows(cell, view))
+        windows = list(_windows(cell, view, self._held.over))
         out = self._taken_back(cell, view, windows)
         for window in windows:
             if window.end > view.watermark:
@@ -179,8 +181,9 @@ class CapabilityRecords(Derivation):
         if not self._charts or floor <= self._held.floor:
             return
         before, self._changed = self._held, True
-        self._held = Held({}, floor)
-        for window in _open(cell, floor):
+        over = {lot.id: end for lot, end in _lot_ends(cell, before.over) if lot.ended_at is None and end <= floor}
+        self._held = Held({}, floor, over)
+        for window in _open(cell, floor, over):
             key = f"{window.word} {window.name}"
             known = before.windows.get(key, {})
             kept = {}
@@ -205,16 +208,16 @@ def _lots(cell: Cell) -> list[tuple[Lot, int]]:
     return cell.line.facts.of(Lot) + cell.facts.of(Lot)
 
 
-def _windows(cell: Cell, view: View) -> Iterator[Window]:
+def _windows(cell: Cell, view: View, over: Mapping[str, int]) -> Iterator[Window]:
     """All that the horizon touches, ended or not."""
-    yield from _planned(cell, view.floor)
+    yield from _planned(cell, view.floor, over)
     for day in cell.schedule.days.between(view.floor, view.now + 1):
         yield Window("day", day.name, day.start, day.end, ((day.start, day.end),))
 
 
-def _open(cell: Cell, floor: int) -> Iterator[Window]:
+def _open(cell: Cell, floor: int, over: Mapping[str, int]) -> Iterator[Window]:
     """Those that go on over a time."""
-    for window in _planned(cell, floor):
+    for window in _planned(cell, floor, over):
         if window.start < floor < window.end:
             yield window
     day = cell.schedule.days.at(floor)
@@ -222,7 +225,7 @@ def _open(cell: Cell, floor: int) -> Iterator[Window]:
         yield Window("day", day.name, day.start, day.end, ((day.start, day.end),))
 
 
-def _planned(cell: Cell, begin: int) -> Iterator[Window]:
+def _planned(cell: Cell, begin: int, over: Mapping[str, int]) -> Iterator[Window]:
     """Shifts, orders and lots that end after a time."""
     for name, shift in cell.schedule.shifts.items():
         if shift.end > begin:
@@ -230,14 +233,21 @@ def _planned(cell: Cell, begin: int) -> Iterator[Window]:
     for name, order in cell.schedule.orders.items():
         if order.end > begin:
             yield Window("order", name, order.start, order.end, order.parts, name, order.order.product)
+    for lot, end in _lot_ends(cell, over):
+        if end > begin:
+            yield Window("lot", lot.id, lot.started_at, end, ((lot.started_at, end),))
+
+
+def _lot_ends(cell: Cell, over: Mapping[str, int]) -> Iterator[tuple[Lot, int]]:
+    """Lots and when they end: one without an end where the next of its material begins."""
     lots = sorted((lot for lot, _ in _lots(cell)), key=lambda lot: (lot.material, lot.started_at, lot.id))
-    for _, of_material in groupby(lots, key=lambda lot: lot.material):
-        in_turn = list(of_material)
-        for lot, following in zip(in_turn, [*in_turn[1:], None], strict=True):
-            until = INF if following is None else following.started_at
-            end = min(until, INF if lot.ended_at is None else lot.ended_at)
-            if end > begin and end > lot.started_at:
-                yield Window("lot", lot.id, lot.started_at, end, ((lot.started_at, end),))
+    for lot, following in zip(lots, [*lots[1:], None], strict=False):
+        end = lot.ended_at
+        if end is None:
+            followed = following is not None and following.material == lot.material
+            end = over.get(lot.id, following.started_at if following is not None and followed else INF)
+        if end > lot.started_at:
+            yield lot, end
 
 
 def _target(chart: Chart, window: Window) -> float | None:

@@ -12,8 +12,8 @@ from tests.harness.line_logs import CELL, HOUR, LINE, MINUTE, T0, Run, S, Told, 
 from topology.model.plant import Plant
 
 
-def model(chart: dict[str, Any] | None = None, lsl: float | None = 490, **time: float) -> Plant:
-    told = plant(**time).model_dump(mode="json")
+def model(chart: dict[str, Any] | None = None, lsl: float | None = 490, horizon_h: float = 48) -> Plant:
+    told = plant(horizon_h=horizon_h).model_dump(mode="json")
     told["types"]["filler"]["tags"]["FillVolume"] |= {"lsl": lsl, "chart": chart or {}}
     return Plant.model_validate(told)
 
@@ -48,8 +48,9 @@ def test_an_order_has_the_indices_of_its_own_values() -> None:
     assert one.sigma_within == pytest.approx(moving / 1.1283791671)
     assert one.pp == pytest.approx(20 / (6 * sd))
     assert one.ppk == pytest.approx(min(510 - mean, mean - 490) / (3 * sd))
+    assert one.sigma_within is not None
     assert one.cpk == pytest.approx(min(510 - mean, mean - 490) / (3 * one.sigma_within))
-    assert one.ppk_low < one.ppk < one.ppk_high
+    assert (one.ppk_low or 0) < (one.ppk or 0) < (one.ppk_high or 0)
     assert (one.method, one.quantile_low) == ("normal", None)
     assert (one.started_at, one.ended_at) == (T0 + 5 * MINUTE, T0 + 35 * MINUTE)
 
@@ -108,6 +109,18 @@ def test_a_late_point_an_inspection_and_a_moved_order_correct_it_and_the_end_is_
     assert said(run, "order") == []
     last = [one for one in run.records if isinstance(one, Capability)][-1]
     assert (last.withdrawn, last.points, last.ppk) == (True, 0, None)
+
+
+def test_a_lot_that_nobody_ends_stays_over_when_the_next_is_forgotten() -> None:
+    told: list[Told] = [
+        (LINE, Lot(id="A", material="cap", started_at=T0)),
+        (LINE, Lot(id="B", material="cap", started_at=T0 + 20 * MINUTE, ended_at=T0 + 30 * MINUTE)),
+        (LINE, Lot(id="C", material="cap", started_at=T0 + 200 * MINUTE, ended_at=T0 + 220 * MINUTE)),
+    ]
+    told += [measured(T0 + n * MINUTE, value) for n, value in enumerate(values_of(240))]
+    short, long = (play(told, 240, run=Run(model(horizon_h=hours))) for hours in (1, 48))
+    assert [(one.window_name, one.points) for one in said(short, "lot")] == [("A", 20), ("B", 10), ("C", 20)]
+    assert final_content(said(short, "lot")) == final_content(said(long, "lot"))
 
 
 def test_counts_and_what_has_no_limits_have_none() -> None:
