@@ -39,6 +39,7 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
     limits_since: int | None = None
     limits_points: int | None = None
     outliers: tuple[int, ...] = ()
+    contributions: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def withdrawn(self) -> bool:

@@ -82,7 +82,7 @@ _decode = msgspec.msgpack.Decoder(Held).decode
 class CapabilityRecords(Derivation):
     """The capability of one cell's characteristics."""
 
-    __slots__ = ("_changed", "_charts", "_held")
+    __slots__ = ("_changed", "_charts", "_held", "_targets")
 
     name = KIND
     kinds = (KIND,)
@@ -97,6 +97,7 @@ class CapabilityRecords(Derivation):
             and spec.chart.kind not in COUNTED
         }
         """For what the plant model says of a characteristic; they are given no values."""
+        self._targets = {tag: spec.target for tag, spec in cell.type.tags.items() if spec.role == "characteristic"}
         self._held = Held()
         self._changed = False
 
@@ -147,7 +148,7 @@ class CapabilityRecords(Derivation):
         if found.number < 2:
             return cell.ledger.withdraw(kind, window.start, **emptied(cell.ledger.get(kind, window.start)))
         scatter = found.scatter
-        target = _target(chart, window)
+        target = _target(chart, self._targets[characteristic], window)
         values = [] if before.number else sorted(value for run in runs for value in run.values)
         quantiles, shaped = by_quantiles(values, specification), shape(values, scatter.mean, scatter.overall)
         content: dict[str, Any] = {
@@ -250,13 +251,13 @@ def _lot_ends(cell: Cell, over: Mapping[str, int]) -> Iterator[tuple[Lot, int]]:
             yield lot, end
 
 
-def _target(chart: Chart, window: Window) -> float | None:
+def _target(chart: Chart, of_tag: float | None, window: Window) -> float | None:
     """What a window's values aim at; None: the plant model says nothing, and one limit has no middle."""
     plan, specification = chart.plan, chart.specification
     if window.product in plan.products:
         return plan.products[window.product].target
-    if plan.target is not None:
-        return plan.target
+    if of_tag is not None or plan.target is not None:
+        return plan.target if of_tag is None else of_tag
     lsl, usl = specification.lsl, specification.usl
     return None if lsl is None or usl is None else (lsl + usl) / 2
 

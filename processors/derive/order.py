@@ -10,6 +10,7 @@ from processors.derive.current import Snapshots
 from processors.derive.cycle import CycleRecords
 from processors.derive.derivation import Derivation, LineDerivation
 from processors.derive.downtime import DowntimeRecords
+from processors.derive.group import GroupRecords
 from processors.derive.kpi import KpiRecords
 from processors.derive.lifecycle import Acknowledgements
 from processors.derive.oee import OeeRecords
@@ -32,6 +33,7 @@ OF_CELL: tuple[type[Derivation], ...] = (
     QualityRecords,
     CapabilityRecords,
     SpecificationAlerts,
+    GroupRecords,
     ConditionRecords,
     PredictionRecords,
     Acknowledgements,

@@ -154,6 +154,7 @@ EXAMPLES: tuple[Record, ...] = (
         lsl=-1.5,
         usl=1.5,
         rules=(1, 5),
+        contributions={"SealTemp": 3.2, "SealPressure": 14.1},
     ),
     Alert(
         **_common("alert-breakdown"),

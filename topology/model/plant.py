@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_
 from topology.frozen import FrozenModel, Name
 from topology.kpi.definition import KpiFormula, KpiId
 from topology.model.alarms import ALARMS_MAX, AlarmName, AlarmRule, AlarmRules
+from topology.model.charts import COUNTED, GroupPlan
 from topology.model.condition import CONDITIONS_MAX, ConditionRule
 from topology.model.pilot import PilotPlan
 from topology.model.quality_model import QualityModel
@@ -31,6 +32,8 @@ def _segment(text: str) -> str:
 
 
 Segment = Annotated[str, AfterValidator(_segment)]
+GROUPS_MAX = 16
+"""Groups of characteristics of a type."""
 REASONS_MAX = 1_000
 """Reasons of a type: a Kpi record may have a stop of each."""
 
@@ -119,6 +122,13 @@ class EquipmentType(FrozenModel):
         description="cause → rule by which its condition is judged",
     )
 
+    groups: dict[Segment, GroupPlan] = Field(
+        default_factory=dict,
+        max_length=GROUPS_MAX,
+        description="characteristics that have a control chart together, beside each its own: name → group",
+        examples=[{"seal": {"characteristics": ["SealTemp", "SealPressure"]}}],
+    )
+
     @field_validator("reasons")
     @classmethod
     def _tree(cls, reasons: dict[int, StopReason]) -> dict[int, StopReason]:
@@ -146,6 +156,21 @@ class EquipmentType(FrozenModel):
                 if tag not in measured:
                     raise ValueError(
                         f"condition {name}: no tag {tag!r} of role feature or characteristic; {hint(tag, measured)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_of_characteristics(self) -> "EquipmentType":
+        measured = {
+            name for name, tag in self.tags.items() if tag.role == "characteristic" and tag.chart.kind not in COUNTED
+        }
+        for name, group in self.groups.items():
+            if name in self.tags:
+                raise ValueError(f"group {name} has the name of a tag; choose another")
+            for tag in group.characteristics:
+                if tag not in measured:
+                    raise ValueError(
+                        f"group {name}: no tag {tag!r} of role characteristic that is measured; {hint(tag, measured)}"
                     )
         return self
 
