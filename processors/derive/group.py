@@ -110,9 +110,10 @@ class GroupRecords(Derivation):
         self._changed: dict[str, None] = {}
 
     def take(self, cell: Cell, fact: OwnFact, offset: int, oldest: int, newest: int) -> Rejection | None:
-        """A decision about all charts of the machine, or about a group: learnt anew from there. `QualityRecords` has judged it."""
-        if self._groups and isinstance(fact, Limits) and fact.characteristic in (None, *self._groups):
-            return self._decisions.take(cell.path, fact, oldest, newest)
+        """That limits be learnt anew, of all charts of the machine or of a group. A group has no mean and sigma to be given;
+        `QualityRecords` has judged the fact before."""
+        if isinstance(fact, Limits) and fact.mean is None and fact.characteristic in (None, *self._groups):
+            return self._decisions.take(cell.path, fact, oldest, newest) if self._groups else None
         return None
 
     def follow(self, cell: Cell, view: View) -> list[Derived]:

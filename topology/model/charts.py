@@ -95,6 +95,14 @@ class ChartPlan(FrozenModel):
         description="while limits were learnt from fewer points than this, those in control are learnt from as well, each time "
         "that their number has doubled; not above `baseline`: the first limits stay",
     )
+    budget: int | None = Field(
+        None,
+        ge=10,
+        le=1_000_000,
+        description="of how many points in control one may raise an alert; a chart that raises more than chance gives then says "
+        "so in `limits_warning`. None: nobody counts",
+        examples=[1000],
+    )
     weight: float = Field(0.2, gt=0, le=1, description="λ of an EWMA: what the newest value weighs")
     width: float = Field(2.962, gt=0, description="L of an EWMA: its limits in standard errors")
     steady: bool = Field(False, description="whether an EWMA has its final limits from the first point on")

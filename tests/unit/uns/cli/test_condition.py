@@ -34,7 +34,7 @@ def test_life(tmp_path: Path) -> None:
 
 
 def test_bearing() -> None:
-    words = "condition bearing --balls 9 --ball 7.94 --pitch 38.5 --shaft 25".split()
+    words = ["condition", "bearing", "--balls", "9", "--ball", "7.94", "--pitch", "38.5", "--shaft", "25"]
     told = CliRunner().invoke(app, [*words, "--peak", "135.7", "--peak", "160.7", "--peak", "300"])
     assert told.exit_code == 0, told.output
     assert "outer_race: 89.30 Hz" in told.output
