@@ -17,7 +17,7 @@ from processors.output.segment import Key
 from processors.timeline.view import Moment
 from processors.units import HOUR, INF
 from schemas.records import Derived, Downtime, Gap, Order, Shift
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 
 class LineState:

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from schemas.envelope import Derived
-from schemas.judged import Alert, Condition, Driver, Prediction, Quality
+from schemas.judged import Alert, Capability, Condition, Driver, Prediction, Quality
 from schemas.raw import Sample
 
 
@@ -261,6 +261,7 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Downtime,
     Oee,
     Quality,
+    Capability,
     Alert,
     Condition,
     Current,

@@ -39,11 +39,59 @@ class Quality(Derived, frozen=True, gc=False, kw_only=True):
     limits_since: int | None = None
     limits_points: int | None = None
     outliers: tuple[int, ...] = ()
+    contributions: dict[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def withdrawn(self) -> bool:
         """A point lasts no time in any case: its phase says it."""
         return self.phase == "withdrawn"
+
+
+class Capability(Derived, frozen=True, gc=False, kw_only=True):
+    """How well a characteristic fitted its specification in a shift, an order, a day or a lot."""
+
+    message_class = "capability"
+
+    characteristic: str
+    window: str
+    window_name: str | None = None
+    order: str | None = None
+    product: str | None = None
+    points: int
+    out_of_specification: int
+    subgroups: int
+    mean: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    sigma_within: float | None = None
+    sigma_overall: float | None = None
+    lsl: float | None = None
+    usl: float | None = None
+    target: float | None = None
+    confidence: float
+    cp: float | None = None
+    cp_low: float | None = None
+    cp_high: float | None = None
+    cpk: float | None = None
+    cpk_low: float | None = None
+    cpk_high: float | None = None
+    pp: float | None = None
+    pp_low: float | None = None
+    pp_high: float | None = None
+    ppk: float | None = None
+    ppk_low: float | None = None
+    ppk_high: float | None = None
+    cpm: float | None = None
+    cpm_low: float | None = None
+    cpm_high: float | None = None
+    normality: float | None = None
+    normal_p: float | None = None
+    quantile_low: float | None = None
+    median: float | None = None
+    quantile_high: float | None = None
+    pp_quantile: float | None = None
+    ppk_quantile: float | None = None
+    method: str
 
 
 class Alert(Derived, frozen=True, gc=False, kw_only=True):

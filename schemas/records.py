@@ -20,7 +20,7 @@ from schemas.derived import (
     State,
 )
 from schemas.envelope import Derived, Inputs
-from schemas.judged import Alert, Condition, Driver, Prediction, Quality
+from schemas.judged import Alert, Capability, Condition, Driver, Prediction, Quality
 from schemas.parts import Contribution, DriverFactor, DriverLevel
 from schemas.raw import (
     FACT_TYPES,
@@ -66,6 +66,7 @@ __all__ = [
     "Bottleneck",
     "BottleneckCell",
     "Break",
+    "Capability",
     "Changeover",
     "Condition",
     "Contribution",

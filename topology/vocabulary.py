@@ -34,7 +34,7 @@ INFERRED = ("internal", "material_flow", "stop")
 CLOSED: Mapping[str, tuple[str, ...]] = {
     "status": ("provisional", "final", "corrected"),
     "severity": ("low", "medium", "high", "critical"),
-    "window": ("hour", "shift", "order", "product", "day"),
+    "window": ("hour", "shift", "order", "product", "day", "lot"),
 }
 """Field of derived records → all words it can hold."""
 OPEN: Mapping[str, tuple[str, ...]] = {

@@ -95,10 +95,16 @@ def stops(
                 )
 
 
+GROUPED = ("t2", "mewma")
+"""Charts of groups."""
+
+
 def points_of(records: Iterable[Quality]) -> dict[str, Points]:
     """Path → its characteristics' points."""
     found: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
     for record in newest(records):
+        if record.chart in GROUPED:
+            continue  # a distance of several characteristics, which are there themselves
         times, values = found.setdefault(record.path, {}).setdefault(record.characteristic, ([], []))
         times.append(record.started_at)
         values.append(record.value)

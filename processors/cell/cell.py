@@ -29,7 +29,7 @@ from processors.timeline.windows import Windows
 from processors.units import HOUR, INF
 from schemas.lengths import NAME_MAX
 from schemas.records import Gap, Reason, Samples, is_live, is_measured
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 NOTHING, VALUES, RECORDS = 0, 1, 2
 CHARACTERISTICS_MAX = 64

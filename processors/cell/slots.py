@@ -11,7 +11,7 @@ from processors.inputs.series import Series
 from processors.timeline.elements import UNKNOWN
 from processors.timeline.timeline import Timeline
 from topology.model.alarms import Alarm, alarms_of
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 from topology.model.tags import Tag
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from processors.output.ledger import Ledger
 from processors.timeline.elements import PLAIN, Context, Elements
 from schemas.records import Downtime
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 
 def stopped_parts(

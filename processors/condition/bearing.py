@@ -1,6 +1,7 @@
 """Frequencies at which a rolling bearing shows its faults, from its geometry; and which peak of a spectrum is one of them."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 SLIP = 0.03
@@ -27,16 +28,47 @@ class Bearing(NamedTuple):
     ball: float
     """BSF."""
 
-    def fault_at(self, frequency: float, shaft: float, harmonics: int = 3) -> str | None:
-        """Name of the part whose fault frequency, or a harmonic of it, a peak of an envelope spectrum is (both in one unit),
-        within `SLIP`; the nearest where there are several."""
-        nearest: tuple[float, str] | None = None
-        for name, multiple in zip(self._fields, self, strict=True):
+    def lines(self, peaks: Sequence[float], shaft: float, harmonics: int = 3, bands: int = 2) -> list["Line | None"]:
+        """What each peak of an envelope spectrum is, within `SLIP`; None: nothing of this bearing. Peaks and `shaft`, the
+        shaft's frequency, in one unit.
+
+        A harmonic k·f is one by itself. A side band k·f ± m·b counts only beside its harmonic: b is the shaft's frequency at the
+        inner race, which turns through the load, and the cage's at a ball (Randall and Antoni 2011); other parts have none.
+        """
+        plain = [self._harmonic(peak, shaft, harmonics) for peak in peaks]
+        seen = {(line.part, line.harmonic): peak for line, peak in zip(plain, peaks, strict=True) if line is not None}
+        return [
+            line if line is not None else self._band(peak, shaft, seen, bands)
+            for line, peak in zip(plain, peaks, strict=True)
+        ]
+
+    def _harmonic(self, peak: float, shaft: float, harmonics: int) -> "Line | None":
+        nearest: tuple[float, Line] | None = None
+        for part, multiple in zip(self._fields, self, strict=True):
             for harmonic in range(1, harmonics + 1):
-                off = abs(frequency / (multiple * harmonic * shaft) - 1)
+                off = abs(peak / (multiple * harmonic * shaft) - 1)
                 if off <= SLIP and (nearest is None or off < nearest[0]):
-                    nearest = (off, name)
+                    nearest = (off, Line(part, harmonic))
         return None if nearest is None else nearest[1]
+
+    def _band(self, peak: float, shaft: float, seen: Mapping[tuple[str, int], float], bands: int) -> "Line | None":
+        apart = {"inner_race": shaft, "ball": self.cage * shaft}
+        for (part, harmonic), centre in sorted(seen.items()):
+            for band in range(1, bands + 1) if part in apart else ():
+                for sign in (-1, 1):
+                    if abs(peak - (centre + sign * band * apart[part])) <= SLIP * band * apart[part]:
+                        return Line(part, harmonic, sign * band)
+        return None
+
+
+class Line(NamedTuple):
+    """A line of a spectrum."""
+
+    part: str
+    """cage, outer_race, inner_race or ball."""
+    harmonic: int
+    band: int = 0
+    """How many side bands above (or below) the harmonic; 0: the harmonic itself."""
 
 
 def of_geometry(balls: int, ball_diameter: float, pitch_diameter: float, contact_angle_deg: float = 0.0) -> Bearing:

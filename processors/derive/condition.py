@@ -28,7 +28,7 @@ from processors.units import HOUR, INF
 from schemas.records import Condition, Cycle, Derived, WorkOrder
 from topology.model.anomaly import AnomalyRule, GroupRule, SeasonRule, TagRule, TreesRule
 from topology.model.condition import UseRule, WearRule
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 from topology.vocabulary import PRODUCTION
 
 KIND = "condition"

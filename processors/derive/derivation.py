@@ -16,7 +16,7 @@ from processors.inputs.schedule import Schedule
 from processors.output.ledger import Ledger
 from processors.timeline.view import Moment, View
 from schemas.records import Derived
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 
 class Section(msgspec.Struct, gc=False):

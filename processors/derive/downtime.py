@@ -26,7 +26,7 @@ from processors.timeline.stops import KIND
 from processors.timeline.view import View
 from processors.units import INF
 from schemas.records import Alert, Derived, Downtime, Reason
-from topology.model.plant import StopReason
+from topology.model.equipment import StopReason
 
 BREAKDOWN = "breakdown"
 CATEGORY_BY_STATE = {

@@ -3,12 +3,14 @@
 from processors.derive.alarm import AlarmRecords
 from processors.derive.alert import ImplausibleCounts, SilenceAlerts
 from processors.derive.bottleneck.bottleneck import BottleneckRecords
+from processors.derive.capability import CapabilityRecords
 from processors.derive.changeover import ChangeoverRecords
 from processors.derive.condition import ConditionRecords
 from processors.derive.current import Snapshots
 from processors.derive.cycle import CycleRecords
 from processors.derive.derivation import Derivation, LineDerivation
 from processors.derive.downtime import DowntimeRecords
+from processors.derive.group import GroupRecords
 from processors.derive.kpi import KpiRecords
 from processors.derive.lifecycle import Acknowledgements
 from processors.derive.oee import OeeRecords
@@ -29,7 +31,9 @@ OF_CELL: tuple[type[Derivation], ...] = (
     SilenceAlerts,
     ImplausibleCounts,
     QualityRecords,
+    CapabilityRecords,
     SpecificationAlerts,
+    GroupRecords,
     ConditionRecords,
     PredictionRecords,
     Acknowledgements,

@@ -179,13 +179,13 @@ class QualityRecords(Derivation):
         """Ends the subgroup where what its values have in common is over, and starts anew with another lot."""
         out: list[Derived] = []
         plan = chart.plan
-        lot = _lots(cell, at) if plan.subgroup.by == "lot" or "lot" in plan.restart_on else ""
+        lot = lots_at(cell, at) if plan.subgroup.by == "lot" or "lot" in plan.restart_on else ""
         label: int | str = 0
         match plan.subgroup.by:
             case "time":
                 label = label_of_time(at, plan.subgroup.every_s or 1)
             case "piece":
-                label = _pieces(cell, at)
+                label = pieces_at(cell, at)
             case "lot":
                 label = lot
             case _:
@@ -269,7 +269,7 @@ def _decide(chart: Chart, fact: Limits) -> None:
         chart.freeze(standard)
 
 
-def _lots(cell: Cell, at: int) -> str:
+def lots_at(cell: Cell, at: int) -> str:
     """The lots in use at a time: of each material the one that began last."""
     newest: dict[str, Lot] = {}
     for lot, _ in cell.line.facts.of(Lot) + cell.facts.of(Lot):
@@ -280,7 +280,7 @@ def _lots(cell: Cell, at: int) -> str:
     return joined([lot.id for lot in newest.values()])
 
 
-def _pieces(cell: Cell, at: int) -> str:
+def pieces_at(cell: Cell, at: int) -> str:
     """What the counters of pieces say at a time: the same as long as none has moved."""
     told = [(counter, counter.series.in_force(at)) for counter in cell.counters if counter.what != "energy"]
     return joined(

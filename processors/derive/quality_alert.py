@@ -19,6 +19,7 @@ def after(cell: Cell, chart: Chart, characteristic: str, value: Value, judged: J
     """What the alert says after one more point of the control phase."""
     fired, kind = judged.alarming, f"{alert.QUALITY}.{characteristic}"
     chart.quiet = 0 if fired else chart.quiet + 1
+    chart.count(bool(fired) and chart.alert_from is None)
     if chart.alert_from is None:
         if not fired:
             return []

@@ -25,7 +25,8 @@ from schemas.records import (
     WorkOrder,
 )
 from topology.model.alarms import alarms_of
-from topology.model.plant import EquipmentType, Plant, StopReason
+from topology.model.equipment import EquipmentType, StopReason
+from topology.model.plant import Plant
 from topology.namespace.path import Level
 from topology.nearest import hint, listed, misspelt, nearest
 

@@ -5,6 +5,7 @@ from typing import Any
 from schemas.records import (
     Alert,
     Bottleneck,
+    Capability,
     Changeover,
     Condition,
     Cycle,
@@ -16,6 +17,8 @@ from schemas.records import (
     Quality,
 )
 
+_SHARED = len(Derived.__struct_fields__)
+"""Fields that all records begin with."""
 NOTHING_OBSERVED: dict[str, Any] = {"observed_us": 0, "elapsed_us": 0, "coverage": None, "why_null": None}
 
 
@@ -43,6 +46,13 @@ def emptied(record: Derived | None) -> dict[str, Any]:
             return {"bottleneck": None, "turning_point": None, "agrees": None, "cells": ()}
         case Prediction():
             return {"pieces": 0, "expected_scrap": 0.0}
+        case Capability():
+            kept = ("characteristic", "window", "window_name", "order", "product", "lsl", "usl", "confidence", "method")
+            counts = dict.fromkeys(("points", "out_of_specification", "subgroups"), 0)
+            unknown = [
+                name for name in Capability.__struct_fields__[_SHARED:] if name not in kept and name not in counts
+            ]
+            return {**counts, **dict.fromkeys(unknown)}
         case Alert():
             return {"state": "cleared", "alarm_state": "normal", "annunciated_at": None}
         case Condition():

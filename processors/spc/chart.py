@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from processors.spc.budget import beyond_budget, counted
 from processors.spc.control import LEARNT_PER_REFUSED, ChartState, Judged, Standard, Subgroup
 from processors.spc.plans import EVERYDAY, chart_of, given
 from processors.spc.specification import NONE, Specification
@@ -29,8 +30,8 @@ class Chart:
     """A control chart with its subgroups and its alert. Values come in order of time."""
 
     __slots__ = (
-        "alert_from", "alert_message", "alert_point", "alert_rules", "control", "group", "label", "last", "lot", "plan",
-        "product", "quiet", "specification", "state",
+        "alarms", "alert_from", "alert_message", "alert_point", "alert_rules", "control", "counted_points", "group",
+        "label", "last", "lot", "plan", "product", "quiet", "specification", "state",
     )  # fmt: skip
 
     def __init__(self, baseline: int, specification: Specification = NONE, plan: ChartPlan = EVERYDAY) -> None:
@@ -56,6 +57,9 @@ class Chart:
         self.alert_message = ""
         self.quiet = 0
         """Points of the control phase in a row without a signal."""
+        self.alarms = 0
+        """Alerts that began, and points of the control phase, since the limits are these; where there is a budget."""
+        self.counted_points = 0
         self.restart()
 
     @property
@@ -73,14 +77,19 @@ class Chart:
         standard = given(self.plan)
         if standard is not None:
             self.control.give(self.state, standard)
-        self.quiet = 0
+        self.quiet = self.alarms = self.counted_points = 0
         self.drop()
 
     def freeze(self, standard: Standard) -> None:
         """Has a decision for its limits from here on."""
         self.control.give(self.state, standard)
-        self.quiet = 0
+        self.quiet = self.alarms = self.counted_points = 0
         self.drop()
+
+    def count(self, began: bool) -> None:
+        """Counts a point of the control phase, and whether an alert began with it, where there is a budget."""
+        if self.plan.budget is not None:
+            self.alarms, self.counted_points = counted(self.alarms + began, self.counted_points + 1, self.plan.budget)
 
     def drop(self) -> None:
         """Forgets the open subgroup."""
@@ -128,6 +137,17 @@ class Chart:
     @property
     def warning(self) -> str | None:
         """What is wrong with the control limits, in words; None: nothing."""
+        said = [words for words in (self._doubtful(), self._spent()) if words is not None]
+        return "; ".join(said) or None
+
+    def _spent(self) -> str | None:
+        """What there is to say of a budget of alarms that is used up."""
+        budget = self.plan.budget
+        if budget is None or not beyond_budget(self.alarms, self.counted_points, budget):
+            return None
+        return f"alarms beyond budget: {self.alarms} in {self.counted_points} points, one in {budget} is stated"
+
+    def _doubtful(self) -> str | None:
         if (reach := self.reach()) is not None:
             words = self.specification.exceeded(*reach)
             return None if words is None else f"not capable: {words}"
@@ -146,6 +166,8 @@ class Chart:
             alert_rules=self.alert_rules,
             alert_point=self.alert_point,
             quiet=self.quiet,
+            alarms=self.alarms,
+            counted_points=self.counted_points,
             state=self.state,
             kind=self.plan.kind,
             lot=self.lot,
@@ -160,6 +182,7 @@ class Chart:
         self.product, self.quiet = saved.product, saved.quiet
         self.alert_from, self.alert_rules, self.alert_point = saved.alert_from, saved.alert_rules, saved.alert_point
         self.alert_message = saved.alert_message
+        self.alarms, self.counted_points = saved.alarms, saved.counted_points
         if saved.state is None:
             if self.plan.kind == "individuals":
                 self.state = saved.before()
@@ -193,6 +216,8 @@ class SavedChart(msgspec.Struct, omit_defaults=True, gc=False):
     label: int | str = ""
     last: Value | None = None
     alert_message: str = ""
+    alarms: int = 0
+    counted_points: int = 0
 
     def before(self) -> ChartState:
         """What an older release knew: its limits stay as they are."""

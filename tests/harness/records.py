@@ -8,6 +8,7 @@ from schemas.records import (
     Bottleneck,
     BottleneckCell,
     Break,
+    Capability,
     Changeover,
     Condition,
     Contribution,
@@ -45,6 +46,7 @@ from schemas.records import (
     Tick,
     WorkOrder,
 )
+from tests.harness.record_parts import CAPABILITY
 
 T = 1_795_000_000_000_000
 PATH = "acme/dallas/packaging/line-1/filler"
@@ -152,6 +154,7 @@ EXAMPLES: tuple[Record, ...] = (
         lsl=-1.5,
         usl=1.5,
         rules=(1, 5),
+        contributions={"SealTemp": 3.2, "SealPressure": 14.1},
     ),
     Alert(
         **_common("alert-breakdown"),
@@ -302,6 +305,7 @@ EXAMPLES: tuple[Record, ...] = (
             ),
         ),
     ),
+    Capability(**_common("capability.order.FillVolume"), **CAPABILITY),
     Prediction(
         **_common("prediction"),
         model="scrap@1",

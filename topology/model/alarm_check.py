@@ -6,8 +6,9 @@ from topology.document import Where
 from topology.kpi.check import Fault
 from topology.kpi.definition import Definition
 from topology.model.alarms import AlarmRule, CountRule, DeviationRule, KpiRule, LimitRule, RateRule, StateRule
+from topology.model.equipment import EquipmentType
 from topology.model.kpis import selected
-from topology.model.plant import EquipmentType, Plant
+from topology.model.plant import Plant
 from topology.model.tags import CharacteristicTag, EnergyTag
 from topology.nearest import hint, misspelt
 

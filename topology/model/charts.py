@@ -1,4 +1,4 @@
-"""Which control chart a characteristic has, and which signals of it count."""
+"""Which control chart a characteristic or a group of them has, and which signals of it count."""
 
 from typing import Literal
 
@@ -95,6 +95,14 @@ class ChartPlan(FrozenModel):
         description="while limits were learnt from fewer points than this, those in control are learnt from as well, each time "
         "that their number has doubled; not above `baseline`: the first limits stay",
     )
+    budget: int | None = Field(
+        None,
+        ge=10,
+        le=1_000_000,
+        description="of how many points in control one may raise an alert; a chart that raises more than chance gives then says "
+        "so in `limits_warning`. None: nobody counts",
+        examples=[1000],
+    )
     weight: float = Field(0.2, gt=0, le=1, description="λ of an EWMA: what the newest value weighs")
     width: float = Field(2.962, gt=0, description="L of an EWMA: its limits in standard errors")
     steady: bool = Field(False, description="whether an EWMA has its final limits from the first point on")
@@ -134,4 +142,57 @@ class ChartPlan(FrozenModel):
             raise ValueError(f"a chart of z needs sigma of {', '.join(of)}")
         if self.standardise != "none" and self.kind in COUNTED:
             raise ValueError(f"counts have no target; {self.kind} cannot be standardised")
+        return self
+
+
+GROUP_MAX = 12
+"""Characteristics of one group."""
+
+
+class GroupPlan(FrozenModel):
+    """Characteristics that are judged together, by one distance from what is usual of all of them at once."""
+
+    characteristics: tuple[Name, ...] = Field(
+        min_length=2,
+        max_length=GROUP_MAX,
+        description="tags of role characteristic that hang together",
+        examples=[["SealTemp", "SealPressure"]],
+    )
+    chart: Literal["t2", "mewma"] = Field(
+        "t2", description="`t2` (Hotelling) for single large differences, `mewma` for small lasting ones"
+    )
+    baseline: int = Field(
+        50,
+        ge=10,
+        le=1_000,
+        description="points from which mean and covariance are learnt; more for many characteristics",
+    )
+    run_length: float = Field(
+        370.4,
+        ge=20,
+        le=100_000,
+        description="points to a false alarm of a process in control; the limit follows from it",
+    )
+    weight: float = Field(
+        0.1, ge=0.02, lt=1, description="of `mewma`: how much the newest point counts, λ; smaller sees smaller shifts"
+    )
+    within_s: float = Field(
+        1.0,
+        ge=0,
+        le=86_400,
+        description="values of the characteristics make one point where all lie within so many seconds of the first",
+    )
+    restart_on: tuple[Literal["product"], ...] = Field(
+        ("product",), description="what starts the chart anew, beside a Limits fact", examples=[[]]
+    )
+
+    @model_validator(mode="after")
+    def _enough(self) -> "GroupPlan":
+        if len(set(self.characteristics)) < len(self.characteristics):
+            raise ValueError("a characteristic is named twice")
+        if self.baseline < 2 * len(self.characteristics) + 2:
+            raise ValueError(
+                f"{len(self.characteristics)} characteristics cannot be learnt from {self.baseline} points; "
+                f"state a baseline of {10 * len(self.characteristics)} or more"
+            )
         return self

@@ -16,6 +16,7 @@ class MessageClass(StrEnum):
     CYCLE = "cycle"
     OEE = "oee"
     QUALITY = "quality"
+    CAPABILITY = "capability"
     ALERT = "alert"
     CONDITION = "condition"
     CURRENT = "current"

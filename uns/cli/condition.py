@@ -1,4 +1,4 @@
-"""`uns condition replace | life`: when to replace a part by its age, and how long one lasts by what was measured."""
+"""`uns condition replace | life | bearing`: when to replace a part, how long one lasts, which part of a bearing a peak is of."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from processors.condition.life import Shape
 
 condition = group(
-    "Condition of machines, from files: remaining life, and replacement by age.",
-    dict.fromkeys(("replace", "life"), "condition"),
+    "Condition of machines: remaining life and replacement by age from files, fault frequencies of a bearing.",
+    dict.fromkeys(("replace", "life", "bearing"), "condition"),
 )
 app.add_typer(condition, name="condition")
 
@@ -83,6 +83,43 @@ def life(
         low, median, high = ("beyond" if each is None else f"{each:.5g}" for each in (told.low, told.median, told.high))
         text = f"remaining life {median} ({confidence:.0%}: {low} to {high}), in the unit of `at`"
     emit(told._asdict()) if as_json else typer.echo(text)
+
+
+@condition.command()
+def bearing(
+    balls: Annotated[int, typer.Option(help="balls or rollers in one row")],
+    ball: Annotated[float, typer.Option(help="their diameter, in the unit of --pitch")],
+    pitch: Annotated[float, typer.Option(help="diameter of the circle through their middles")],
+    shaft: Annotated[float, typer.Option(help="turns a second of the shaft; the outer race stands")],
+    angle: Annotated[float, typer.Option(help="contact angle, in degrees")] = 0.0,
+    peak: Annotated[
+        list[float] | None, typer.Option(help="frequency of a peak of the envelope spectrum, in Hz; again for more")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fault frequencies of a rolling bearing by its geometry, and which part the peaks of a spectrum are of, side bands too."""
+    from processors.condition.bearing import SLIP, of_geometry
+
+    if not shaft > 0:
+        raise UserError(f"--shaft {shaft:g}: turns a second, above 0, are expected")
+    try:
+        known = of_geometry(balls, ball, pitch, angle)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    peaks = peak or []
+    lines = known.lines(peaks, shaft)
+    if as_json:
+        named = [None if line is None else line._asdict() for line in lines]
+        told = [{"hz": hz, "line": line} for hz, line in zip(peaks, named, strict=True)]
+        emit({"hz": {part: shaft * of for part, of in known._asdict().items()}, "slip": SLIP, "peaks": told})
+        return
+    for part, of in known._asdict().items():
+        typer.echo(f"{part}: {shaft * of:.2f} Hz")
+    for hz, line in zip(peaks, lines, strict=True):
+        words = "nothing of this bearing"
+        if line is not None:
+            words = f"{line.part}, harmonic {line.harmonic}" + (f", side band {line.band:+d}" if line.band else "")
+        typer.echo(f"peak at {hz:g} Hz: {words}")
 
 
 def _rows(file: Path, columns: tuple[str, str]) -> list[tuple[float, float]]:

@@ -11,7 +11,10 @@ from uns.cli.options import TIMES, JsonOption, PlantOption, which_plant
 if TYPE_CHECKING:
     from uns.reports.quality.training import Trained
 
-quality = group("Models that predict scrap.", {"train": "quality", "show": "quality"})
+quality = group(
+    "Capability of processes, and models that predict scrap.",
+    {"capability": "capability", "train": "quality", "show": "quality"},
+)
 app.add_typer(quality, name="quality")
 
 

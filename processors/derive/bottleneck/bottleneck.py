@@ -26,7 +26,7 @@ from processors.timeline.timeline import NO_OFFSET, hull
 from processors.timeline.view import Moment
 from processors.units import HOUR, INF
 from schemas.records import Bottleneck, BottleneckCell, Derived
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 HOURLY, SHIFT = "kpi.bottleneck.hour", "kpi.bottleneck.shift"
 

@@ -26,7 +26,8 @@ from schemas.records import (
 )
 from tests.harness.line_logs import Run
 from topology.cluster import MESSAGE_MAX_BYTES
-from topology.model.plant import REASONS_MAX, EquipmentType, Plant
+from topology.model.equipment import REASONS_MAX, EquipmentType
+from topology.model.plant import Plant
 from uns.kafka.message import message, size_of
 
 CODEC = Codec({name: number for number, name in enumerate(TYPES, start=1)})

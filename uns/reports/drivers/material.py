@@ -11,7 +11,7 @@ from processors.analysis.losses import cycles, measured, pieces, points_of, stop
 from processors.analysis.observations import Observation, Of
 from processors.analysis.selection import Incomparable
 from schemas.codec import Codec
-from schemas.records import Cycle, Derived, Downtime, Lot, Order, Production, Quality, Samples, Shift, State
+from schemas.records import Cycle, Derived, Downtime, Inspection, Lot, Order, Production, Quality, Samples, Shift, State
 from schemas.text import from_plain
 from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
@@ -72,7 +72,7 @@ def from_lines(lines: Iterable[bytes], plant: Callable[[], Plant], wanted: Filte
     found.refused += [item for item in raw if isinstance(item, Refusal)]
     told_lines = [item for item in raw if isinstance(item, FileRecord)]
     found.facts += [(item.path, item.record) for item in told_lines if isinstance(item.record, FACTS)]
-    if any(isinstance(item.record, Samples) for item in told_lines):
+    if any(isinstance(item.record, Samples | Inspection) for item in told_lines):
         folded = fold(plant(), told_lines)
         found.records += folded.records
         found.refused += folded.refused

@@ -1,1 +1,1 @@
-"""`uns quality`: models that predict scrap, trained offline, judged on later time, written into the plant folder."""
+"""Capability over any stretch of time; quality models, trained offline, judged on later time, written into the plant folder."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from processors.condition.bearing import of_geometry
+from processors.condition.bearing import Line, of_geometry
 from processors.condition.replacement import TooFew, Weibull, age_to_replace, fit
 
 
@@ -81,12 +81,18 @@ def test_bearing_frequencies(balls: int, ball: float, pitch: float, expected: tu
     assert of_geometry(balls, ball, pitch) == pytest.approx(expected, abs=6e-5)
 
 
-def test_a_peak_is_named_within_slip() -> None:
+def test_peaks_are_named_within_slip_and_side_bands_beside_their_harmonic() -> None:
     bearing = of_geometry(9, 7.94, 38.5)
     assert [round(25 * each, 1) for each in bearing][:3] == [9.9, 89.3, 135.7]
-    assert bearing.fault_at(89.31 * 1.02, 25.0) == "outer_race"
-    assert bearing.fault_at(2 * 135.69, 25.0) == "inner_race"
-    assert bearing.fault_at(25.0, 25.0) is None
+    assert bearing.lines([89.31 * 1.02, 2 * 135.69, 25.0], 25.0) == [Line("outer_race", 1), Line("inner_race", 2), None]
+    assert bearing.lines([135.7, 160.7, 110.7, 185.5], 25.0) == [
+        Line("inner_race", 1),
+        Line("inner_race", 1, 1),
+        Line("inner_race", 1, -1),
+        Line("inner_race", 1, 2),
+    ]
+    assert bearing.lines([160.7, 110.7], 25.0) == [None, None]  # without their harmonic they are no evidence
+    assert bearing.lines([89.3, 89.3 + 20.0], 25.0) == [Line("outer_race", 1), None]  # a standing race has no bands
 
 
 @pytest.mark.parametrize(("balls", "ball", "pitch"), [(2, 1.0, 5.0), (9, 5.0, 5.0), (9, 0.0, 5.0), (9, 1.0, 0.0)])

@@ -8,7 +8,7 @@ from processors.derive.reasons import parts, told
 from schemas.records import Alert, Break, Downtime, Order, Reason, Shift
 from tests.harness.cells import hear, look, make_cell, tell
 from tests.harness.line_logs import ABORTED, EXECUTE, HELD, IDLE, MINUTE, STOPPED, SUSPENDED, T0, S
-from topology.model.plant import StopReason as ReasonCode
+from topology.model.equipment import StopReason as ReasonCode
 
 END = T0 + 10 * MINUTE
 

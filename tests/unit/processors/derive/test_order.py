@@ -18,9 +18,11 @@ def test_each_has_a_name_of_its_own_that_can_be_part_of_a_key() -> None:
     assert not [name for name in names if "|" in name or not name]
 
 
-def test_a_fact_is_read_by_one_derivation_but_an_acknowledgement_by_that_of_rules_too() -> None:
+def test_a_fact_is_read_by_one_derivation_but_an_acknowledgement_by_that_of_rules_and_limits_by_that_of_groups_too() -> (
+    None
+):
     reads = Counter(kind for derivation in OF_CELL for kind in derivation.reads)
-    assert reads == {Inspection: 1, Limits: 1, WorkOrder: 1, Acknowledge: 2}
+    assert reads == {Inspection: 1, Limits: 2, WorkOrder: 1, Acknowledge: 2}
 
 
 def test_what_is_closed_by_the_watermark_alone() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 
 def categories(**reasons: dict[str, Any]) -> dict[int, str]:

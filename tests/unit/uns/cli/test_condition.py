@@ -33,6 +33,22 @@ def test_life(tmp_path: Path) -> None:
     assert found["low"] < 41 < found["high"]
 
 
+def test_bearing() -> None:
+    words = ["condition", "bearing", "--balls", "9", "--ball", "7.94", "--pitch", "38.5", "--shaft", "25"]
+    told = CliRunner().invoke(app, [*words, "--peak", "135.7", "--peak", "160.7", "--peak", "300"])
+    assert told.exit_code == 0, told.output
+    assert "outer_race: 89.30 Hz" in told.output
+    assert "peak at 135.7 Hz: inner_race, harmonic 1\n" in told.output
+    assert "peak at 160.7 Hz: inner_race, harmonic 1, side band +1\n" in told.output
+    assert "peak at 300 Hz: nothing of this bearing\n" in told.output
+    found = json.loads(CliRunner().invoke(app, [*words, "--peak", "89", "--json"]).output)
+    assert found["peaks"] == [{"hz": 89.0, "line": {"part": "outer_race", "harmonic": 1, "band": 0}}]
+    for wrong in (["--balls", "2"], ["--shaft", "0"], ["--ball", "40"]):
+        told = CliRunner().invoke(app, [*words, *wrong])
+        assert told.exit_code != 0
+        assert "bearing" in f"{told.output}{told.exception}" or "turns a second" in f"{told.output}{told.exception}"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

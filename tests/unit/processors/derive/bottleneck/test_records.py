@@ -9,7 +9,7 @@ from processors.output.ledger import Ledger
 from schemas.records import Bottleneck
 from tests.harness.cells import hear, look, make_cell
 from tests.harness.line_logs import CELL, EXECUTE, HELD, HOUR, LINE, MINUTE, OTHER, SUSPENDED, T0, TOPIC, plant
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 
 TYPE = plant().types["filler"]
 BOTH = {CELL: TYPE, OTHER: TYPE}

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import uns.cli.fold  # noqa: F401
 from schemas.records import RAW_TYPES
+from topology.model.equipment import EquipmentType
 from topology.model.loader import load
-from topology.model.plant import EquipmentType
 from topology.model.tags import Role, Tag
 from uns.cli.app import app
 from uns.history.file.read import DEFAULTS
