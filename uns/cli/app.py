@@ -107,7 +107,7 @@ app = group(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run = group(
-    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page.",
+    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page, i3X.",
     {
         "connector": "connector",
         "processors": "processors",
@@ -115,6 +115,7 @@ run = group(
         "sink": "sink",
         "registry": "schema",
         "page": "page",
+        "i3x": "i3x",
     },
 )
 schema = group(
