@@ -115,7 +115,7 @@ class Calls:
         return self._of_objects(body, read)
 
     def history(self, request: Request, body: Body) -> Response:
-        begin, end = asked.span(body)
+        begin, end = asked.span(body, self.server.now())
         asked.depth(body)
         ids = asked.ids(body) if body.get("elementIds") is not None else []
         items: list[Item] = []
