@@ -100,6 +100,7 @@ app = group(
         "schema": "schema",
         "certs": "certs",
         "docs": "docs",
+        "export": "export",
         "run": "app",
     },
     name="uns",
