@@ -85,6 +85,8 @@ app = group(
         "pub": "facts",
         "alarms": "alarms",
         "shifts": "shifts",
+        "at": "moment",
+        "diff": "moment",
         "fold": "fold",
         "replay": "replay",
         "audit": "audit",
@@ -100,6 +102,7 @@ app = group(
         "schema": "schema",
         "certs": "certs",
         "docs": "docs",
+        "export": "export",
         "run": "app",
     },
     name="uns",
@@ -107,7 +110,7 @@ app = group(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run = group(
-    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page.",
+    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page, i3X, the status for Kafka consoles.",
     {
         "connector": "connector",
         "processors": "processors",
@@ -115,6 +118,8 @@ run = group(
         "sink": "sink",
         "registry": "schema",
         "page": "page",
+        "i3x": "i3x",
+        "connect-status": "connect",
     },
 )
 schema = group(

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from schemas.compatibility import InvalidSchema, Level, check, problems
 from uns.registry.log import NotWritten, SchemaLog
+from uns.registry.routes import ROUTES
 from uns.registry.store import SchemaStore, Version, config_record, delete_record, removal_records, schema_record
 
 logger = structlog.get_logger()
@@ -293,34 +294,9 @@ def create(log: SchemaLog) -> Starlette:
     async def ready(request: Request) -> Response:
         return PlainTextResponse(log.problem or "ok", status_code=503 if log.problem else 200)
 
-    r = Operations
     return Starlette(
         routes=[
-            route("/", "GET", r.root),
-            route("/subjects", "GET", r.subjects),
-            route("/subjects/{subject}", "POST", r.look_up),
-            route("/subjects/{subject}", "DELETE", r.delete_subject),
-            route("/subjects/{subject}/versions", "GET", r.versions),
-            route("/subjects/{subject}/versions", "POST", r.register),
-            route("/subjects/{subject}/versions/{version}", "GET", r.version),
-            route("/subjects/{subject}/versions/{version}", "DELETE", r.delete_version),
-            route("/subjects/{subject}/versions/{version}/schema", "GET", r.version_schema),
-            route("/subjects/{subject}/versions/{version}/referencedby", "GET", r.referenced_by),
-            route("/schemas/types", "GET", r.types),
-            route("/schemas/ids/{id:int}", "GET", r.by_id),
-            route("/schemas/ids/{id:int}/schema", "GET", r.by_id_schema),
-            route("/schemas/ids/{id:int}/subjects", "GET", r.by_id_subjects),
-            route("/schemas/ids/{id:int}/versions", "GET", r.by_id_versions),
-            route("/compatibility/subjects/{subject}/versions", "POST", r.compatible),
-            route("/compatibility/subjects/{subject}/versions/{version}", "POST", r.compatible),
-            route("/config", "GET", r.config),
-            route("/config", "PUT", r.set_config),
-            route("/config", "DELETE", r.delete_config),
-            route("/config/{subject}", "GET", r.config),
-            route("/config/{subject}", "PUT", r.set_config),
-            route("/config/{subject}", "DELETE", r.delete_config),
-            route("/mode", "GET", r.mode),
-            route("/mode/{subject}", "GET", r.mode),
+            *(route(each.path, each.method, getattr(Operations, each.handler)) for each in ROUTES),
             Route("/health/live", lambda request: PlainTextResponse("ok")),
             Route("/health/ready", ready),
         ],

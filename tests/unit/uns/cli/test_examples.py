@@ -25,7 +25,12 @@ from uns.errors import UserError
 
 ROOT = Path(__file__).parents[4]
 PACKAGES = ("uns", "topology", "connectors", "sinks", "schemas", "processors")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").glob("tutorials/*.md")),
+]
 COMMAND: Any = get_command(app)
 
 
@@ -133,6 +138,10 @@ READERS: dict[str, Callable[[str], object]] = {
     "begin": _span,
     "until": _span,
     "back": _span,
+    "when": _span,
+    "first": _span,
+    "known_at": _span,
+    "records": TYPES.__getitem__,
     "horizon": _span,
     "for_": _span,
     "day": lambda text: day("--day", text),
