@@ -104,7 +104,7 @@ def test_a_stop_is_split_put_back_and_several_are_put_together(shop: Shop) -> No
     said |= {"started_at": STOP, "at": at("09:15"), "ended_at": STOP_END}
     assert asyncio.run(shop.desk.take("split", said, ANN)).status == 200
     assert shop.stops() == [(0, 15, 101, "ann"), (15, 40, 201, "ann")]
-    together = {"code": 201, "started_at": STOP, "ended_at": at("10:30"), "parts": [at("09:15")]}
+    together: dict[str, Any] = {"code": 201, "started_at": STOP, "ended_at": at("10:30"), "parts": [at("09:15")]}
     assert shop.does("merge", **together).status == 200
     assert shop.stops() == [(0, 40, 201, "ann")]
     assert shop.stops(at("10:00")) == [(0, 30, 201, "ann")]
@@ -219,7 +219,7 @@ def test_what_cannot_be_is_refused_in_words_and_tells_nothing(
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_viewer_does_nothing_and_an_operator_nothing_elsewhere(kind: str, shop: Shop) -> None:
-    fields = {"code": 101, "started_at": STOP, "minutes": 5}
+    fields: dict[str, Any] = {"code": 101, "started_at": STOP, "minutes": 5}
     for who in (Who("eve", {"": Role.VIEWER}), Who("bob", {"acme/dallas2": Role.ADMIN}), Who("nil", {})):
         answer = shop.does(kind, who, **fields)
         assert answer.status == 403
@@ -230,7 +230,7 @@ def test_a_viewer_does_nothing_and_an_operator_nothing_elsewhere(kind: str, shop
 
 
 def test_an_operator_shelves_for_an_hour_and_a_supervisor_for_longer(shop: Shop) -> None:
-    fields = {"alarm": "silent", "comment": "sensor"}
+    fields: dict[str, Any] = {"alarm": "silent", "comment": "sensor"}
     assert shop.does("shelve", minutes=60, **fields).status == 200
     assert shop.does("shelve", minutes=61, **fields).status == 403
     assert shop.does("shelve", Who("sue", {"acme": Role.SUPERVISOR}), minutes=61, **fields).status == 200
