@@ -2,9 +2,8 @@
 
 from processors.output.identity import parse
 from schemas.records import Acknowledge, OutOfService, Shelve
-from topology.model.plant import Plant
 from uns.web.access.roles import Role
-from uns.web.act.deed import UNDONE_AT, Deed, Kind, Refused, Told
+from uns.web.act.deed import UNDONE_AT, Deed, Kind, Refused, Told, World
 
 MINUTE_US = 60_000_000
 OPERATORS_MIN = 60
@@ -26,24 +25,24 @@ def _alert(deed: Deed) -> str:
     return natural
 
 
-def acknowledge(deed: Deed, _: Plant) -> list[Told]:
+def acknowledge(deed: Deed, _: World) -> list[Told]:
     """`alert` was seen."""
     return [(deed.path, Acknowledge(alert=_alert(deed), at=deed.said_at, by=deed.by, comment=deed.words("comment")))]
 
 
-def reset(deed: Deed, _: Plant) -> list[Told]:
+def reset(deed: Deed, _: World) -> list[Told]:
     """`alert` is latched, its cause is gone: it ends."""
     fact = Acknowledge(alert=_alert(deed), at=deed.said_at, by=deed.by, comment=deed.words("comment"), action="reset")
     return [(deed.path, fact)]
 
 
-def shelve(deed: Deed, _: Plant) -> list[Told]:
+def shelve(deed: Deed, _: World) -> list[Told]:
     """`alarm` is put aside for `minutes`; `comment` says why."""
     minutes = deed.whole("minutes", 1, SHELF_MAX_MIN)
     return [_shelf(deed, deed.said_at + minutes * MINUTE_US)]
 
 
-def unshelve(deed: Deed, _: Plant) -> list[Told]:
+def unshelve(deed: Deed, _: World) -> list[Told]:
     """It stands again from now on."""
     ends_at = deed.said_at + deed.whole("minutes", 1, SHELF_MAX_MIN) * MINUTE_US
     return [_shelf(deed, max(deed.said_at, min(ends_at, deed.time(UNDONE_AT))))]
@@ -60,12 +59,12 @@ def _shelf(deed: Deed, ended_at: int) -> Told:
     )
 
 
-def take_out(deed: Deed, _: Plant) -> list[Told]:
+def take_out(deed: Deed, _: World) -> list[Told]:
     """`alarm` is out of service until it is put back; `comment` says why."""
     return [_service(deed, None)]
 
 
-def put_back(deed: Deed, _: Plant) -> list[Told]:
+def put_back(deed: Deed, _: World) -> list[Told]:
     return [_service(deed, max(deed.said_at, deed.time(UNDONE_AT)))]
 
 

@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.records import Fact, Samples
+from schemas.records import Fact, Note, Samples
 from topology.model.plant import EquipmentType, Plant
 from topology.namespace.path import Path
 from topology.nearest import hint
 from uns.web.access.roles import Role
+from uns.web.act.book import Book
 
 TEXT_MAX = 1000
 UNDONE_AT = "undone_at"
 """Of a deed that is taken back: when, µs UTC."""
 _ID = re.compile(r"[A-Za-z0-9._-]{8,80}")
 
-Told = tuple[str, Fact | Samples]
+Word = Fact | Samples | Note
+"""What a deed may come to: facts and pieces for the folds, notes as they are."""
+Told = tuple[str, Word]
 """A path, and what is told of it."""
 
 
@@ -85,7 +88,16 @@ class Deed:
         return self.fields.get("confirmed") is True
 
 
-Build = Callable[[Deed, Plant], list[Told]]
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a deed is looked at against."""
+
+    plant: Plant
+    book: Book
+    """The notes that there are."""
+
+
+Build = Callable[[Deed, World], list[Told]]
 """The facts that a deed comes to, in the order they are told. Pure. Raises `Refused`."""
 
 

@@ -12,17 +12,18 @@ from typing import Any
 import structlog
 
 from processors.inputs.admission import Admission
-from schemas.records import Fact, Samples
+from schemas.records import Acknowledge, Note, Samples
 from topology.model.plant import Plant
 from topology.namespace.path import BadPath
 from topology.nearest import hint
 from uns.web.access.roles import Who
-from uns.web.act import alarms, inspection, production, stops
-from uns.web.act.deed import UNDONE_AT, Confirm, Deed, Kind, Refused, Told, parsed
+from uns.web.act import alarms, inspection, notes, production, stops
+from uns.web.act.book import Book
+from uns.web.act.deed import UNDONE_AT, Confirm, Deed, Kind, Refused, Told, Word, World, parsed
 
 log = structlog.get_logger()
 
-KINDS: Mapping[str, Kind] = {**stops.KINDS, **production.KINDS, **inspection.KINDS, **alarms.KINDS}
+KINDS: Mapping[str, Kind] = {**stops.KINDS, **production.KINDS, **inspection.KINDS, **alarms.KINDS, **notes.KINDS}
 UNDO = "undo"
 DONE_MAX = 5_000
 NEWEST_MAX = 20_000
@@ -31,7 +32,7 @@ OLDEST_US = 7 * 86_400 * 1_000_000
 AHEAD_US = 5 * 60 * 1_000_000
 """A page's clock may be ahead by so much."""
 
-Tell = Callable[[str, Fact | Samples], Awaitable[str | None]]
+Tell = Callable[[str, Word], Awaitable[str | None]]
 """Publishes a fact of a path; returns what went wrong, if anything did."""
 
 
@@ -53,9 +54,10 @@ class Answer:
 class Desk:
     """One for the process; called in one event loop."""
 
-    def __init__(self, plant: Plant | None, tell: Tell, now: Callable[[], int]) -> None:
+    def __init__(self, plant: Plant | None, tell: Tell, now: Callable[[], int], book: Book | None = None) -> None:
         """`now`: plant time, µs UTC. Without a plant model nothing is taken: nobody could say what is right."""
-        self._plant, self._tell, self._now = plant, tell, now
+        self._world = None if plant is None else World(plant, Book() if book is None else book)
+        self._tell, self._now = tell, now
         self._admission = None if plant is None else Admission(plant)
         self._done: OrderedDict[str, Answer] = OrderedDict()
         self._newest: OrderedDict[tuple[str, str, str], int] = OrderedDict()
@@ -63,7 +65,7 @@ class Desk:
 
     async def take(self, kind: str, said: Mapping[str, Any], who: Who) -> Answer:
         """A deed of a kind, as the page sends it; `undo` takes the deed in the field `of` back."""
-        if self._plant is None:
+        if self._world is None:
             return Answer(503, "the plant model cannot be read: nothing is taken until it can")
         try:
             if kind == UNDO:
@@ -85,8 +87,8 @@ class Desk:
         if (done := self._done.get(deed.id)) is not None:
             return replace(done, again=True)
         self._in_time(deed)
-        assert self._plant is not None
-        return await self._told(deed, kind.build(deed, self._plant), deed.said_at, kind.undo is not None)
+        assert self._world is not None
+        return await self._told(deed, kind.build(deed, self._world), deed.said_at, kind.undo is not None)
 
     async def _undo(self, said: Mapping[str, Any], who: Who) -> Answer:
         now = self._now()
@@ -103,8 +105,8 @@ class Desk:
         if (done := self._done.get(undone_at.id)) is not None:
             return replace(done, again=True)
         self._in_time(undone_at)
-        assert self._plant is not None
-        return await self._told(replace(deed, id=undone_at.id), kind.undo(deed, self._plant), undone_at.said_at, False)
+        assert self._world is not None
+        return await self._told(replace(deed, id=undone_at.id), kind.undo(deed, self._world), undone_at.said_at, False)
 
     def _in_time(self, deed: Deed) -> None:
         now = self._now()
@@ -129,13 +131,14 @@ class Desk:
         _keep(self._done, deed.id, answer, DONE_MAX)
         return answer
 
-    def _refusal(self, path: str, fact: Fact | Samples) -> str | None:
+    def _refusal(self, path: str, word: Word) -> str | None:
         assert self._admission is not None
-        refused = (
-            self._admission.refusal(path, fact)
-            if isinstance(fact, Samples)
-            else self._admission.whole_refusal(path, fact)
-        )
+        if isinstance(word, Note):
+            return None  # its deed has looked at the place: no fold reads it
+        if isinstance(word, Samples):
+            refused = self._admission.refusal(path, word)
+        else:
+            refused = self._admission.whole_refusal(path, word)
         return None if refused is None else refused.message
 
 
@@ -152,9 +155,18 @@ def _may(who: Who, kind: Kind, deed: Deed) -> Answer | None:
     return Answer(403, f"{who.name or 'you'} may not do this at {deed.path}: it takes the role {needed.word} there")
 
 
-def _key(path: str, fact: Fact | Samples) -> tuple[str, str, str]:
-    named = getattr(fact, "id", None) or getattr(fact, "alert", None) or str(getattr(fact, "sequence", ""))
-    return path, type(fact).__name__, str(named)
+def _key(path: str, word: Word) -> tuple[str, str, str]:
+    """What a later word replaces an earlier one of."""
+    match word:
+        case Note():
+            named = word.natural_id
+        case Samples():
+            named = str(word.sequence)
+        case Acknowledge():
+            named = word.alert
+        case _:
+            named = word.id
+    return path, type(word).__name__, named
 
 
 def _keep(kept: OrderedDict[Any, Any], key: Any, value: Any, most: int) -> None:

@@ -1,9 +1,8 @@
 """What was measured or counted by hand, looked at before it is believed. Pure."""
 
 from schemas.records import Defect, Inspection
-from topology.model.plant import Plant
 from uns.web.access.roles import Role
-from uns.web.act.deed import Confirm, Deed, Kind, Refused, Told, type_of
+from uns.web.act.deed import Confirm, Deed, Kind, Refused, Told, World, type_of
 
 FAR = 3.0
 """Widths of the specification beyond its limits: further away it is rather a slip of the finger or the unit."""
@@ -25,10 +24,10 @@ def implausible(value: float, low: float | None, high: float | None) -> str | No
     return None if 0.1 <= ratio <= 10 or value == 0 else f"{value:g} is far from the limit of {limit:g}"
 
 
-def enter(deed: Deed, plant: Plant) -> list[Told]:
+def enter(deed: Deed, world: World) -> list[Told]:
     """`value` of `characteristic`; with `size`, `passed` and `defects` (each `type`, `place`, `count`) where there are any."""
     name, value = deed.text("characteristic"), deed.number("value")
-    tag = type_of(plant, deed.path).tags.get(name)
+    tag = type_of(world.plant, deed.path).tags.get(name)
     low, high = getattr(tag, "lsl", None), getattr(tag, "usl", None)
     if not deed.confirmed and (why := implausible(value, low, high)) is not None:
         raise Confirm(f"{name}: {why}; is it really so?")

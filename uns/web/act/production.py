@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterator
 
 from schemas.records import Order, Sample, Samples
-from topology.model.plant import EquipmentType, Plant
+from topology.model.plant import EquipmentType
 from topology.model.tags import CountTag
 from uns.web.access.roles import Role
-from uns.web.act.deed import Deed, Kind, Refused, Told, type_of
+from uns.web.act.deed import Deed, Kind, Refused, Told, World, type_of
 
 PIECES_MAX = 10_000_000
 SOURCE = "page"
@@ -26,12 +26,12 @@ def _order(deed: Deed, id_: str, started_at: int, ended_at: int | None) -> Told:
     )
 
 
-def start(deed: Deed, _: Plant) -> list[Told]:
+def start(deed: Deed, _: World) -> list[Told]:
     """`order` of `product` begins when it was said."""
     return [_order(deed, deed.text("order"), deed.said_at, None)]
 
 
-def end(deed: Deed, _: Plant) -> list[Told]:
+def end(deed: Deed, _: World) -> list[Told]:
     """`order`, which began at `started_at`, ends when it was said. A pause is the same."""
     started_at = deed.time("started_at")
     if deed.said_at <= started_at:
@@ -39,28 +39,28 @@ def end(deed: Deed, _: Plant) -> list[Told]:
     return [_order(deed, deed.text("order"), started_at, deed.said_at)]
 
 
-def go_on(deed: Deed, _: Plant) -> list[Told]:
+def go_on(deed: Deed, _: World) -> list[Told]:
     """A paused `order` goes on as its next part: `4711`, then `4711.2`, for one id is one stretch of time."""
     whole, _dot, part = deed.text("order").partition(".")
     number = int(part) + 1 if part.isdigit() and len(part) < 6 else 2
     return [_order(deed, f"{whole}.{number}", deed.said_at, None)]
 
 
-def unstart(deed: Deed, _: Plant) -> list[Told]:
+def unstart(deed: Deed, _: World) -> list[Told]:
     return [_order(deed, deed.text("order"), deed.said_at, deed.said_at)]
 
 
-def unend(deed: Deed, _: Plant) -> list[Told]:
+def unend(deed: Deed, _: World) -> list[Told]:
     return [_order(deed, deed.text("order"), deed.time("started_at"), None)]
 
 
-def count(deed: Deed, plant: Plant) -> list[Told]:
+def count(deed: Deed, world: World) -> list[Told]:
     """`pieces` that were counted by hand: `what` is good, scrap or rework. For machines that book pieces, not those that
     count them by themselves: they would count twice."""
     what = deed.text("what")
     if what not in COUNTED:
         raise Refused(f"what: {', '.join(COUNTED)} are expected")
-    tag = _booked(type_of(plant, deed.path), COUNTED[what], deed.path)
+    tag = _booked(type_of(world.plant, deed.path), COUNTED[what], deed.path)
     pieces = deed.whole("pieces", 1, PIECES_MAX)
     number = int.from_bytes(hashlib.blake2b(deed.id.encode(), digest_size=5).digest())
     return [(deed.path, Samples(SOURCE, number, (Sample(tag, deed.said_at, pieces),)))]

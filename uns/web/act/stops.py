@@ -5,9 +5,8 @@ over no time: then the machine's own code speaks again, or what a person had sai
 """
 
 from schemas.records import Reason
-from topology.model.plant import Plant
 from uns.web.access.roles import Role
-from uns.web.act.deed import Deed, Kind, Refused, Told
+from uns.web.act.deed import Deed, Kind, Refused, Told, World
 
 PARTS_MAX = 100
 CODE_MAX = 2**31
@@ -40,12 +39,12 @@ def _code(deed: Deed, name: str) -> int:
     return deed.whole(name, 1, CODE_MAX)
 
 
-def give(deed: Deed, _: Plant) -> list[Told]:
+def give(deed: Deed, _: World) -> list[Told]:
     """`code` for the stop that holds `started_at`, or with `ended_at` for that part of it alone."""
     return [_reason(deed, _code(deed, "code"), deed.time("started_at"), deed.maybe_time("ended_at"))]
 
 
-def take_back(deed: Deed, _: Plant) -> list[Told]:
+def take_back(deed: Deed, _: World) -> list[Told]:
     """Back to `was_code`, which a person had given before, or to what the machine says."""
     started_at, ended_at = deed.time("started_at"), deed.maybe_time("ended_at")
     if deed.fields.get("was_code") is not None:
@@ -53,7 +52,7 @@ def take_back(deed: Deed, _: Plant) -> list[Told]:
     return [_nothing(deed, _code(deed, "code"), started_at, ended_at is None)]
 
 
-def split(deed: Deed, _: Plant) -> list[Told]:
+def split(deed: Deed, _: World) -> list[Told]:
     """At `at`: `code` before it, `code_after` from there on; `ended_at` is null while the machine stands."""
     started_at, at, ended_at = deed.time("started_at"), deed.time("at"), deed.maybe_time("ended_at")
     if not started_at < at < (2**62 if ended_at is None else ended_at):
@@ -64,14 +63,14 @@ def split(deed: Deed, _: Plant) -> list[Told]:
     ]
 
 
-def unsplit(deed: Deed, _: Plant) -> list[Told]:
+def unsplit(deed: Deed, _: World) -> list[Told]:
     return [
         _nothing(deed, _code(deed, "code"), deed.time("started_at"), False),
         _nothing(deed, _code(deed, "code_after"), deed.time("at"), deed.maybe_time("ended_at") is None),
     ]
 
 
-def merge(deed: Deed, _: Plant) -> list[Told]:
+def merge(deed: Deed, _: World) -> list[Told]:
     """One `code` from `started_at` to `ended_at`; what was said of parts that begin at `parts` is taken back."""
     started_at, ended_at, code = deed.time("started_at"), deed.time("ended_at"), _code(deed, "code")
     if ended_at <= started_at:

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import Fact, Samples
+from schemas.records import Note
 from schemas.text import to_plain
 from tests.harness.fold_files import CELL, LINE, at, folded, of, only, plant, samples
 from uns.web.access.roles import ANYBODY, Role, Who
+from uns.web.act import book
+from uns.web.act.book import Book
+from uns.web.act.deed import Word
 from uns.web.act.desk import AHEAD_US, DONE_MAX, KINDS, OLDEST_US, UNDO, Answer, Desk
 from uns.web.act.inspection import implausible
 
@@ -38,14 +41,17 @@ class Shop:
     """A desk whose facts go to a list, and a fold over the day and that list."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, Fact | Samples]] = []
+        self.told: list[tuple[str, Word]] = []
         self.away: str | None = None
         self.now = at("12:00")
         self.number = 0
-        self.desk = Desk(MODEL, self._tell, lambda: self.now)
+        self.book = Book()
+        self.desk = Desk(MODEL, self._tell, lambda: self.now, self.book)
 
-    async def _tell(self, path: str, fact: Fact | Samples) -> str | None:
-        if self.away is None:
+    async def _tell(self, path: str, fact: Word) -> str | None:
+        if self.away is None and isinstance(fact, Note):
+            self.book.apply(fact)  # as the feed brings it
+        elif self.away is None:
             self.told.append((path, fact))
         return self.away
 
@@ -254,7 +260,7 @@ def test_what_could_not_be_told_is_told_when_it_comes_again(shop: Shop) -> None:
 
 
 def test_without_a_plant_model_nothing_is_taken() -> None:
-    async def never(path: str, fact: Fact | Samples) -> str | None:
+    async def never(path: str, fact: Word) -> str | None:
         raise AssertionError
 
     answer = asyncio.run(Desk(None, never, lambda: 0).take("reason", {}, ANYBODY))
@@ -283,3 +289,41 @@ def test_an_alert_is_acknowledged_by_who_is_signed_in(shop: Shop) -> None:
     alert = only(shop.folded(), "alert")
     assert shop.does("acknowledge", alert=alert.natural_id, comment="on my way", said_at=at("09:20")).status == 200
     assert only(shop.folded(), "alert").acknowledged_by == "ann"
+
+
+def test_a_call_for_help_stands_until_somebody_answers_it(shop: Shop) -> None:
+    assert shop.does("call", text="conveyor squeals", said_at=at("11:00")) == Answer(200, undo=True)
+    (call,) = shop.book.of(LINE)
+    assert (call.kind, call.by, call.ended_at) == ("call", "ann", None)
+    bob = Who("bob", {"acme": Role.OPERATOR})
+    assert shop.does("answer", bob, note=call.natural_id, said_at=at("11:05")).status == 200
+    (answered,) = shop.book.of(LINE)
+    assert (answered.text, answered.by, answered.ended_by, answered.ended_at) == (call.text, "ann", "bob", at("11:05"))
+    assert "bob has answered" in str(shop.does("answer", note=call.natural_id).problem)
+
+
+def test_a_note_is_one_however_often_it_comes_and_is_taken_back(shop: Shop) -> None:
+    said = {"kind": "comment", "id": "deed-note", "path": LINE, "text": "slow since noon", "said_at": at("11:00")}
+    for desk in (shop.desk, Desk(MODEL, shop._tell, lambda: shop.now, shop.book)):
+        assert asyncio.run(desk.take("comment", said, ANN)).status == 200
+    assert len(shop.book) == 1
+    assert shop.does(UNDO, of=said).status == 200
+    assert list(shop.book.of("")) == []
+    assert shop.does("comment", path="acme/dallas/packaging/line-2", text="x").status == 422
+
+
+def test_a_shift_is_handed_over_by_two_people(shop: Shop) -> None:
+    bob = Who("bob", {"acme": Role.OPERATOR})
+    assert shop.does("sign", path=LINE, shift="early-23", part="gives").status == 200
+    assert "another takes it" in str(shop.does("sign", path=LINE, shift="early-23", part="takes").problem)
+    assert shop.does("sign", bob, path=LINE, shift="early-23", part="gives").status == 422
+    assert shop.does("sign", bob, path=LINE, shift="early-23", part="takes").status == 200
+    assert {(note.text, note.by) for note in shop.book.of(LINE)} == {("gives", "ann"), ("takes", "bob")}
+    assert shop.does("sign", path=LINE, shift="late-23", part="takes").status == 200
+
+
+def test_the_book_is_bounded_and_the_first_makes_room(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "NOTES_MAX", 3)
+    for minute in range(5):
+        shop.does("comment", path=LINE, text=str(minute), said_at=at(f"11:0{minute}"))
+    assert [note.text for note in shop.book.of(LINE)] == ["4", "3", "2"]
