@@ -5,10 +5,11 @@ from typing import Never
 
 from schemas.records import Fact, Oee
 from tests.harness.records import EXAMPLES
+from uns.web.app import Site
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
-from uns.web.page import serve
 from uns.web.screen import registered
+from uns.web.serve import run
 
 
 def nothing() -> Never:
@@ -19,10 +20,10 @@ async def tell(path: str, fact: Fact) -> str | None:
     return None
 
 
-if __name__ in {"__main__", "__mp_main__"}:
+if __name__ == "__main__":
     screens = {name: (spec, spec.picture(None)) for name, spec in registered().items()}
     feed = Feed([picture.apply for _, picture in screens.values()], nothing, 1.0)
     for record in EXAMPLES:
         if isinstance(record, Oee):
             feed.take(record)
-    serve(screens, Namespace(), feed, tell, lambda: 0, "127.0.0.1", int(sys.argv[1]))
+    run(Site(screens, Namespace(), feed, tell, lambda: 0), "127.0.0.1", int(sys.argv[1]))

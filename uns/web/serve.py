@@ -1,8 +1,10 @@
 """The page's process: screens, their feed, what people tell, and the server put together."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
+import uvicorn
 
 from processors.inputs.admission import Admission
 from schemas.codec import Codec
@@ -18,10 +20,12 @@ from uns.kafka.publish import NotPublished, publish
 from uns.runtime import clock, stopping, telemetry
 from uns.runtime.running import environment
 from uns.runtime.settings import Settings
+from uns.web.acknowledge import acknowledge
+from uns.web.app import Site, create
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
-from uns.web.page import serve as serve_page
 from uns.web.screen import Forgetful, registered
+from uns.web.zones import zones
 
 log = structlog.get_logger()
 
@@ -31,8 +35,15 @@ RECENT_US = 24 * 3600 * 1_000_000
 LASTING = (MessageClass.CURRENT, MessageClass.ALERT)
 
 
-def serve(settings: Settings, codec: Codec, port: int) -> None:
-    """Runs until the process is told to stop. The page answers even while Kafka is away, and says so."""
+GOODBYE_S = 3
+"""For browsers to take their leave when the process is told to stop."""
+MESSAGE_MAX = 16 * 1024
+"""Bytes that a browser may say at once."""
+
+
+def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str] = ()) -> None:
+    """Runs until the process is told to stop. The page answers even while Kafka is away, and says so. `host_names`: what
+    browsers may call it by, beside addresses and this machine's own name."""
     telemetry.configure_logs(settings)
     stopping.end_in_order()
     plant = _plant(settings)
@@ -72,7 +83,34 @@ def serve(settings: Settings, codec: Codec, port: int) -> None:
         live=lambda: [] if feed.alive() else ["the feed has ended"],
         ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
     )
-    serve_page(screens, namespace, feed, tell, clock.from_spec(settings.clock), settings.bind, port)
+    site = Site(
+        screens,
+        namespace,
+        feed,
+        tell,
+        clock.from_spec(settings.clock),
+        rate=clock.rate_of(settings.clock),
+        zones=zones(plant),
+        acts={"acknowledge": acknowledge},
+        host_names=host_names,
+    )
+    run(site, settings.bind, port)
+
+
+def run(site: Site, host: str, port: int) -> None:
+    """Serves the screens until the process is told to stop."""
+    uvicorn.run(
+        create(site),
+        host=host,
+        port=port,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_MAX,
+        ws_per_message_deflate=False,  # 50 walls would each keep a window of it, for a link that is fast
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GOODBYE_S,
+    )
 
 
 def _plant(settings: Settings) -> Plant | None:

@@ -70,6 +70,10 @@ class Board:
     """What the time elements mean; the plant's, where its model can be read."""
     targets: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(path, characteristic) → value to aim at."""
+    units: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(path, tag) → unit."""
+    promise_s: float = 60.0
+    """No snapshot is older than this, in seconds of plant time, while the processors run."""
     cells: dict[str, CellBoard] = field(default_factory=dict)
     now: int = 0
     """Newest plant time (µs) any record has shown."""
