@@ -3,7 +3,7 @@
 import sys
 from typing import Never
 
-from schemas.records import Fact, Oee
+from schemas.records import Oee
 from tests.harness.records import EXAMPLES
 from uns.web.app import Site
 from uns.web.feed import Feed
@@ -16,14 +16,10 @@ def nothing() -> Never:
     raise RuntimeError("no broker in this test")
 
 
-async def tell(path: str, fact: Fact) -> str | None:
-    return None
-
-
 if __name__ == "__main__":
     screens = {name: (spec, spec.picture(None)) for name, spec in registered().items()}
     feed = Feed([picture.apply for _, picture in screens.values()], nothing, 1.0)
     for record in EXAMPLES:
         if isinstance(record, Oee):
             feed.take(record)
-    run(Site(screens, Namespace(), feed, tell, lambda: 0), "127.0.0.1", int(sys.argv[1]))
+    run(Site(screens, Namespace(), feed, lambda: 0), "127.0.0.1", int(sys.argv[1]))

@@ -16,6 +16,13 @@ def page(
             help="what browsers may call it by, beside addresses and this machine's own name; may be repeated"
         ),
     ] = None,
+    anyone: Annotated[
+        bool,
+        typer.Option(
+            "--anyone-on-the-network-may-act",
+            help="listen beyond this machine without users: whoever reaches the page may act in any name",
+        ),
+    ] = False,
 ) -> None:
     """Serve the live page over the derived topics."""
     from schemas.records import TYPES
@@ -23,4 +30,4 @@ def page(
     from uns.web.serve import serve
 
     settings = connection()
-    serve(settings, codec(settings, TYPES.values()), port, host_name or ())
+    serve(settings, codec(settings, TYPES.values()), port, host_name or (), anyone)

@@ -22,7 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from uns.web import live as feeding
 from uns.web import menu
-from uns.web.deed import Act, Deed, Refused, Tell
+from uns.web.access.roles import ANYBODY, Who
 from uns.web.feed import Feed
 from uns.web.guard import Guard
 from uns.web.live import BadAsk, Live
@@ -32,8 +32,6 @@ from uns.web.screen import Screens
 from uns.web.theme import THEMES, css, looks
 from uns.web.words import LANGUAGES, STATIC, words
 
-BODY_MAX = 64 * 1024
-
 
 @dataclass(frozen=True)
 class Site:
@@ -42,15 +40,12 @@ class Site:
     screens: Screens
     namespace: Namespace
     feed: Feed
-    tell: Tell
     now: Callable[[], int]
     """Plant time, µs UTC: what a fact that a person tells now carries."""
     rate: float = 1.0
     """Seconds of the plant's clock in one of ours."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """Place → time zone that its people live in; the nearest place above one without counts."""
-    acts: Mapping[str, Act] = field(default_factory=dict)
-    """Name → what is done at `POST /act/<name>`."""
     routes: Sequence[BaseRoute] = ()
     middleware: Sequence[Middleware] = ()
     """Inside the guard, in this order."""
@@ -91,9 +86,6 @@ def create(site: Site) -> Starlette:
     async def theme(_: Request) -> Response:
         return PlainTextResponse(css(), media_type="text/css", headers={"cache-control": "no-cache"})
 
-    async def act(request: Request) -> Response:
-        return await _act(site, request)
-
     async def socket(websocket: WebSocket) -> None:
         await _socket(live, websocket)
 
@@ -101,7 +93,6 @@ def create(site: Site) -> Starlette:
         Route("/api/status", status),
         Route("/theme.css", theme),
         Route("/words/{language}.json", shell.words),
-        Route("/act/{kind}", act, methods=["POST"]),
         WebSocketRoute("/live", socket),
         *site.routes,
         Mount("/static", _Files(directory=STATIC)),
@@ -152,7 +143,7 @@ def _beat(site: Site) -> dict[str, Any]:
 async def _socket(live: Live, websocket: WebSocket) -> None:
     await websocket.accept()
     try:
-        client = live.join()
+        client = live.join(getattr(websocket.state, "who", ANYBODY))
     except BadAsk as error:
         await websocket.close(1013, str(error)[:120])
         return
@@ -166,34 +157,6 @@ async def _socket(live: Live, websocket: WebSocket) -> None:
         writer.cancel()
         live.leave(client)
         await asyncio.gather(writer, return_exceptions=True)
-
-
-async def _act(site: Site, request: Request) -> Response:
-    act = site.acts.get(kind := request.path_params["kind"])
-    if act is None:
-        return JSONResponse({"problem": f"nothing is called {kind!r} here"}, 404)
-    try:
-        body = await _body(request)
-        said = json.loads(body)
-        if not isinstance(said, dict):
-            raise Refused("what was sent is no object")
-        by = getattr(request.state, "user", None) or str(said.pop("by", "")).strip()
-        if not by:
-            raise Refused("say who you are")
-        path, fact = act(Deed(kind, said, by, site.now()))
-    except (Refused, ValueError) as error:
-        return JSONResponse({"problem": str(error)}, 422)
-    problem = await site.tell(path, fact)
-    return JSONResponse({} if problem is None else {"problem": problem}, 200 if problem is None else 503)
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > BODY_MAX:
-            raise Refused(f"more than {BODY_MAX} bytes")
-    return body
 
 
 class _Files(StaticFiles):
@@ -224,6 +187,7 @@ class _Shell:
         return Response(text, media_type="application/json", headers={"cache-control": "no-cache"})
 
     def answer(self, request: Request, screen: str, place: str) -> Response:
+        who: Who = getattr(request.state, "who", ANYBODY)
         boot = {
             "screen": screen,
             "place": place,
@@ -232,7 +196,8 @@ class _Shell:
             "looks": looks(),
             "zones": dict(self._site.zones),
             "token": request.state.token,
-            "user": getattr(request.state, "user", None),
+            "user": who.name or None,
+            "roles": {place: int(role) for place, role in who.grants.items()},
             "screens": [
                 {
                     "name": name,

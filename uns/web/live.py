@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from topology.nearest import nearest
+from uns.web.access.roles import ANYBODY, Role, Who
 from uns.web.feed import Feed
 from uns.web.parts import Parts
 from uns.web.screen import UnknownPlace, View, Visit
@@ -63,10 +64,20 @@ def parse(text: str) -> Ask:
     return ask
 
 
+def _within(ask: Ask, who: Who) -> Ask:
+    """The question, where it is about what one may look at; one about no place is about theirs. Raises `BadAsk`."""
+    if who.may(Role.VIEWER, ask.place):
+        return ask
+    if ask.place or not who.grants:
+        raise BadAsk(f"{who.name} may not look at {ask.place or 'anything'}")
+    return msgspec.structs.replace(ask, place=min(who.grants))
+
+
 class Client:
     """One browser. It holds no queue: what has not gone out yet gives way to what is newer."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: Who) -> None:
+        self.who = who
         self.looks: dict[str, tuple[Any, int]] = {}
         """Slot → what it looks at (the key), and which version of that it has seen."""
         self.beat = ""
@@ -100,12 +111,12 @@ class Live:
         """How many different views are kept fresh."""
         return len(self._views)
 
-    def join(self) -> Client:
+    def join(self, who: Who = ANYBODY) -> Client:
         """A browser comes. Raises `BadAsk` where there are too many."""
         if len(self._clients) >= CLIENTS_MAX:
             refused.labels("too many browsers").inc()
             raise BadAsk(f"{CLIENTS_MAX} browsers look at this page already")
-        client = Client()
+        client = Client(who)
         client.beat = self._beat_text()
         client.due.set()
         self._clients.add(client)
@@ -120,7 +131,7 @@ class Live:
     async def ask(self, client: Client, text: str) -> None:
         """A browser looks at something from now on, in place of what it looked at in that slot."""
         try:
-            ask = parse(text)
+            ask = _within(parse(text), client.who)
             if ask.screen not in self._screens:
                 raise BadAsk(f"no screen {ask.screen!r}")
             if ask.slot not in client.looks and len(client.looks) >= SLOTS_MAX:

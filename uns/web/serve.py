@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import structlog
 import uvicorn
+from starlette.middleware import Middleware
 
-from processors.inputs.admission import Admission
 from schemas.codec import Codec
-from schemas.records import Fact
+from schemas.records import Note
 from topology.model.loader import PlantError, load
 from topology.model.plant import Plant
 from topology.model.timing import Time
@@ -16,11 +16,18 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from uns.client.subscribe import Begin, Subscription
-from uns.kafka.publish import NotPublished, publish
+from uns.kafka.publish import NotPublished, Publisher
 from uns.runtime import clock, stopping, telemetry
 from uns.runtime.running import environment
 from uns.runtime.settings import Settings
-from uns.web.acknowledge import acknowledge
+from uns.web.access import opening
+from uns.web.access.door import Door
+from uns.web.access.gate import Gate
+from uns.web.access.store import Store
+from uns.web.act.book import Book
+from uns.web.act.deed import Word
+from uns.web.act.desk import Desk
+from uns.web.act.routes import routes
 from uns.web.app import Site, create
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
@@ -41,15 +48,20 @@ MESSAGE_MAX = 16 * 1024
 """Bytes that a browser may say at once."""
 
 
-def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str] = ()) -> None:
+def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str] = (), anyone: bool = False) -> None:
     """Runs until the process is told to stop. The page answers even while Kafka is away, and says so. `host_names`: what
-    browsers may call it by, beside addresses and this machine's own name."""
+    browsers may call it by, beside addresses and this machine's own name. `anyone`: it may listen beyond this machine
+    without users. Raises `UserError` where it may not, and where the users cannot be read."""
     telemetry.configure_logs(settings)
     stopping.end_in_order()
     plant = _plant(settings)
     namespace = Namespace(order=() if plant is None else tuple(str(path) for path in plant.cells()))
     screens = {name: (spec, spec.picture(plant)) for name, spec in registered().items()}
-    classes = tuple(dict.fromkeys([MessageClass.CURRENT, *(c for spec, _ in screens.values() for c in spec.classes)]))
+    classes = tuple(
+        dict.fromkeys(
+            [MessageClass.CURRENT, MessageClass.NOTE, *(c for spec, _ in screens.values() for c in spec.classes)]
+        )
+    )
 
     def subscription() -> Subscription:
         # Snapshots and alerts are true until replaced, however old; of the rest the screens show the recent past only.
@@ -57,22 +69,26 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in classes}
         return Subscription(settings, codec, [Filter.parse("#")], classes, begin)
 
-    admission = None if plant is None else Admission(plant)
+    publisher = Publisher(settings, codec)
 
-    async def tell(path: str, fact: Fact) -> str | None:
-        if admission is not None and (refused := admission.whole_refusal(path, fact)) is not None:
-            return refused.message
+    async def tell(path: str, word: Word) -> str | None:
         try:
-            await asyncio.to_thread(publish, settings, codec, Path.parse(path), fact, "uns-page")
+            if isinstance(word, Note):
+                await asyncio.to_thread(publisher.derived, word)
+            else:
+                await asyncio.to_thread(publisher.fact, Path.parse(path), word, "uns-page")
         except NotPublished as error:
             return str(error)
         return None
 
+    now, book, store = clock.from_spec(settings.clock), Book(), Store(settings.users_file, settings.state_dir)
+    opening.check(settings.bind, store.required, anyone)
+    desk = Desk(plant, tell, now, book)
     provisional_s = (plant.time if plant else Time()).provisional_s
     limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
     pictures = [picture for _, picture in screens.values()]
     feed = Feed(
-        [namespace.apply, *(picture.apply for picture in pictures)],
+        [namespace.apply, book.apply, *(picture.apply for picture in pictures)],
         subscription,
         limit_s,
         [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
@@ -87,11 +103,11 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         screens,
         namespace,
         feed,
-        tell,
-        clock.from_spec(settings.clock),
+        now,
         rate=clock.rate_of(settings.clock),
         zones=zones(plant),
-        acts={"acknowledge": acknowledge},
+        routes=[*routes(desk), *Door(store).routes()],
+        middleware=[Middleware(Gate, store=store)],
         host_names=host_names,
     )
     run(site, settings.bind, port)

@@ -68,6 +68,8 @@ class Desk:
         if self._world is None:
             return Answer(503, "the plant model cannot be read: nothing is taken until it can")
         try:
+            if said.get("user") not in (None, who.name):
+                return Answer(403, f"{said['user']} has said this: sign in as {said['user']} to have it told")
             if kind == UNDO:
                 return await self._undo(said, who)
             return await self._take(parsed(kind, said, self._by(said, who), self._now()), who)

@@ -4,6 +4,7 @@ import { Format } from "/static/format.js";
 import { Link } from "/static/link.js";
 import { Header } from "/static/header.js";
 import { kept, keep } from "/static/kept.js";
+import { Deeds } from "/static/deeds.js";
 
 const boot = JSON.parse(document.body.dataset.boot);
 const screens = Object.fromEntries(boot.screens.map(screen => [screen.name, screen]));
@@ -51,22 +52,17 @@ const page = {
     arrive();
   },
 
-  // Has something done by name; true when it was done. Who does it is asked for once, where nobody signs in.
+  // Has something done by name; true when it was done. Who does it is asked for once, where nobody signs in. Without a link
+  // it waits in this browser, with the time at which it was said.
   async act(kind, said) {
     const by = this.user ?? kept("name") ?? ask_name();
-    if (!by) return false;
-    try {
-      const answer = await fetch(`/act/${kind}`, { method: "POST", headers: { "content-type": "application/json", "x-uns-token": boot.token }, body: JSON.stringify({ ...said, by }) });
-      const text = await answer.text();
-      const problem = answer.ok ? null : (() => { try { return JSON.parse(text).problem; } catch { return text; } })();
-      this.tell(problem ?? this.t("act.done"), problem !== null);
-      return problem === null;
-    } catch (error) {
-      this.tell(this.t("act.unreachable"), true);
-      return false;
-    }
+    return by ? this.deeds.do(kind, { ...said, by }) : false;
   },
-  tell(text, bad = false) { this.notice = { text, bad, until: performance.now() + 6000 }; draw(); },
+  // Whether the user has a role at a place: 1 viewer, 2 operator, 3 supervisor, 4 engineer, 5 admin.
+  may(role, place) { return Object.entries(boot.roles).some(([grant, held]) => held >= role && (!grant || `${place}/`.startsWith(`${grant}/`))); },
+  sign_in() { location.assign(`/login?to=${encodeURIComponent(location.pathname + location.search)}`); },
+  async sign_out() { await fetch("/logout", { method: "POST", headers: { "x-uns-token": boot.token } }); this.sign_in(); },
+  tell(text, bad = false, undo = null) { this.notice = { text, bad, undo, until: performance.now() + (undo ? 15000 : 6000) }; draw(); },
 };
 window.uns = page;
 
@@ -125,6 +121,13 @@ const Unknown = ({ unknown }) => html`
     <ul>${unknown.near.map(path => html`<li><a href=${page.href(page.screen, path)}>${path}</a></li>`)}</ul>
   </div>`;
 
+// A session lives as long as somebody touches the page: the process is told so, at most once a minute.
+function alive() {
+  let told = performance.now();
+  const touched = () => { if (performance.now() - told > 60000) { told = performance.now(); fetch("/api/me").catch(() => {}); } };
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, touched, { passive: true });
+}
+
 const head = document.createElement("div"), main = document.createElement("main");
 main.id = "main";
 document.body.append(head, main);
@@ -148,7 +151,11 @@ page.dress = theme => { page.theme = document.documentElement.dataset.theme = th
 
 let waiting = false;
 page.link = new Link(() => { if (!waiting) { waiting = true; requestAnimationFrame(() => { waiting = false; draw(); }); } });
+page.link.ended = () => page.sign_in();
+page.deeds = new Deeds(page, boot.token, words => confirm(words));
 page.dress(boot.themes.includes(kept("theme")) ? kept("theme") : boot.themes[0]);
 arrive();
 await page.speak(language());
+page.deeds.flush();
+if (boot.user) alive();
 setInterval(draw, 1000);

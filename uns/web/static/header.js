@@ -8,7 +8,9 @@ export function Header({ page, bare, title }) {
   return html`
     ${!bare && html`<${Bar} page=${page} title=${title} />`}
     <div class="banner" role="alert" hidden=${!trouble}>${trouble}</div>
-    <div class="notice ${notice?.bad ? "bad" : ""}" role="status" hidden=${!notice}>${notice?.text}</div>
+    <div class="notice ${notice?.bad ? "bad" : ""}" role="status" hidden=${!notice}>${notice?.text}
+      ${notice?.undo && html` <button type="button" onClick=${() => { page.notice = null; notice.undo(); }}>${page.t("act.undo")}</button>`}</div>
+    ${page.deeds?.waiting() ? html`<div class="waiting" role="status">${page.t("act.waiting", { count: page.deeds.waiting() })}</div>` : ""}
     ${!bare && page.menu && html`<${Menu} page=${page} />`}`;
 }
 
@@ -40,6 +42,7 @@ function Settings({ page }) {
       ${page.languages.map(one => html`<option value=${one}>${one}</option>`)}</select>
     <select aria-label=${page.t("settings.theme")} value=${page.theme} onChange=${choose("theme", page.dress)}>
       ${page.themes.map(one => html`<option value=${one}>${page.t(`theme.${one}`)}</option>`)}</select>
+    ${page.user && html`<button type="button" onClick=${() => page.sign_out()} title=${page.t("user.sign_out")}>${page.user} ⏻</button>`}
   </span>`;
 }
 

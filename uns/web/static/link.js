@@ -23,7 +23,7 @@ export class Link {
     const socket = this.socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live`);
     socket.onopen = () => { this.tries = 0; for (const ask of Object.values(this.asks)) socket.send(JSON.stringify(ask)); };
     socket.onmessage = event => { if (socket === this.socket) this.take(event.data); };
-    socket.onclose = () => { if (socket === this.socket) this.again(AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)]); };
+    socket.onclose = event => { if (event.code === 4401) this.ended?.(); else if (socket === this.socket) this.again(AGAIN_MS[Math.min(this.tries++, AGAIN_MS.length - 1)]); };
   }
 
   again(wait_ms) {
