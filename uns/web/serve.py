@@ -16,6 +16,8 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from uns.client.subscribe import Begin, Subscription
+from uns.engine.config import EngineConfig
+from uns.kafka import clients
 from uns.kafka.publish import NotPublished, publish
 from uns.runtime import clock, stopping, telemetry
 from uns.runtime.running import environment
@@ -24,6 +26,7 @@ from uns.web.acknowledge import acknowledge
 from uns.web.app import Site, create
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
+from uns.web.pulse import Pulse, committed
 from uns.web.screen import Forgetful, registered
 from uns.web.zones import zones
 
@@ -77,6 +80,12 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         limit_s,
         [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
     )
+    pulse = None
+    if plant is not None:
+        tick_s = plant.time.tick_s
+        group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
+        pulse = Pulse(committed(clients.admin(settings), group), tick_s)
+        pulse.start()
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
@@ -93,6 +102,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         zones=zones(plant),
         acts={"acknowledge": acknowledge},
         host_names=host_names,
+        troubles=pulse.troubles if pulse is not None else tuple,
     )
     run(site, settings.bind, port)
 
