@@ -27,7 +27,7 @@ from uns.web.app import Site, create
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
 from uns.web.pulse import Pulse, committed
-from uns.web.screen import Forgetful, registered
+from uns.web.screen import Forgetful, pictured, registered
 from uns.web.zones import zones
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
     stopping.end_in_order()
     plant = _plant(settings)
     namespace = Namespace(order=() if plant is None else tuple(str(path) for path in plant.cells()))
-    screens = {name: (spec, spec.picture(plant)) for name, spec in registered().items()}
+    screens = pictured(registered(), plant)
     classes = tuple(dict.fromkeys([MessageClass.CURRENT, *(c for spec, _ in screens.values() for c in spec.classes)]))
 
     def subscription() -> Subscription:
@@ -73,7 +73,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
 
     provisional_s = (plant.time if plant else Time()).provisional_s
     limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
-    pictures = [picture for _, picture in screens.values()]
+    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
     feed = Feed(
         [namespace.apply, *(picture.apply for picture in pictures)],
         subscription,
