@@ -8,7 +8,7 @@ from tests.harness.records import EXAMPLES
 from uns.web.app import Site
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
-from uns.web.screen import registered
+from uns.web.screen import pictured, registered
 from uns.web.serve import run
 
 
@@ -17,7 +17,7 @@ def nothing() -> Never:
 
 
 if __name__ == "__main__":
-    screens = {name: (spec, spec.picture(None)) for name, spec in registered().items()}
+    screens = pictured(registered(), None)
     feed = Feed([picture.apply for _, picture in screens.values()], nothing, 1.0)
     for record in EXAMPLES:
         if isinstance(record, Oee):

@@ -70,7 +70,8 @@ class ScreenSpec(Generic[PictureT]):
     classes: tuple[MessageClass, ...]
     """What its picture reads."""
     picture: Callable[[Plant | None], PictureT]
-    """Made once for all visitors; None: the plant model cannot be read."""
+    """Made once for all visitors, and once for all screens that name the same function; None: the plant model cannot be
+    read."""
     view: Callable[[PictureT, Visit], View]
     """What is shown at a place. Pure; called under the feed's lock at most once a second for all who ask the same.
     Raises `UnknownPlace`."""
@@ -99,3 +100,12 @@ def registered() -> dict[str, ScreenSpec[Any]]:
         else:
             log.error("screen left out", screen=entry.name, error=f"{type(spec).__name__} is no ScreenSpec")
     return dict(sorted(screens.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def pictured(specs: Mapping[str, ScreenSpec[Any]], plant: Plant | None) -> dict[str, tuple[ScreenSpec[Any], Picture]]:
+    """The screens with their pictures."""
+    made: dict[Any, Picture] = {}
+    for spec in specs.values():
+        if spec.picture not in made:
+            made[spec.picture] = spec.picture(plant)
+    return {name: (spec, made[spec.picture]) for name, spec in specs.items()}

@@ -16,6 +16,8 @@ from topology.namespace.classes import MessageClass
 from topology.namespace.filters import Filter
 from topology.namespace.path import Path
 from uns.client.subscribe import Begin, Subscription
+from uns.engine.config import EngineConfig
+from uns.kafka import clients
 from uns.kafka.publish import NotPublished, Publisher
 from uns.runtime import clock, stopping, telemetry
 from uns.runtime.running import environment
@@ -31,7 +33,8 @@ from uns.web.act.routes import routes
 from uns.web.app import Site, create
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
-from uns.web.screen import Forgetful, registered
+from uns.web.pulse import Pulse, committed
+from uns.web.screen import Forgetful, pictured, registered
 from uns.web.zones import zones
 
 log = structlog.get_logger()
@@ -56,12 +59,9 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
     stopping.end_in_order()
     plant = _plant(settings)
     namespace = Namespace(order=() if plant is None else tuple(str(path) for path in plant.cells()))
-    screens = {name: (spec, spec.picture(plant)) for name, spec in registered().items()}
-    classes = tuple(
-        dict.fromkeys(
-            [MessageClass.CURRENT, MessageClass.NOTE, *(c for spec, _ in screens.values() for c in spec.classes)]
-        )
-    )
+    screens = pictured(registered(), plant)
+    wanted = [MessageClass.CURRENT, MessageClass.NOTE, *(name for spec, _ in screens.values() for name in spec.classes)]
+    classes = tuple(dict.fromkeys(wanted))
 
     def subscription() -> Subscription:
         # Snapshots and alerts are true until replaced, however old; of the rest the screens show the recent past only.
@@ -86,13 +86,19 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
     desk = Desk(plant, tell, now, book)
     provisional_s = (plant.time if plant else Time()).provisional_s
     limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
-    pictures = [picture for _, picture in screens.values()]
+    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
     feed = Feed(
         [namespace.apply, book.apply, *(picture.apply for picture in pictures)],
         subscription,
         limit_s,
         [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
     )
+    pulse = None
+    if plant is not None:
+        tick_s = plant.time.tick_s
+        group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
+        pulse = Pulse(committed(clients.admin(settings), group), tick_s)
+        pulse.start()
     telemetry.serve(
         settings.bind,
         settings.metrics_port,
@@ -109,6 +115,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         routes=[*routes(desk), *Door(store).routes()],
         middleware=[Middleware(Gate, store=store)],
         host_names=host_names,
+        troubles=pulse.troubles if pulse is not None else tuple,
     )
     run(site, settings.bind, port)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.records import Downtime, Oee, Quality
 from topology.kpi.definition import Definition
-from uns.web.line.board import Board, CellBoard
+from uns.web.board import Board, CellBoard
 from uns.web.theme import bars, look
 
 MINUTE_US = 60_000_000

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from uns.web.line.board import Board, CellBoard
+from uns.web.board import Board, CellBoard
 from uns.web.namespace import snapshot_look
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from schemas.records import Alert, Downtime
+from uns.web.board import Board, CellBoard
 from uns.web.line import charts
-from uns.web.line.board import Board, CellBoard
 from uns.web.line.machines import machine
 from uns.web.places import line_of
 from uns.web.screen import View, Visit
@@ -30,15 +30,18 @@ def view(board: Board, visit: Visit) -> View:
             "path": line,
             "lines": board.lines(),
             "promise_s": board.promise_s,
-            "definition": f"{board.definition.name}@{board.definition.version}",
+            "definition": board.definition.label,
         },
         "machines": [machine(board, cell) for cell in cells],
         "timeline": {"reach_us": charts.TIMELINE_US, "bands": charts.timeline(board, cells)},
-        "stops": [_stop(stop) for cell in cells for stop in cell.stops if (stop.ended_at or board.now) > begin],
+        "stops": [stop_part(stop) for cell in cells for stop in cell.stops if (stop.ended_at or board.now) > begin],
         "losses": {"window": window, **charts.losses(shown, board.definition)},
         "pareto": charts.pareto((stop for cell in cells for stop in cell.stops), begin, _minute(board.now)),
         "control": control(board, cells, visit.options.get("chart")),
-        "alerts": {"more": max(len(alerts) - ALERTS_MAX, 0), "list": [_alert(alert) for alert in alerts[:ALERTS_MAX]]},
+        "alerts": {
+            "more": max(len(alerts) - ALERTS_MAX, 0),
+            "list": [alert_part(alert) for alert in alerts[:ALERTS_MAX]],
+        },
     }
 
 
@@ -65,7 +68,7 @@ def control(board: Board, cells: list[CellBoard], chosen: str | None) -> dict[st
     return {"names": list(points), "chosen": chosen, **drawn}
 
 
-def _stop(stop: Downtime) -> dict[str, Any]:
+def stop_part(stop: Downtime) -> dict[str, Any]:
     return {
         "id": stop.natural_id,
         "path": stop.path,
@@ -84,7 +87,7 @@ def _stop(stop: Downtime) -> dict[str, Any]:
     }
 
 
-def _alert(alert: Alert) -> dict[str, Any]:
+def alert_part(alert: Alert) -> dict[str, Any]:
     return {
         "id": alert.natural_id,
         "path": alert.path,

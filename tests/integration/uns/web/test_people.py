@@ -40,7 +40,7 @@ def model() -> str:
     """A plant with `{enterprise}`."""
     lines = {"line-1": {"cells": {"filler": "filler"}}}
     areas = {"packaging": {"lines": lines}}
-    namespace = {"enterprise": "ENTERPRISE", "sites": {"dallas": {"areas": areas}, "dallas2": {"areas": areas}}}
+    namespace = {"enterprise": "ENTERPRISE", "sites": {"dallas": {"areas": areas}}}
     text = yaml.safe_dump({"namespace": namespace, "types": {"filler": TYPE}, "time": {"horizon_h": 8}})
     return text.replace("{", "{{").replace("}", "}}").replace("ENTERPRISE", "{enterprise}")
 

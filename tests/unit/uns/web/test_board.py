@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from schemas.records import Alert, Current, CurrentTag, Downtime, Inputs, Oee, Quality, State
 from topology.kpi.definition import definition
+from uns.web.board import STATES_MAX, Board
 from uns.web.line import charts
-from uns.web.line.board import STATES_MAX, Board
 from uns.web.line.machines import machine
 from uns.web.line.view import view
 from uns.web.namespace import STALE_US, Namespace

@@ -1,21 +1,56 @@
-"""What the screen shows, as a pure fold of derived records: `apply` takes one record, nothing here does I/O."""
+"""What the screens of machines and lines show, as one pure fold of derived records that they share."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from schemas.records import Alert, Current, Derived, Downtime, Oee, Quality, State
+from schemas.records import (
+    Alert,
+    Bottleneck,
+    Changeover,
+    Condition,
+    Current,
+    Cycle,
+    Derived,
+    Downtime,
+    Kpi,
+    Oee,
+    Quality,
+    State,
+)
 from topology.kpi.definition import Definition, definition
+from topology.model.kpis import selected
+from topology.model.plant import Plant
+from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from uns.runtime.clocks import OFF_S, Clocks
 from uns.web.namespace import in_order
-from uns.web.removed import Presence
+from uns.web.removed import UNIT_SLASHES, Presence
+from uns.web.traces import Traces
 
+CLASSES = (
+    MessageClass.CURRENT,
+    MessageClass.STATE,
+    MessageClass.DOWNTIME,
+    MessageClass.OEE,
+    MessageClass.QUALITY,
+    MessageClass.ALERT,
+    MessageClass.KPI,
+    MessageClass.CHANGEOVER,
+    MessageClass.CYCLE,
+    MessageClass.BOTTLENECK,
+    MessageClass.CONDITION,
+)
+"""What the board is made of."""
 STATES_MAX = 600
 STOPS_MAX = 300
 POINTS_MAX = 150
 WINDOWS_MAX = 60
 ALERTS_MAX = 200
+KPIS_MAX = 60
+OTHERS_MAX = 60
+PLACES_MAX = 20_000
+"""Paths that are kept; what comes of more is counted in `beyond`."""
 
 RecordT = TypeVar("RecordT", bound=Derived)
 
@@ -45,7 +80,7 @@ class Newest(Generic[RecordT]):
 
 @dataclass
 class CellBoard:
-    """The newest of everything about one work unit."""
+    """The newest of everything about one place, most of all a work unit."""
 
     path: str
     current: Current | None = None
@@ -54,6 +89,11 @@ class CellBoard:
     windows: Newest[Oee] = field(default_factory=lambda: Newest(WINDOWS_MAX))
     points: dict[str, Newest[Quality]] = field(default_factory=dict)
     alerts: Newest[Alert] = field(default_factory=lambda: Newest(ALERTS_MAX))
+    kpis: Newest[Kpi] = field(default_factory=lambda: Newest(KPIS_MAX))
+    changeovers: Newest[Changeover] = field(default_factory=lambda: Newest(OTHERS_MAX))
+    cycles: Newest[Cycle] = field(default_factory=lambda: Newest(OTHERS_MAX))
+    bottlenecks: Newest[Bottleneck] = field(default_factory=lambda: Newest(OTHERS_MAX))
+    conditions: Newest[Condition] = field(default_factory=lambda: Newest(OTHERS_MAX))
 
     @property
     def name(self) -> str:
@@ -62,7 +102,7 @@ class CellBoard:
 
 @dataclass
 class Board:
-    """Everything the page knows. Memory is bounded per cell by the limits above."""
+    """Everything that is known of machines, lines and what they are part of. Memory is bounded by the limits above."""
 
     order: tuple[str, ...] = ()
     """Paths of the cells in the order of the plant model, which is the order of the line."""
@@ -78,6 +118,11 @@ class Board:
     now: int = 0
     """Newest plant time (µs) any record has shown."""
     applied: int = 0
+    beyond: int = 0
+    """How many records were not kept, because their path was one too many."""
+    oee_target: float | None = None
+    traces: Traces = field(default_factory=Traces)
+    """Numbers of tags over the last while."""
     clocks: Clocks = field(default_factory=Clocks)
     """Of machines, told from snapshots: how far what they say last lags behind, while they go on saying."""
 
@@ -94,27 +139,24 @@ class Board:
         self._presence.apply(record)
         cell = self.cells.get(record.path)
         if cell is None:
+            if len(self.cells) >= PLACES_MAX:
+                self.beyond += 1
+                return
             cell = self.cells[record.path] = CellBoard(record.path)
-        match record:
-            case Current():
-                self.now = max(self.now, record.at)
-                if cell.current is None or cell.current.at <= record.at:
-                    spoke = cell.current is None or cell.current.last_seen != record.last_seen
-                    if record.last_seen is not None and spoke:
-                        self.clocks.note(Path.parse(record.path), record.last_seen, record.at)
-                    cell.current = record
-            case State():
-                cell.states.put(record)
-            case Downtime():
-                cell.stops.put(record)
-            case Oee():
-                cell.windows.put(record)
-            case Quality():
-                cell.points.setdefault(record.characteristic, Newest(POINTS_MAX)).put(record)
-            case Alert():
-                cell.alerts.put(record)
-            case _:
-                pass
+        if isinstance(record, Current):
+            self._snapshot(cell, record)
+        else:
+            _keep(cell, record)
+
+    def _snapshot(self, cell: CellBoard, record: Current) -> None:
+        self.now = max(self.now, record.at)
+        if cell.current is not None and cell.current.at > record.at:
+            return
+        spoke = cell.current is None or cell.current.last_seen != record.last_seen
+        if record.last_seen is not None and spoke:
+            self.clocks.note(Path.parse(record.path), record.last_seen, record.at)
+        cell.current = record
+        self.traces.take(record)
 
     def clock_off_us(self, cell: CellBoard) -> int | None:
         """How far a machine's clock is ahead, in µs, where it is off by more than a screen may pass over."""
@@ -146,7 +188,63 @@ class Board:
         ]
         return sorted(standing, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
 
+    def units_of(self, place: str) -> list[CellBoard]:
+        """The work units at a place or inside it, in order."""
+        return [
+            self.cells[path]
+            for path in self.paths()
+            if path.count("/") == UNIT_SLASHES and (path == place or not place or path.startswith(f"{place}/"))
+        ]
+
+    def kpi(self, place: str, kind: str) -> Kpi | None:
+        """The newest window of a kind with all KPIs of a place, of those that have begun; None: there is none."""
+        cell = self.cells.get(place)
+        if cell is None:
+            return None
+        begun = [kpi for kpi in cell.kpis if kpi.window == kind and kpi.started_at <= self.now and not kpi.withdrawn]
+        return begun[-1] if begun else None
+
     def window(self, cell: CellBoard, kind: str) -> Oee | None:
         """The newest window of a kind that has begun, or None."""
         begun = [window for window in cell.windows if window.window == kind and window.started_at <= self.now]
         return begun[-1] if begun else None
+
+
+def _keep(cell: CellBoard, record: Derived) -> None:
+    match record:
+        case State():
+            cell.states.put(record)
+        case Downtime():
+            cell.stops.put(record)
+        case Oee():
+            cell.windows.put(record)
+        case Quality():
+            cell.points.setdefault(record.characteristic, Newest(POINTS_MAX)).put(record)
+        case Alert():
+            cell.alerts.put(record)
+        case Kpi():
+            cell.kpis.put(record)
+        case Changeover():
+            cell.changeovers.put(record)
+        case Cycle():
+            cell.cycles.put(record)
+        case Bottleneck():
+            cell.bottlenecks.put(record)
+        case Condition():
+            cell.conditions.put(record)
+        case _:
+            pass
+
+
+def board_of(plant: Plant | None) -> Board:
+    """The board of a plant. Screens that name this very function share one."""
+    if plant is None:
+        return Board()
+    return Board(
+        order=tuple(str(path) for path in plant.cells()),
+        definition=selected(plant),
+        targets=plant.targets,
+        units=plant.units,
+        promise_s=plant.time.provisional_s,
+        oee_target=plant.kpi.oee_target,
+    )
