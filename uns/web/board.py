@@ -24,6 +24,7 @@ from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from uns.runtime.clocks import OFF_S, Clocks
+from uns.web.act.book import Book
 from uns.web.namespace import in_order
 from uns.web.removed import UNIT_SLASHES, Presence
 from uns.web.traces import Traces
@@ -40,6 +41,7 @@ CLASSES = (
     MessageClass.CYCLE,
     MessageClass.BOTTLENECK,
     MessageClass.CONDITION,
+    MessageClass.NOTE,
 )
 """What the board is made of."""
 STATES_MAX = 600
@@ -121,6 +123,8 @@ class Board:
     beyond: int = 0
     """How many records were not kept, because their path was one too many."""
     oee_target: float | None = None
+    book: Book = field(default_factory=Book)
+    """What people have noted."""
     traces: Traces = field(default_factory=Traces)
     """Numbers of tags over the last while."""
     clocks: Clocks = field(default_factory=Clocks)
@@ -137,6 +141,7 @@ class Board:
         """Takes in one record; an older revision than the one shown changes nothing."""
         self.applied += 1
         self._presence.apply(record)
+        self.book.apply(record)
         cell = self.cells.get(record.path)
         if cell is None:
             if len(self.cells) >= PLACES_MAX:
@@ -178,15 +183,14 @@ class Board:
     def open_alerts(self, place: str = "") -> list[Alert]:
         """Alerts not cleared at a place or inside it, the most severe and newest first; what is hidden is not for operators."""
         rank = {"critical": 0, "high": 1, "medium": 2, "low": 3}
-        standing = [
-            alert
-            for path, cell in self.cells.items()
-            if self._presence.shows(path)
-            if not place or path == place or path.startswith(place + "/")
-            for alert in cell.alerts
-            if alert.state in ("raised", "acknowledged")
-        ]
+        standing = [alert for alert in self.alerts_of(place) if alert.state in ("raised", "acknowledged")]
         return sorted(standing, key=lambda alert: (rank.get(alert.severity, 9), -alert.started_at))
+
+    def alerts_of(self, place: str) -> Iterator[Alert]:
+        """All alerts that are known of a place or inside it, those taken back too."""
+        for path, cell in self.cells.items():
+            if self._presence.shows(path) and (not place or path == place or path.startswith(place + "/")):
+                yield from cell.alerts
 
     def units_of(self, place: str) -> list[CellBoard]:
         """The work units at a place or inside it, in order."""

@@ -112,7 +112,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         now,
         rate=clock.rate_of(settings.clock),
         zones=zones(plant),
-        routes=[*routes(desk), *Door(store).routes()],
+        routes=[*routes(desk, plant), *Door(store).routes()],
         middleware=[Middleware(Gate, store=store)],
         host_names=host_names,
         troubles=pulse.troubles if pulse is not None else tuple,

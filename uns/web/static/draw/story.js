@@ -1,5 +1,6 @@
 // The story of one stop: what was seen, what it counts as and by whom, and where to read on.
 import { html } from "/static/kit.js";
+import { TellReason } from "/static/tell.js";
 
 export function Story({ stop, place, page, close }) {
   if (!stop) return null;
@@ -19,5 +20,6 @@ export function Story({ stop, place, page, close }) {
   return html`<section class="story" aria-label=${page.t("story.title")}>
     <header class="row"><h3>${page.t("story.title")}</h3><button type="button" class="icon" aria-label=${page.t("menu.close")} onClick=${close}>✕</button></header>
     <dl>${rows.map(([key, value]) => html`<div><dt>${page.t(key)}</dt><dd>${value}</dd></div>`)}</dl>
+    <${TellReason} key=${stop.id} stop=${stop} page=${page} />
   </section>`;
 }
