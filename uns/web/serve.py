@@ -31,6 +31,8 @@ from uns.web.act.deed import Word
 from uns.web.act.desk import Desk
 from uns.web.act.routes import routes
 from uns.web.app import Site, create
+from uns.web.browser.routes import Looks
+from uns.web.browser.values import Log
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
 from uns.web.pulse import Pulse, committed
@@ -112,7 +114,7 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         now,
         rate=clock.rate_of(settings.clock),
         zones=zones(plant),
-        routes=[*routes(desk, plant), *Door(store).routes()],
+        routes=[*routes(desk, plant), *Looks(Log(settings, codec)).routes(), *Door(store).routes()],
         middleware=[Middleware(Gate, store=store)],
         host_names=host_names,
         troubles=pulse.troubles if pulse is not None else tuple,

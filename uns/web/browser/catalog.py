@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.records import Current, Derived, Sample
 from topology.model.plant import Plant
@@ -130,6 +130,10 @@ class Catalog:
         """Unit, and what a tag is; empty where nothing is known."""
         return self.known.get(path, {}).get(tag, ("", ""))
 
+    def places(self) -> list[str]:
+        """All machines and the places above them."""
+        return [*(place for place in self._inside if place), *self._tags]
+
     @property
     def counts(self) -> dict[str, int]:
         return {"machines": len(self._tags), "tags": len(self.index), "left_out": self.index.left_out}
@@ -140,8 +144,3 @@ def _steps(path: str) -> Iterable[tuple[str, str]]:
     segments = path.split("/")
     for depth in range(len(segments)):
         yield "/".join(segments[:depth]), "/".join(segments[: depth + 1])
-
-
-def plain(found: Found) -> dict[str, Any]:
-    """As JSON has it."""
-    return {"count": found.total, "like": found.like, "entries": [entry._asdict() for entry in found.entries]}
