@@ -80,7 +80,10 @@ class Desk:
 
     def _by(self, said: Mapping[str, Any], who: Who) -> str:
         name = said.get("by", "")
-        return who.by(name if isinstance(name, str) else "")
+        given = name.strip() if isinstance(name, str) else ""
+        if not who.name and not given:
+            raise Refused("say who you are")
+        return who.by(given)
 
     async def _take(self, deed: Deed, who: Who) -> Answer:
         kind = _kind(deed.kind)

@@ -38,7 +38,7 @@ export class Format {
 
   minutes(value, digits = 1) { return `${this.number(value, digits)} min`; }
 
-  day(at, place) { return this.made_of(Intl.DateTimeFormat, { timeZone: this.zone(place), year: "numeric", month: "2-digit", day: "2-digit" }).format(at / 1000); }
+  day(at, place) { return this.made_of(Intl.DateTimeFormat, { timeZone: this.zone(place), year: "numeric", month: "short", day: "numeric" }).format(at / 1000); }
 
   // Time of day, with the date when that is not the day of `now`.
   time(at, place, now, seconds = true) {

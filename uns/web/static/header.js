@@ -60,6 +60,7 @@ function Menu({ page }) {
   return html`<div class="shade" onClick=${close}></div><aside id="menu" class="menu" aria-label=${page.t("menu.title")}>
     <div class="row"><input type="search" autofocus placeholder=${page.t("menu.find")} aria-label=${page.t("menu.find")} value=${words} onInput=${event => search(event.target.value)} />
     <button type="button" class="icon" aria-label=${page.t("menu.close")} onClick=${close}>✕</button></div>
+    <${Settings} page=${page} />
     ${words ? html`<${Found} page=${page} found=${view.found} />` : html`<${Places} page=${page} places=${view.places} />`}
   </aside>`;
 }

@@ -11,11 +11,11 @@ function Andon({ view, page }) {
   const expected = pieces?.expected ?? null, number = value => value === null || value === undefined ? "–" : format.number(value);
   return html`<div class="wall look-${look}" data-look=${look}>
     <header class="row"><h1>${line.path.split("/").slice(1).join(" / ")}</h1><span class="clock">${format.time(now, line.path, now, false)} ${format.zone_name(line.path, now)}</span>
-      <button type="button" class="kiosk" onClick=${() => document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()}>⛶ ${page.t("kiosk")}</button>
+      <button type="button" class="kiosk" onClick=${() => document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()}>${page.t("kiosk")}</button>
       <a class="back" href=${page.href("line", line.path)}>${page.t("back")}</a></header>
-    <section class="now look-${look}"><span class="grain" aria-hidden="true"></span>
-      <p class="what"><span aria-hidden="true">${page.looks[look].glyph}</span> ${page.t(`state.${look}`)}</p>
-      <p class="long">${old ? html`<b>${page.t("old", { age: format.span(now - (view.at ?? now)) })}</b>` : html`${state.machine} · <b>${state.since ? format.span(now - state.since) : "–"}</b>${state.reason ? ` · ${state.reason}` : ""}`}</p></section>
+    <section class="now look-${look}"><div class="sign" aria-hidden="true"><span class="grain"></span><span class="glyph">${page.looks[look].glyph}</span></div>
+      <div class="told"><p class="what">${page.t(`state.${look}`)}</p>
+      <p class="long">${old ? html`<b>${page.t("old", { age: format.span(now - (view.at ?? now)) })}</b>` : html`${state.machine} · <b>${state.since ? format.span(now - state.since) : "–"}</b>${state.reason ? ` · ${state.reason}` : ""}`}</p></div></section>
     <section class="figures ${old ? "old" : ""}">
       <div><h2>${page.t("actual")}</h2><p class="live">${number(pieces?.good)}</p></div>
       <div><h2>${view.target === null ? page.t("target_none") : page.t("target", { oee: format.percent(view.target, 0) })}</h2><p class="live">${number(expected)}</p>${expected !== null && html`<small class=${pieces.good < expected ? "below" : ""}>${pieces.good < expected ? "▼" : "▲"} ${number(Math.abs(Math.round(pieces.good - expected)))}</small>`}</div>

@@ -6,6 +6,7 @@ import { StackedBars } from "/static/draw/bars.js";
 import { Pareto } from "/static/draw/pareto.js";
 import { ControlChart } from "/static/draw/control.js";
 import { Alerts } from "/static/draw/alerts.js";
+import { Hours, Orders, Bottleneck, Changeovers, Cycles } from "./production.js";
 
 export function draw(root, view, page) {
   render(view.line ? html`<${Line} view=${view} page=${page} />` : html`<${Empty}>${page.t("empty")}<//>`, root);
@@ -29,6 +30,15 @@ function Line({ view, page }) {
         <${Choice} page=${page} option="period" value=${page.options.period ?? "shift"} words=${{ shift: page.t("window.shift"), "8h": "8 h", "24h": "24 h" }} label=${page.t("stops.period")} />
         <${Pareto} pareto=${pareto} page=${page} />
       <//>
+    </div>
+    <div class="columns">
+      <${Panel} title=${page.t("hours")} id="hours" note=${view.hours.target === null ? page.t("hours.no_target") : page.t("hours.target", { oee: page.format.percent(view.hours.target, 0) })}><${Hours} hours=${view.hours.list} place=${place} page=${page} /><//>
+      <${Panel} title=${page.t("orders")} id="orders"><${Orders} orders=${view.orders} place=${place} page=${page} /><//>
+    </div>
+    <div class="columns">
+      <${Panel} title=${page.t("bottleneck")} id="bottleneck" note=${view.bottleneck && `${page.t(`window.${view.bottleneck.window}`)} · ${page.t("since", { at: time(view.bottleneck.begin) })}`}><${Bottleneck} bottleneck=${view.bottleneck} page=${page} /><//>
+      <${Panel} title=${page.t("cycles")} id="cycles" note=${page.t("cycles.unit")}><${Cycles} cycles=${view.cycles} place=${place} page=${page} /><//>
+      <${Panel} title=${page.t("changeovers")} id="changeovers" note=${page.t("losses.unit")}><${Changeovers} changeovers=${view.changeovers} place=${place} page=${page} /><//>
     </div>
     <div class="columns">
       <${Panel} title=${page.t("control")} id="control"><${ControlChart} control=${control} page=${page} place=${place} /><//>
