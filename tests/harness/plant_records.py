@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from processors.output.identity import natural_id, revised
 from schemas.records import (
     Alert,
     Bottleneck,
@@ -42,7 +43,7 @@ ELEMENTS = {
 
 def common(kind: str, path: str, at: int, end: int | None = None, revision: int = 0) -> dict[str, Any]:
     return {
-        "id": f"{path}#{kind}@{at}~iso22400@1:{revision}",
+        "id": revised(natural_id(path, kind, at, "iso22400@1"), revision),
         "path": path,
         "started_at": at,
         "ended_at": end,
@@ -79,7 +80,7 @@ def snapshot(path: str, at: int, state: str, since: int, **more: Any) -> Current
 
 def alert(path: str, at: int, state: str = "raised", revision: int = 0) -> Alert:
     return Alert(
-        **common("alert-breakdown", path, at, None if state != "cleared" else T0, revision),
+        **common("alert.breakdown", path, at, None if state != "cleared" else T0, revision),
         kind="breakdown",
         severity="high",
         state=state,

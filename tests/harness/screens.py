@@ -66,10 +66,15 @@ class Records:
             self._put.put(record)
 
     def poll(self) -> list[Any]:
+        """All that was put by now."""
+        told: list[Any] = []
         try:
-            return [SimpleNamespace(record=self._put.get(timeout=0.05), removed=False, path="")]
+            while len(told) < 5_000:
+                record = self._put.get(timeout=0.0 if told else 0.05)
+                told.append(SimpleNamespace(record=record, removed=False, path=""))
         except queue.Empty:
-            return []
+            pass
+        return told
 
     def __enter__(self) -> "Records":
         return self

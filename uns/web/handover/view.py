@@ -29,11 +29,11 @@ def view(board: Board, visit: Visit) -> View:
         return {"line": head, "shift": None, "shifts": []}
     chosen = next((one for one in shifts if one[0] == visit.options.get("shift")), shifts[0])
     name, begin, end = chosen
-    until = min(end, board.now)
+    until = board.now if end is None else min(end, board.now)
     stops = [stop for cell in cells for stop in cell.stops if _within(stop, begin, until, board.now)]
     return {
         "line": head,
-        "shift": {"id": name, "begin": begin, "end": end, "running": board.now < end},
+        "shift": {"id": name, "begin": begin, "end": end, "running": end is None or board.now < end},
         "shifts": [{"id": one, "begin": at} for one, at, _ in shifts],
         "made": [
             _made(window, _planned(board, cell, name))
@@ -66,12 +66,12 @@ def _windows(cell: CellBoard) -> Iterator[Oee]:
     return (window for window in cell.windows if window.window == "shift" and window.window_name is not None)
 
 
-def _shifts(board: Board, cells: list[CellBoard]) -> list[tuple[str, int, int]]:
-    """(id, begin, end) of the shifts that have begun, the newest first."""
-    found: dict[str, tuple[str, int, int]] = {}
+def _shifts(board: Board, cells: list[CellBoard]) -> list[tuple[str, int, int | None]]:
+    """(id, begin, end) of the shifts that have begun, the newest first; no end: its window is still open."""
+    found: dict[str, tuple[str, int, int | None]] = {}
     for cell in cells:
         for window in _windows(cell):
-            if window.started_at <= board.now and window.ended_at is not None:
+            if window.started_at <= board.now:
                 found[str(window.window_name)] = (str(window.window_name), window.started_at, window.ended_at)
     return sorted(found.values(), key=lambda one: -one[1])[:SHIFTS_MAX]
 
@@ -82,7 +82,7 @@ def _within(stop: Downtime, begin: int, until: int, now: int) -> bool:
 
 def _planned(board: Board, cell: CellBoard, name: str) -> int | None:
     """Good pieces that the shift would have made at the target; None: without a target, or without a piece."""
-    (kpi,) = [kpi for kpi in cell.kpis if kpi.window == "shift" and kpi.window_name == name][:1] or [None]
+    kpi = next((kpi for kpi in cell.kpis if kpi.window == "shift" and kpi.window_name == name), None)
     pieces = None if kpi is None else expected(kpi, board.definition, board.oee_target)
     return None if pieces is None else round(pieces)
 
@@ -132,8 +132,8 @@ def _stop(stop: Downtime) -> dict[str, Any]:
     }
 
 
-def _told_in(note: Note, begin: int, end: int) -> bool:
-    return note.kind != "signature" and begin <= note.started_at < end
+def _told_in(note: Note, begin: int, end: int | None) -> bool:
+    return note.kind != "signature" and begin <= note.started_at and (end is None or note.started_at < end)
 
 
 def _note(note: Note) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from processors.output.identity import natural_id, revised
 from schemas.records import Downtime, Inputs, Note, Oee
-from tests.harness.plant_records import FILLER, LINE, PACKER, T0, records
+from tests.harness.plant_records import FILLER, LINE, PACKER, records
 from uns.web.board import Board
 from uns.web.handover.view import view
 from uns.web.screen import UnknownPlace, Visit
@@ -41,7 +41,7 @@ def test_a_shift_has_what_was_made_what_stood_and_what_is_open() -> None:
 
 def test_a_stop_with_a_reason_is_explained() -> None:
     shown = view(board(), Visit(LINE))
-    bare = [stop for stop in shown["unexplained"]]
+    bare = list(shown["unexplained"])
     some = board()
     for cell in some.cells.values():
         for stop in list(cell.stops):

@@ -14,7 +14,7 @@ function Handover({ view, page }) {
   const time = at => format.time(at, place, now, false);
   return html`<header class="row heading"><h1>${page.t("screen.title")} · ${place.split("/").slice(1).join("/")}</h1>
       <label>${page.t("shift")} <select value=${shift.id} onChange=${event => page.choose("shift", event.target.value)}>${view.shifts.map(one => html`<option value=${one.id} selected=${one.id === shift.id}>${one.id} · ${time(one.begin)}</option>`)}</select></label>
-      <span>${time(shift.begin)} – ${time(shift.end)}${shift.running ? ` · ${page.t("running")}` : ""}</span>
+      <span>${time(shift.begin)} – ${shift.end ? time(shift.end) : page.t("now")}${shift.running ? ` · ${page.t("running")}` : ""}</span>
       <button type="button" class="print" onClick=${() => print()}>${page.t("print")}</button></header>
     <${Calls} calls=${view.calls} path=${place} page=${page} />
     <${Panel} title=${page.t("made")} id="made"><${Made} made=${view.made} line=${line} page=${page} /><//>
