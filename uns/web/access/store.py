@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -22,14 +23,18 @@ class Store:
 
     def __init__(self, users: Path, folder: Path) -> None:
         """`folder`: where the key of cookies stands, and the list of who signed out; both for this process alone."""
-        self._file, self._signed_out = users, folder / "page-signed-out.json"
-        folder.mkdir(parents=True, exist_ok=True)
+        self._file, self._folder, self._signed_out = users, folder, folder / "page-signed-out.json"
         self._mark = self._stat()
         self._users = read(users)
         self.required = bool(self._users.users)
         """Whether one has to sign in. It stays so until the process ends, even if the file of users goes."""
-        self.seal = Seal(_key(folder / "page-session.key"))
         self.known = Known(_signed_out(self._signed_out))
+
+    @cached_property
+    def seal(self) -> Seal:
+        """Made when the first cookie is; where nobody signs in nothing is written."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return Seal(_key(self._folder / "page-session.key"))
 
     @property
     def users(self) -> Users:
