@@ -52,7 +52,9 @@ class Records:
 class Pages:
     """A page's process in a thread."""
 
-    board: Board = field(default_factory=lambda: Board(oee_target=0.75, units={(f"{LINE}/filler", "FillVolume"): "ml"}))
+    board: Board = field(
+        default_factory=lambda: Board(promise_s=600, oee_target=0.75, units={(f"{LINE}/filler", "FillVolume"): "ml"})
+    )
     namespace: Namespace = field(default_factory=Namespace)
     records: Records = field(default_factory=Records)
     troubles: list[dict[str, Any]] = field(default_factory=list)
