@@ -87,7 +87,9 @@ class Records:
 class Pages:
     """A page's process in a thread."""
 
-    board: Board = field(default_factory=lambda: Board(oee_target=0.75, units={(f"{LINE}/filler", "FillVolume"): "ml"}))
+    board: Board = field(
+        default_factory=lambda: Board(promise_s=600, oee_target=0.75, units={(f"{LINE}/filler", "FillVolume"): "ml"})
+    )
     namespace: Namespace = field(default_factory=Namespace)
     catalog: Catalog = field(default_factory=lambda: Catalog.of(PLANT))
     records: Records = field(default_factory=Records)

@@ -4,7 +4,7 @@ from typing import Any
 
 from schemas.records import Alert, Downtime
 from uns.web.board import Board, CellBoard
-from uns.web.line import charts
+from uns.web.line import charts, production
 from uns.web.line.machines import machine
 from uns.web.places import line_of
 from uns.web.screen import View, Visit
@@ -38,6 +38,11 @@ def view(board: Board, visit: Visit) -> View:
         "losses": {"window": window, **charts.losses(shown, board.definition)},
         "pareto": charts.pareto((stop for cell in cells for stop in cell.stops), begin, _minute(board.now)),
         "control": control(board, cells, visit.options.get("chart")),
+        "hours": {"target": board.oee_target, "list": production.hours(board, line)},
+        "orders": production.orders(board, line),
+        "bottleneck": production.bottleneck(board, line),
+        "changeovers": production.changeovers(cells),
+        "cycles": production.cycles(cells),
         "alerts": {
             "more": max(len(alerts) - ALERTS_MAX, 0),
             "list": [alert_part(alert) for alert in alerts[:ALERTS_MAX]],

@@ -32,7 +32,7 @@ OVER = """(() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; node = walker.nextNode();) {
     const owner = node.parentElement;
-    if (!node.data.trim() || owner.closest('.heard, noscript, title, option, [hidden]')) continue;
+    if (!node.data.trim() || owner.closest('.heard, noscript, title, option, [hidden], details:not([open]) > :not(summary)')) continue;
     const range = document.createRange(); range.selectNodeContents(node);
     for (const r of range.getClientRects()) if (r.width > 1 && r.height > 1) seen.push({text: node.data.trim().slice(0, 30), owner, l: r.left + 1, r: r.right - 1, t: r.top + 3, b: r.bottom - 3});
   }
@@ -41,7 +41,7 @@ OVER = """(() => {
   seen.forEach(clip);
   const left = seen.filter(e => e.r > e.l && e.b > e.t);
   left.forEach((a, n) => left.slice(n + 1).forEach(b => { if (a.owner !== b.owner && a.l < b.r && b.l < a.r && a.t < b.b && b.t < a.b) over.push(a.text + ' | ' + b.text); }));
-  return {count: left.length, over, wide: document.documentElement.scrollWidth - innerWidth};
+  return {count: left.length, over, wide: Math.max(document.documentElement.scrollWidth - innerWidth, 0)};
 })()"""
 """Which texts and fields lie over each other, and how much wider the page is than the window."""
 SMALL = """[...document.querySelectorAll('button, select, input, nav a, .tile h2 a, summary')].filter(e => e.offsetParent && !e.closest('[hidden]'))
@@ -101,12 +101,12 @@ def test_a_screen_fits_and_keeps_nobody_out(screen: str, shown: Pages, tmp_path:
                 assert await page.run("document.documentElement.scrollHeight - innerHeight") <= 0, (
                     "a wall does not scroll"
                 )
+        whole(page, shown)
         await page.run(f"(() => {{ {AXE}; window.axe = axe; return 1 }})()")
         told = await page.run(
             "axe.run({resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + (n.any[0]?.message ?? ''))]))"
         )
         assert told == []
-        whole(page, shown)
 
     drive(tmp_path, steps)
 
