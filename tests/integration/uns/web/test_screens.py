@@ -68,7 +68,7 @@ async def at(
     """Opens a screen, and waits until it is drawn and live."""
     await page.open(f"{shown.url}/{screen}/{PLACES[screen] if place is None else place}", width, height)
     await page.until(
-        "document.querySelector('main .screen')?.children.length && !document.body.classList.contains('stale')"
+        "document.querySelector('main .screen > :not(.empty)') && !document.body.classList.contains('stale')"
     )
 
 
