@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-all test-containers sbom torture check bench bench-smoke bench-connectors bench-sinks bench-plant docs format clean
+.PHONY: demo test test-all test-containers sbom torture check bench bench-smoke bench-connectors bench-sinks bench-plant bench-screens docs format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -58,6 +58,9 @@ bench-connectors: $(BIN)/.installed ## how fast connectors read, beside the bare
 
 bench-sinks: $(BIN)/.installed ## how fast sinks write, beside the bare target
 	$(BIN)/python -m bench.sinks $(ARGS)
+
+bench-screens: $(BIN)/.installed ## the topic browser at 100,000 tags: search, tree, memory
+	$(BIN)/python -m bench.screens $(ARGS)
 
 bench-plant: $(BIN)/.installed ## the largest plant that this machine keeps up with, MQTT to page, and what each part costs
 	$(BIN)/python -m bench.plant $(ARGS)

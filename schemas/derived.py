@@ -255,6 +255,18 @@ class Bottleneck(Derived, frozen=True, gc=False, kw_only=True):
     cells: tuple[BottleneckCell, ...]
 
 
+class Note(Derived, frozen=True, gc=False, kw_only=True):
+    """What a person says of a place, and no number follows from. `ended_at`: a call was answered then; null: it stands."""
+
+    message_class = "note"
+
+    kind: str
+    about: str | None = None
+    text: str
+    by: str
+    ended_by: str | None = None
+
+
 DERIVED_TYPES: tuple[type[Derived], ...] = (
     State,
     Production,
@@ -272,6 +284,7 @@ DERIVED_TYPES: tuple[type[Derived], ...] = (
     Driver,
     Prediction,
     Pilot,
+    Note,
 )
 BY_CLASS: dict[str, type[Derived]] = {kind.message_class: kind for kind in DERIVED_TYPES}
 """Message class → its one record type."""

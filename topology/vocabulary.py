@@ -49,6 +49,7 @@ OPEN: Mapping[str, tuple[str, ...]] = {
         "out_of_specification",
         *("limit", "deviation", "rate", "state", "count", "missing", "kpi"),
         *("wear", "creep", "maintenance", "anomaly", "model"),
+        *("comment", "call", "scrap", "handover", "signature"),
     ),
     "state": (
         *sorted(STATES),

@@ -20,5 +20,4 @@ def install(folder: Path, package: str, entry_points: str) -> dict[str, str]:
 
 def environment(*folders: Path) -> dict[str, str]:
     """This one, with Python looking into these folders first, and leaving nothing in them."""
-    own = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # NiceGUI asks for it
-    return own | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -28,6 +28,8 @@ class Page:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self.trouble: list[str] = []
         """What its console says of errors, refused content included."""
+        self.requests: list[str] = []
+        """What it has asked for, by address."""
 
     async def listen(self) -> None:
         async for text in self._socket:
@@ -38,6 +40,10 @@ class Page:
                 self.trouble.append(json.dumps(message["params"]["exceptionDetails"])[:500])
             elif message.get("method") == "Log.entryAdded" and message["params"]["entry"]["source"] == "security":
                 self.trouble.append(message["params"]["entry"]["text"])
+            elif message.get("method") == "Runtime.consoleAPICalled" and message["params"]["type"] == "error":
+                self.trouble.append(json.dumps(message["params"]["args"])[:500])
+            elif message.get("method") == "Network.requestWillBeSent":
+                self.requests.append(message["params"]["request"]["url"])
 
     async def tell(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._ids)

@@ -27,6 +27,7 @@ from schemas.records import (
     KpiStops,
     Limits,
     Lot,
+    Note,
     Oee,
     Order,
     OutOfService,
@@ -371,5 +372,13 @@ EXAMPLES: tuple[Record, ...] = (
                 average_active_us=12_000_000,
             ),
         ),
+    ),
+    Note(
+        **_common("note.call.k7"),
+        kind="call",
+        about=f"{PATH}#downtime@20261118T110640.000000Z~iso22400@1",
+        text="the conveyor squeals",
+        by="ann",
+        ended_by="bob",
     ),
 )

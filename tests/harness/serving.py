@@ -13,7 +13,10 @@ from uns.testing.patience import patient
 
 @contextmanager
 def serving(app: Any, port: int) -> Iterator[None]:
-    config = uvicorn.Config(app, port=port, log_level="critical", ws="none", lifespan="off")
+    """`app` may be a whole configuration of its own."""
+    config = app
+    if not isinstance(app, uvicorn.Config):
+        config = uvicorn.Config(app, port=port, log_level="critical", ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

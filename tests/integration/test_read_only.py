@@ -43,9 +43,9 @@ from uns.runners.rollup.runner import RollupRunner
 from uns.runners.sink.runner import SinkRunner
 from uns.runners.sink.source import SinkSource
 from uns.runtime.settings import Settings, settings
+from uns.web.board import Board
 from uns.web.feed import Feed
 from uns.web.line import spec
-from uns.web.line.board import Board
 
 DAY = 24 * HOUR
 

@@ -96,6 +96,13 @@ class KpiSelection(FrozenModel):
         "iso22400@1",
         description="KPI definition that all sites use, name@version; the default has the four ratios of the OEE record, iso22400@2 all KPIs",
     )
+    oee_target: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="OEE that the screens compare with, 0 to 1; none: they show no target",
+        examples=[0.75],
+    )
 
 
 def _with_alarms(equipment: EquipmentType, own: Mapping[str, AlarmRule | None]) -> EquipmentType:

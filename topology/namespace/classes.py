@@ -25,6 +25,7 @@ class MessageClass(StrEnum):
     DRIVER = "driver"
     PREDICTION = "prediction"
     PILOT = "pilot"
+    NOTE = "note"
     QUARANTINE = "quarantine"
     CHANGELOG = "changelog"
     RETRY = "retry"

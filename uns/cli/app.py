@@ -99,6 +99,7 @@ app = group(
         "opcua": "opcua",
         "sink": "sink",
         "dlq": "dlq",
+        "users": "users",
         "schema": "schema",
         "certs": "certs",
         "docs": "docs",

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as Delivered
 
 from schemas.codec import Codec
-from schemas.records import Derived, Fact
+from schemas.records import Derived, Fact, Samples
 from topology.namespace.classes import MessageClass
 from topology.namespace.path import Path
 from topology.namespace.topics import key, partition, topic
@@ -28,8 +28,8 @@ class Publisher:
         self._codec = codec
         self._producer = clients.producer(settings, {"message.timeout.ms": int(TIMEOUT_S * 1000)})
 
-    def fact(self, path: Path, fact: Fact, source: str) -> int:
-        """Writes one fact to the path's raw partition. `source`: who says it, for its CloudEvents headers.
+    def fact(self, path: Path, fact: Fact | Samples, source: str) -> int:
+        """Writes one fact, or pieces that a person counted, to the path's raw partition. `source`: who says it, for its CloudEvents headers.
 
         Returns its offset. Raises `NotPublished`.
         """

@@ -71,6 +71,11 @@ class Settings(Environment):
         examples=["mqtt://broker:1883"],
     )
     state_dir: Path = Field(Path.home() / ".local" / "state" / "uns", description="spools, caches and embedded data")
+    users: Path | None = Field(
+        None,
+        description="file of the page's users; none: users.yaml in the state folder",
+        examples=["/etc/uns/users.yaml"],
+    )
     clock: str | None = Field(
         None,
         description="scaled plant clock `<wall epoch s>,<plant epoch s>,<rate>`; none: the system's",
@@ -106,6 +111,11 @@ class Settings(Environment):
     )
     ssl_certificate: Path | None = Field(None, description="client certificate (PEM)", examples=["/etc/uns/client.pem"])
     ssl_key: Path | None = Field(None, description="client key (PEM)", examples=["/etc/uns/client.key"])
+
+    @property
+    def users_file(self) -> Path:
+        """The file of the page's users, which need not exist."""
+        return self.users if self.users is not None else self.state_dir / "users.yaml"
 
     @property
     def password(self) -> str | None:

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.records import Current, Derived, Value, is_good, is_uncertain
+from schemas.records import Current, CurrentTag, Derived, Value, is_good, is_uncertain
 from uns.web.removed import Presence
 from uns.web.theme import UNKNOWN, StateLook, look
 
 STALE_US = 15 * 60 * 1_000_000
 """A snapshot older than this against the plant's clock is shown as no data; the fold refreshes each every `provisional_s`."""
+
+FOUND_MAX = 100
 
 
 def in_order(order: Iterable[str], paths: Iterable[str]) -> list[str]:
@@ -18,9 +20,10 @@ def in_order(order: Iterable[str], paths: Iterable[str]) -> list[str]:
     return sorted(paths, key=lambda path: (place.get(path, len(place)), path))
 
 
-def snapshot_look(current: Current | None, now: int, live: bool) -> StateLook:
-    """How a machine is drawn at plant time `now` (µs). Without a live feed or a fresh snapshot it is no data."""
-    if not live or current is None or now - current.at > STALE_US:
+def snapshot_look(current: Current | None, now: int) -> StateLook:
+    """How a machine is drawn at plant time `now` (µs). Without a fresh snapshot it is no data. Whether what is shown still
+    comes is for the browser to see, which is the one that knows when it last heard anything."""
+    if current is None or now - current.at > STALE_US:
         return UNKNOWN
     return look(current.state, current.mode)
 
@@ -57,38 +60,41 @@ class Namespace:
             if shown is None or shown.at <= record.at:
                 self.snapshots[record.path] = record
 
-    def tree(self, live: bool) -> list[dict[str, Any]]:
-        """Nodes for the tree view, tags with their last values as leaves. Ids are paths."""
-        root: dict[str, Any] = {"children": {}}
+    def places(self) -> list[str]:
+        """Every place from the enterprise to the work units, in the order of the plant model, each before what is in it."""
+        return list(dict.fromkeys(place for path in in_order(self.order, self.snapshots) for place in ancestors(path)))
+
+    def find(self, words: str) -> list[dict[str, Any]]:
+        """Places and tags that have all these words in their path or name, at most `FOUND_MAX`; none: nothing."""
+        wanted = words.casefold().split()
+        if not wanted:
+            return []
+        found: list[dict[str, Any]] = [{"path": place} for place in self.places() if _has(place, wanted)]
         for path in in_order(self.order, self.snapshots):
-            node = root
-            segments = path.split("/")
-            for depth, segment in enumerate(segments, 1):
-                node = node["children"].setdefault(
-                    segment, {"id": "/".join(segments[:depth]), "label": segment, "children": {}}
-                )
+            if len(found) > FOUND_MAX:
+                break
             current = self.snapshots[path]
-            if current is not None:
-                node["label"] = f"{snapshot_look(current, self.now, live).glyph} {segments[-1]}"
-                for tag in current.tags:
-                    word = "uncertain" if is_uncertain(tag.quality) else "bad quality"
-                    mark = "" if is_good(tag.quality) else f" ({word})"
-                    node["children"][f"#{tag.tag}"] = {
-                        "id": f"{path}#{tag.tag}",
-                        "label": f"{tag.tag}  {value(tag.value)}{mark}",
-                        "children": {},
-                    }
-        return _nodes(root)
+            found += [
+                {"path": path, "tag": tag.tag, **reading(tag)}
+                for tag in (() if current is None else current.tags)
+                if _has(f"{path}/{tag.tag}", wanted)
+            ]
+        return found[:FOUND_MAX]
 
 
-def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"id": child["id"], "label": child["label"], "children": _nodes(child)} for child in node["children"].values()
-    ]
+def reading(tag: CurrentTag) -> dict[str, Any]:
+    """A tag's newest value, its time (µs), and what is to be said of its quality: good, uncertain or bad."""
+    quality = "good" if is_good(tag.quality) else "uncertain" if is_uncertain(tag.quality) else "bad"
+    return {"value": value(tag.value), "at": tag.at, "quality": quality}
+
+
+def _has(text: str, words: Iterable[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)
 
 
 def value(raw: Value) -> str:
-    """A tag's value short enough for the tree."""
+    """A tag's value short enough for a list."""
     if isinstance(raw, float):
         return f"{raw:.5g}"
     return "–" if raw is None else str(raw)[:40]

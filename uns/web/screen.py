@@ -1,16 +1,16 @@
 """What a screen is, and which there are: entry points in the group `uns.screens`, ours and third parties' alike."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import structlog
 
-from schemas.records import Derived, Fact
+from schemas.records import Derived
 from topology.model.plant import Plant
 from topology.namespace.classes import MessageClass
-from uns.web.feed import Feed
 
 log = structlog.get_logger()
 
@@ -33,24 +33,29 @@ class Forgetful(Protocol):
 
 
 PictureT = TypeVar("PictureT", bound=Picture)
-Tell = Callable[[str, Fact], Awaitable[str | None]]
-"""Publishes a fact of a path; returns what went wrong, if anything did."""
+View = dict[str, Any]
+"""What a screen shows, ready for JSON: part → its words and numbers. Times are µs UTC of the plant's clock. A part that has
+not changed is not sent again, so parts should be cut by how often they change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context(Generic[PictureT]):
-    """What one visit of a screen has at hand."""
+class Visit:
+    """What somebody who looks at a screen has asked for."""
 
-    picture: PictureT
-    """Shared with the feed's thread: read it under `feed.lock`."""
-    feed: Feed
-    place: str
-    """Path behind the route, as the visitor asked for it; empty: none."""
-    tell: Tell
-    now: Callable[[], int]
-    """Plant time, µs UTC: what a fact that a person tells now carries."""
-    choices: Any
-    """A NiceGUI element in the header, for what can be chosen on this screen."""
+    place: str = ""
+    """Path behind the route; empty: none, and the screen chooses."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was chosen on the screen, by the query of its address; anybody may write anything there."""
+    now: int = 0
+    """Plant time, µs UTC: the newest that any snapshot has shown."""
+
+
+class UnknownPlace(LookupError):
+    """Raised by a view whose place is not one of the screen's; the page then says so, with the nearest of `known`."""
+
+    def __init__(self, place: str, known: Iterable[str]) -> None:
+        super().__init__(place)
+        self.place, self.known = place, tuple(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,27 @@ class ScreenSpec(Generic[PictureT]):
     """A screen: `/<name>` and `/<name>/<path>`, by the name of its entry point. The first in order is at `/`, too."""
 
     title: str
+    """Of a screen that has no `screen.title` in its language files."""
     summary: str
     order: int
     """Place in the navigation; equal ones go by name."""
     classes: tuple[MessageClass, ...]
     """What its picture reads."""
     picture: Callable[[Plant | None], PictureT]
-    """Made once for all visitors; None: the plant model cannot be read."""
-    build: Callable[[Context[PictureT]], Callable[[], None]]
-    """Draws the screen into the NiceGUI slot it is called in, and returns what is then called once a second."""
+    """Made once for all visitors, and once for all screens that name the same function; None: the plant model cannot be
+    read."""
+    view: Callable[[PictureT, Visit], View]
+    """What is shown at a place. Pure; called under the feed's lock at most once a second for all who ask the same.
+    Raises `UnknownPlace`."""
+    static: Path
+    """A folder with `screen.js`, which exports `draw(root, view, page)`; with `screen.css` and `lang/<language>.json`, if
+    there are any. All in it is served under `/screens/<name>/`."""
+    bare: bool = False
+    """Without the frame's header and navigation: for a screen on a wall."""
+
+
+Screens = Mapping[str, tuple[ScreenSpec[Any], Picture]]
+"""Name → a screen and its picture, in the order of the navigation."""
 
 
 def registered() -> dict[str, ScreenSpec[Any]]:
@@ -83,3 +100,12 @@ def registered() -> dict[str, ScreenSpec[Any]]:
         else:
             log.error("screen left out", screen=entry.name, error=f"{type(spec).__name__} is no ScreenSpec")
     return dict(sorted(screens.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def pictured(specs: Mapping[str, ScreenSpec[Any]], plant: Plant | None) -> dict[str, tuple[ScreenSpec[Any], Picture]]:
+    """The screens with their pictures."""
+    made: dict[Any, Picture] = {}
+    for spec in specs.values():
+        if spec.picture not in made:
+            made[spec.picture] = spec.picture(plant)
+    return {name: (spec, made[spec.picture]) for name, spec in specs.items()}

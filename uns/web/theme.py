@@ -1,7 +1,8 @@
-"""One table of looks: every state has a colour, a glyph and a word, so that colour never stands alone.
+"""One table of looks: every state has a colour, a glyph, a pattern and a word, so that colour never stands alone.
 
-Grey is normal background, saturated colour is for what needs a person (ISA-101); the hues follow IEC 60073.
-Nothing known is drawn dashed and named, so that it can never be taken for running or stopped.
+Two themes share the tokens: `isa101` is grey, and saturated only where somebody is needed; `stacklight` has the colours of the
+lamp on the machine (hues after IEC 60073). Nothing known is drawn dashed and named, so that it can never be taken for
+running or stopped.
 """
 
 from dataclasses import dataclass
@@ -12,23 +13,29 @@ from topology.kpi.definition import Definition
 
 @dataclass(frozen=True)
 class StateLook:
-    color: str
+    key: str
+    """Of its colours in both themes, and of its word in each language (`state.<key>`)."""
     glyph: str
-    word: str
-    dashed: bool = False
+    pattern: str = "plain"
+    """plain, hatch, dots, cross, or dashed."""
+
+    @property
+    def dashed(self) -> bool:
+        """Whether it says that nothing is known."""
+        return self.pattern == "dashed"
 
 
-RUNNING = StateLook("#3f9c6b", "▶", "running")
-STARTING = StateLook("#9cc9b0", "▷", "starting or stopping")
-IDLE = StateLook("#cfd4da", "○", "idle")
-STARVED = StateLook("#f0d58a", "⇠", "starved or blocked")
-HELD = StateLook("#e5a23b", "‖", "held")
-FAULT = StateLook("#cc3d3d", "✕", "fault")
-STOPPED = StateLook("#7f8a99", "■", "stopped")
-SETUP = StateLook("#5b86c9", "⚙", "setup")
-MAINTENANCE = StateLook("#8a6fb3", "✚", "maintenance")
-UNKNOWN = StateLook("#f4f4f2", "?", "no data", dashed=True)
-NOT_OBSERVED = StateLook("#ffffff", "·", "nobody listened", dashed=True)
+RUNNING = StateLook("running", "▶")
+STARTING = StateLook("starting", "▷", "dots")
+IDLE = StateLook("idle", "○")
+STARVED = StateLook("starved", "⇠", "dots")
+HELD = StateLook("held", "‖", "hatch")
+FAULT = StateLook("fault", "✕", "cross")
+STOPPED = StateLook("stopped", "■", "hatch")
+SETUP = StateLook("setup", "⚙", "cross")
+MAINTENANCE = StateLook("maintenance", "✚", "cross")
+UNKNOWN = StateLook("unknown", "?", "dashed")
+NOT_OBSERVED = StateLook("not_observed", "·", "dashed")
 
 LOOKS = (RUNNING, STARTING, IDLE, STARVED, HELD, FAULT, STOPPED, SETUP, MAINTENANCE, UNKNOWN, NOT_OBSERVED)
 
@@ -64,57 +71,99 @@ def look(state: str, mode: str = "production") -> StateLook:
     return _BY_STATE.get(state, UNKNOWN)
 
 
-_MADE = [
-    ("good", "good production", "#3f9c6b"),
-    ("quality", "quality loss", "#b3476b"),
-    ("speed", "speed loss", "#d9b25f"),
-]
-_ELEMENTS = {
-    "ADET": ("stops", "#cc3d3d"),
-    "AUST": ("setup", "#5b86c9"),
-    "ADOT": ("no order", "#cfd4da"),
-    "unknown": ("no data", "#e7e5de"),
-}
-_OTHERS = ("#cc3d3d", "#5b86c9", "#e5a23b", "#8a6fb0", "#7f8a99", "#4f9aa8")
+_MADE = ["good", "quality", "speed"]
+_OF_ISO = {"ADET": "stops", "AUST": "setup", "ADOT": "no_order", "unknown": "no_data"}
+_OTHERS = ("other1", "other2", "other3", "other4", "other5", "other6")
 
 
-def bars(definition: Definition) -> list[tuple[str, str, str]]:
-    """Where a window's planned time went under a definition: key, word, colour. ISO 22400's have colours of their own."""
-    shown, colors = list(_MADE), cycle(_OTHERS)
+def bars(definition: Definition) -> list[tuple[str, str]]:
+    """Where a window's planned time went under a definition: key, and the token of its colour. ISO 22400's have tokens of
+    their own, and with them words (`loss.<token>`)."""
+    shown, others = [(key, key) for key in _MADE], cycle(_OTHERS)
     for name, part in definition.elements.items():
         if part.loss not in ("none", "outside"):
-            word, color = _ELEMENTS[name] if name in _ELEMENTS else (name.lower().replace("_", " "), next(colors))
-            shown.append((name, word, color))
+            shown.append((name, _OF_ISO[name] if name in _OF_ISO else next(others)))
     return shown
 
 
-ALERT_COLORS = {"critical": "#8f1d1d", "high": "#c23434", "medium": "#935a00", "low": "#5c6672"}
-"""Dark enough for white text on them to be read (contrast 4.5 and more)."""
-INK, FAINT, LINE = "#1f2933", "#6b7785", "#e3e6ea"
+Colors = dict[str, tuple[str, str]]
+"""Token → colour of an area, and of the text on it."""
 
-STYLE = """
-body { background:#f6f7f8; color:#1f2933; font-feature-settings:"tnum"; }
-.panel { background:#fff; border:1px solid #e3e6ea; border-radius:6px; padding:10px 14px; width:100%; min-width:0; }
-.panel h3 { font-size:12px; font-weight:600; letter-spacing:.04em; text-transform:uppercase; color:#6b7785; margin:0 0 6px; line-height:1.4; }
-.machines { display:grid; grid-template-columns:repeat(auto-fit,minmax(230px,1fr)); gap:12px; width:100%; }
-.machine { background:#fff; border:1px solid #e3e6ea; border-radius:6px; overflow:hidden; }
-.machine .bar { height:5px; background:var(--state); }
-.machine.dashed { border-style:dashed; border-color:#8b949e; color:#6b7785; }
-.machine.dashed .bar { background:repeating-linear-gradient(90deg,#b8bfc7 0 8px,#fff 8px 14px); }
-.machine .head { display:flex; justify-content:space-between; padding:8px 12px 0; font-size:14px; }
-.machine .word { font-size:12px; color:#3d4852; }
-.machine .body { display:flex; gap:12px; padding:4px 12px; align-items:flex-end; }
-.machine .oee { font-size:26px; font-weight:600; line-height:1.1; } .machine .oee small { display:block; font-size:10px; font-weight:400; color:#6b7785; }
-.machine .facts { font-size:11px; color:#6b7785; text-align:right; flex:1; }
-.machine .factors { display:flex; flex-wrap:wrap; gap:2px 10px; padding:4px 12px 9px; font-size:11px; color:#3d4852; }
-.machine .coverage { padding:0 12px 9px; font-size:11px; color:#935a00; }
-.alert { display:flex; gap:10px; align-items:flex-start; font-size:13px; flex:1; }
-.alert .sev { background:var(--state); color:#fff; border-radius:3px; font-size:10px; padding:2px 6px; text-transform:uppercase; margin-top:2px; }
-.alert small { color:#6b7785; }
-.columns { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(430px,100%),1fr)); gap:12px; width:100%; }
-.frame { display:flex; flex-wrap:wrap; align-items:center; gap:2px 12px; min-height:48px; padding:4px 12px; border-bottom:1px solid #e3e6ea; }
-.frame .choices { flex:1; } .plant-time { font-size:14px; white-space:nowrap; }
-.banner { background:#8f1d1d; color:#fff; padding:6px 16px; width:100%; font-weight:600; }
-.q-tree { font-size:12px; } .nicegui-content { padding:0; }
-"""
-"""What every screen looks like."""
+_INK, _WHITE = "#1f2933", "#ffffff"
+_SHARED: Colors = {
+    "page": ("#f4f5f6", _INK),
+    "panel": (_WHITE, _INK),
+    "faint": (_WHITE, "#55606d"),
+    "accent": (_WHITE, "#1f5288"),
+    "chosen": ("#1f5288", _WHITE),
+    "stale": ("#fff4d6", "#6b4700"),
+    "banner": ("#8f1d1d", _WHITE),
+    "critical": ("#8f1d1d", _WHITE),
+    "high": ("#b52626", _WHITE),
+    "medium": ("#8a5500", _WHITE),
+    "low": ("#5c6672", _WHITE),
+    "flagged": (_WHITE, "#b52626"),
+    "loss-good": ("#8d99a6", _INK),
+    "loss-quality": ("#a33b5f", _WHITE),
+    "loss-speed": ("#d9b25f", _INK),
+    "loss-stops": ("#b52626", _WHITE),
+    "loss-setup": ("#3f6ea8", _WHITE),
+    "loss-no_order": ("#cfd4da", _INK),
+    "loss-no_data": ("#ecebe6", _INK),
+    "loss-other1": ("#b52626", _WHITE),
+    "loss-other2": ("#3f6ea8", _WHITE),
+    "loss-other3": ("#e0a526", _INK),
+    "loss-other4": ("#75569c", _WHITE),
+    "loss-other5": ("#5c6773", _WHITE),
+    "loss-other6": ("#2f7686", _WHITE),
+    "unknown": ("#f4f4f2", "#4a545e"),
+    "not_observed": (_WHITE, "#4a545e"),
+    "idle": (_WHITE, _INK),
+    "stopped": ("#5c6773", _WHITE),
+    "maintenance": ("#75569c", _WHITE),
+}
+THEMES: dict[str, Colors] = {
+    "isa101": _SHARED
+    | {
+        "running": ("#bcc5cd", _INK),
+        "starting": ("#dfe4e8", _INK),
+        "starved": ("#f3e2b3", _INK),
+        "held": ("#e0a526", _INK),
+        "fault": ("#b3261e", _WHITE),
+        "setup": ("#3f6ea8", _WHITE),
+    },
+    "stacklight": _SHARED
+    | {
+        "running": ("#1e7d45", _WHITE),
+        "starting": ("#a6d8b8", _INK),
+        "starved": ("#f6e27a", _INK),
+        "held": ("#f2b705", _INK),
+        "fault": ("#c62828", _WHITE),
+        "setup": ("#1f5fbf", _WHITE),
+        "loss-good": ("#1e7d45", _WHITE),
+    },
+}
+PATTERNS = {
+    "hatch": "repeating-linear-gradient(45deg, transparent 0 6px, var(--grain) 6px 9px)",
+    "dots": "radial-gradient(circle, var(--grain) 1.5px, transparent 1.8px) 0 0 / 8px 8px",
+    "cross": "repeating-linear-gradient(45deg, transparent 0 8px, var(--grain) 8px 10px), "
+    "repeating-linear-gradient(-45deg, transparent 0 8px, var(--grain) 8px 10px)",
+}
+
+
+def css() -> str:
+    """Both themes as custom properties `--<token>` and `--<token>-ink`, and a class `look-<key>` for each state."""
+    rules = []
+    for number, (name, colors) in enumerate(THEMES.items()):
+        told = "".join(f"--{token}:{area};--{token}-ink:{ink};" for token, (area, ink) in colors.items())
+        rules.append(f"{':root,' if number == 0 else ''}[data-theme={name}]{{{told}}}")
+    for shown in LOOKS:
+        rules.append(f".look-{shown.key}{{--area:var(--{shown.key});--area-ink:var(--{shown.key}-ink)}}")
+        if shown.pattern in PATTERNS:
+            rules.append(f".look-{shown.key} .grain,.grain.look-{shown.key}{{background:{PATTERNS[shown.pattern]}}}")
+    return "\n".join(rules) + "\n"
+
+
+def looks() -> dict[str, dict[str, str]]:
+    """Key → glyph and pattern, for what draws."""
+    return {shown.key: {"glyph": shown.glyph, "pattern": shown.pattern} for shown in LOOKS}

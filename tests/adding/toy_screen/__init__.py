@@ -1,18 +1,12 @@
 """A toy screen: of how many places there is an OEE."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 from topology.namespace.classes import MessageClass
-from uns.web.screen import Context, ScreenSpec
+from uns.web.screen import ScreenSpec
 
 from .picture import Newest
-
-
-def _build(context: Context[Newest]) -> Callable[[], None]:
-    from .view import build  # NiceGUI is loaded by whoever draws
-
-    return build(context)
-
+from .view import view
 
 spec = ScreenSpec(
     title="toys",
@@ -20,5 +14,6 @@ spec = ScreenSpec(
     order=5,
     classes=(MessageClass.OEE,),
     picture=lambda plant: Newest(),
-    build=_build,
+    view=view,
+    static=Path(__file__).parent / "static",
 )

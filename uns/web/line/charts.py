@@ -1,99 +1,41 @@
-"""The board's charts as ECharts options: pure functions, so that a test can read what the screen draws."""
+"""The line's charts as data: pure functions, so that a test can read what the screen draws."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from schemas.records import Oee, Quality
+from schemas.records import Downtime, Oee, Quality
 from topology.kpi.definition import Definition
-from uns.web.line.board import Board, CellBoard
-from uns.web.theme import FAINT, INK, LINE, LOOKS, StateLook, bars, look
+from uns.web.board import Board, CellBoard
+from uns.web.theme import bars, look
 
 MINUTE_US = 60_000_000
-TIMELINE_US = 60 * MINUTE_US
-"""How far back the state timeline reaches in plant time."""
-FLAGGED = "#cc3d3d"
-"""Of a point that somebody should look at."""
+HOUR_US = 60 * MINUTE_US
+TIMELINE_US = 8 * HOUR_US
+"""How far back the state timeline reaches in plant time; the screen shows a part of it."""
+WAITING = frozenset({"suspending", "suspended", "unsuspending"})
+"""States of a machine that waits for another one."""
 
-Options = dict[str, Any]
-
-_BAND = """(params, api) => {
-  const y = api.value(0), box = params.coordSys, height = api.size([0, 1])[1] * 0.62, unknown = api.value(4);
-  const [left, middle] = api.coord([api.value(1), y]), [right] = api.coord([api.value(2), y]);
-  const x = Math.max(left, box.x), width = Math.min(Math.max(right, left + 1), box.x + box.width) - x;
-  return width > 0 && {type: 'rect', shape: {x, y: middle - height / 2, width, height},
-    style: {fill: api.visual('color'), stroke: unknown ? '#8b949e' : null, lineDash: unknown ? [4, 3] : null}};
-}"""
+Interval = tuple[int, int]
 
 
-def timeline(board: Board, cells: Sequence[CellBoard]) -> Options:
-    """One band a machine: its states over the last hour of plant time. What nobody knows is dashed."""
-    begin, now = board.now - TIMELINE_US, board.now
-    series: list[Options] = [
-        {
-            "type": "custom",
-            "name": f"{shown.glyph} {shown.word}",
-            ":renderItem": _BAND,
-            "itemStyle": {"color": shown.color},
-            "color": shown.color,
-            "encode": {"x": [1, 2], "y": 0},
-            "data": _intervals(cells, shown, begin, now),
-        }
-        for shown in LOOKS
-    ]
-    return {
-        "animation": False,
-        "grid": {"left": 76, "right": 16, "top": 42, "bottom": 24},
-        "legend": {
-            "data": [
-                band["name"] for band in series if band["data"]
-            ],  # those that occur: on a phone all would cover the chart
-            "top": 0,
-            "left": 0,
-            "itemWidth": 12,
-            "itemHeight": 10,
-            "textStyle": {"color": FAINT, "fontSize": 11},
-        },
-        "tooltip": {
-            ":formatter": "p => p.marker + p.value[3] + ' · ' + Math.round((p.value[2]-p.value[1])/6000)/10 + ' min'"
-        },
-        "xAxis": {
-            "type": "time",
-            "min": begin / 1000,
-            "max": now / 1000,
-            "axisLabel": {"hideOverlap": True},
-            "splitLine": {"lineStyle": {"color": LINE}},
-        },
-        "yAxis": {
-            "type": "category",
-            "data": [cell.name for cell in cells],
-            "inverse": True,
-            "axisTick": {"show": False},
-            "axisLine": {"show": False},
-        },
-        "series": series,
-        "useUTC": True,
-    }
-
-
-def _intervals(cells: Sequence[CellBoard], shown: StateLook, begin: int, now: int) -> list[Options]:
-    """What of [begin, now) µs has one look: row, from and to in ms, the state's word, whether it is dashed."""
+def timeline(board: Board, cells: Sequence[CellBoard]) -> list[dict[str, Any]]:
+    """One band a machine: `[begin, end or null, look, state]` of each state in the time that is shown, in order. A state that
+    lasted no time was taken back, and is left out."""
+    begin = board.now - TIMELINE_US
     return [
         {
-            "value": [
-                row,
-                max(state.started_at, begin) / 1000,
-                min(state.ended_at or now, now) / 1000,
-                state.state,
-                int(shown.dashed),
-            ]
+            "path": cell.path,
+            "name": cell.name,
+            "states": [
+                [max(state.started_at, begin), state.ended_at, look(state.state, state.mode).key, state.state]
+                for state in cell.states
+                if (state.ended_at or board.now) > begin
+                and state.started_at < board.now
+                and state.ended_at != state.started_at
+            ],
         }
-        for row, cell in enumerate(cells)
-        for state in cell.states
-        if look(state.state, state.mode) == shown
-        and (state.ended_at or now) > begin
-        and state.started_at < now
-        and state.ended_at != state.started_at
+        for cell in cells
     ]
 
 
@@ -110,191 +52,124 @@ def losses_min(window: Oee, definition: Definition) -> dict[str, float]:
     }
 
 
-def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> Options:
-    """Stacked minutes of planned time, one bar a machine: good production first, then what was lost and to what."""
-    minutes = [losses_min(window, definition) for _, window in windows]
+def losses(windows: Sequence[tuple[str, Oee]], definition: Definition) -> dict[str, Any]:
+    """Minutes of planned time, one bar a machine: good production first, then what was lost and to what. `begin` and `end`:
+    of each window, which is still open where `end` is null or to come."""
+    keys = bars(definition)
     return {
-        "animation": False,
-        "grid": {"left": 76, "right": 20, "top": 48, "bottom": 24},
-        "legend": {
-            "top": 0,
-            "left": 0,
-            "itemWidth": 12,
-            "itemHeight": 10,
-            "textStyle": {"color": FAINT, "fontSize": 11},
-        },
-        "tooltip": {
-            "trigger": "axis",
-            "axisPointer": {"type": "shadow"},
-            ":valueFormatter": "v => v.toFixed(1) + ' min'",
-        },
-        "xAxis": {"type": "value", "name": "min", "splitLine": {"lineStyle": {"color": LINE}}},
-        "yAxis": {
-            "type": "category",
-            "data": [name for name, _ in windows],
-            "inverse": True,
-            "axisTick": {"show": False},
-        },
-        "series": [
+        "keys": [{"key": key, "token": token} for key, token in keys],
+        "bars": [
             {
-                "type": "bar",
-                "stack": "time",
-                "name": word,
-                "itemStyle": {"color": color},
-                "barWidth": "58%",
-                "data": [round(row[key], 2) for row in minutes],
+                "name": name,
+                "begin": window.started_at,
+                "end": window.ended_at,
+                "window": window.window_name,
+                "status": window.status,
+                "minutes": [round(losses_min(window, definition)[key], 2) for key, _ in keys],
             }
-            for key, word, color in bars(definition)
+            for name, window in windows
         ],
     }
 
 
-def pareto(board: Board, cells: Sequence[CellBoard], limit: int = 10) -> Options:
-    """Stop minutes by reason, the worst first, with the cumulative share. A stop nobody explained is a bar like any other."""
-    minutes: dict[str, float] = defaultdict(float)
-    for cell in cells:
-        for stop in cell.stops:
-            end = stop.ended_at or board.now
-            minutes[stop.reason or f"no reason ({stop.category or stop.state})"] += (
-                max(end - stop.started_at, 0) / MINUTE_US
-            )
-    ranked = sorted(((value, name) for name, value in minutes.items() if value > 0), reverse=True)
-    total = sum(value for value, _ in ranked)
-    shown = ranked[:limit]
-    running, cumulative = 0.0, []
-    for value, _ in shown:
-        running += value
-        cumulative.append(round(100 * running / total, 1))
-    return {
-        "animation": False,
-        "grid": {"left": 44, "right": 44, "top": 24, "bottom": 64},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {
-            "type": "category",
-            "data": [name for _, name in shown],
-            "axisLabel": {"interval": 0, "rotate": 25, "fontSize": 11, "width": 110, "overflow": "truncate"},
-        },
-        "yAxis": [
-            {"type": "value", "name": "min", "splitLine": {"lineStyle": {"color": LINE}}},
-            {
-                "type": "value",
-                "max": 100,
-                "min": 0,
-                "axisLabel": {"formatter": "{value}%"},
-                "splitLine": {"show": False},
-            },
-        ],
-        "series": [
-            {
-                "type": "bar",
-                "name": "minutes",
-                "itemStyle": {"color": "#7f8a99"},
-                "data": [round(v, 1) for v, _ in shown],
-                "barMaxWidth": 36,
-            },
-            {
-                "type": "line",
-                "name": "cumulative %",
-                "yAxisIndex": 1,
-                "data": cumulative,
-                "color": INK,
-                "symbolSize": 5,
-                "lineStyle": {"width": 1},
-            },
-        ],
-    }
+def pareto(stops: Iterable[Downtime], begin: int, now: int) -> dict[str, Any]:
+    """Stop minutes of a line by reason within [begin, now), the worst first, with the cumulative share.
 
-
-def control_chart(points: Sequence[Quality], targets: Mapping[tuple[str, str], float] | None = None) -> Options:
-    """What is plotted, with centre line, control limits (dashed), specification limits and target (dotted). Of values that
-    are taken together the last stands for all.
-
-    A flagged point names its rules and the specification limit that it is beyond; what is wrong with the control limits
-    stands above. `targets`: (path, characteristic) → value to aim at.
+    A minute counts once for a reason, however many machines have it at once: machines that wait for one fault wait
+    together. What waits for another machine without a reason of its own is the consequence of a stop, not one more cause; it
+    stands beside the ranking as `waiting`, in minutes of the line. A stop nobody explained is a bar like any other.
     """
-    points = [point for point in points if not point.withdrawn and point.phase != "member"]
-    marks = [] if not points else _levels(points[-1], targets or {})
-    warning = (points[-1].limits_warning or "") if points else ""
-    levels = [*(_plotted(point) for point in points), *(mark["yAxis"] for mark in marks)]
-    margin = (max(levels) - min(levels)) * 0.06 if levels else 1
-    return {
-        "animation": False,
-        "title": {"text": warning, "top": 0, "left": 56, "textStyle": {"fontSize": 11, "color": FLAGGED}},
-        "grid": {"left": 56, "right": 78, "top": 20, "bottom": 24},
-        "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "time", "splitLine": {"show": False}},
-        "yAxis": {
-            "type": "value",
-            "min": round(min(levels) - margin, 4) if levels else None,
-            "max": round(max(levels) + margin, 4) if levels else None,
-            "splitLine": {"lineStyle": {"color": LINE}},
-        },
-        "series": [
-            {
-                "type": "line",
-                "data": [_point(point) for point in points],
-                "lineStyle": {"color": "#9aa5b1", "width": 1},
-                "markLine": {"symbol": "none", "silent": True, "animation": False, "data": marks},
-            }
-        ],
-        "useUTC": True,
-    }
+    spans: dict[tuple[str | None, str], list[Interval]] = {}
+    counts: dict[tuple[str | None, str], int] = {}
+    waiting: list[Interval] = []
+    for stop in stops:
+        span = max(stop.started_at, begin), min(stop.ended_at or now, now)
+        if span[0] >= span[1] or stop.withdrawn:
+            continue
+        if stop.reason is None and stop.state in WAITING:
+            waiting.append(span)
+            continue
+        key = stop.reason, stop.category or stop.state
+        spans.setdefault(key, []).append(span)
+        counts[key] = counts.get(key, 0) + stop.new_reason
+    ranked = sorted(((minutes(found), key) for key, found in spans.items()), key=lambda item: (-item[0], str(item[1])))
+    total = sum(value for value, _ in ranked)
+    running, bars = 0.0, []
+    for value, key in ranked:
+        running += value
+        share = round(running / total, 4)
+        bars.append(
+            {"reason": key[0], "category": key[1], "minutes": round(value, 2), "count": counts[key], "share": share}
+        )
+    return {"begin": begin, "end": now, "total": round(total, 2), "waiting": round(minutes(waiting), 2), "bars": bars}
+
+
+def minutes(spans: list[Interval]) -> float:
+    """Minutes that are in any of the spans; what is in several counts once."""
+    total, reached = 0, -1
+    for begin, end in sorted(spans):
+        total += max(end - max(begin, reached), 0)
+        reached = max(reached, end)
+    return total / MINUTE_US
 
 
 RULES = {0: "MR", 11: "WE1", 12: "WE2", 13: "WE3", 14: "WE4", 20: "EWMA", 21: "CUSUM"}
 """How a rule is called beside its point, where that is not its number."""
 OF_VALUES = frozenset({"individuals", "mean_range", "mean_sd", "ewma"})
 """Charts that plot in the unit of the values."""
+GAP = 4
+"""Times the usual distance of two points, beyond which no line is drawn between them."""
 
 
-def _plotted(point: Quality) -> float:
-    return point.value if point.plotted is None else point.plotted
+def control_chart(
+    points: Sequence[Quality],
+    targets: Mapping[tuple[str, str], float] | None = None,
+    units: Mapping[tuple[str, str], str] | None = None,
+) -> dict[str, Any]:
+    """What is plotted, each point with the limits that judged it, so that limits which changed are drawn as they held. Of
+    values that are taken together the last stands for all.
 
-
-def _point(point: Quality) -> Options:
-    words = [RULES.get(rule, str(rule)) for rule in point.rules]
-    if point.beyond is not None:
-        words.append(point.beyond.upper())
-    flagged = bool(words)
+    A flagged point names its rules and the specification limit that it is beyond; what is wrong with the control limits
+    stands in `warning`. `gap`: after this point nothing is known for a while. `targets`, `units`: (path, characteristic) →
+    value to aim at, and unit of the axis, which is that of the values only for charts that plot in it.
+    """
+    points = [point for point in points if not point.withdrawn and point.phase != "member"]
+    if not points:
+        return {"points": [], "warning": None}
+    newest = points[-1]
+    key, of_values = (newest.path, newest.characteristic), newest.chart in OF_VALUES
+    distances = sorted(after.started_at - point.started_at for point, after in pairwise(points))
+    usual = distances[len(distances) // 2] if distances else 0
     return {
-        "value": [point.started_at / 1000, _plotted(point)],
-        "symbol": "diamond" if flagged else "circle",
-        "symbolSize": 11 if flagged else 4,
-        "itemStyle": {"color": FLAGGED if flagged else ("#9aa5b1" if point.phase == "baseline" else INK)},
-        "label": {
-            "show": flagged,
-            "formatter": ",".join(words),
-            "position": "top",
-            "color": FLAGGED,
-            "fontSize": 10,
-        },
+        "path": newest.path,
+        "characteristic": newest.characteristic,
+        "chart": newest.chart,
+        "unit": (units or {}).get(key) if of_values else None,
+        "usl": newest.usl if of_values else None,
+        "lsl": newest.lsl if of_values else None,
+        "target": (targets or {}).get(key) if of_values else None,
+        "warning": newest.limits_warning,
+        "limits_by": newest.limits_by,
+        "limits_since": newest.limits_since,
+        "limits_points": newest.limits_points,
+        "points": [
+            _point(point, after is not None and usual > 0 and after.started_at - point.started_at > GAP * usual)
+            for point, after in zip(points, [*points[1:], None], strict=True)
+        ],
     }
 
 
-def _of_values(newest: Quality, target: float | None) -> tuple[tuple[float | None, str, str], ...]:
-    return (newest.usl, "USL", "dotted"), (newest.lsl, "LSL", "dotted"), (target, "target", "dotted")
-
-
-def _levels(newest: Quality, targets: Mapping[tuple[str, str], float]) -> list[Options]:
-    """The lines across the chart as the newest point knows them."""
-    target = targets.get((newest.path, newest.characteristic))
-    levels: tuple[tuple[float | None, str, str], ...] = (
-        (newest.mean, "x̄", "solid"),
-        (newest.ucl, "UCL", "dashed"),
-        (newest.lcl, "LCL", "dashed"),
-    )
-    if newest.chart in OF_VALUES:
-        levels += _of_values(newest, target)
-    marks: list[Options] = []
-    for value, name, style in levels:
-        if value is not None:
-            color = FAINT if style != "dotted" else "#8a6fb3"
-            marks.append(
-                {
-                    "yAxis": value,
-                    "name": name,
-                    "lineStyle": {"type": style, "color": color},
-                    "label": {"formatter": f"{name} {value:.4g}", "color": color},
-                }
-            )
-    return marks
+def _point(point: Quality, gap: bool) -> dict[str, Any]:
+    words = [RULES.get(rule, str(rule)) for rule in point.rules]
+    if point.beyond is not None:
+        words.append(point.beyond.upper())
+    return {
+        "at": point.started_at,
+        "value": point.value if point.plotted is None else point.plotted,
+        "mean": point.mean,
+        "lcl": point.lcl,
+        "ucl": point.ucl,
+        "phase": point.phase,
+        "flags": words,
+        "gap": gap,
+    }

@@ -15,8 +15,7 @@ from uns.runtime.ports import free_port
 def test_it_ends_in_order_when_it_is_told_to(kafka: str, registry: str, tmp_path: Path) -> None:
     register_all(registry, tmp_path / "schemas")
     port, log = free_port(), tmp_path / "log"
-    ours = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # NiceGUI looks for it
-    environ = ours | {
+    environ = os.environ | {
         "UNS_BOOTSTRAP": kafka,
         "UNS_REGISTRY": registry,
         "UNS_STATE_DIR": str(tmp_path),

@@ -21,7 +21,9 @@ from uns.cli.app import app
 from uns.cli.facts import natural_id_of
 from uns.cli.quality import checked_name
 from uns.cli.times import day, span_s
+from uns.cli.users import grants
 from uns.errors import UserError
+from uns.web.access.users import name_fault
 
 ROOT = Path(__file__).parents[4]
 PACKAGES = ("uns", "topology", "connectors", "sinks", "schemas", "processors")
@@ -131,6 +133,11 @@ def _span(text: str) -> float:
     return span_s("--x", text)
 
 
+def _user_name(text: str) -> str:
+    assert name_fault(text) is None
+    return text
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "filters": Filter.parse,
     "wanted": Filter.parse,
@@ -157,6 +164,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "name": checked_name,
     "nest": lambda text: text.split(","),
     "unit": str,
+    "user": _user_name,
+    "role": lambda text: grants([text]),
 }
 """Parameter → what reads its examples; raises for what is none."""
 ON_ONE_DAY = {("shifts", "begin")}

@@ -3,16 +3,19 @@
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records import Alert, Current, CurrentTag, Downtime, Inputs, Oee, Quality, State
 from topology.kpi.definition import definition
-from uns.web import text
-from uns.web.line import cards, charts
-from uns.web.line.board import STATES_MAX, Board
+from uns.web.board import STATES_MAX, Board
+from uns.web.line import charts
+from uns.web.line.machines import machine
+from uns.web.line.view import view
 from uns.web.namespace import STALE_US, Namespace
-from uns.web.theme import NOT_OBSERVED, RUNNING, STOPPED, UNKNOWN, look
+from uns.web.screen import UnknownPlace, Visit
+from uns.web.theme import FAULT, NOT_OBSERVED, RUNNING, STOPPED, UNKNOWN, look
 
 MINUTE = 60_000_000
 T0 = 1_795_000_000_000_000
@@ -87,47 +90,44 @@ def test_nothing_known_never_looks_like_running_or_stopped() -> None:
     assert UNKNOWN.dashed
 
 
-def test_a_machine_is_drawn_as_no_data_without_a_live_feed_or_a_fresh_snapshot() -> None:
+def test_a_machine_is_drawn_as_no_data_without_a_fresh_snapshot() -> None:
+    """Without a live feed the browser draws it so: test_screens.py."""
     shown = board(current(T0))
-    cell = shown.cells[PATH]
-    assert cards.cell_look(shown, cell, live=True) is RUNNING
-    assert cards.cell_look(shown, cell, live=False) is UNKNOWN
+    assert machine(shown, shown.cells[PATH])["look"] == RUNNING.key
     shown.now = T0 + STALE_US + 1
-    assert cards.cell_look(shown, cell, live=True) is UNKNOWN
-    assert "running" not in cards.card(shown, cell, live=True)
+    assert machine(shown, shown.cells[PATH])["look"] == UNKNOWN.key
 
 
-def test_text_from_a_source_cannot_become_markup() -> None:
-    shown = board(current(T0))
-    assert "<b>cola" not in cards.card(shown, shown.cells[PATH], live=True)
-
-
-def test_the_tree_has_the_namespace_and_marks_bad_quality() -> None:
+def test_a_search_finds_places_and_tags_and_marks_bad_quality() -> None:
     namespace = Namespace()
     namespace.apply(current(T0))
-    (enterprise,) = namespace.tree(live=True)
-    node = enterprise
-    for name in ("dallas", "packaging", "line-1"):
-        (node,) = node["children"]
-        assert node["label"] == name
-    (cell,) = node["children"]
-    assert cell["label"] == "▶ filler"
-    assert cell["children"][0]["label"] == "Speed  1.5 (bad quality)"
+    assert namespace.places() == [
+        "acme",
+        "acme/dallas",
+        "acme/dallas/packaging",
+        "acme/dallas/packaging/line-1",
+        PATH,
+    ]
+    assert namespace.find("FILL speed") == [{"path": PATH, "tag": "Speed", "value": "1.5", "at": T0, "quality": "bad"}]
+    assert [one["path"] for one in namespace.find("pack") if "tag" not in one] == namespace.places()[2:]
+    assert namespace.find("  ") == namespace.find("capper") == []
 
 
-def test_the_timeline_clips_to_the_last_hour_and_leaves_out_withdrawn_intervals() -> None:
+def test_the_timeline_clips_to_its_reach_and_leaves_out_withdrawn_intervals() -> None:
     shown = board(
         current(T0),
-        state(T0 - 200 * MINUTE, T0 - 100 * MINUTE),
+        state(T0 - 600 * MINUTE, T0 - 500 * MINUTE),
+        state(T0 - 500 * MINUTE, T0 - 450 * MINUTE),
         state(T0 - 70 * MINUTE, T0 - 30 * MINUTE),
         state(T0 - 30 * MINUTE, T0 - 30 * MINUTE, "held"),
         state(T0 - 29 * MINUTE, None, "aborted"),
     )
-    options = charts.timeline(shown, [shown.cells[PATH]])
-    drawn = [entry["value"] for series in options["series"] for entry in series["data"]]
-    assert drawn == [
-        [0, (T0 - 60 * MINUTE) / 1000, (T0 - 30 * MINUTE) / 1000, "execute", 0],
-        [0, (T0 - 29 * MINUTE) / 1000, T0 / 1000, "aborted", 0],
+    (band,) = charts.timeline(shown, [shown.cells[PATH]])
+    begin = T0 - charts.TIMELINE_US
+    assert band["states"] == [
+        [begin, T0 - 450 * MINUTE, RUNNING.key, "execute"],
+        [T0 - 70 * MINUTE, T0 - 30 * MINUTE, RUNNING.key, "execute"],
+        [T0 - 29 * MINUTE, None, FAULT.key, "aborted"],
     ]
 
 
@@ -172,9 +172,10 @@ def test_losses_are_those_of_the_definition() -> None:
     window = oee("hour", T0, RUN=20 * MINUTE, BREAKDOWN=12 * MINUTE, MINOR=8 * MINUTE, PLANNED=20 * MINUTE)
     lost = charts.losses_min(window, definition("nakajima@1"))
     assert sum(lost.values()) == 40
-    drawn = charts.losses([("filler", window)], definition("nakajima@1"))["series"]
-    assert {one["name"]: one["data"] for one in drawn}["breakdown"] == [12]
-    assert len({one["itemStyle"]["color"] for one in drawn}) == len(drawn)
+    drawn = charts.losses([("filler", window)], definition("nakajima@1"))
+    keys = [one["key"] for one in drawn["keys"]]
+    assert dict(zip(keys, drawn["bars"][0]["minutes"], strict=True))["BREAKDOWN"] == 12
+    assert len({one["token"] for one in drawn["keys"]}) == len(keys)
 
 
 def test_the_newest_window_that_has_begun_is_shown() -> None:
@@ -200,11 +201,46 @@ def stop(at: int, minutes: int, reason: str | None) -> Downtime:
 
 
 def test_the_pareto_ranks_by_minutes_and_shows_what_nobody_explained() -> None:
-    shown = board(current(T0), stop(T0, 5, "jam"), stop(T0 + 1, 4, None), stop(T0 + 2, 6, "jam"))
-    options = charts.pareto(shown, [shown.cells[PATH]])
-    assert options["xAxis"]["data"] == ["jam", "no reason (internal)"]
-    assert options["series"][0]["data"] == [11.0, 4.0]
-    assert options["series"][1]["data"] == [73.3, 100.0]
+    stops = [stop(T0, 5, "jam"), stop(T0 + 20 * MINUTE, 4, None), stop(T0 + 10 * MINUTE, 6, "jam")]
+    told = charts.pareto(stops, T0, T0 + 60 * MINUTE)
+    assert [(bar["reason"], bar["category"], bar["minutes"], bar["share"]) for bar in told["bars"]] == [
+        ("jam", "internal", 11.0, 0.7333),
+        (None, "internal", 4.0, 1.0),
+    ]
+    assert (told["begin"], told["end"], told["total"]) == (T0, T0 + 60 * MINUTE, 15.0)
+
+
+def test_the_pareto_counts_a_minute_once_and_waiting_for_another_machine_is_no_cause() -> None:
+    waiting = [
+        msgspec.structs.replace(stop(T0, 5, None), state="suspended", category="material_flow", path=f"{PATH}{n}")
+        for n in range(3)
+    ]
+    both = [msgspec.structs.replace(stop(T0, 5, "no material"), path=f"{PATH}{n}") for n in range(4)]
+    told = charts.pareto([*waiting, *both], T0 - MINUTE, T0 + 60 * MINUTE)
+    assert [(bar["reason"], bar["minutes"], bar["count"]) for bar in told["bars"]] == [("no material", 5.0, 4)]
+    assert told["waiting"] == 5.0
+
+
+def test_the_pareto_is_of_its_period_alone() -> None:
+    told = charts.pareto(
+        [stop(T0 - 5 * 24 * 60 * MINUTE, 600, "old"), stop(T0 - 5 * MINUTE, 10, "jam")], T0, T0 + MINUTE
+    )
+    assert [(bar["reason"], bar["minutes"]) for bar in told["bars"]] == [("jam", 1.0)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.integers(0, 90), st.sampled_from(["jam", None, "pump"])), max_size=20),
+    st.integers(0, 500),
+    st.integers(1, 300),
+)
+def test_no_reason_takes_more_minutes_than_there_were(
+    told: list[tuple[int, int, str | None]], begin: int, length: int
+) -> None:
+    stops = [stop(T0 + at * MINUTE, minutes, reason) for at, minutes, reason in told]
+    drawn = charts.pareto(stops, T0 + begin * MINUTE, T0 + (begin + length) * MINUTE)
+    assert all(0 < bar["minutes"] <= length for bar in drawn["bars"])
+    assert [bar["minutes"] for bar in drawn["bars"]] == sorted((b["minutes"] for b in drawn["bars"]), reverse=True)
+    assert not drawn["bars"] or drawn["bars"][-1]["share"] == 1
 
 
 def test_a_flagged_point_names_its_rules() -> None:
@@ -227,15 +263,41 @@ def test_a_flagged_point_names_its_rules() -> None:
         )
         for number in range(4)
     ]
-    series = charts.control_chart(points)["series"][0]
-    assert [entry["label"]["formatter"] for entry in series["data"]] == ["USL", "", "", "1,5,USL"]
-    assert [entry["label"]["show"] for entry in series["data"]] == [True, False, False, True]
-    assert charts.control_chart(points)["title"]["text"] == "not capable: UCL 6 above USL 5"
-    assert charts.control_chart(points[:3])["title"]["text"] == ""
-    assert [mark["name"] for mark in series["markLine"]["data"]] == ["x̄", "UCL", "LCL", "USL"]
-    assert charts.control_chart([])["series"][0]["data"] == []
-    aimed = charts.control_chart(points, {(points[0].path, "Offset"): 1.5})["series"][0]["markLine"]["data"]
-    assert [(mark["name"], mark["yAxis"]) for mark in aimed][-1] == ("target", 1.5)
+    drawn = charts.control_chart(points)
+    assert [entry["flags"] for entry in drawn["points"]] == [["USL"], [], [], ["1", "5", "USL"]]
+    assert drawn["warning"] == "not capable: UCL 6 above USL 5"
+    assert charts.control_chart(points[:3])["warning"] is None
+    assert (drawn["usl"], drawn["lsl"], drawn["target"], drawn["unit"]) == (5.0, None, None, None)
+    assert charts.control_chart([])["points"] == []
+    key = points[0].path, "Offset"
+    aimed = charts.control_chart(points, {key: 1.5}, {key: "mm"})
+    assert (aimed["target"], aimed["unit"]) == (1.5, "mm")
+    other = [msgspec.structs.replace(point, chart="cusum") for point in points]
+    plotted = charts.control_chart(other, {key: 1.5}, {key: "mm"})
+    assert (plotted["target"], plotted["unit"], plotted["usl"]) == (None, None, None), "not in the unit of the values"
+
+
+def test_each_point_has_the_limits_that_held_and_a_gap_is_seen() -> None:
+    points = [
+        Quality(
+            **common("quality-Offset", T0 + at * MINUTE, T0 + at * MINUTE),
+            characteristic="Offset",
+            value=1.0,
+            moving_range=None,
+            phase="control",
+            mean=1.0,
+            lcl=None,
+            ucl=2.0 if at < 3 else 3.0,
+            range_ucl=None,
+            lsl=None,
+            usl=None,
+            rules=(),
+        )
+        for at in (0, 1, 2, 3, 30, 31)
+    ]
+    drawn = charts.control_chart(points)["points"]
+    assert [point["ucl"] for point in drawn] == [2.0, 2.0, 2.0, 3.0, 3.0, 3.0]
+    assert [point["gap"] for point in drawn] == [False, False, False, True, False, False]
 
 
 def test_open_alerts_are_the_severe_ones_first_and_no_cleared_ones() -> None:
@@ -261,22 +323,13 @@ def test_open_alerts_are_the_severe_ones_first_and_no_cleared_ones() -> None:
     assert shown.open_alerts("acme/dal") == []
 
 
-def test_no_denominator_is_a_dash_and_spans_read_like_a_clock() -> None:
-    assert text.percent(None) == "–"
-    assert text.percent(0.0) == "0.0 %"
-    assert [text.span(seconds * 1_000_000) for seconds in (5, 65, 3720)] == ["5 s", "1 min", "1 h 02"]
-
-
 def test_beside_a_ratio_stands_how_much_of_the_time_was_seen() -> None:
-    assert (text.seen(1.0, None), text.seen(None, None)) == ("", "")
-    assert text.seen(0.999, None) == "rests on 99 % of the time; the rest was not seen"
-    assert text.seen(0.004, None) == "rests on under 1 % of the time; the rest was not seen"
+    """How it is put into words: test_screens.py."""
     shown = Board()
-    for coverage, why, words in ((0.62, None, "62 %"), (0.0, "no state known", "no state known"), (1.0, None, None)):
+    for coverage, why in ((0.62, None), (0.0, "no state known"), (1.0, None)):
         shown.apply(msgspec.structs.replace(current(T0 + MINUTE), at=T0 + MINUTE, coverage=coverage, why_null=why))
-        drawn = cards.card(shown, shown.cells[PATH], live=True)
-        assert ("coverage" in drawn) is (words is not None)
-        assert words is None or words in drawn
+        drawn = machine(shown, shown.cells[PATH])
+        assert (drawn["coverage"], drawn["why_null"]) == (coverage, why)
     assert look("unknown", "not_observed") is NOT_OBSERVED
     assert look("unknown", "unknown") is UNKNOWN
 
@@ -286,22 +339,33 @@ def told(at: int, lag_s: int | None) -> Current:
     return msgspec.structs.replace(current(at), last_seen=None if lag_s is None else at - lag_s * 1_000_000)
 
 
-def shown(*records: Current) -> str:
+def clock_off_s(*records: Current) -> float | None:
     one = board(*records)
-    return cards.card(one, one.cells[PATH], live=True)
+    off = machine(one, one.cells[PATH])["clock_off_us"]
+    return None if off is None else off / 1_000_000
 
 
 def test_a_clock_that_is_off_is_no_mere_silence() -> None:
     seconds = [T0 + n * 1_000_000 for n in range(20)]
-    assert "its clock is 1 h 00 behind: set it" in shown(*(told(at, 3600) for at in seconds))
-    assert "its clock is 2 min ahead: set it" in shown(*(told(at, -120) for at in seconds))
-    assert "its clock" not in shown(*(told(at, 2) for at in seconds)), "values take their time"
-    assert "its clock" not in shown(*(told(at, n) for n, at in enumerate(seconds))), "it fell silent"
-    assert "its clock" not in shown(*(told(at, 7200 - 300 * n) for n, at in enumerate(seconds))), (
-        "history that is caught up"
-    )
-    assert "its clock" not in shown(*(told(at, None) for at in seconds))
-    assert "its clock" not in shown(*(told(at, 3600) for at in seconds[:4])), "too little is known"
+    assert clock_off_s(*(told(at, 3600) for at in seconds)) == -3600
+    assert clock_off_s(*(told(at, -120) for at in seconds)) == 120
+    assert clock_off_s(*(told(at, 2) for at in seconds)) is None, "values take their time"
+    assert clock_off_s(*(told(at, n) for n, at in enumerate(seconds))) is None, "it fell silent"
+    assert clock_off_s(*(told(at, 7200 - 300 * n) for n, at in enumerate(seconds))) is None, "history that is caught up"
+    assert clock_off_s(*(told(at, None) for at in seconds)) is None
+    assert clock_off_s(*(told(at, 3600) for at in seconds[:4])) is None, "too little is known"
+
+
+def test_a_place_that_is_not_known_is_no_other_place() -> None:
+    shown = board(current(T0))
+    line = PATH.rpartition("/")[0]
+    for place in ("", "acme", line, PATH):
+        assert view(shown, Visit(place))["line"]["path"] == line
+    for place in ("acme/dallas/packaging/line-2", "acme/dallas/packaging/line", "acme/dal"):
+        with pytest.raises(UnknownPlace) as told:
+            view(shown, Visit(place))
+        assert (told.value.place, told.value.known) == (place, (line,))
+    assert view(Board(), Visit())["line"] is None
 
 
 def alert(at: int) -> Alert:
