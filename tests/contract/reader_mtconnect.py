@@ -11,8 +11,8 @@ from connectors.mtconnect.config import MtConnectConfig
 from connectors.mtconnect.connector import MtConnectConnector
 from tests.contract.source_mtconnect import Agent, config
 from tests.contract.sources import PATH
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 P = ParamSpec("P")
 

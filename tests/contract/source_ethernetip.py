@@ -12,7 +12,7 @@ from connectors.ethernetip.wanted import Wanted
 from tests.contract.sources import ALSO, PATH
 from tests.harness.enip import Controller, controller
 from uns.testing import Codec, connector_contract
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 TAGS = {"State": "LINT", "Speed": "LREAL", "Name": "SSTRING"}
 

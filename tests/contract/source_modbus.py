@@ -14,7 +14,7 @@ from connectors.modbus.config import ModbusConfig
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
 from uns.testing import Codec, connector_contract, patient
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 WRITE_REGISTERS = 16
 PLACES = {"State": 0, "Speed": 4, "Name": 8}

@@ -14,7 +14,7 @@ from connectors.opcua.codec import decode, moment
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
 from uns.testing import Codec, connector_contract, patient
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 from uns.testing.text import NUMBERS, TEXTS
 
 

@@ -16,7 +16,7 @@ from connectors.s7.config import S7Config
 from tests.contract.sources import ALSO, PATH
 from uns.runtime.ports import free_port
 from uns.testing import Codec, connector_contract
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 PLACES = {"State": 0, "Speed": 8, "Name": 16}
 TAGS: dict[str, Any] = {

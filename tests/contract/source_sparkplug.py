@@ -18,8 +18,8 @@ from tests.contract.sources import ALSO, PATH
 from tests.harness import MqttBroker
 from topology.sparkplug.schema import Payload
 from uns.testing import Codec, connector_contract
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 TYPES: dict[type, tuple[int, str]] = {
     int: (4, "long_value"),

@@ -29,8 +29,8 @@ from uns.registry.client import RegistryClient
 from uns.runners.connector.ledger import Ledger, read_ledgers
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 DEADLINE_S = 60.0
 NAME = "plc"

@@ -24,8 +24,8 @@ from tests.contract.source_kafka import AVRO
 from tests.contract.sources import PATH
 from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, World
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 SECOND = 1_000_000
 

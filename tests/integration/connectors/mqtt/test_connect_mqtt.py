@@ -10,8 +10,8 @@ from tests.contract.source_mqtt import mqtt
 from tests.contract.sources import PATH
 from tests.harness import MqttBroker
 from uns.model.components import connector_spec
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 BACKLOG = 300
 SPEC = connector_spec("mqtt")

@@ -18,8 +18,9 @@ from connectors.rest import spec
 from connectors.rest.client import linked, wait_s
 from tests.contract.source_rest import RestSource, rest
 from uns.testing.component import SECRET
-from uns.testing.connectors import T0, keep, resume_at
+from uns.testing.connectors import keep, resume_at
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 TROUBLES: dict[str, tuple[Callable[[], Response], str]] = {
     "500": (lambda: PlainTextResponse("crashed", 500), "500 crashed"),

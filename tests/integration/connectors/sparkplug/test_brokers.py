@@ -16,8 +16,8 @@ from tests.harness.mqtt_wire import Wire
 from uns.local.mqtt import Mqtt
 from uns.model.components import connector_spec
 from uns.runtime.ports import free_port
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 SPEC = connector_spec("sparkplug")
 NO_COMMUNICATION = 0x80310000

@@ -20,8 +20,9 @@ from tests.harness.mqtt_wire import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE, Pac
 from tests.harness.waiting import eventually
 from uns.local.mqtt import Mqtt
 from uns.model.components import connector_spec
-from uns.testing.connectors import T0, drain
+from uns.testing.connectors import drain
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 SPEC = connector_spec("sparkplug")
 

@@ -9,7 +9,7 @@ from connectors.mtconnect import agent as agent_module
 from tests.contract.reader_mtconnect import connector, conversation, count, reading
 from tests.contract.source_mtconnect import Agent, agent
 from tests.contract.sources import PATH
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from connectors.mtconnect.connector import MtConnectConnector
 from tests.contract.reader_mtconnect import connector, conversation, count, reading
 from tests.contract.source_mtconnect import agent, config
 from tests.contract.sources import PATH
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ from connectors.opcua.connector import OpcUaConnector
 from schemas.records import GOOD
 from topology.namespace.path import Path
 from uns.runtime.ports import free_port
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 PATH = Path.parse("acme/dallas/packaging/line-1/filler")
 

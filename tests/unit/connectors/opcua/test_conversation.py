@@ -19,8 +19,8 @@ from connectors.opcua.connector import OpcUaConnector
 from schemas.records import Sample
 from topology.namespace.path import Path
 from uns.runtime.ports import free_port
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 FILLER, CAPPER = "acme/dallas/packaging/line-1/filler", "acme/dallas/packaging/line-1/capper"
 MAKER = "urn:maker"

@@ -11,8 +11,8 @@ from connectors.opcua.connector import OpcUaConnector
 from connectors.opcua.history import PAGE
 from tests.unit.connectors.opcua.test_conversation import FILLER, Plant, run
 from topology.namespace.path import Path
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 MISSED = 2 * PAGE + 300
 

@@ -12,8 +12,8 @@ from connectors.opcua.codec import moment
 from connectors.opcua.overflow import Overflow, overflowed
 from tests.unit.connectors.opcua.test_conversation import FILLER, Plant, run
 from topology.namespace.path import Path
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 KEY = (Path.parse(FILLER), "State")
 MARKED = 0x480

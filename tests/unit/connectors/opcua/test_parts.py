@@ -14,8 +14,8 @@ from connectors.opcua.tags import Tags
 from schemas.records import Sample
 from tests.contract.source_opcua import OpcUaSource, opcua
 from tests.contract.sources import PATH
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 BAD = ua.StatusCodes.BadNoCommunication
 

@@ -14,8 +14,8 @@ from connectors.opcua.items import Item
 from connectors.opcua.poller import Poller
 from schemas.records import Sample
 from tests.unit.connectors.opcua.test_conversation import FILLER, Plant, read, run
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 
 def values(told: list[tuple[str, Sample]], tag: str) -> list[Any]:

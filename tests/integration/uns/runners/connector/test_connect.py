@@ -16,7 +16,7 @@ from topology.namespace.path import Path as Place
 from uns.local.kafka import Kafka
 from uns.runners.connector.ledger import Ledger
 from uns.runtime.ports import free_port
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from tests.harness.connector_process import DEADLINE_S, World
 from topology.namespace.path import Path as Place
 from uns.local.kafka import Kafka
 from uns.runtime.ports import free_port
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 CLIENTS = 6
 

@@ -21,7 +21,7 @@ from topology.namespace.topics import topic
 from uns.kafka import clients
 from uns.kafka.message import quarantined
 from uns.runners.connector.outlet import REFUSED_BY_TOPIC
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 
 def value(text: str) -> bytes:

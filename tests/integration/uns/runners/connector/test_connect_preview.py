@@ -21,7 +21,7 @@ from uns.runners.connector.preview import preview
 from uns.runners.connector.spool import Spool
 from uns.runtime.ports import free_port
 from uns.runtime.settings import Settings
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 
 def test_it_begins_where_a_run_would(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 from schemas.records import Sample
 from tests.harness import MqttBroker, eventually
 from tests.harness.connector_process import DEADLINE_S, NAME, Machine, Process, World, machine, mqtt
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 RELOADS = 20
 

@@ -28,8 +28,8 @@ from uns.runners.connector.source import Setup
 from uns.runners.connector.spool import Spool
 from uns.runtime.settings import Settings
 from uns.testing import ConnectorContract, Source
-from uns.testing.connectors import T0
 from uns.testing.patience import patient
+from uns.testing.source import T0
 
 STOPS = 50
 AHEAD = 40

@@ -16,7 +16,7 @@ from tests.contract.source_rest import RestSource
 from tests.contract.source_sql import SqlSource
 from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, World
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 ROTATED = 300
 """Rows of a log before the next begins."""

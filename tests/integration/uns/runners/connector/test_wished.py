@@ -8,7 +8,7 @@ from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, NAME, World
 from uns.runners.connector.ledger import FOLDER
 from uns.runtime import wish
-from uns.testing.connectors import T0
+from uns.testing.source import T0
 
 
 def test_pause_keeps_over_a_kill_resume_reads_on_and_restart_keeps_the_process(
