@@ -7,7 +7,8 @@ from urllib.parse import quote
 from schemas.history import versions
 from schemas.json_schema import of_record
 from schemas.records import Current
-from topology.model.plant import EquipmentType, Plant
+from topology.model.equipment import EquipmentType
+from topology.model.plant import Plant
 from topology.model.tags import Tag
 from topology.namespace.path import Level
 

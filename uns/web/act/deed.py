@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.records import Fact, Note, Samples
-from topology.model.plant import EquipmentType, Plant
+from topology.model.equipment import EquipmentType
+from topology.model.plant import Plant
 from topology.namespace.path import Path
 from topology.nearest import hint
 from uns.web.access.roles import Role

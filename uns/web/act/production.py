@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from schemas.records import Order, Sample, Samples
-from topology.model.plant import EquipmentType
+from topology.model.equipment import EquipmentType
 from topology.model.tags import CountTag
 from uns.web.access.roles import Role
 from uns.web.act.deed import Deed, Kind, Refused, Told, World, type_of
