@@ -1,4 +1,4 @@
-"""`uns export …`: documents of the interfaces."""
+"""`uns export …`: documents of the interfaces, and data as tables."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from uns.cli.app import UserError, app, group
-from uns.cli.options import PlantOption, which_plant
+from uns.cli.options import ClassesOption, FiltersArgument, PlantOption, UntilOption, from_option, which_plant
 
 export = group(
     "Write out what others need: the namespace as AsyncAPI, the HTTP services as OpenAPI, data as tables.",
-    {"asyncapi": "export", "openapi": "export"},
+    {"asyncapi": "export", "openapi": "export", "data": "export"},
 )
 app.add_typer(export, name="export")
 
@@ -57,6 +57,74 @@ def openapi(
     there = documents()
     member("service", service, there, "the HTTP services")
     _write(_json(there[service]), out)
+
+
+@export.command()
+def data(
+    filters: FiltersArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", help="folder of the files, one a record type")],
+    begin: Annotated[str, from_option("what is written, by the plant's time")],
+    until: UntilOption = "now",
+    classes: ClassesOption = None,
+    records: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--record", help="of class raw: facts of this type, e.g. Order; again for more (default: samples)"
+        ),
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="parquet, arrow or csv")] = "parquet",
+    historian: Annotated[
+        str | None,
+        typer.Option(help="sink of the plant model that has what Kafka keeps no more; none: the only historian"),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="write what there is, where a part is kept nowhere")
+    ] = False,
+    plant: PlantOption = None,
+) -> None:
+    """Write records of a span as tables: samples a row each, of derived records the newest revision.
+
+    For example: uns export data 'acme/dallas/#' -c oee -c downtime --from 7d --out build/week
+    """
+    from schemas.records import FACT_TYPES, Samples
+    from topology.namespace.classes import DERIVED
+    from uns.cli.failures import failures_told
+    from uns.cli.times import Reader, zones_of
+    from uns.cli.words import choice, classes_of, filter_of
+    from uns.client.connection import codec, connection
+    from uns.export.columns import FORMATS, arrow
+    from uns.export.data import Asked, Export
+    from uns.history.historian import Historian, config_of
+    from uns.model.plant import load_plant
+    from uns.runtime import clock
+
+    choice("--format", format_, dict.fromkeys(FORMATS))
+    kinds = {kind.__name__: kind for kind in (Samples, *FACT_TYPES)}
+    for name in records or ():
+        choice("--record", name, kinds)
+    arrow()
+    settings = connection()
+    folder = which_plant(plant)
+    wanted = [filter_of(text) for text in filters]
+    reader = Reader(clock.from_spec(settings.clock)(), zones_of(folder), wanted)
+    start, end = reader.between(begin, until)
+    config = config_of(load_plant(folder), historian) if folder.exists() else None
+
+    def say(words: str) -> None:
+        typer.echo(f"uns: {words}", err=True)
+
+    made = Export(
+        settings,
+        codec(settings),
+        Asked(wanted, start, end, format_, out),
+        None if config is None else Historian(config),
+        partial,
+        say,
+    )
+    with failures_told():
+        for message_class in classes_of(classes) if classes else DERIVED:
+            for file, rows in made.run(message_class, records or ()):
+                typer.echo(f"{file}  {rows} rows")
 
 
 def _json(document: object) -> str:
