@@ -11,10 +11,10 @@ from schemas.records import Current, Derived, Sample
 from tests.harness.line_logs import plant
 from tests.harness.records import EXAMPLES, PATH, T
 from tests.harness.serving import serving
-from uns.i3x.access import Access
 from uns.i3x.app import create
 from uns.i3x.server import Server
 from uns.i3x.subscriptions import Limits
+from uns.runtime.access import Access
 from uns.runtime.ports import free_port
 
 

@@ -108,7 +108,7 @@ app = group(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 run = group(
-    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page, i3X.",
+    "Run one long-lived part: a connector, the processors, the roll-ups, a sink, the registry, the page, i3X, the status for Kafka consoles.",
     {
         "connector": "connector",
         "processors": "processors",
@@ -117,6 +117,7 @@ run = group(
         "registry": "schema",
         "page": "page",
         "i3x": "i3x",
+        "connect-status": "connect",
     },
 )
 schema = group(

@@ -33,10 +33,10 @@ def i3x(
     """Serve the namespace by i3X 1.0 (HTTP and JSON): browse, read, history, subscribe."""
     from schemas.records import TYPES
     from uns.client.connection import codec, connection
-    from uns.i3x.access import read
     from uns.i3x.serve import serve
     from uns.i3x.subscriptions import Limits
     from uns.model.plant import load_plant
+    from uns.runtime.access import read
 
     if (certificate is None) != (key is None):
         raise UserError("HTTPS needs both --certificate and --key")

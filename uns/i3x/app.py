@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from uns.errors import UserError
 from uns.i3x import asked
-from uns.i3x.access import Access, loopback
 from uns.i3x.answers import Item, Refused, bulk, failure, success
 from uns.i3x.history import VALUES_MAX, Past, values
 from uns.i3x.server import Server
@@ -25,6 +24,7 @@ from uns.i3x.space import Element
 from uns.i3x.streaming import stream
 from uns.i3x.subscriptions import Subscription, TooMany
 from uns.i3x.types import namespaces, relationship_types
+from uns.runtime.access import Access, loopback
 
 log = structlog.get_logger()
 

@@ -16,7 +16,6 @@ from topology.namespace.filters import Filter
 from uns.client.subscribe import Begin, Subscription
 from uns.errors import UserError
 from uns.history.historian import Historian, config_of
-from uns.i3x.access import Access, loopback
 from uns.i3x.app import create
 from uns.i3x.feed import Feed
 from uns.i3x.history import HistorianPast, KafkaPast, Past
@@ -24,6 +23,7 @@ from uns.i3x.server import Server
 from uns.i3x.space import STREAM_CLASSES
 from uns.i3x.subscriptions import Limits
 from uns.runtime import clock, stopping, telemetry
+from uns.runtime.access import Access, loopback
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()

@@ -30,7 +30,7 @@ from uns.runners.connector.shaping import REASONS
 from uns.runners.connector.source import Setup, Source
 from uns.runners.connector.spool import SPOOL_FULL, Spool, SpoolError
 from uns.runners.connector.standing import Standing
-from uns.runtime import clock, telemetry
+from uns.runtime import clock, telemetry, wish
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -67,13 +67,17 @@ def serve(settings: Settings, folder: Path, plant: Plant, name: str) -> None:
 
     runner = ConnectorRunner(name, setup(plant), spool, clock.from_spec(settings.clock))
     try:
-        asyncio.run(_run(settings, plant, runner, Reloading(folder, plant, runner, setup)))
+        anew = asyncio.run(_run(settings, plant, runner, Reloading(folder, plant, runner, setup)))
     except (SpoolError, OutletBroken) as error:
         raise UserError(f"connector {name}: {error}") from error
+    if anew:
+        wish.begin_anew()
 
 
-async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reloading: Reloading) -> None:
+async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reloading: Reloading) -> bool:
+    """Whether it is to begin anew."""
     loop = asyncio.get_running_loop()
+    anew = asyncio.Event()
     turned = [time.monotonic()]
 
     async def turn() -> None:
@@ -97,8 +101,20 @@ async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reload
         ready=runner.problems,
         about=lambda: {"source": msgspec.to_builtins(runner.source.health())},
     )
+
+    def pause(paused: bool) -> None:
+        runner.source.pause(wish.PAUSED if paused else None)
+
+    def again() -> None:
+        anew.set()
+        task.cancel()
+
+    own = settings.state_dir / FOLDER / runner.name
+    pause(wish.read(own).paused)
     task = asyncio.create_task(runner.run())
-    beside = [asyncio.create_task(one) for one in (turn(), reloading.run(), standing.run())]
+    beside = [
+        asyncio.create_task(one) for one in (turn(), reloading.run(), standing.run(), wish.obeyed(own, pause, again))
+    ]
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     loop.add_signal_handler(signal.SIGHUP, reloading.ask)
@@ -110,6 +126,7 @@ async def _run(settings: Settings, plant: Plant, runner: ConnectorRunner, reload
         for one in beside:
             one.cancel()
         await asyncio.to_thread(standing.close)
+    return anew.is_set()
 
 
 class ConnectorMetrics(Collector):

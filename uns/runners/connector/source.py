@@ -80,6 +80,8 @@ class Source:
         self._hurry = asyncio.Event()
         self.standby: str | None = None
         """Why another process reads the source; None: it is ours to read."""
+        self.paused: str | None = None
+        """Why nobody is to read it now; None: it is to be read."""
 
     # -- what is known of it ---------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Source:
                 await self._replace(*self._next)
                 wait_s = BACKOFF_S[0]
                 continue
-            if self.standby is not None:
+            if self._rests is not None:
                 await self._adopt(None)  # acknowledged before it is closed: it would be told to the other host again
                 await self._connector.close()
                 continue
@@ -221,11 +223,11 @@ class Source:
 
     def stands_by(self, words: str) -> None:
         """Another process reads the source: this one closes it, and goes on to publish what it has read."""
-        stops, self.standby = self.standby is None, words
+        stops, self.standby = self._rests is None, words
         if stops:
             self._interrupt()
         else:
-            self.problem = words
+            self.problem = self._rests
 
     def holds(self, listened: int | None) -> None:
         """It is ours to read. `listened`: when whoever read it before was last known to listen (µs)."""
@@ -236,17 +238,33 @@ class Source:
             self.standby = None
             self._hurry.set()
 
+    def pause(self, words: str | None) -> None:
+        """By a person's wish: closes it, and goes on to publish what was read; None: it is read again. The name stays ours,
+        so that no other host takes it over."""
+        before, self.paused = self._rests, words
+        if before is None and words is not None:
+            self._interrupt()
+        elif before is not None and self._rests is None:
+            self._hurry.set()
+        elif before is not None:
+            self.problem = self._rests
+
+    @property
+    def _rests(self) -> str | None:
+        """Why it is not to be open."""
+        return self.paused or self.standby
+
     async def _stand_by(self) -> None:
-        while self.standby is not None and self._next is None:
-            self.problem = self.standby
+        while self._rests is not None and self._next is None:
+            self.problem = self._rests
             self._hurry.clear()
             await self._hurry.wait()
         self._hurry.clear()
 
     @property
     def _leaves(self) -> bool:
-        """Whether the source is to be closed: to be opened anew by another setup, or because another host reads it."""
-        return self._next is not None or self.standby is not None
+        """Whether the source is to be closed: to be opened anew by another setup, for another host reads it, or for a pause."""
+        return self._next is not None or self._rests is not None
 
     def _interrupt(self) -> None:
         self._hurry.set()

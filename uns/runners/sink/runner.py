@@ -87,6 +87,8 @@ class SinkRunner:
         self._unassigned_since: float | None = None
         self._lag_asked = 0.0
         self._broken_in_row = 0
+        self.paused: str | None = None
+        """Why nothing is to be written now; None: all is. What was read stays where it is, and its position uncommitted."""
 
     async def run(self) -> None:
         """Raises `SourceLost`, and what a sink raises over `BROKEN_MAX` records in a row, or at opening."""
@@ -124,6 +126,9 @@ class SinkRunner:
             self._unassigned_since = math.inf
 
     async def _turn(self) -> None:
+        if self.paused is not None:
+            await self._pause(POLL_S)
+            return
         if self._held.full or self._retried.full:
             await self._pause(POLL_S)
             fetched = Fetched()

@@ -20,7 +20,7 @@ from uns.model.components import sink_spec
 from uns.runners.sink.health import FOLDER, SinkHealth, write_health
 from uns.runners.sink.runner import SINK_ERROR, SinkRunner
 from uns.runners.sink.source import BAD_KEY, SinkSource, SourceLost
-from uns.runtime import telemetry
+from uns.runtime import telemetry, wish
 from uns.runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -45,12 +45,25 @@ def serve(settings: Settings, plant: Plant, name: str) -> None:
     if spec.knows is not None:
         spec.knows(sink, plant)
     try:
-        asyncio.run(_run(settings, SinkRunner(name, sink, source), folder))
+        anew = asyncio.run(_run(settings, SinkRunner(name, sink, source), folder))
     except SourceLost as error:
         raise UserError(f"sink {name}: {error}") from error
+    if anew:
+        wish.begin_anew()
 
 
-async def _run(settings: Settings, runner: SinkRunner, folder: Path) -> None:
+async def _run(settings: Settings, runner: SinkRunner, folder: Path) -> bool:
+    """Whether it is to begin anew."""
+    anew = asyncio.Event()
+
+    def pause(paused: bool) -> None:
+        runner.paused = wish.PAUSED if paused else None
+
+    def again() -> None:
+        anew.set()
+        task.cancel()
+
+    pause(wish.read(folder).paused)
     REGISTRY.register(SinkMetrics(runner))
     telemetry.serve(
         settings.bind,
@@ -59,7 +72,7 @@ async def _run(settings: Settings, runner: SinkRunner, folder: Path) -> None:
         ready=lambda: problems(runner),
     )
     task = asyncio.create_task(runner.run())
-    saying = asyncio.create_task(_say(runner, folder))
+    beside = [asyncio.create_task(one) for one in (_say(runner, folder), wish.obeyed(folder, pause, again))]
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
@@ -67,12 +80,14 @@ async def _run(settings: Settings, runner: SinkRunner, folder: Path) -> None:
     except asyncio.CancelledError:
         log.debug("stopped", sink=runner.name)
     finally:
-        saying.cancel()
+        for one in beside:
+            one.cancel()
+    return anew.is_set()
 
 
 def problems(runner: SinkRunner) -> tuple[str, ...]:
     """Why it is not ready."""
-    return tuple(words for words in (runner.problem, runner.waits_for) if words)
+    return tuple(words for words in (runner.paused, runner.problem, runner.waits_for) if words)
 
 
 def health(runner: SinkRunner) -> SinkHealth:

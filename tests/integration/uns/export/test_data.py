@@ -152,7 +152,7 @@ def test_of_derived_records_the_newest_revision_is_written_in_each_format(area: 
 def test_what_is_none_is_said(area: OwnArea, tmp_path: Path) -> None:
     folder_of(area, tmp_path, None)
     for words, said in [
-        (("--format", "xml"), "there are parquet, arrow and csv"),
+        (("--format", "xml"), "there are parquet, arrow, csv"),
         (("--record", "Ordr"), "did you mean 'Order'"),
         (("--historian", "nowhere"), "no historian 'nowhere'"),
     ]:

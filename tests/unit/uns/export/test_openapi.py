@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from tests.harness.i3x import NoPast, server
 from uns.export.openapi import documents
-from uns.i3x.access import Access
 from uns.i3x.app import create as create_i3x
 from uns.registry.app import Operations
 from uns.registry.app import create as create_registry
 from uns.registry.routes import ROUTES
+from uns.runtime.access import Access
 
 
 class NoLog:

@@ -11,11 +11,11 @@ from tests.harness.i3x import Client, Listener, Told, asking, server, snapshot
 from tests.harness.records import EXAMPLES, PATH, T
 from tests.harness.waiting import eventually
 from uns.errors import UserError
-from uns.i3x.access import Access, loopback
 from uns.i3x.app import ROUTES, STREAM
 from uns.i3x.server import Server
 from uns.i3x.space import stream_id, tag_id
 from uns.i3x.subscriptions import Limits
+from uns.runtime.access import Access, loopback
 
 GOOD, NOWHERE = tag_id(PATH, "Good"), "acme/nowhere"
 
