@@ -105,7 +105,8 @@ def keep(area: OwnArea, config: dict[str, Any], *records: Record) -> None:
 
 def values(folder: Path) -> list[tuple[int, int]]:
     """(hour after T, value) of every row, in order."""
-    query = f"SELECT (epoch_us(at) - {T}) // {HOUR}, value_integer FROM '{folder}/out/Samples.parquet' ORDER BY at"
+    hour = f'(epoch_us("at") - {T}) // {HOUR}'
+    query = f"SELECT {hour}, value_integer FROM '{folder}/out/Samples.parquet' ORDER BY 1"
     return duckdb.sql(query).fetchall()
 
 
