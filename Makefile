@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test test-all test-containers sbom torture check bench bench-smoke bench-connectors bench-sinks bench-plant format clean
+.PHONY: demo test test-all test-containers sbom torture check bench bench-smoke bench-connectors bench-sinks bench-plant docs format clean
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -61,6 +61,11 @@ bench-sinks: $(BIN)/.installed ## how fast sinks write, beside the bare target
 
 bench-plant: $(BIN)/.installed ## the largest plant that this machine keeps up with, MQTT to page, and what each part costs
 	$(BIN)/python -m bench.plant $(ARGS)
+
+docs: $(BIN)/.installed ## the pages as a site that works from a folder: build/docs/README.html
+	$(INSTALL) -e '.[docs]'
+	$(BIN)/python docs/site/stage.py build/docs-source
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 format: $(BIN)/.installed
 	$(BIN)/ruff check --fix .

@@ -25,7 +25,12 @@ from uns.errors import UserError
 
 ROOT = Path(__file__).parents[4]
 PACKAGES = ("uns", "topology", "connectors", "sinks", "schemas", "processors")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").glob("tutorials/*.md")),
+]
 COMMAND: Any = get_command(app)
 
 
