@@ -85,6 +85,8 @@ app = group(
         "pub": "facts",
         "alarms": "alarms",
         "shifts": "shifts",
+        "at": "moment",
+        "diff": "moment",
         "fold": "fold",
         "replay": "replay",
         "audit": "audit",
