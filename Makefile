@@ -62,7 +62,7 @@ bench-sinks: $(BIN)/.installed ## how fast sinks write, beside the bare target
 bench-plant: $(BIN)/.installed ## the largest plant that this machine keeps up with, MQTT to page, and what each part costs
 	$(BIN)/python -m bench.plant $(ARGS)
 
-docs: $(BIN)/.installed ## the pages as a site that works from a folder: build/docs/README.html
+docs: $(BIN)/.installed ## the pages as a site: build/docs/index.html; its search needs a server, python -m http.server -d build/docs
 	$(INSTALL) -e '.[docs]'
 	$(BIN)/python docs/site/stage.py build/docs-source
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
