@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "https_proxy": "http://127.0.0.1:9",
         "http_proxy": "http://127.0.0.1:9",
     }
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", folder / "mkdocs.yml"]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-f", str(folder / "mkdocs.yml")]
     built = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=patient(150), check=False)
     assert built.returncode == 0, built.stderr
     return folder / "built"
@@ -68,7 +68,7 @@ def test_a_link_that_leads_nowhere_fails_it(tmp_path: Path) -> None:
     (tmp_path / "docs" / "index.md").write_text("[x](nowhere.md) [y](#nothing)\n", encoding="utf-8")
     config = {"site_name": "x", "strict": True, "validation": {"links": {"not_found": "warn", "anchors": "warn"}}}
     (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "-f", tmp_path / "mkdocs.yml"]
+    command = [sys.executable, "-m", "mkdocs", "build", "-f", str(tmp_path / "mkdocs.yml")]
     built = subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
     assert built.returncode != 0
     assert "nowhere.md" in built.stderr

@@ -103,11 +103,17 @@ def keep(area: OwnArea, config: dict[str, Any], *records: Record) -> None:
     asyncio.run(go())
 
 
+def asked(query: str) -> list[Any]:
+    found = duckdb.sql(query)
+    assert found is not None
+    return found.fetchall()
+
+
 def values(folder: Path) -> list[tuple[int, int]]:
     """(hour after T, value) of every row, in order."""
     hour = f'(epoch_us("at") - {T}) // {HOUR}'
     query = f"SELECT {hour}, value_integer FROM '{folder}/out/Samples.parquet' ORDER BY 1"
-    return duckdb.sql(query).fetchall()
+    return asked(query)
 
 
 def test_samples_come_from_the_historian_up_to_what_kafka_keeps(
@@ -146,8 +152,7 @@ def test_of_derived_records_the_newest_revision_is_written_in_each_format(area: 
         ran = exported(area, tmp_path, "-c", "oee", "--format", format_)
         assert ran.returncode == 0, ran.stderr
         assert ran.stdout == f"out/Oee.{format_}  1 rows\n"
-        read = duckdb.sql(f"SELECT revision, oee FROM '{tmp_path}/out/Oee.{format_}'").fetchall()
-        assert read == [(1, 0.25)]
+        assert asked(f"SELECT revision, oee FROM '{tmp_path}/out/Oee.{format_}'") == [(1, 0.25)]
 
 
 def test_what_is_none_is_said(area: OwnArea, tmp_path: Path) -> None:
