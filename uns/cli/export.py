@@ -1,6 +1,7 @@
 """`uns export …`: documents of the interfaces, and data as tables."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -86,45 +87,43 @@ def data(
 
     For example: uns export data 'acme/dallas/#' -c oee -c downtime --from 7d --out build/week
     """
-    from schemas.records import FACT_TYPES, Samples
     from topology.namespace.classes import DERIVED
     from uns.cli.failures import failures_told
     from uns.cli.times import Reader, zones_of
-    from uns.cli.words import choice, classes_of, filter_of
+    from uns.cli.words import classes_of, filter_of
     from uns.client.connection import codec, connection
-    from uns.export.columns import FORMATS, arrow
+    from uns.export.columns import arrow
     from uns.export.data import Asked, Export
     from uns.history.historian import Historian, config_of
     from uns.model.plant import load_plant
     from uns.runtime import clock
 
-    choice("--format", format_, dict.fromkeys(FORMATS))
-    kinds = {kind.__name__: kind for kind in (Samples, *FACT_TYPES)}
-    for name in records or ():
-        choice("--record", name, kinds)
+    _checked(format_, records or ())
     arrow()
     settings = connection()
     folder = which_plant(plant)
     wanted = [filter_of(text) for text in filters]
     reader = Reader(clock.from_spec(settings.clock)(), zones_of(folder), wanted)
-    start, end = reader.between(begin, until)
+    asked = Asked(wanted, *reader.between(begin, until), format_, out)
     config = config_of(load_plant(folder), historian) if folder.exists() else None
-
-    def say(words: str) -> None:
-        typer.echo(f"uns: {words}", err=True)
-
-    made = Export(
-        settings,
-        codec(settings),
-        Asked(wanted, start, end, format_, out),
-        None if config is None else Historian(config),
-        partial,
-        say,
-    )
+    kept = None if config is None else Historian(config)
+    made = Export(settings, codec(settings), asked, kept, partial, lambda words: typer.echo(f"uns: {words}", err=True))
     with failures_told():
         for message_class in classes_of(classes) if classes else DERIVED:
             for file, rows in made.run(message_class, records or ()):
                 typer.echo(f"{file}  {rows} rows")
+
+
+def _checked(format_: str, records: Iterable[str]) -> None:
+    """Raises `UserError` for what is no format or no record of class raw."""
+    from schemas.records import FACT_TYPES, Samples
+    from uns.cli.words import choice
+    from uns.export.columns import FORMATS
+
+    choice("--format", format_, dict.fromkeys(FORMATS))
+    kinds = {kind.__name__: kind for kind in (Samples, *FACT_TYPES)}
+    for name in records:
+        choice("--record", name, kinds)
 
 
 def _json(document: object) -> str:

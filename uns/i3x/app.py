@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
+from confluent_kafka import KafkaException
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -126,19 +127,17 @@ class Calls:
             if element is None:
                 items.append((id_, _unknown("element", id_)))
                 continue
-            found, more = self._past_of(element, begin, end, max(1, left))
+            try:
+                found, more = values(self.past, self.server.space, element, begin, end, max(1, left))
+            except (UserError, KafkaException) as error:  # one that cannot be read now takes none of the others along
+                items.append((id_, Refused(500, f"the past cannot be read now: {error}")))
+                continue
             left -= len(found)
             if more:
                 partial = f"this server returns {VALUES_MAX} values at once, the oldest; ask for a shorter span"
             told = {"isComposition": not element.is_component, "values": [vqt.as_json() for vqt in found]}
             items.append((id_, told))
         return bulk(items, partial=partial)
-
-    def _past_of(self, element: Element, begin: int, end: int, most: int) -> Any:
-        try:
-            return values(self.past, self.server.space, element, begin, end, most)
-        except UserError as error:
-            raise Refused(500, str(error)) from error
 
     def no_update(self, request: Request, body: Body) -> Response:
         raise Refused(501, "this server does not take values: connectors do; see capabilities.update of /info")

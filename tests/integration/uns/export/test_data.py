@@ -29,6 +29,7 @@ from topology.namespace.classes import MessageClass
 from uns.kafka import clients
 from uns.model.components import sink_spec
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[4]
 HOUR = 3_600_000_000
 

@@ -1,6 +1,7 @@
 """The calls over HTTP, as the specification says them; and who is let in."""
 
 import base64
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -97,6 +98,21 @@ def test_history_of_tags_and_streams() -> None:
         assert not nowhere["success"]
         open_ended = client.post("/objects/history", {"elementIds": [GOOD], "startTime": "2026-11-18T11:06:40Z"})
         assert len(open_ended["results"][0]["result"]["values"]) == 5
+
+
+def test_a_past_that_cannot_be_read_is_said_of_each_object() -> None:
+    class Away(Told):
+        def samples(self, path: str, tag: str, begin: int, end: int) -> Iterator[Sample]:
+            raise UserError("historian: connection refused")
+
+    made, _ = server()
+    state = next(each for each in EXAMPLES if isinstance(each, State))
+    with asking(made, Away(records=(state,))) as client:
+        asked = {"elementIds": [GOOD, stream_id(PATH, "state")], "startTime": "2026-11-18T11:06:40Z"}
+        answer = client.answer("POST", "/objects/history", asked)
+    good, states = answer.json()["results"]
+    assert (answer.status_code, good["responseDetail"]["status"], states["success"]) == (200, 500, True)
+    assert "connection refused" in good["responseDetail"]["detail"]
 
 
 def test_more_history_than_one_answer_takes_is_partial(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.contract.source_files import FilesSource
 from tests.harness import eventually
 from tests.harness.connector_process import DEADLINE_S, NAME, World
@@ -11,6 +13,7 @@ from uns.runtime import wish
 from uns.testing.source import T0
 
 
+@pytest.mark.long
 def test_pause_keeps_over_a_kill_resume_reads_on_and_restart_keeps_the_process(
     tmp_path: Path, kafka: str, registry: str, enterprise: str
 ) -> None:

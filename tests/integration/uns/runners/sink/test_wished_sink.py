@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.harness import eventually
 from tests.integration.uns.runners.sink.site import DEADLINE_S, Site
 from uns.runners.sink.health import FOLDER, SinkHealth, read_health
@@ -14,6 +16,7 @@ from uns.testing import downtime
 COLUMNS = {"id": "{natural_id}", "rev": "{revision}"}
 
 
+@pytest.mark.long
 def test_pause_resume_restart(tmp_path: Path, kafka: str, registry: str, enterprise: str) -> None:
     file = tmp_path / "mes.db"
     with closing(sqlite3.connect(file)) as database:
