@@ -24,6 +24,7 @@ from uns.runtime.running import environment
 from uns.runtime.settings import Settings
 from uns.web.acknowledge import acknowledge
 from uns.web.app import Site, create
+from uns.web.deed import Tell
 from uns.web.feed import Feed
 from uns.web.namespace import Namespace
 from uns.web.pulse import Pulse, committed
@@ -60,6 +61,37 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in classes}
         return Subscription(settings, codec, [Filter.parse("#")], classes, begin)
 
+    provisional_s = (plant.time if plant else Time()).provisional_s
+    limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
+    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
+    feed = Feed(
+        [namespace.apply, *(picture.apply for picture in pictures)],
+        subscription,
+        limit_s,
+        [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
+    )
+    telemetry.serve(
+        settings.bind,
+        settings.metrics_port,
+        live=lambda: [] if feed.alive() else ["the feed has ended"],
+        ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
+    )
+    site = Site(
+        screens,
+        namespace,
+        feed,
+        _tell(settings, codec, plant),
+        clock.from_spec(settings.clock),
+        rate=clock.rate_of(settings.clock),
+        zones=zones(plant),
+        acts={"acknowledge": acknowledge},
+        host_names=host_names,
+        troubles=tuple if plant is None else _pulse(settings, plant).troubles,
+    )
+    run(site, settings.bind, port)
+
+
+def _tell(settings: Settings, codec: Codec, plant: Plant | None) -> Tell:
     admission = None if plant is None else Admission(plant)
 
     async def tell(path: str, fact: Fact) -> str | None:
@@ -71,40 +103,14 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
             return str(error)
         return None
 
-    provisional_s = (plant.time if plant else Time()).provisional_s
-    limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
-    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
-    feed = Feed(
-        [namespace.apply, *(picture.apply for picture in pictures)],
-        subscription,
-        limit_s,
-        [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
-    )
-    pulse = None
-    if plant is not None:
-        tick_s = plant.time.tick_s
-        group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
-        pulse = Pulse(committed(clients.admin(settings), group), tick_s)
-        pulse.start()
-    telemetry.serve(
-        settings.bind,
-        settings.metrics_port,
-        live=lambda: [] if feed.alive() else ["the feed has ended"],
-        ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
-    )
-    site = Site(
-        screens,
-        namespace,
-        feed,
-        tell,
-        clock.from_spec(settings.clock),
-        rate=clock.rate_of(settings.clock),
-        zones=zones(plant),
-        acts={"acknowledge": acknowledge},
-        host_names=host_names,
-        troubles=pulse.troubles if pulse is not None else tuple,
-    )
-    run(site, settings.bind, port)
+    return tell
+
+
+def _pulse(settings: Settings, plant: Plant) -> Pulse:
+    group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
+    pulse = Pulse(committed(clients.admin(settings), group), plant.time.tick_s)
+    pulse.start()
+    return pulse
 
 
 def run(site: Site, host: str, port: int) -> None:

@@ -12,7 +12,7 @@ from schemas.records import CurrentTag
 from tests.harness.plant_records import FILLER, HOUR, LINE, MINUTE, PACKER, T0, kpi, records, snapshot
 from topology.kpi.definition import definition
 from uns.web import andon, losses, machine, overview
-from uns.web.board import Board
+from uns.web.board import PLACES_MAX, Board, CellBoard
 from uns.web.line import production
 from uns.web.line.view import view as line_view
 from uns.web.losses.view import waterfall
@@ -178,6 +178,6 @@ def test_thinning_keeps_ends_and_extremes(values: list[float], most: int) -> Non
 
 def test_places_are_bounded() -> None:
     shown = Board()
-    shown.cells = dict.fromkeys((f"p{n}" for n in range(20_000)), None)  # type: ignore[arg-type]
+    shown.cells = {f"p{n}": CellBoard(f"p{n}") for n in range(PLACES_MAX)}
     shown.apply(snapshot(FILLER, T0, "execute", T0))
     assert (shown.beyond, FILLER in shown.cells) == (1, False)
