@@ -126,7 +126,8 @@ def test_different_views_are_bounded() -> None:
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 2)), min_size=1, max_size=12), st.data())
 def test_whoever_puts_the_parts_together_has_the_view(views: list[View], data: st.DataObject) -> None:
     """However often one looks in between."""
-    parts, seen, shown = Parts(), 0, {}
+    parts, seen = Parts(), 0
+    shown: View = {}
     for view in views:
         parts.put(view)
         if data.draw(st.booleans()) and parts.version > seen:
