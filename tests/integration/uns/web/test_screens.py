@@ -175,7 +175,7 @@ def test_an_unknown_place_is_unknown_and_the_nearest_are_named(shown: Pages, tmp
             await page.until("!!document.querySelector('.unknown')")
             text = await page.run("document.querySelector('main').innerText")
             assert f"There is no {place} here." in text
-            assert not await page.run("document.querySelectorAll('.machine, .tile, .wall').length"), (
+            assert not await page.run("document.querySelectorAll('article.machine, .tile, .wall').length"), (
                 "another place's numbers"
             )
             near = await page.run("document.querySelector('.unknown a').innerText")
