@@ -26,7 +26,7 @@ from schemas.records import (
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 T0 = 1_795_435_200_000_000
-"""A Monday of 2026, 13:20 in Berlin."""
+"""A Monday of 2026, 13:00 in Berlin."""
 LINE = "acme/dallas/packaging/line-1"
 FILLER, PACKER = f"{LINE}/filler", f"{LINE}/packer"
 SHIFT = T0 - 6 * HOUR

@@ -9,12 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
+from starlette.middleware import Middleware
 
 from schemas.records import Derived
 from tests.harness.plant_records import T0, records
 from tests.harness.serving import serving
 from topology.model.plant import Plant
 from uns.runtime.ports import HOST, free_port
+from uns.web.access.door import Door
+from uns.web.access.gate import Gate
+from uns.web.access.store import Store
 from uns.web.act.deed import Word
 from uns.web.act.desk import Desk
 from uns.web.act.routes import routes
@@ -97,6 +101,8 @@ class Pages:
     told: list[tuple[str, Word]] = field(default_factory=list)
     port: int = field(default_factory=free_port)
     began: float = field(default_factory=time.monotonic)
+    store: Store | None = None
+    """With it, visitors have to sign in."""
 
     @property
     def url(self) -> str:
@@ -120,13 +126,16 @@ class Pages:
     @contextmanager
     def serving(self) -> Iterator["Pages"]:
         feed = Feed([self.board.apply, self.namespace.apply, self.catalog.apply], lambda: self.records, limit_s=3600)  # type: ignore[arg-type,return-value]
+        door = Door(self.store).routes() if self.store is not None else []
+        gate = [Middleware(Gate, store=self.store)] if self.store is not None else []
         site = Site(
             self.screens,
             self.namespace,
             feed,
             self.now,
             zones={"acme/dallas": ZONE},
-            routes=routes(Desk(PLANT, self.tell, self.now, self.board.book), PLANT),
+            routes=[*routes(Desk(PLANT, self.tell, self.now, self.board.book), PLANT), *door],
+            middleware=gate,
             troubles=lambda: self.troubles,
         )
         config = uvicorn.Config(create(site), port=self.port, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1)  # fmt: skip

@@ -114,7 +114,7 @@ def test_the_short_run_of_ci_writes_its_figures_down_and_judges_results_alone(ka
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
 def test_a_small_plant_is_measured_and_what_came_out_is_what_was_said(tmp_path: Path) -> None:
-    """On services of its own: MQTT, Kafka, PostgreSQL and registry. NiceGUI behaves otherwise where it sees pytest."""
+    """On services of its own: MQTT, Kafka, PostgreSQL and registry."""
     file = tmp_path / "bench.json"
     done = subprocess.run(
         [sys.executable, "-m", "bench.plant", "--smoke", "--json", str(file)],

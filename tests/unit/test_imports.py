@@ -18,7 +18,7 @@ def look():
         "signals": [str(signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)],
     }
 
-libraries = ("aiokafka", "asyncua", "confluent_kafka", "faust", "nicegui", "paho.mqtt.client", "psycopg", "pydantic", "uvicorn")
+libraries = ("aiokafka", "asyncua", "confluent_kafka", "faust", "paho.mqtt.client", "psycopg", "pydantic", "uvicorn")
 for name in libraries:  # what they do to a process by themselves is theirs
     importlib.import_module(name)
 before, known = look(), levels()

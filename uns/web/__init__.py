@@ -1,1 +1,1 @@
-"""The live page: a bounded picture of the namespace, fed from the derived topics, drawn by NiceGUI."""
+"""The live screens: bounded pictures of the namespace, fed from the derived topics, and one feed of views to all browsers."""

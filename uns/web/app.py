@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -63,25 +62,32 @@ def create(site: Site) -> Starlette:
         lambda: _beat(site),
         lambda: site.namespace.now,
     )
-    shell = _Shell(site)
-    names = list(site.screens)
 
-    async def document(request: Request) -> Response:
-        return shell.answer(
-            request, request.path_params.get("screen") or names[0], request.path_params.get("place", "")
-        )
+    @contextlib.asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        site.feed.start()
+        task = asyncio.create_task(live.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.to_thread(site.feed.stop)
+
+    app = Starlette(
+        routes=_routes(site, live),
+        middleware=[Middleware(Guard, names=site.host_names), *site.middleware],
+        lifespan=running,
+    )
+    app.state.live = live
+    return app
+
+
+def _routes(site: Site, live: Live) -> list[BaseRoute]:
+    shell = _Shell(site)
 
     async def status(request: Request) -> Response:
-        return JSONResponse(
-            {
-                "records": site.namespace.applied,
-                "plant_time_us": site.namespace.now,
-                "problem": site.feed.problem,
-                "silent_s": site.feed.silent_s,
-                "clients": live.clients,
-                "views": live.asked,
-            }
-        )
+        told = {"records": site.namespace.applied, "plant_time_us": site.namespace.now, "problem": site.feed.problem}
+        return JSONResponse({**told, "silent_s": site.feed.silent_s, "clients": live.clients, "views": live.asked})
 
     async def theme(_: Request) -> Response:
         return PlainTextResponse(css(), media_type="text/css", headers={"cache-control": "no-cache"})
@@ -97,36 +103,13 @@ def create(site: Site) -> Starlette:
         *site.routes,
         Mount("/static", _Files(directory=STATIC)),
         *(Mount(f"/screens/{name}", _Files(directory=spec.static)) for name, (spec, _) in site.screens.items()),
-        Route("/", document),
     ]
-    for name in names:
-        routes += [Route(f"/{name}", _at(document, name)), Route(f"/{name}/{{place:path}}", _at(document, name))]
-
-    @contextlib.asynccontextmanager
-    async def running(_: Starlette) -> AsyncIterator[None]:
-        site.feed.start()
-        task = asyncio.create_task(live.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.to_thread(site.feed.stop)
-
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, names=site.host_names), *site.middleware],
-        lifespan=running,
-    )
-    app.state.live = live
-    return app
-
-
-def _at(document: Callable[[Request], Awaitable[Response]], name: str) -> Callable[[Request], Awaitable[Response]]:
-    async def at(request: Request) -> Response:
-        request.path_params["screen"] = name
-        return await document(request)
-
-    return at
+    for number, name in enumerate(site.screens):
+        document = partial(shell.document, name)
+        if number == 0:
+            routes.append(Route("/", document))
+        routes += [Route(f"/{name}", document), Route(f"/{name}/{{place:path}}", document)]
+    return routes
 
 
 def _beat(site: Site) -> dict[str, Any]:
@@ -176,9 +159,6 @@ class _Shell:
         self._site = site
         folders = {name: spec.static for name, (spec, _) in site.screens.items()}
         self._words = {language: json.dumps(words(language, folders), ensure_ascii=False) for language in LANGUAGES}
-        self._tags = {
-            language: hashlib.sha256(text.encode()).hexdigest()[:16] for language, text in self._words.items()
-        }
 
     async def words(self, request: Request) -> Response:
         text = self._words.get(request.path_params["language"])
@@ -186,11 +166,11 @@ class _Shell:
             return PlainTextResponse("no such language", 404)
         return Response(text, media_type="application/json", headers={"cache-control": "no-cache"})
 
-    def answer(self, request: Request, screen: str, place: str) -> Response:
+    async def document(self, screen: str, request: Request) -> Response:
         who: Who = getattr(request.state, "who", ANYBODY)
         boot = {
             "screen": screen,
-            "place": place,
+            "place": request.path_params.get("place", ""),
             "languages": LANGUAGES,
             "themes": list(THEMES),
             "looks": looks(),

@@ -28,7 +28,7 @@ from uns.web.access.gate import Gate
 from uns.web.access.store import Store
 from uns.web.act.book import Book
 from uns.web.act.deed import Word
-from uns.web.act.desk import Desk
+from uns.web.act.desk import Desk, Tell
 from uns.web.act.routes import routes
 from uns.web.app import Site, create
 from uns.web.browser.routes import Looks
@@ -64,6 +64,8 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
     screens = pictured(registered(), plant)
     wanted = [MessageClass.CURRENT, MessageClass.NOTE, *(name for spec, _ in screens.values() for name in spec.classes)]
     classes = tuple(dict.fromkeys(wanted))
+    book, store = Book(), Store(settings.users_file, settings.state_dir)
+    opening.check(settings.bind, store.required, anyone)
 
     def subscription() -> Subscription:
         # Snapshots and alerts are true until replaced, however old; of the rest the screens show the recent past only.
@@ -71,6 +73,39 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
         begin: dict[MessageClass, Begin] = {name: "beginning" if name in LASTING else recent for name in classes}
         return Subscription(settings, codec, [Filter.parse("#")], classes, begin)
 
+    provisional_s = (plant.time if plant else Time()).provisional_s
+    limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
+    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
+    feed = Feed(
+        [namespace.apply, book.apply, *(picture.apply for picture in pictures)],
+        subscription,
+        limit_s,
+        [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
+    )
+    telemetry.serve(
+        settings.bind,
+        settings.metrics_port,
+        live=lambda: [] if feed.alive() else ["the feed has ended"],
+        ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
+    )
+    now = clock.from_spec(settings.clock)
+    desk = Desk(plant, _tell(settings, codec), now, book)
+    site = Site(
+        screens,
+        namespace,
+        feed,
+        now,
+        rate=clock.rate_of(settings.clock),
+        zones=zones(plant),
+        routes=[*routes(desk, plant), *Looks(Log(settings, codec)).routes(), *Door(store).routes()],
+        middleware=[Middleware(Gate, store=store)],
+        host_names=host_names,
+        troubles=tuple if plant is None else _pulse(settings, plant).troubles,
+    )
+    run(site, settings.bind, port)
+
+
+def _tell(settings: Settings, codec: Codec) -> Tell:
     publisher = Publisher(settings, codec)
 
     async def tell(path: str, word: Word) -> str | None:
@@ -83,43 +118,14 @@ def serve(settings: Settings, codec: Codec, port: int, host_names: Sequence[str]
             return str(error)
         return None
 
-    now, book, store = clock.from_spec(settings.clock), Book(), Store(settings.users_file, settings.state_dir)
-    opening.check(settings.bind, store.required, anyone)
-    desk = Desk(plant, tell, now, book)
-    provisional_s = (plant.time if plant else Time()).provisional_s
-    limit_s = provisional_s / clock.rate_of(settings.clock) + MARGIN_S
-    pictures = list({id(picture): picture for _, picture in screens.values()}.values())
-    feed = Feed(
-        [namespace.apply, book.apply, *(picture.apply for picture in pictures)],
-        subscription,
-        limit_s,
-        [namespace.remove, *(picture.remove for picture in pictures if isinstance(picture, Forgetful))],
-    )
-    pulse = None
-    if plant is not None:
-        tick_s = plant.time.tick_s
-        group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
-        pulse = Pulse(committed(clients.admin(settings), group), tick_s)
-        pulse.start()
-    telemetry.serve(
-        settings.bind,
-        settings.metrics_port,
-        live=lambda: [] if feed.alive() else ["the feed has ended"],
-        ready=lambda: [trouble] if (trouble := feed.trouble()) else [],
-    )
-    site = Site(
-        screens,
-        namespace,
-        feed,
-        now,
-        rate=clock.rate_of(settings.clock),
-        zones=zones(plant),
-        routes=[*routes(desk, plant), *Looks(Log(settings, codec)).routes(), *Door(store).routes()],
-        middleware=[Middleware(Gate, store=store)],
-        host_names=host_names,
-        troubles=pulse.troubles if pulse is not None else tuple,
-    )
-    run(site, settings.bind, port)
+    return tell
+
+
+def _pulse(settings: Settings, plant: Plant) -> Pulse:
+    group = EngineConfig().group or f"uns-processors-{plant.enterprise}"
+    pulse = Pulse(committed(clients.admin(settings), group), plant.time.tick_s)
+    pulse.start()
+    return pulse
 
 
 def run(site: Site, host: str, port: int) -> None:

@@ -67,6 +67,8 @@ def _said(kind: str, default: str | None = None) -> Build:
 def _took_back(kind: str) -> Build:
     def build(deed: Deed, world: World) -> list[Told]:
         note = _found(world, _id(deed, kind))
+        if note.by != deed.by:
+            raise Refused(f"{note.by} has said this: nobody else takes it back")
         return [_ended(note, note.started_at, deed.by)]
 
     return build

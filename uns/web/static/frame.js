@@ -105,7 +105,7 @@ function draw() {
   document.body.classList.toggle("stale", page.trouble(page.place) !== null);
   document.title = `${page.place.split("/").pop() || page.t("title")} · ${title(screens[page.screen])}`;
   render(html`<${Header} page=${page} bare=${bare} title=${title} />`, head);
-  if (shown !== page.screen) { root?.remove(); root = document.createElement("div"); root.className = `screen ${page.screen}`; main.append(root); shown = page.screen; }
+  if (shown !== page.screen) { root?.remove(); root = document.createElement("div"); root.className = `screen screen-${page.screen}`; main.append(root); shown = page.screen; }
   const view = page.link.views.main, module = modules[page.screen];
   if (view?.unknown) render(html`<${Unknown} unknown=${view.unknown} />`, root);
   else if (view?.problem) render(html`<p class="empty" role="alert">${view.problem}</p>`, root);

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 HEAVY = {
-    "aiokafka", "amqtt", "asyncua", "avro", "confluent_kafka", "fastavro", "faust", "httpx2", "kafka", "msgspec", "nicegui",
+    "aiokafka", "amqtt", "asyncua", "avro", "confluent_kafka", "fastavro", "faust", "httpx2", "kafka", "msgspec",
     "paho", "prometheus_client", "psutil", "psycopg", "pyarrow", "pydantic_settings", "rich", "starlette",
     "structlog", "uvicorn", "yaml",
 }  # fmt: skip

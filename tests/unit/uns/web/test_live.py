@@ -127,7 +127,7 @@ def test_different_views_are_bounded() -> None:
 def test_whoever_puts_the_parts_together_has_the_view(views: list[View], data: st.DataObject) -> None:
     """However often one looks in between."""
     parts, seen = Parts(), 0
-    shown: dict[str, Any] = {}
+    shown: View = {}
     for view in views:
         parts.put(view)
         if data.draw(st.booleans()) and parts.version > seen:

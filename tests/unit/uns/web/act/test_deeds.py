@@ -307,6 +307,7 @@ def test_a_note_is_one_however_often_it_comes_and_is_taken_back(shop: Shop) -> N
     for desk in (shop.desk, Desk(MODEL, shop._tell, lambda: shop.now, shop.book)):
         assert asyncio.run(desk.take("comment", said, ANN)).status == 200
     assert len(shop.book) == 1
+    assert "nobody else" in str(shop.does(UNDO, Who("bob", {"": Role.ADMIN}), of=said).problem)
     assert shop.does(UNDO, of=said).status == 200
     assert list(shop.book.of("")) == []
     assert shop.does("comment", path="acme/dallas/packaging/line-2", text="x").status == 422
