@@ -6,6 +6,8 @@ import { Header } from "/static/header.js";
 import { kept, keep } from "/static/kept.js";
 import { Deeds } from "/static/deeds.js";
 
+// A snapshot may be on its way so long, by our clock, beyond what is promised.
+const ON_THE_WAY_S = 5;
 const boot = JSON.parse(document.body.dataset.boot);
 const screens = Object.fromEntries(boot.screens.map(screen => [screen.name, screen]));
 const modules = {};
@@ -36,7 +38,7 @@ const page = {
 
   // Whether what was so at `at` (µs) is too old to be taken for now: older than promised (s), or the page is in trouble.
   stale(at, promise_s, place) {
-    return this.trouble(place ?? this.place) !== null || at === null || at === undefined || this.now() - at > promise_s * 1e6;
+    return this.trouble(place ?? this.place) !== null || at === null || at === undefined || this.now() - at > promise_s * 1e6 + ON_THE_WAY_S * 1e6 * (this.link.beat?.rate ?? 1);
   },
 
   href(screen, place = "", options = {}) {

@@ -8,6 +8,7 @@ const LENGTHS = [10, 30, 60, 120, 240, 480].map(minutes => minutes * 60e6);
 
 export function Timeline({ timeline, stops, place, page, names = true }) {
   const [ref, width] = useWidth(), now = page.now(), letter = em();
+  const known = Math.min(page.link.beat?.now ?? now, now);  // What is later nobody has heard of yet: a state is not drawn on into it.
   const [length, zoom] = useState(LENGTHS[2]), [back, pan] = useState(0), [chosen, choose] = useState(null), [under, point] = useState(null);
   const left = names ? Math.min(width * .2, 8 * letter) : 0, band = 2.4 * letter, bottom = timeline.bands.length * band;
   const end = now - back, begin = end - length, x = at => left + (Math.min(Math.max(at, begin), end) - begin) / length * (width - left);
@@ -19,10 +20,10 @@ export function Timeline({ timeline, stops, place, page, names = true }) {
   const used = new Set(), told = (path, from, to, look, state) => `${path.split("/").pop()} · ${state} · ${page.format.time(from, place, now)} – ${to ? page.format.time(to, place, now) : page.t("now")} · ${page.format.span((to ?? now) - from)}${stop_at(path, from) ? ` · ${stop_at(path, from).reason ?? page.t("stop.unexplained")}` : ""}`;
   const bands = timeline.bands.map((machine, row) => html`
     ${names && html`<text x="0" y=${(row + .5) * band} dominant-baseline="central" class="name">${cut(machine.name, left / letter * 1.6)}</text>`}
-    ${visible(machine.states, begin, end, now, (end - begin) / (width - left)).map(([from, to, look, state]) => {
+    ${visible(machine.states, begin, end, known, (end - begin) / (width - left)).map(([from, to, look, state]) => {
       used.add(look);
       const words = told(machine.path, from, to, look, state), stop = stop_at(machine.path, from + 1);
-      return html`<g onMouseEnter=${() => point(words)} class=${stop ? "stop" : ""}><${Area} page=${page} look=${look} x=${x(from)} y=${row * band + 3} width=${Math.max(x(to ?? now) - x(from), 1)} height=${band - 6} label=${words} onClick=${() => stop && choose(stop.id)} /></g>`;
+      return html`<g onMouseEnter=${() => point(words)} class=${stop ? "stop" : ""}><${Area} page=${page} look=${look} x=${x(from)} y=${row * band + 3} width=${Math.max(x(to ?? known) - x(from), 1)} height=${band - 6} label=${words} onClick=${() => stop && choose(stop.id)} /></g>`;
     })}`);
   return html`<div class="timeline">
     <div class="row tools">
