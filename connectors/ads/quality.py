@@ -17,7 +17,7 @@ PORT_NOT_FOUND = 0x06
 TIMEOUT = 0x745
 LOST = frozenset({-1, 0x07, 0x0D, 0x1A, 0x1B, 0x748})
 """Of our side: nothing can be sent to it any more."""
-STALE = frozenset({0x702, 0x703, 0x705, 0x711, 0x714, 0x722})
+STALE = frozenset({0x702, 0x703, 0x705, 0x710, 0x711, 0x714, 0x722})
 """A handle that was good: the program was changed online or loaded anew, and the variable is to be looked up again."""
 NOT_FOUND = 0x710
 RUN, CONFIG = 5, 15

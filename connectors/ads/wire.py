@@ -34,6 +34,8 @@ _NOT_YET = Refusal(BAD_WAITING_FOR_INITIAL_DATA, "it is not looked up yet", last
 _TOO_LARGE = Refusal(BAD_NOT_SUPPORTED, f"it has more than {BYTES_MAX} bytes; name its elements")
 Key = tuple[int, str]
 """A program's AMS port, and a name."""
+Told = tuple[Symbol, bytes] | int | Refusal
+"""Of a variable its bytes, the error in their place, or why it was not asked for."""
 
 
 class AdsWire(BlockingWire):
@@ -96,15 +98,17 @@ class AdsWire(BlockingWire):
         running = self._state(port) == RUN
         until = time.monotonic() + self._timeout_s / 2
         found = self._values(port, items, self._looked_up(port, items, until))
-        changed = [item for item in items if isinstance(code := found.get(item), int) and code in STALE]
+        changed = [item for item in items if isinstance(code := found[item], int) and code in STALE]
         if changed:
-            self._give_back([key for item in changed if (key := (port, item.name)) in self._symbols])
+            self._forget(port, changed)
             found |= self._values(port, changed, self._looked_up(port, changed, until))
+        # What is refused is looked up anew when it is asked for again: until then it may have been changed.
+        self._forget(port, [item for item in items if _lasts(found[item])])
         self._sound = True
         return [self._said(found[item], running) for item in items]
 
     @staticmethod
-    def _said(found: "tuple[Symbol, bytes] | int | Refusal", running: bool) -> Answer | Refusal:
+    def _said(found: Told, running: bool) -> Answer | Refusal:
         match found:
             case Refusal():
                 return found
@@ -146,6 +150,9 @@ class AdsWire(BlockingWire):
             else:
                 yield entry(info).symbol._replace(handle=number(handle))
 
+    def _forget(self, port: int, items: Sequence[Wanted]) -> None:
+        self._give_back([key for item in items if (key := (port, item.name)) in self._symbols])
+
     def _give_back(self, keys: Sequence[Key]) -> None:
         """Handles, of which a controller has a bounded number and forgets none by itself."""
         by_port: dict[int, list[int]] = {}
@@ -165,10 +172,8 @@ class AdsWire(BlockingWire):
 
     # -- values --------------------------------------------------------------------------------------------------
 
-    def _values(
-        self, port: int, items: Sequence[Wanted], refused: dict[str, Refusal]
-    ) -> dict[Wanted, tuple[Symbol, bytes] | int | Refusal]:
-        found: dict[Wanted, tuple[Symbol, bytes] | int | Refusal] = {}
+    def _values(self, port: int, items: Sequence[Wanted], refused: dict[str, Refusal]) -> dict[Wanted, Told]:
+        found: dict[Wanted, Told] = {}
         asked: list[tuple[Wanted, Symbol]] = []
         for item in items:
             symbol = self._symbols.get((port, item.name))
@@ -186,14 +191,6 @@ class AdsWire(BlockingWire):
             came = self._library.ask(port, SUM_READ, len(some), 4 * len(some) + sum(sizes), question)
             for (item, symbol), said in zip(some, values(came, sizes), strict=True):
                 found[item] = said if isinstance(said, int) else (symbol, said)
-        # What cannot be read by its symbol is looked up anew when it is asked for again: it may have been changed.
-        self._give_back(
-            [
-                key
-                for item, why in found.items()
-                if why.__class__ is Refusal and (key := (port, item.name)) in self._symbols
-            ]
-        )
         return found
 
     # -- the symbol table ----------------------------------------------------------------------------------------
@@ -223,6 +220,11 @@ class AdsWire(BlockingWire):
             pass  # it is gone, and so are they
         finally:
             self._library.close()
+
+
+def _lasts(found: Told) -> bool:
+    said = of_code(found) if isinstance(found, int) else found
+    return isinstance(said, Refusal) and said.lasting
 
 
 def _in_size(asked: Sequence[tuple[Wanted, Symbol]]) -> Iterator[list[tuple[Wanted, Symbol]]]:

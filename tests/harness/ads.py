@@ -218,6 +218,12 @@ class Controller:
     def write(self, name: str, value: bytes) -> None:
         self.handler.variable(name).value = value
 
+    def change(self, name: str, kind: str, code: int, value: bytes) -> None:
+        """The program is changed online, at once: the variable has another type, and every handle is stale."""
+        variable = self.handler.variable(name)
+        variable.symbol_type, variable.ads_type, variable.value = kind, code, value
+        self.handler.change()
+
     def remove(self, name: str) -> None:
         data: dict[Any, PLCVariable] = self.handler._data
         (place,) = [place for place, variable in data.items() if variable.name == name]
