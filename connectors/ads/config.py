@@ -23,7 +23,7 @@ _NET_ID = re.compile(r"\d{1,3}(?:\.\d{1,3}){5}")
 _PLACE = re.compile(r"/(?P<net_id>[\d.]+)(?::(?P<port>\d{1,5}))?/?")
 
 
-def net_id(text: str) -> str:
+def as_net_id(text: str) -> str:
     """Six numbers. Raises `ValueError`."""
     if not _NET_ID.fullmatch(text) or any(int(part) > 255 for part in text.split(".")):
         raise ValueError(f"{text[:40]!r} is no AMS net id; six numbers like 5.12.82.20.1.1 are expected")
@@ -101,7 +101,7 @@ class Plc(PolledController, Zoned):
         path = _PLACE.fullmatch(urlsplit(address(text, ("ads",), EXAMPLE)).path)
         if path is None:
             raise ValueError(f"the AMS net id of the controller is missing; {EXAMPLE} is expected")
-        net_id(path["net_id"])
+        as_net_id(path["net_id"])
         if path["port"] and not 0 < int(path["port"]) < 65_536:
             raise ValueError(f"{path['port']} is no AMS port; 851 is that of the first program")
         return text
@@ -114,7 +114,7 @@ class Plc(PolledController, Zoned):
 
     @property
     def net_id(self) -> str:
-        return net_id(self._place["net_id"])
+        return as_net_id(self._place["net_id"])
 
     @property
     def port(self) -> int:
@@ -132,7 +132,7 @@ class AdsConfig(ConnectorConfig):
     """Controllers, what is read of them, and maps that several machines share."""
 
     plcs: tuple[Plc, ...] = Field(min_length=1, max_length=PLCS_MAX, description="controllers, each by itself")
-    net_id: Annotated[str, AfterValidator(net_id)] | None = Field(
+    net_id: Annotated[str, AfterValidator(as_net_id)] | None = Field(
         None,
         description="AMS net id that we have; each controller needs a route to it. None: our IP address and .1.1",
         examples=["192.168.1.20.1.1"],

@@ -68,3 +68,9 @@ def test_a_machine_has_its_own_program_and_period() -> None:
     config = made(plc(tags=tags, port=852, period_s=2))
     assert [(period_s, one.port) for period_s, one in config.wanted(config.plcs[0])] == [(2, 852), (60, 852)]
     assert config.longest_period_s() == 60
+
+
+def test_our_own_net_id_is_one() -> None:
+    assert made(plc(), net_id="192.168.1.20.1.1").net_id == "192.168.1.20.1.1"
+    with pytest.raises(ValidationError, match="no AMS net id"):
+        made(plc(), net_id="192.168.1.20")
