@@ -88,13 +88,21 @@ class AdsWire(BlockingWire):
         """The state of TwinCAT itself, where it says one."""
         try:
             return self._library.state(SYSTEM_PORT)
-        except Refused:
+        except (Refused, Silent):
             return None
 
     def _read(self, items: Sequence[Wanted]) -> list[Answer | Refusal]:
         """What each says; all are of one program."""
         self._sound = False
-        port = items[0].port
+        try:
+            said = self._told(items[0].port, items)
+        except Refused:  # by one program; the others' handles are good
+            self._sound = True
+            raise
+        self._sound = True
+        return said
+
+    def _told(self, port: int, items: Sequence[Wanted]) -> list[Answer | Refusal]:
         running = self._state(port) == RUN
         until = time.monotonic() + self._timeout_s / 2
         found = self._values(port, items, self._looked_up(port, items, until))
@@ -104,7 +112,6 @@ class AdsWire(BlockingWire):
             found |= self._values(port, changed, self._looked_up(port, changed, until))
         # What is refused is looked up anew when it is asked for again: until then it may have been changed.
         self._forget(port, [item for item in items if _lasts(found[item])])
-        self._sound = True
         return [self._said(found[item], running) for item in items]
 
     @staticmethod
