@@ -3,10 +3,11 @@
 import math
 import struct
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.base import Malformed, Said
+from connectors.kit.polling.moments import local, of_day
 from connectors.kit.polling.quality import BAD_DECODING_ERROR, BAD_NO_DATA, GOOD
 from connectors.kit.polling.readings import Unreadable, reading, whole
 from connectors.s7.address import Point
@@ -31,7 +32,6 @@ _STRUCTS = {
     "real": struct.Struct(">f"),
     "lreal": struct.Struct(">d"),
 }
-_DAY_NS = 86_400_000_000_000
 _DATE_ZERO = date(1990, 1, 1)
 _LDT_ZERO = datetime(1970, 1, 1)
 
@@ -118,9 +118,9 @@ def _moment(type_: str, raw: bytes, zone: ZoneInfo | None) -> str:
         case "date":
             return (_DATE_ZERO + timedelta(days=int.from_bytes(raw, "big"))).isoformat()
         case "time_of_day":
-            return _of_day(int.from_bytes(raw, "big") * 1_000_000)
+            return of_day(int.from_bytes(raw, "big") * 1_000_000)
         case "ltime_of_day":
-            return _of_day(int.from_bytes(raw, "big"))
+            return of_day(int.from_bytes(raw, "big"))
         case "ldt":
             whole, ns = divmod(int.from_bytes(raw, "big", signed=True), 1_000_000_000)
             moment = _LDT_ZERO + timedelta(seconds=whole)
@@ -134,22 +134,4 @@ def _moment(type_: str, raw: bytes, zone: ZoneInfo | None) -> str:
         case _:
             year, month, day, _, hour, minute, second, ns = struct.unpack(">HBBBBBBI", raw)
             moment = datetime(year, month, day, hour, minute, second)
-    if ns >= 1_000_000_000:
-        raise ValueError(f"a second has no {ns} ns")
-    if zone is not None:
-        moment = moment.replace(tzinfo=zone)
-    seconds, offset = moment.isoformat()[:19], moment.isoformat()[19:]
-    return seconds + _fraction(ns) + offset
-
-
-def _of_day(ns: int) -> str:
-    if ns >= _DAY_NS:
-        raise ValueError("a day is over before")
-    seconds, fraction = divmod(ns, 1_000_000_000)
-    return time(seconds // 3600, seconds // 60 % 60, seconds % 60).isoformat() + _fraction(fraction)
-
-
-def _fraction(ns: int) -> str:
-    if ns == 0:
-        return ""
-    return f".{ns // 1000:06}" if ns % 1000 == 0 else f".{ns:09}"
+    return local(moment, ns, zone)

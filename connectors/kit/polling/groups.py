@@ -125,7 +125,8 @@ class GroupPoller(Poller[Group[ItemT], WireT]):
             self._refuse(turn, refusals[0].words, began)
         else:
             self._schedule.heard(turn, began, now)
-            groups = ([Group(tuple(rest))] if rest else []) + [Group((item,)) for item in apart]
+            unit = turn.block.unit
+            groups = ([Group(tuple(rest), unit)] if rest else []) + [Group((item,), unit) for item in apart]
             self._schedule.replace(turn, groups, now)
 
     def _refused(self, turn: Turn[Group[ItemT]], code: int, began: float) -> list[Said]:
