@@ -24,8 +24,9 @@ PLACES = {
     "andon": LINE,
     "machine": FILLER,
     "losses": LINE,
-    "alarms": "acme",
+    "alarms": LINE,
     "topics": FILLER,
+    "handover": LINE,
 }
 OVER = """(() => {
   const seen = [], over = [];
