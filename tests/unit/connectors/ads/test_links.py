@@ -32,7 +32,7 @@ INT, REAL, STRING, STRUCTURE = 2, 4, 30, 65
 
 
 def of(*machines: dict[str, Any], url: str, **options: Any) -> dict[str, Any]:
-    limits = {"timeout_s": patient(0.5), "connect_timeout_s": patient(2)}
+    limits = {"timeout_s": patient(0.3), "connect_timeout_s": patient(2)}
     return {"url": url, "machines": list(machines), **limits, **options}
 
 
