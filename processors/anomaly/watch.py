@@ -13,7 +13,7 @@ from processors.anomaly.trees import Trees, learn_trees
 from processors.anomaly.verdict import Row, Verdict
 from processors.anomaly.words import of_anomaly
 from processors.condition.finding import Finding
-from topology.model.anomaly import AnomalyRule, GroupRule, SeasonRule, TagRule
+from topology.model.anomaly import AnomalyRule, AnomalyTagRule, GroupRule, SeasonRule
 
 PRODUCTS_MAX = 16
 """Models of a rule on one machine; where another product comes, the one that was not used for longest goes."""
@@ -194,7 +194,7 @@ class Anomaly:
             known.model = learn_season(known.rows, rule.alpha)
         elif len(known.rows) < rule.learn:
             return
-        elif isinstance(rule, TagRule):
+        elif isinstance(rule, AnomalyTagRule):
             known.model = learn_robust(known.rows, rule.alpha, rule.weight)
         elif isinstance(rule, GroupRule):
             known.model = learn_group(known.rows, rule.alpha, rule.explained)

@@ -26,7 +26,7 @@ from processors.timeline.timeline import NO_OFFSET, hull
 from processors.timeline.view import View
 from processors.units import HOUR, INF
 from schemas.records import Condition, Cycle, Derived, WorkOrder
-from topology.model.anomaly import AnomalyRule, GroupRule, SeasonRule, TagRule, TreesRule
+from topology.model.anomaly import AnomalyRule, AnomalyTagRule, GroupRule, SeasonRule, TreesRule
 from topology.model.condition import UseRule, WearRule
 from topology.model.equipment import EquipmentType
 from topology.vocabulary import PRODUCTION
@@ -38,7 +38,7 @@ DONE = frozenset({"done", "completed", "complete", "closed", "finished"})
 
 MODEL = ".model"
 """What the name of a record about a model adds to that of its rule."""
-AnomalyRules = TagRule | GroupRule | TreesRule | SeasonRule
+AnomalyRules = AnomalyTagRule | GroupRule | TreesRule | SeasonRule
 Rule = WearRule | UseRule | AnomalyRule
 
 

@@ -53,7 +53,7 @@ class _Learnt(_Rule):
     by_product: bool = Field(False, description="whether each product has a model of its own (16 of them at most)")
 
 
-class TagRule(_Learnt):
+class AnomalyTagRule(_Learnt):
     """A tag that leaves its usual values, or jumps."""
 
     kind: Literal["tag"] = Field(description="a tag that leaves its usual values, or jumps", examples=["tag"])
@@ -145,4 +145,4 @@ class SeasonRule(_Rule):
         return False
 
 
-AnomalyRule = Annotated[TagRule | GroupRule | TreesRule | SeasonRule, Field(discriminator="kind")]
+AnomalyRule = Annotated[AnomalyTagRule | GroupRule | TreesRule | SeasonRule, Field(discriminator="kind")]
