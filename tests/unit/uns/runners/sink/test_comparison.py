@@ -16,7 +16,7 @@ from uns.runners.sink.comparison import Comparison
 
 KEYS = st.sampled_from(["a", "ä b", "c'\"", "d\n", "e"])
 WANTED = st.builds(Wanted, KEYS, st.just(0), st.integers(0, 2), st.integers(0, 2), st.booleans())
-FOUND = st.builds(Found, KEYS, st.integers(0, 2))
+FOUND = st.builds(Found, KEYS, st.integers(0, 2), unsure=st.booleans())
 
 
 @given(st.lists(st.tuples(WANTED, st.booleans())), st.lists(FOUND), st.integers(1, 3))
@@ -25,8 +25,11 @@ def test_it_says_what_two_dicts_say(wanted: list[tuple[Wanted, bool]], found: li
     for each, unsure in wanted:
         if each.key not in newest or each.revision >= newest[each.key][0].revision:
             newest[each.key] = each, unsure or each.optional
-    sure = {key: each.digest for key, (each, unsure) in newest.items() if not unsure}
-    times, digests = Counter(each.key for each in found), {each.key: each.digest for each in reversed(found)}
+    asked = {key: each.digest for key, (each, unsure) in newest.items() if not unsure}
+    doubtful = {each.key for each in found if each.unsure}
+    sure = {key: value for key, value in asked.items() if key not in doubtful}
+    known = [each for each in found if not each.unsure]
+    times, digests = Counter(each.key for each in known), {each.key: each.digest for each in reversed(known)}
     expected = {
         *(("missing", key) for key in sure if key not in times),
         *(("twice", key) for key in newest if times[key] > 1),
@@ -38,12 +41,12 @@ def test_it_says_what_two_dicts_say(wanted: list[tuple[Wanted, bool]], found: li
             made = Comparison(Path(folder))
             for each, unsure in wanted:
                 made.want(each, unsure)
-            assert {each.key: each.digest for each in made.wanted()} == sure
+            assert {each.key: each.digest for each in made.wanted()} == asked
             for one in found:
                 made.find(one)
             assert {(each.kind, each.key) for each in made.differences(100)} == expected
             assert made.counts() == {kind: sum(k == kind for k, _ in expected) for kind in comparison.KINDS}
-            assert (made.count(), made.held()) == (len(sure), len(found))
+            assert (made.count(), made.held()) == (len(sure), len(known))
             assert made.beyond() == len(times.keys() - newest.keys())
             made.close()
             assert list(Path(folder).iterdir()) == []
