@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from confluent_kafka import TopicPartition
 
@@ -197,6 +198,7 @@ def poisoned_records(room: Room, at: int) -> dict[str, list[tuple[str, Raw]]]:
     return told
 
 
+@pytest.mark.long
 def test_a_worker_lives_with_all_of_it(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:
     room = Room(kafka, registry, enterprise, tmp_path)
     expected: dict[str, int] = {}

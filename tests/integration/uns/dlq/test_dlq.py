@@ -81,6 +81,7 @@ def desk(tmp_path: Path, kafka: str, registry: str, enterprise: str, server: Res
     found.stop()
 
 
+@pytest.mark.long
 def test_what_a_target_refused_reaches_it_once_it_is_mended_and_that_sink_alone(desk: Desk, server: RestServer) -> None:
     cell = desk.cells[0]
     bad = downtime(1, reason=f"please {server.refused}", path=str(cell))

@@ -105,6 +105,7 @@ def test_poison_goes_to_quarantine_as_it_is_and_the_rest_goes_on(plant: Plant, t
     assert last["ce_type"] == b"uns.State"
 
 
+@pytest.mark.long
 def test_the_other_worker_takes_over_from_a_killed_one(kafka: str, tmp_path: Path) -> None:
     plant = Plant(kafka, partitions=2)
     plant.load(300)

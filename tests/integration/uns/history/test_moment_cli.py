@@ -44,6 +44,7 @@ def uns(area: OwnArea, folder: Path, *words: str) -> "subprocess.CompletedProces
     )
 
 
+@pytest.mark.long
 def test_at_a_time_and_between_two(area: OwnArea, tmp_path: Path) -> None:
     everything, path = f"{area.enterprise}/#", PATH.replace("acme", area.enterprise, 1)
     first, second = "2026-11-18T11:07:00Z", "2026-11-18T11:08:00Z"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import i3x
+import pytest
 import yaml
 
 from schemas.records import Sample, Samples
@@ -34,6 +35,7 @@ def process(kafka: str, registry: str, folder: Path, model: Path, port: int) -> 
         return subprocess.Popen(command, env=environ, stdout=output, stderr=output)
 
 
+@pytest.mark.long
 def test_browse_read_and_hear_by_the_public_client(kafka: str, registry: str, enterprise: str, tmp_path: Path) -> None:
     area = OwnArea(kafka, registry, enterprise, tmp_path)
     model = plant().model_dump(mode="json", exclude_unset=True)

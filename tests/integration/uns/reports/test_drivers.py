@@ -88,6 +88,7 @@ def test_from_topics_it_says_what_it_says_of_a_file(area: OwnArea, tmp_path: Pat
     assert live["factors"][0]["driver"]
 
 
+@pytest.mark.long
 def test_the_record_of_a_day_is_published_once_and_again_when_it_is_news(area: OwnArea, tmp_path: Path) -> None:
     _, made = history(area, tmp_path)
     put(area, made)

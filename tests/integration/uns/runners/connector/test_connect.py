@@ -116,6 +116,7 @@ def test_opc_ua_fills_the_gaps_of_kill_9_from_history(
     asyncio.run(go())
 
 
+@pytest.mark.long
 def test_while_kafka_is_away_the_spool_fills_and_then_drains_in_order(
     registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def reads(process: Process) -> bool:
     return not process.reasons()
 
 
+@pytest.mark.long
 def test_one_reads_and_the_other_takes_over(
     front: Front, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_one_reads_and_the_other_takes_over(
         assert "Traceback" not in first.log() + second.log() + again.log()
 
 
+@pytest.mark.long
 def test_without_the_topic_it_reads_and_says_that_it_sees_nobody(
     kafka: str, registry: str, mqtt_broker: MqttBroker, enterprise: str, tmp_path: Path
 ) -> None:

@@ -258,6 +258,7 @@ def test_a_backlog_is_folded_as_it_once_came(rolled: Rolled, monkeypatch: pytest
     assert runner.fold.windows < 8 * 8
 
 
+@pytest.mark.long
 def test_a_second_instance_shuts_out_the_first(rolled: Rolled) -> None:
     filler, press = (path.replace("acme", rolled.enterprise, 1) for path in (FILLER, PRESS))
     first = rolled.start()
