@@ -163,6 +163,22 @@ def test_traces_are_bounded() -> None:
     assert many.left_out == 5, "no numbers"
 
 
+def test_no_line_is_drawn_over_a_silence() -> None:
+    """A piece each 20 s, a stop of five minutes, pieces again: also where the points are thinned out."""
+    traces, second = Traces(), 1_000_000
+    times = [T0 + n * 20 * second for n in (*range(30), *range(45, 75))]
+    for n, at in enumerate(times):
+        traces.take(snapshot(FILLER, at, "execute", T0, tags=(CurrentTag("Volume", at, n, 0),)))
+    for most in (1_000, 12):
+        drawn = traces.trace(FILLER, "Volume", T0, times[-1], most)
+        (gap,) = [at for at, value in drawn if value is None]
+        assert times[29] < gap < times[30]
+    setpoint = Traces()
+    for at in (T0, T0 + 3_600 * second, T0 + 7_200 * second):
+        setpoint.take(snapshot(FILLER, at, "execute", T0, tags=(CurrentTag("Setpoint", at, 1, 0),)))
+    assert None not in [value for _, value in setpoint.trace(FILLER, "Setpoint", T0, times[-1] + 10**10, 100)]
+
+
 @given(st.lists(st.floats(-1e9, 1e9), max_size=400), st.integers(4, 60))
 def test_thinning_keeps_ends_and_extremes(values: list[float], most: int) -> None:
     points = [(n, value) for n, value in enumerate(values)]

@@ -13,6 +13,12 @@ function Overview({ view, page }) {
     ${view.more > 0 && html`<p class="note">${page.t("more", { count: view.more })}</p>`}`;
 }
 
+// What took most: a reason as the plant calls it, else the words for a loss.
+const taken = (top, page) => {
+  if (top.kind === "stop") return top.name ?? page.t("stop.unexplained");
+  return page.has(`loss.${top.name}`) ? page.t(`loss.${top.name}`) : top.name.split(".").pop().replaceAll("_", " ");
+};
+
 function Tile({ tile, place, page, wide }) {
   const { format } = page, kpi = tile.kpi, old = page.stale(tile.at, place.promise_s, tile.path), now = page.now();
   const total = Object.values(tile.looks).reduce((sum, count) => sum + count, 0);
@@ -29,7 +35,7 @@ function Tile({ tile, place, page, wide }) {
       ${kpi.coverage !== null && kpi.coverage < 1 && html`<p class="note">${page.t("coverage", { share: format.percent(Math.min(.99, Math.floor(kpi.coverage * 100) / 100), 0) })}</p>`}
       ${kpi.why_null && html`<p class="note">${page.t("no_oee", { why: kpi.why_null })}</p>`}`
       : html`<p class="note">${page.t("no_kpi")}</p>`}
-    ${tile.top && html`<p class="top"><a href=${page.href("losses", tile.path)}>${page.t("top")}</a>: ${tile.top.name ?? page.t("stop.unexplained")} · ${format.minutes(tile.top.minutes, 0)}</p>`}
+    ${tile.top && html`<p class="top"><a href=${page.href("losses", tile.path)}>${page.t("top")}</a>: ${taken(tile.top, page)} · ${format.minutes(tile.top.minutes, 0)}</p>`}
     <p class="alarms">${tile.alerts ? html`<span class="severity ${tile.worst}">${page.has(`severity.${tile.worst}`) ? page.t(`severity.${tile.worst}`) : tile.worst}</span> ` : ""}${page.t("alerts", { count: tile.alerts })}</p>
     ${old && html`<p class="warning">${tile.at ? page.t("age", { at: format.time(tile.at, tile.path, now), age: format.span(now - tile.at) }) : page.t("never")}</p>`}
   </article>`;

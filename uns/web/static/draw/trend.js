@@ -32,7 +32,7 @@ function options(trend, width, letter, place, page) {
   return {
     width, height: Math.round(15 * letter), legend: { show: false }, cursor: { drag: { x: true, y: false } },
     scales: { x: { time: true }, ...Object.fromEntries(units.map(unit => [unit || "none", {}])) },
-    series: [{}, ...trend.traces.map((trace, n) => ({ label: trace.tag, scale: trace.unit || "none", stroke: COLORS[n], width: 1.5, dash: DASHES[n % 4], points: { show: false } }))],
+    series: [{}, ...trend.traces.map((trace, n) => ({ label: trace.tag, scale: trace.unit || "none", stroke: COLORS[n], width: 1.5, dash: DASHES[n % 4] }))],
     axes: [{ ...axis, values: (_, ticks) => ticks.map(at => page.format.time(at * 1e6, place, page.now(), false)) },
       ...units.slice(0, 2).map((unit, n) => ({ ...axis, scale: unit || "none", side: n ? 1 : 3, label: unit, labelSize: unit ? letter * 1.6 : 0, size: 4.6 * letter, values: (_, ticks) => ticks.map(value => page.format.measure(value)), grid: { show: n === 0, stroke: "#e3e6ea" } }))],
   };
