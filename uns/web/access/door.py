@@ -113,8 +113,10 @@ class Door:
 
 
 def _inside(to: str) -> str:
-    """Where to go on after signing in: a path of this page, never another site."""
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and len(to) <= 2000 else "/"
+    """Where to go on after signing in: a path of this page, never another site. A browser leaves out tabs and line breaks and
+    takes \\ for /, so what has them anywhere is none."""
+    ours = to.startswith("/") and not to.startswith("//") and to.isprintable() and "\\" not in to and len(to) <= 2000
+    return to if ours else "/"
 
 
 async def _said(request: Request) -> tuple[str, str] | None:

@@ -206,7 +206,9 @@ def test_an_open_websocket_ends_with_its_session(house: House, monkeypatch: pyte
     assert closed.value.code == CLOSED
 
 
-@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", ""])
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "/a\n/b", "evil", ""]
+)
 def test_after_signing_in_nobody_is_sent_elsewhere(to: str) -> None:
     assert _inside(to) == "/"
 
