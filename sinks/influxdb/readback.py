@@ -9,13 +9,12 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
-from schemas.records import DERIVED_TYPES, Derived, Samples
+from schemas.records import DERIVED_TYPES
 from sinks.base import Delivery, Found, Retryable, Verification, Wanted
 from sinks.influxdb.config import InfluxdbConfig
 from sinks.influxdb.points import SAMPLES, Points
-from sinks.kit.batches import Row
-from sinks.kit.cells import always, of_cells, of_record, of_row, of_sample
-from sinks.kit.columns import BadColumns, id_kind
+from sinks.kit import series
+from sinks.kit.cells import always, of_cells, of_row
 from sinks.kit.digest import digest
 from sinks.kit.http import HttpTarget
 
@@ -27,19 +26,7 @@ _DEFINITION = "definition"
 
 def wanted(config: InfluxdbConfig, delivery: Delivery) -> Iterable[Wanted]:
     """A point for every sample, and for every derived record that can be one."""
-    record = delivery.record
-    if isinstance(record, Samples):
-        for sample, row in zip(record.samples, Points("").of(delivery), strict=True):
-            if isinstance(row, Row):
-                told = digest(of_sample(sample.value, sample.quality))
-                yield Wanted(_key(SAMPLES, delivery.key, sample.tag, at=sample.at), sample.at, 0, told)
-    elif isinstance(record, Derived) and any(isinstance(row, Row) for row in Points("").of(delivery)):
-        try:
-            told = digest(_without_tags(of_record(record)))
-        except BadColumns:
-            return
-        key = _key(record.message_class, record.path, id_kind(record), record.definition, at=record.started_at)
-        yield Wanted(key, record.started_at, record.revision, told)
+    return series.wanted(delivery, list(Points("").of(delivery)), SAMPLES, {_DEFINITION})
 
 
 async def found(
@@ -75,9 +62,9 @@ async def _points(
         if not line.strip():
             continue
         for result in _results(line, where):
-            for series in result.get("series", ()):
-                for values in series["values"]:
-                    yield series.get("tags", {}), dict(zip(series["columns"], values, strict=True))
+            for found_in in result.get("series", ()):
+                for values in found_in["values"]:
+                    yield found_in.get("tags", {}), dict(zip(found_in["columns"], values, strict=True))
 
 
 def _results(line: str, where: str) -> list[dict[str, Any]]:
@@ -101,8 +88,8 @@ def _found(measurement: str, tags: dict[str, str], row: dict[str, Any]) -> Found
     if measurement == SAMPLES:
         if "tag" not in tags:
             return None
-        return Found(_key(SAMPLES, path, tags["tag"], at=at), digest(of_row(row)))
-    key = _key(measurement, path, tags.get("id_kind", ""), tags.get(_DEFINITION, ""), at=at)
+        return Found(series.key(SAMPLES, path, tags["tag"], at=at), digest(of_row(row)))
+    key = series.key(measurement, path, tags.get("id_kind", ""), tags.get(_DEFINITION, ""), at=at)
     # What an earlier revision had and this one has not is still there: `fields` says what counts.
     present = {*always(measurement), *str(row.get(_FIELDS) or "").split(",")}
     counts = {name: value for name, value in row.items() if name in present}
@@ -111,10 +98,6 @@ def _found(measurement: str, tags: dict[str, str], row: dict[str, Any]) -> Found
 
 def _without_tags(told: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name != _DEFINITION}
-
-
-def _key(*names: str, at: int) -> str:
-    return " ".join((*names, str(at)))
 
 
 def left_out(config: InfluxdbConfig) -> Iterable[str]:

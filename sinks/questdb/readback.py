@@ -8,12 +8,11 @@ from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
-from schemas.records import Derived, Samples
 from schemas.text import calendar, micros_of
 from sinks.base import Delivery, Found, Retryable, Verification, Wanted
-from sinks.kit.batches import Row
-from sinks.kit.cells import kind_of, of_cells, of_record, of_row, of_sample
-from sinks.kit.columns import LEVELS, BadColumns, id_kind
+from sinks.kit import series
+from sinks.kit.cells import kind_of, of_cells, of_row
+from sinks.kit.columns import LEVELS
 from sinks.kit.digest import digest
 from sinks.kit.http import HttpTarget
 from sinks.kit.rows import Kind
@@ -29,19 +28,7 @@ _TAGS = {"path", "definition", "id_kind", *LEVELS}
 
 def wanted(config: QuestdbConfig, delivery: Delivery) -> Iterable[Wanted]:
     """A row for every sample, and for every derived record that can be one."""
-    record = delivery.record
-    if isinstance(record, Samples):
-        for sample, row in zip(record.samples, Rows("").of(delivery), strict=True):
-            if isinstance(row, Row):
-                told = digest(of_sample(sample.value, sample.quality))
-                yield Wanted(_key(SAMPLES, delivery.key, sample.tag, at=sample.at), sample.at, 0, told)
-    elif isinstance(record, Derived) and any(isinstance(row, Row) for row in Rows("").of(delivery)):
-        try:
-            told = digest(_cells(of_record(record)))
-        except BadColumns:
-            return
-        key = _key(record.message_class, record.path, id_kind(record), record.definition, at=record.started_at)
-        yield Wanted(key, record.started_at, record.revision, told)
+    return series.wanted(delivery, list(Rows("").of(delivery)), SAMPLES, _TAGS)
 
 
 async def found(
@@ -104,8 +91,8 @@ async def _rows(
 def _found(table: Table, row: dict[str, Any]) -> Found:
     at, path = row.pop(table.time), str(row["path"])
     if table.name == SAMPLES:
-        return Found(_key(SAMPLES, path, str(row["tag"] or ""), at=at), digest(of_row(row)))
-    key = _key(table.name, path, str(row["id_kind"]), str(row["definition"]), at=at)
+        return Found(series.key(SAMPLES, path, str(row["tag"] or ""), at=at), digest(of_row(row)))
+    key = series.key(table.name, path, str(row["id_kind"]), str(row["definition"]), at=at)
     told = {name: _plain(table.name, name, value) for name, value in row.items()}
     return Found(key, digest(_cells(of_cells(table.name, told))))
 
@@ -128,10 +115,6 @@ def _moment(at: int) -> str:
 
 def _micros(text: str) -> int:
     return micros_of(datetime.fromisoformat(text))
-
-
-def _key(*names: str, at: int) -> str:
-    return " ".join((*names, str(at)))
 
 
 verification = Verification(wanted, found)

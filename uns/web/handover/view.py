@@ -6,6 +6,7 @@ from typing import Any
 from schemas.records import Downtime, Note, Oee
 from uns.web.board import Board, CellBoard
 from uns.web.line import charts
+from uns.web.line.view import stop_part
 from uns.web.measures import expected
 from uns.web.places import line_of
 from uns.web.screen import View, Visit
@@ -42,7 +43,7 @@ def view(board: Board, visit: Visit) -> View:
             if window.window_name == name
         ],
         "stops": _top(stops, begin, until),
-        "unexplained": [_stop(stop) for stop in _unexplained(stops)][:UNEXPLAINED_MAX],
+        "unexplained": [stop_part(stop) for stop in _unexplained(stops)][:UNEXPLAINED_MAX],
         "alarms": [
             {
                 "id": of.natural_id,
@@ -117,19 +118,6 @@ def _unexplained(stops: list[Downtime]) -> list[Downtime]:
         if stop.reason_code is None and stop.kind not in SHORT and stop.state not in charts.WAITING
     ]
     return sorted(bare, key=lambda stop: stop.started_at - (stop.ended_at or 1 << 62))
-
-
-def _stop(stop: Downtime) -> dict[str, Any]:
-    return {
-        "id": stop.natural_id,
-        "path": stop.path,
-        "begin": stop.started_at,
-        "end": stop.ended_at,
-        "whole_since": stop.stop_started_at,
-        "state": stop.state,
-        "code": stop.reason_code,
-        "by": stop.reason_by,
-    }
 
 
 def _told_in(note: Note, begin: int, end: int | None) -> bool:
