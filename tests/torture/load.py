@@ -30,9 +30,19 @@ STATES = (6, 6, 6, 6, 2, 9, 11, 5, 4)
 class Machines:
     """Some lines of two cells each. The same seed and the same times say the same."""
 
-    def __init__(self, area: Path, lines: int, partitions: int, codec: Codec, seed: int, poison: float = 0.02) -> None:
-        """`poison`: share of records that are no good in some way."""
+    def __init__(
+        self,
+        area: Path,
+        lines: int,
+        partitions: int,
+        codec: Codec,
+        seed: int,
+        poison: float = 0.02,
+        wearing: bool = False,
+    ) -> None:
+        """`poison`: share of records that are no good in some way. `wearing`: they measure a seal and a bearing, too."""
         self._area, self._partitions, self._codec, self._poison = area, partitions, codec, poison
+        self._wearing, self._began = wearing, 0
         self._lines = [f"{area}/line-{n}" for n in range(1, lines + 1)]
         self.cells = [f"{line}/{cell}" for line in self._lines for cell in ("filler", "capper")]
         self.chance = random.Random(seed)
@@ -77,10 +87,23 @@ class Machines:
                 if chance.random() < 0.05 and self._poison
                 else round(chance.gauss(500, 2), 3)
             )
+        if self._wearing:
+            values |= self._seal_and_bearing(at)
         self._sequence[path] += 1
         quality = 0x80000000 if chance.random() < 0.01 else 0
         samples = tuple(Sample(tag, at, value, quality) for tag, value in values.items())
         return path, Samples("plc", self._sequence[path], samples)
+
+    def _seal_and_bearing(self, at: int) -> dict[str, Value]:
+        """Two characteristics that hang together, now and then apart, and a vibration that grows to its limit in half an hour."""
+        chance, self._began = self.chance, self._began or at
+        warmth, apart = chance.gauss(0, 1), 6.0 if chance.random() < 0.02 else 0.0
+        worn = max(at - self._began, 0) / (30 * MINUTE)
+        return {
+            "SealTemp": round(180 + 2 * warmth, 3),
+            "SealPressure": round(4 + 0.2 * (warmth + apart) + chance.gauss(0, 0.05), 4),
+            "Vibration": round(2 + 5 * worn + chance.gauss(0, 0.2), 3),
+        }
 
     def _fact(self, now: int) -> Put:
         chance, number = self.chance, next(self._facts)

@@ -45,7 +45,7 @@ types:
       StopReason: {{role: reason}}
       Heartbeat: {{role: heartbeat}}
       FillVolume: {{role: characteristic, lsl: 490, usl: 510, baseline: 10}}
-    ideal_cycle_s: 6.0
+{tags}    ideal_cycle_s: 6.0
     silent_after_s: {silent_after_s}
     micro_stop_s: 120
     alarms:
@@ -56,13 +56,31 @@ types:
       stuck: {{kind: state, states: [held, stopped, aborted], longer_s: 45}}
       lost: {{kind: missing, tag: FillVolume, after_s: 90}}
       poor: {{kind: kpi, kpi: availability, below: 0.5}}
-    reasons:
+{rules}    reasons:
       101: {{name: bottle jam, category: micro}}
       201: {{name: drive fault, category: breakdown}}
 shifts:
   always: {{filter: "{enterprise}/#", zone: Europe/Berlin, shifts: {{day: {{begin: "06:00", end: "06:00"}}}}}}
 time: {time}
 """
+TAGS = """\
+      SealTemp: {role: characteristic, lsl: 170, usl: 190, baseline: 10, chart: {kind: mean_range, subgroup: {size: 3}}}
+      SealPressure: {role: characteristic, usl: 5, baseline: 10, chart: {kind: ewma}}
+      Vibration: {role: feature, unit: mm/s}
+"""
+RULES = """\
+    groups:
+      seal: {characteristics: [SealTemp, SealPressure], baseline: 20}
+      drift: {characteristics: [SealTemp, SealPressure], chart: mewma, baseline: 20}
+    conditions:
+      bearing: {kind: wear, tag: Vibration, limit: 7.1, zones: [2.3, 4.5, 7.1], every_s: 10, baseline: 6, within_h: 24, lead_h: 1}
+      oil: {kind: use, counts: hours, every: 0.25, work: change the oil}
+    anomaly:
+      shake: {kind: tag, tag: Vibration, every_s: 5, learn: 12, confirm: 1}
+      seal-apart: {kind: group, tags: [SealTemp, SealPressure], every_s: 5, learn: 12, confirm: 1}
+      odd: {kind: trees, tags: [SealTemp, SealPressure], every_s: 5, learn: 24, confirm: 1}
+"""
+"""What a type has beside, whose machines wear."""
 TIME: Mapping[str, float] = {
     "tick_s": 0.1,
     "lateness_s": 10,
@@ -147,6 +165,8 @@ class Room:
     """Plant seconds a second."""
     poison: float = 0.02
     silent_after_s: float = 60.0
+    wearing: bool = False
+    """The machines have a seal and a bearing, and rules for them: every class of derived record is told."""
 
     def __post_init__(self) -> None:
         self.enterprise = f"acme-{secrets.token_hex(4)}"
@@ -158,6 +178,8 @@ class Room:
             partitions=self.partitions,
             lines=lines,
             silent_after_s=self.silent_after_s,
+            tags=TAGS if self.wearing else "",
+            rules=RULES if self.wearing else "",
             time="{" + ", ".join(f"{k}: {v}" for k, v in {**TIME, **self.time}.items()) + "}",
         )
         (self.folder / "plant" / "plant.yaml").write_text(text, encoding="utf-8")
@@ -174,7 +196,7 @@ class Room:
         classes = (MessageClass.RAW, *DERIVED, MessageClass.QUARANTINE, MessageClass.CHANGELOG)
         place = Place.parse(f"{self.enterprise}/dallas/packaging")
         self.area = Area(self.settings, place, self.partitions, f"uns-processors-{self.enterprise}", classes)
-        self.machines = Machines(place, self.lines, self.partitions, self.codec, self.seed, self.poison)
+        self.machines = Machines(place, self.lines, self.partitions, self.codec, self.seed, self.poison, self.wearing)
         self.workers: list[Worker] = []
         self._lives = itertools.count(1)
         self._loads: list[Load] = []

@@ -36,6 +36,21 @@ def kill_steps(stage: Stage) -> None:
         room.exact()
 
 
+@case("kill-classes")
+def kill_classes(stage: Stage) -> None:
+    """kill -9 between steps of a plant that wears: groups, capability, conditions, use and anomalies are told, too."""
+    with Room(stage.services, lines=1, partitions=1, seed=stage.seed, wearing=True) as room:
+        with room.load(40) as load:
+            for round_ in range(3):
+                for point in (Point.OUTPUTS, Point.FENCE, Point.COMMIT, Point.ACK):
+                    worker = room.worker(plan=Plan(point, 2 + round_))
+                    assert worker.ended() == -signal.SIGKILL, f"{point}: {worker.tail()}"
+            load.stop()
+        room.worker()
+        told = room.exact().derived
+        assert {"capability", "condition", "quality", "alert"} <= set(told), told
+
+
 @case("sigstop-zombie", fast=True)
 def sigstop_zombie(stage: Stage) -> None:
     """SIGSTOP past the session timeout, a new owner, SIGCONT: the zombie is fenced and writes nothing."""
