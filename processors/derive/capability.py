@@ -106,7 +106,8 @@ class CapabilityRecords(Derivation):
         if not self._charts:
             return []
         points = [(r.characteristic, r.started_at) for r in view.said if type(r) is Quality]
-        if view.quiet and not any(at <= view.previous_watermark for _, at in points) and not _lots(cell):
+        late = any(at <= view.previous_watermark for _, at in points)
+        if not late and (view.quiet or _between_borders(cell, view)) and not _lots(cell):
             return []  # the usual case
         windows = list(_windows(cell, view, self._held.over))
         out = self._taken_back(cell, view, windows)
@@ -203,6 +204,18 @@ class CapabilityRecords(Derivation):
 
     def load(self, saved: Saved, redefined: bool) -> None:
         self._held = _decode(saved[""].state)
+
+
+def _between_borders(cell: Cell, view: View) -> bool:
+    """Whether no window can have ended by the watermark since the refresh before, and nothing has changed that had ended."""
+    before, watermark = view.previous_watermark, view.watermark
+    return (
+        before != -INF
+        and (not view.spans or view.spans[0][0] > before)
+        and watermark < cell.schedule.slice_at(before).end  # days, and what holds
+        and not any(before < shift.end <= watermark for shift in cell.schedule.shifts.values())
+        and not any(before < order.end <= watermark for order in cell.schedule.orders.values())
+    )
 
 
 def _lots(cell: Cell) -> list[tuple[Lot, int]]:
