@@ -33,6 +33,7 @@ def while_running() -> Callable[[Event], bool]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # a month of twelve machines takes minutes
 def test_at_most_one_false_condition_or_anomaly_a_machine(tmp_path: Path) -> None:
     plant = with_tags(model(), lambda tags: {name: tag for name, tag in tags.items() if name in READ})
     quiet = fold(tmp_path, DAYS * 24, 1, QUIET, while_running(), 30 * MINUTE, plant, kept={"condition"})
