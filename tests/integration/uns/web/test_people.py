@@ -20,6 +20,7 @@ from tests.harness.worked_area import ROOT, WorkedArea, end_worker
 from topology.namespace.classes import MessageClass
 from topology.namespace.topics import topic
 from uns.kafka.log import read_all
+from uns.local.kafka import Kafka
 from uns.runtime.ports import free_port
 from uns.web.access import passwords
 from uns.web.access.users import User, Users, write
@@ -117,13 +118,18 @@ class Shop:
 
 
 @pytest.fixture
-def shop(kafka: str, registry: str, tmp_path: Path) -> Shop:
+def shop(registry: str, tmp_path: Path) -> Iterator[Shop]:
+    """With a Kafka of its own: a page shows all that is there, and other tests' plants have other times."""
     from tests.harness.registries import register_all
 
     register_all(registry, tmp_path / "schemas")
-    area = WorkedArea.made(kafka, registry, tmp_path, model(), NOW, {"retention.ms": "-1"})
-    area.tell(morning())
-    return Shop(area)
+    broker = Kafka(tmp_path / "kafka")
+    try:
+        area = WorkedArea.made(broker.start(), registry, tmp_path, model(), NOW, {"retention.ms": "-1"})
+        area.tell(morning())
+        yield Shop(area)
+    finally:
+        broker.stop()
 
 
 def bars(pareto: Any) -> set[str | None]:
