@@ -1,8 +1,8 @@
 """What a table format has to do for a lake, and which there are: Delta Lake and Iceberg. Each needs a library of its own."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sinks.base import Retryable
 from sinks.lake.config import LakeConfig
@@ -12,7 +12,7 @@ from sinks.lake.tidy import File, Merge
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from sinks.lake.rows import Table
+    from sinks.lake.reading import Reading
 
 _NEEDED = {"delta": ("deltalake", "lake"), "iceberg": ("pyiceberg", "iceberg")}
 """Format → the module, and the extra that brings it."""
@@ -71,16 +71,6 @@ class Places(Protocol):
         ...
 
 
-class Reading(Protocol):
-    """Rows of the tables that are there, for those who read back. Raises `Retryable`."""
-
-    def there(self) -> "dict[str, Table]": ...
-
-    def batches(self, table: "Table", begin: int, end: int, rows: int) -> "Iterator[pa.RecordBatch]":
-        """Those with a time in [begin, end), µs UTC, about so many rows at once."""
-        ...
-
-
 def check(name: str, config: LakeConfig) -> None:
     """Raises `Retryable` where a library is missing."""
     module, extra = _NEEDED[config.format]
@@ -108,12 +98,12 @@ def opened(name: str, config: LakeConfig) -> tuple[Places, dict[str, LakeTable]]
     return Beside(name, store), {one.name: DeltaLakeTable(name, store, one.name, one.schema) for one in tables().values()}  # fmt: skip
 
 
-def reading(name: str, config: LakeConfig) -> Reading:
+def reading(name: str, config: LakeConfig) -> "Reading[Any]":
     """As `opened`."""
     if config.format == "iceberg":
         from sinks.lake.iceberg.reading import IcebergReading
 
         return IcebergReading(name, config)
-    from sinks.lake.reading import DeltaReading
+    from sinks.lake.delta_reading import DeltaReading
 
     return DeltaReading(name, config)

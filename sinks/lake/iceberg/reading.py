@@ -8,27 +8,22 @@ from pyiceberg.table import Table as IcebergTable
 from sinks.base import Retryable
 from sinks.lake.config import LakeConfig
 from sinks.lake.iceberg.catalog import FAILURES, Catalogue
-from sinks.lake.reading import moment
-from sinks.lake.rows import Table, tables
+from sinks.lake.reading import Reading, moment
+from sinks.lake.rows import Table
 
 
-class IcebergReading:
-    """Of one state of each table. Raises `Retryable`; `OSError` and `BadSecret` for a secret that cannot be used."""
+class IcebergReading(Reading[IcebergTable]):
+    """Of Iceberg."""
 
     def __init__(self, name: str, config: LakeConfig) -> None:
-        self._name, self._catalogue = name, Catalogue(name, config, config.hidden())
-        self._known: dict[str, IcebergTable] = {}
+        super().__init__(name)
+        self._catalogue = Catalogue(name, config, config.hidden())
 
-    def there(self) -> dict[str, Table]:
-        found = {}
-        for table in tables().values():
-            try:
-                known = self._catalogue.table(table.name)
-            except FAILURES as error:
-                raise self._away(table.name, error) from error
-            if known is not None:
-                found[table.name], self._known[table.name] = table, known
-        return found
+    def _look(self, table: str) -> IcebergTable | None:
+        try:
+            return self._catalogue.table(table)
+        except FAILURES as error:
+            raise self._away(table, error) from error
 
     def batches(self, table: Table, begin: int, end: int, rows: int) -> Iterator[pa.RecordBatch]:
         since, until = moment(begin), moment(end)
